@@ -1,0 +1,299 @@
+/**
+ * A source paired with the effect that handles its records.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Types from "effect/Types"
+import type { Position, TopicPartition } from "./engine/KafkaEngine.ts"
+import type * as OnFailure from "./OnFailure.ts"
+import type * as Record from "./Record.ts"
+import type * as Topic from "./Topic.ts"
+
+/**
+ * @stability unstable
+ * @since 0.1.0
+ * @category type IDs
+ */
+export const TypeId = "~millrace/Handler"
+
+/**
+ * @stability unstable
+ * @since 0.1.0
+ * @category type IDs
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * How many records of one partition are handled at once.
+ *
+ * - `"partition"` (default): one; record n+1 starts after n finished. Order per partition.
+ * - `{ keys: n }`: up to `n` different keys. Order per key (records without a key are one key).
+ * - `{ unordered: n }`: up to `n` records. No order.
+ *
+ * In each the committed offset is the end of the contiguous finished prefix.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Concurrency = "partition" | { readonly keys: number } | { readonly unordered: number }
+
+/**
+ * Records of one partition given to a handler that owns its offsets. `start` is the offset the batch begins at, `next` the
+ * one to store and go on from: it covers gaps and control records.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface OwnedBatch<out K, out V, out H = unknown> extends TopicPartition {
+  readonly records: ReadonlyArray<Record.Record<K, V, H>>
+  readonly start: number
+  readonly next: number
+}
+
+/** How a handler is called, without its types. @internal */
+export type Call =
+  | {
+    readonly _tag: "Record"
+    readonly run: (record: Record.Record<any, any, any>) => Effect.Effect<unknown, any, any>
+    readonly concurrency: Concurrency
+  }
+  | {
+    readonly _tag: "Batch"
+    readonly run: (records: ReadonlyArray<Record.Record<any, any, any>>) => Effect.Effect<unknown, any, any>
+    readonly maxSize: number
+    readonly maxWait: Duration.Input
+  }
+  | {
+    readonly _tag: "Owned"
+    readonly run: (batch: OwnedBatch<any, any, any>) => Effect.Effect<unknown, any, any>
+    readonly startOffsets: (
+      partitions: ReadonlyArray<TopicPartition>
+    ) => Effect.Effect<ReadonlyArray<Position>, any, any>
+    readonly maxSize: number
+    readonly maxWait: Duration.Input
+  }
+
+/**
+ * A handler that may fail with `E` and needs `R`.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Handler<out E, out R> {
+  readonly [TypeId]: {
+    readonly _E: Types.Covariant<E>
+    readonly _R: Types.Covariant<R>
+  }
+  /** @internal */
+  readonly source: Pick<Topic.AnySource, "match" | "codecs">
+  /** @internal */
+  readonly call: Call
+  /** @internal */
+  readonly onFailure: OnFailure.OnFailure<any, any> | undefined
+}
+
+/**
+ * Any handler. Opaque on purpose: a wider type would fix the inference of its parts.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Any = { readonly [TypeId]: unknown }
+
+/**
+ * The error of a handler.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Error<H> = H extends Handler<infer E, infer _> ? E : never
+
+/**
+ * The services of a handler.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Services<H> = H extends Handler<infer _, infer R> ? R : never
+
+/**
+ * What a handler may say for itself. `onFailure` defaults to the consumer's.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options<in E, out RX> {
+  readonly onFailure?: OnFailure.OnFailure<E, RX> | undefined
+  readonly concurrency?: Concurrency | undefined
+}
+
+/**
+ * What a batch handler may say for itself: at most `maxSize` records (default 500) at a time, and up to `maxWait` (default
+ * none) of waiting for more when fewer are there.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface BatchOptions<in E, out RX> {
+  readonly onFailure?: OnFailure.OnFailure<E, RX> | undefined
+  readonly maxSize?: number | undefined
+  readonly maxWait?: Duration.Input | undefined
+}
+
+const make = (
+  source: Pick<Topic.AnySource, "match" | "codecs">,
+  call: Call,
+  onFailure: OnFailure.OnFailure<any, any> | undefined
+): Handler<any, any> => ({
+  // The variance marker exists for the type checker alone.
+  [TypeId]: {} as any,
+  source,
+  call,
+  onFailure
+})
+
+const batchDefaults = { maxSize: 500, maxWait: 0 } as const
+
+/**
+ * Handles a source record by record.
+ *
+ * **When to use**: the normal case. Write the handler with `Effect.fnUntraced`: an inline `Effect.gen` costs a generator
+ * function per record. A handler that requires `Scope` gets one per call.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Codec, OnFailure, Topic } from "millrace"
+ *
+ * class Order extends Schema.Class<Order>("Order")({ id: Schema.String, total: Schema.Finite }) {}
+ * const Orders = Topic.make("orders", { key: Codec.string, value: Codec.json(Order) })
+ *
+ * export const printOrders = Topic.handle(
+ *   Orders,
+ *   Effect.fnUntraced(function*(record) {
+ *     yield* Effect.log(`${record.key}: ${record.value.total}`)
+ *   }),
+ *   { onFailure: OnFailure.skip, concurrency: { keys: 16 } }
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category constructors
+ */
+export const handle = <K, V, RD, H, E = never, R = never, RX = never>(
+  source: Topic.Source<K, V, RD, H>,
+  handler: (record: Record.Record<K, V, H>) => Effect.Effect<unknown, E, R>,
+  options?: Options<Types.NoInfer<E>, RX>
+): Handler<E, R | RD | RX> =>
+  make(
+    source,
+    { _tag: "Record", run: handler, concurrency: options?.concurrency ?? "partition" },
+    options?.onFailure
+  )
+
+/**
+ * Handles a source in batches, each of one partition and in order. The batch succeeds or fails as a whole: after a failure
+ * `onFailure` decides for all of its records.
+ *
+ * **When to use**: when one statement for many records is cheaper than one each (bulk inserts, one HTTP call).
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Topic } from "millrace"
+ *
+ * const Clicks = Topic.make("clicks", { key: Codec.none, value: Codec.string })
+ *
+ * export const countClicks = Topic.handleBatch(Clicks, (records) => Effect.log(`${records.length} clicks`), {
+ *   maxSize: 1_000,
+ *   maxWait: "50 millis"
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category constructors
+ */
+export const handleBatch = <K, V, RD, H, E = never, R = never, RX = never>(
+  source: Topic.Source<K, V, RD, H>,
+  handler: (records: ReadonlyArray<Record.Record<K, V, H>>) => Effect.Effect<unknown, E, R>,
+  options?: BatchOptions<Types.NoInfer<E>, RX>
+): Handler<E, R | RD | RX> =>
+  make(
+    source,
+    {
+      _tag: "Batch",
+      run: handler,
+      maxSize: options?.maxSize ?? batchDefaults.maxSize,
+      maxWait: options?.maxWait ?? batchDefaults.maxWait
+    },
+    options?.onFailure
+  )
+
+/**
+ * Handles a source in batches and owns the offsets: the handler stores `batch.next` itself, in the same transaction as
+ * what it does with the records, so that both happen exactly once. On each assignment `startOffsets` is asked where to go
+ * on (partitions it does not know start at the committed offset, or by `offsetReset`); Kafka's committed offset only shows
+ * the lag.
+ *
+ * **When to use**: when the effect of a record and its offset can live in one database transaction.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Topic } from "millrace"
+ *
+ * const Clicks = Topic.make("clicks", { key: Codec.none, value: Codec.string })
+ * const offsets = new Map<string, number>()
+ *
+ * export const tally = Topic.handleOwned(
+ *   Clicks,
+ *   (batch) => Effect.sync(() => offsets.set(`${batch.topic}/${batch.partition}`, batch.next)),
+ *   {
+ *     startOffsets: (partitions) =>
+ *       Effect.sync(() =>
+ *         partitions.flatMap((tp) => {
+ *           const offset = offsets.get(`${tp.topic}/${tp.partition}`)
+ *           return offset === undefined ? [] : [{ ...tp, offset }]
+ *         })
+ *       )
+ *   }
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category constructors
+ */
+export const handleOwned = <K, V, RD, H, E = never, R = never, ES = never, RS = never, RX = never>(
+  source: Topic.Source<K, V, RD, H>,
+  handler: (batch: OwnedBatch<K, V, H>) => Effect.Effect<unknown, E, R>,
+  options: BatchOptions<Types.NoInfer<E>, RX> & {
+    readonly startOffsets: (
+      partitions: ReadonlyArray<TopicPartition>
+    ) => Effect.Effect<ReadonlyArray<Position>, ES, RS>
+  }
+): Handler<E | ES, R | RD | RS | RX> =>
+  make(
+    source,
+    {
+      _tag: "Owned",
+      run: handler,
+      startOffsets: options.startOffsets,
+      maxSize: options.maxSize ?? batchDefaults.maxSize,
+      maxWait: options.maxWait ?? batchDefaults.maxWait
+    },
+    options.onFailure
+  )

@@ -1,0 +1,436 @@
+/**
+ * What every engine implements and everything else is built on. It belongs to no client library.
+ *
+ * A consumer client is driven by one owner (the run loop): `poll` never waits and hands out what is there, `onReady` says
+ * when to look again, rebalances arrive as events that must be answered. Heartbeats, connections, sessions and the timer
+ * that commits stored positions are the engine's own business.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as KafkaConfig from "../KafkaConfig.ts"
+import type { KafkaError } from "../KafkaError.ts"
+
+/**
+ * One partition of one topic.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/**
+ * A place in a partition: the offset of the next record to be handled. `metadata` is the free text that Kafka keeps with
+ * a committed offset.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Position extends TopicPartition {
+  readonly offset: number
+  readonly leaderEpoch?: number | undefined
+  readonly metadata?: string | undefined
+}
+
+/**
+ * Who set a record's timestamp. An engine that cannot tell leaves it out.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type TimestampType = "CreateTime" | "LogAppendTime"
+
+/**
+ * A header as it is on the wire. Names may repeat, a value may be null or any bytes.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type RawHeader = readonly [name: string, value: Uint8Array | null]
+
+/**
+ * A record as it is in the log. `timestamp` is in milliseconds, -1 when there is none. `size` counts the bytes of key
+ * and value.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface RawRecord extends TopicPartition {
+  readonly offset: number
+  readonly timestamp: number
+  readonly timestampType?: TimestampType | undefined
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers?: ReadonlyArray<RawHeader> | undefined
+  readonly leaderEpoch?: number | undefined
+  readonly size: number
+}
+
+/**
+ * Records of one partition in offset order. `next` is the offset to go on from; it lies behind the last record and covers
+ * compacted gaps and control records that the engine knows of. `records` is never empty.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Chunk extends TopicPartition {
+  readonly records: ReadonlyArray<RawRecord>
+  readonly bytes: number
+  readonly next: number
+}
+
+/**
+ * What a consumer client tells its owner.
+ *
+ * - `Rebalance`: to be answered once, in order, by `answer(id)`. `assign` names the added partitions, `revoke` the ones
+ *   to give up after draining, `lost` the ones that are gone already (an eager group names all of its partitions).
+ * - `EndOfPartition`: the position reached the end of the log (only with `signalEnd`).
+ * - `Committed` / `CommitFailed`: the broker's answer to a commit of stored positions.
+ * - `OffsetReset`: the position was out of range, or there was none, and `offsetReset` chose.
+ * - `Disturbed`: something went wrong and the client goes on by itself (a broker is down, a topic is missing).
+ * - `Failed`: the client is of no use any more.
+ * - `Statistics`: the client's own figures, opt-in.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type ClientEvent =
+  | {
+    readonly _tag: "Rebalance"
+    readonly id: number
+    readonly kind: "assign" | "revoke" | "lost"
+    readonly partitions: ReadonlyArray<TopicPartition>
+  }
+  | ({ readonly _tag: "EndOfPartition" } & Position)
+  | { readonly _tag: "Committed"; readonly positions: ReadonlyArray<Position> }
+  | { readonly _tag: "CommitFailed"; readonly positions: ReadonlyArray<Position>; readonly error: KafkaError }
+  | ({ readonly _tag: "OffsetReset"; readonly problem: string } & TopicPartition)
+  | { readonly _tag: "Disturbed"; readonly error: KafkaError }
+  | { readonly _tag: "Failed"; readonly error: KafkaError }
+  | { readonly _tag: "Statistics"; readonly statistics: unknown }
+
+/**
+ * What a consumer client reads: topics and patterns as a member of a group, or fixed partitions without a group.
+ * A pattern matches a whole topic name and follows topics that appear and disappear; internal topics (`__…`) never match.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Subscription =
+  | {
+    readonly _tag: "Group"
+    readonly groupId: string
+    readonly topics: ReadonlyArray<string>
+    readonly patterns: ReadonlyArray<RegExp>
+  }
+  | { readonly _tag: "Manual"; readonly positions: ReadonlyArray<Position> }
+
+/**
+ * How to make a consumer client. `onReady` and `onEvent` are called from the client's own callbacks: they may only note
+ * what happened and wake the owner.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConsumerClientOptions {
+  readonly subscription: Subscription
+  readonly offsetReset: KafkaConfig.OffsetReset
+  readonly config: KafkaConfig.ConsumerConfig
+  /** Whether `EndOfPartition` events are wanted. */
+  readonly signalEnd: boolean
+  readonly onReady: () => void
+  readonly onEvent: (event: ClientEvent) => void
+}
+
+/**
+ * Identifies a member of a group towards a transactional producer (KIP-447). Opaque: only the engine that made it can
+ * use it.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface GroupMetadata {
+  readonly groupId: string
+  readonly "~millrace/engine/GroupMetadata": unknown
+}
+
+/**
+ * A consumer client. Only its owner may call it; after `close` nothing may.
+ *
+ * - `poll` hands out at most `maxRecords` records and about `maxBytes` bytes (one record always fits), at once. It must be
+ *   called at least once per `maxPollInterval`; with `maxRecords` 0 it counts as such and hands out nothing. Records of a
+ *   partition in a pending revoke are not handed out; records fetched before a pause may still be.
+ * - `answer` ends a rebalance event. For `assign`, `start` moves the named partitions to other offsets before the first
+ *   record; for `revoke` the engine commits the stored positions of these partitions first.
+ * - `store` notes a finished position, to be committed by the timer, by a revoke and by `close`. `false`: the partition is
+ *   not assigned (any more) and nothing was noted.
+ * - `commit` commits exactly these positions, now, and ends when the broker acknowledged, also at an unchanged offset.
+ * - `committed` asks the group's committed offsets; partitions without one are left out.
+ * - `pause` and `resume` are idempotent; an assignment starts unpaused.
+ * - `seek` makes a partition go on from an offset; chunks polled before belong to the past.
+ * - `highWatermark` is the last known end of the partition, for lag; undefined when unknown.
+ * - `close` commits stored positions, leaves the group and ends within the deadline, whatever happens. Rebalance events
+ *   that arrive while closing are answered by the engine.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConsumerClient {
+  readonly poll: (maxRecords: number, maxBytes: number) => ReadonlyArray<Chunk>
+  readonly answer: (id: number, start?: ReadonlyArray<Position>) => Effect.Effect<void, KafkaError>
+  readonly store: (position: Position) => boolean
+  readonly commit: (positions: ReadonlyArray<Position>) => Effect.Effect<void, KafkaError>
+  readonly committed: (
+    partitions: ReadonlyArray<TopicPartition>
+  ) => Effect.Effect<ReadonlyArray<Position>, KafkaError>
+  readonly pause: (partitions: ReadonlyArray<TopicPartition>) => void
+  readonly resume: (partitions: ReadonlyArray<TopicPartition>) => void
+  readonly seek: (position: Position) => Effect.Effect<void, KafkaError>
+  readonly highWatermark: (partition: TopicPartition) => number | undefined
+  readonly groupMetadata: () => GroupMetadata
+  readonly close: (deadline: Duration.Duration) => Effect.Effect<void, KafkaError>
+}
+
+/**
+ * A record to be sent. Without a `partition` the key decides (murmur2), without a key the client spreads. Without a
+ * `timestamp` (milliseconds) the moment of sending counts.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface RawMessage {
+  readonly topic: string
+  readonly partition?: number | undefined
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers?: ReadonlyArray<RawHeader> | undefined
+  readonly timestamp?: number | undefined
+}
+
+/**
+ * The broker's acknowledgement of one record. With acks `"none"` the offset is -1.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Delivery extends TopicPartition {
+  readonly offset: number
+  readonly timestamp: number
+}
+
+/**
+ * Receives the fate of one record: an error, or the acknowledgement.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type DeliveryCallback = (error: KafkaError | undefined, delivery: Delivery | undefined) => void
+
+/**
+ * A producer client.
+ *
+ * - `produce` takes one record without waiting and calls `done` exactly once, later. `false`: the buffer is full, the
+ *   record was not taken and `done` is not called; `whenSpace` ends when trying again makes sense.
+ * - `flush` ends when every record taken so far was acknowledged or failed; it fails with `Timeout` after `timeout`.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface ProducerClient {
+  readonly produce: (message: RawMessage, done: DeliveryCallback) => boolean
+  readonly whenSpace: Effect.Effect<void>
+  readonly flush: (timeout: Duration.Duration) => Effect.Effect<void, KafkaError>
+}
+
+/**
+ * A producer client with transactions (KIP-98). The transactional id is claimed when it is made: an older holder of the
+ * id is fenced.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface TransactionalClient extends ProducerClient {
+  readonly begin: Effect.Effect<void, KafkaError>
+  readonly sendOffsets: (
+    positions: ReadonlyArray<Position>,
+    group: GroupMetadata
+  ) => Effect.Effect<void, KafkaError>
+  readonly commit: Effect.Effect<void, KafkaError>
+  readonly abort: Effect.Effect<void, KafkaError>
+}
+
+/**
+ * A topic to be created. `replicationFactor` defaults to the broker's.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface NewTopic {
+  readonly name: string
+  readonly partitions: number
+  readonly replicationFactor?: number | undefined
+  readonly config?: Readonly<{ [name: string]: string }> | undefined
+}
+
+/**
+ * What the cluster knows of a topic.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface TopicDescription {
+  readonly name: string
+  readonly internal: boolean
+  readonly partitions: ReadonlyArray<{
+    readonly partition: number
+    readonly leader: number
+    readonly replicas: ReadonlyArray<number>
+    readonly inSync: ReadonlyArray<number>
+  }>
+}
+
+/**
+ * A line of the list of groups.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface GroupListing {
+  readonly groupId: string
+  readonly state: string
+  readonly protocol: "classic" | "consumer" | "unknown"
+}
+
+/**
+ * What the cluster knows of a group.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface GroupDescription extends GroupListing {
+  readonly members: ReadonlyArray<{
+    readonly memberId: string
+    readonly groupInstanceId: string | undefined
+    readonly clientId: string
+    readonly host: string
+    readonly assignment: ReadonlyArray<TopicPartition>
+  }>
+}
+
+/**
+ * Which offset of a partition is asked for: an end of the log, or the first record at or after a time in milliseconds
+ * (when there is none, the end).
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type OffsetSpec = "earliest" | "latest" | { readonly timestamp: number }
+
+/**
+ * An admin client. Calls on something that does not exist fail with `UnknownTopic` or answer without it, as noted.
+ *
+ * - `describeTopics` leaves out topics that do not exist. `listTopics` includes internal ones, marked.
+ * - `describeConfigs` and `alterConfigs` work on topics and need the capability `"configs"`.
+ * - `groupOffsets` answers the committed positions of a group; a group that does not exist has none.
+ * - `alterGroupOffsets` and `deleteGroup` need a group without members.
+ * - `deleteRecords` removes everything before the given positions.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface AdminClient {
+  readonly listTopics: Effect.Effect<ReadonlyArray<TopicDescription>, KafkaError>
+  readonly describeTopics: (
+    names: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyArray<TopicDescription>, KafkaError>
+  readonly createTopic: (topic: NewTopic) => Effect.Effect<void, KafkaError>
+  readonly createPartitions: (topic: string, total: number) => Effect.Effect<void, KafkaError>
+  readonly deleteTopic: (name: string) => Effect.Effect<void, KafkaError>
+  readonly describeConfigs: (
+    topic: string
+  ) => Effect.Effect<Readonly<{ [name: string]: string }>, KafkaError>
+  readonly alterConfigs: (
+    topic: string,
+    changes: Readonly<{ [name: string]: string | null }>
+  ) => Effect.Effect<void, KafkaError>
+  readonly listGroups: Effect.Effect<ReadonlyArray<GroupListing>, KafkaError>
+  readonly describeGroups: (
+    groupIds: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyArray<GroupDescription>, KafkaError>
+  readonly deleteGroup: (groupId: string) => Effect.Effect<void, KafkaError>
+  readonly groupOffsets: (groupId: string) => Effect.Effect<ReadonlyArray<Position>, KafkaError>
+  readonly alterGroupOffsets: (
+    groupId: string,
+    positions: ReadonlyArray<Position>
+  ) => Effect.Effect<void, KafkaError>
+  readonly listOffsets: (
+    partitions: ReadonlyArray<TopicPartition>,
+    at: OffsetSpec,
+    isolation?: "read_committed" | "read_uncommitted"
+  ) => Effect.Effect<ReadonlyArray<Position>, KafkaError>
+  readonly deleteRecords: (positions: ReadonlyArray<Position>) => Effect.Effect<void, KafkaError>
+}
+
+/**
+ * What not every engine can do. Using one that is missing fails with the reason `Unsupported`.
+ *
+ * - `configs`: describing and altering topic configurations
+ * - `timestampType`: telling who set a record's timestamp
+ * - `kip848`: the group protocol `"consumer"`
+ * - `transactions`: transactional producers
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Capability = "configs" | "timestampType" | "kip848" | "transactions"
+
+/**
+ * The service that every engine provides.
+ *
+ * `producer` and `admin` are made on first use and shared by all users of the layer; they end, flushed, with it.
+ * `consumer` and `transactional` make a client of their own each time, which lives as long as the caller's scope.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category services
+ */
+export class KafkaEngine extends Context.Service<KafkaEngine, {
+  readonly name: string
+  readonly capabilities: ReadonlySet<Capability>
+  readonly consumer: (options: ConsumerClientOptions) => Effect.Effect<ConsumerClient, KafkaError, Scope.Scope>
+  readonly producer: Effect.Effect<ProducerClient, KafkaError>
+  readonly transactional: (
+    transactionalId: string
+  ) => Effect.Effect<TransactionalClient, KafkaError, Scope.Scope>
+  readonly admin: Effect.Effect<AdminClient, KafkaError>
+}>()("millrace/engine/KafkaEngine") {}

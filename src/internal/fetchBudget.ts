@@ -1,0 +1,52 @@
+/**
+ * How much may be fetched, and which partitions must pause, from how much is buffered.
+ *
+ * Memory is bounded by a global budget of records and bytes. A partition is paused only while it is full and others are
+ * hungry: pausing makes clients throw prefetched data away (librdkafka #1447), so pausing around chunks would multiply the
+ * traffic. It is rare and has hysteresis.
+ */
+
+/** The limits of one consumer. */
+export interface Limits {
+  readonly chunkRecords: number
+  readonly maxRecords: number
+  readonly maxBytes: number
+}
+
+/** What is buffered now, over all partitions. */
+export interface Buffered {
+  readonly records: number
+  readonly bytes: number
+}
+
+/** A partition in the eyes of the budget. */
+export interface Load {
+  readonly records: number
+  readonly bytes: number
+  readonly paused: boolean
+  readonly hungry: boolean
+}
+
+/** How much the next poll may bring; nothing while the budget is used up. */
+export const allowance = (limits: Limits, buffered: Buffered): { readonly records: number; readonly bytes: number } => {
+  const records = limits.maxRecords - buffered.records
+  const bytes = limits.maxBytes - buffered.bytes
+  return records <= 0 || bytes <= 0
+    ? { records: 0, bytes: 0 }
+    : { records: Math.min(limits.chunkRecords, records), bytes }
+}
+
+/** At how many records a partition counts as full: two chunks, or an equal share of the budget when that is more. */
+export const fullAt = (limits: Limits, partitions: number): number =>
+  Math.max(2 * limits.chunkRecords, Math.floor(limits.maxRecords / Math.max(1, partitions)))
+
+/**
+ * Whether a partition should be paused. Full and somebody else is hungry: yes. Paused already: until it is at half, or
+ * nobody is hungry any more.
+ */
+export const shouldPause = (limits: Limits, partitions: number, load: Load, othersHungry: boolean): boolean => {
+  const full = fullAt(limits, partitions)
+  const fullBytes = Math.max(limits.maxBytes / Math.max(1, partitions), limits.maxBytes / 8)
+  if (load.paused) return load.records > full / 2 || load.bytes > fullBytes / 2
+  return othersHungry && (load.records >= full || load.bytes >= fullBytes)
+}
