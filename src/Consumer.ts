@@ -1,0 +1,347 @@
+/**
+ * Consumers: a group, what it handles, and what happens when a handler fails.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as Types from "effect/Types"
+import type { KafkaEngine } from "./engine/KafkaEngine.ts"
+import type * as Handler from "./Handler.ts"
+import type { HandlerFailed } from "./HandlerFailed.ts"
+import * as Health from "./Health.ts"
+import { HealthCell } from "./internal/healthCell.ts"
+import * as Plan from "./internal/plan.ts"
+import * as Runtime from "./internal/runtime.ts"
+import { supervise } from "./internal/supervisor.ts"
+import type * as KafkaConfig from "./KafkaConfig.ts"
+import type { KafkaError } from "./KafkaError.ts"
+import type * as OnFailure from "./OnFailure.ts"
+import type { Outcome, OutcomeBatch } from "./Outcome.ts"
+
+/**
+ * @stability unstable
+ * @since 0.1.0
+ * @category type IDs
+ */
+export const TypeId = "~millrace/Consumer"
+
+/**
+ * @stability unstable
+ * @since 0.1.0
+ * @category type IDs
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * The settings of a consumer besides its handlers.
+ *
+ * - `offsetReset` (required): where a group without a committed offset starts.
+ * - `drainTimeout` (default 30 seconds): how long the running handlers of a revoked partition, or of all at shutdown, may
+ *   take to finish before they are interrupted. Must be below `maxPollInterval`.
+ * - `closeTimeout` (default 30 seconds): how long the final commit and leaving the group may take.
+ * - `maxHandlerStall` (default `maxPollInterval`): a handler without any progress for so long ends the consumer with the
+ *   reason `Stalled`.
+ * - `chunkRecords` (default 500): the most records fetched in one step.
+ * - `bufferRecords` (default 20 000), `bufferBytes` (default 64 MiB): the most that is fetched and not handled, over all
+ *   partitions of this member.
+ * - `until: "end"`: ends when every assigned partition reached the end it had when it was assigned.
+ * - `tracing` (default `"off"`): with `"record"` each call of a handler is a span, child of the producer's.
+ * - `restart` (default exponential from 500 ms, at most 30 s apart, for ever): when `Consumer.layer` tries again after an
+ *   engine error.
+ *
+ * The rest is described at {@link KafkaConfig.ConsumerConfig}; it overrides the engine's.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Settings extends KafkaConfig.ConsumerConfig {
+  readonly offsetReset: KafkaConfig.OffsetReset
+  readonly drainTimeout?: Duration.Input | undefined
+  readonly closeTimeout?: Duration.Input | undefined
+  readonly maxHandlerStall?: Duration.Input | undefined
+  readonly chunkRecords?: number | undefined
+  readonly bufferRecords?: number | undefined
+  readonly bufferBytes?: number | undefined
+  readonly until?: "end" | undefined
+  readonly tracing?: "off" | "record" | undefined
+  readonly restart?: Schedule.Schedule<unknown, unknown> | undefined
+}
+
+/**
+ * A consumer whose handlers fail with `E` and need `R`. It is a description: nothing runs until it is given to
+ * {@link run}, {@link stream} or {@link layer}, and it may be given to them several times (several members of one group).
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Consumer<out E, out R> {
+  readonly [TypeId]: {
+    readonly _E: Types.Covariant<E>
+    readonly _R: Types.Covariant<R>
+  }
+  readonly group: string
+  readonly settings: Settings
+  /** @internal */
+  readonly handlers: ReadonlyArray<Handler.Handler<any, any>>
+  /** @internal */
+  readonly onFailure: OnFailure.OnFailure<any, any>
+}
+
+/**
+ * Any consumer.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Any = { readonly [TypeId]: unknown }
+
+/**
+ * The error of a consumer's handlers.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Error<C> = C extends Consumer<infer E, infer _> ? E : never
+
+/**
+ * The services of a consumer's handlers.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Services<C> = C extends Consumer<infer _, infer R> ? R : never
+
+/**
+ * Describes a consumer. The group is its name towards Kafka: members with the same group share the partitions.
+ *
+ * `onFailure` is the policy of every handler that has none of its own. What is wrong with the combination (two handlers of
+ * one topic, a drain budget that is too long, …) is said when it is run, as `KafkaError` with the reason `InvalidSetting`,
+ * before anything is connected.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Codec, Consumer, OnFailure, Topic } from "millrace"
+ *
+ * class Order extends Schema.Class<Order>("Order")({ id: Schema.String, total: Schema.Finite }) {}
+ * const Orders = Topic.make("orders", { key: Codec.string, value: Codec.json(Order) })
+ *
+ * export const billing = Consumer.make("billing", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.stop,
+ *   handlers: [Topic.handle(Orders, (record) => Effect.log(`charging ${record.value.total}`))]
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <const H extends ReadonlyArray<Handler.Any>, RX = never>(
+  group: string,
+  options: Settings & {
+    readonly handlers: H
+    readonly onFailure: OnFailure.OnFailure<Types.NoInfer<Handler.Error<H[number]>>, RX>
+  }
+): Consumer<Handler.Error<H[number]>, Handler.Services<H[number]> | RX> => {
+  const { handlers, onFailure, ...settings } = options
+  return {
+    // The variance marker exists for the type checker alone, as does the opacity of the handlers.
+    [TypeId]: {} as any,
+    group,
+    settings,
+    handlers: handlers as ReadonlyArray<any>,
+    onFailure
+  }
+}
+
+/** Registers a consumer's health for as long as the scope lives. */
+const registerHealth = Effect.fnUntraced(function*(group: string) {
+  const registry = yield* Health.Registry
+  const cell = new HealthCell(group)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => registry.add(cell.read)),
+    () => Effect.sync(() => registry.delete(cell.read))
+  )
+  return cell
+})
+
+/**
+ * Checks a consumer's settings as running it would, without connecting.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category validation
+ */
+export const validate = <E, R>(consumer: Consumer<E, R>): Effect.Effect<void, KafkaError> =>
+  Effect.asVoid(Plan.make(consumer))
+
+/**
+ * Consumes until the effect is interrupted, a handler's policy says stop, or the engine fails; with `until: "end"` also
+ * until everything was handled. Interrupting it drains: running handlers finish within `drainTimeout`, finished positions
+ * are committed, the member leaves the group.
+ *
+ * **When to use**: when the program is this consumer. `Consumer.layer` is for a consumer beside other things.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Consumer, OnFailure, Topic } from "millrace"
+ * import { InMemoryKafka } from "millrace/testing"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ * const printer = Consumer.make("printer", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.stop,
+ *   until: "end",
+ *   handlers: [Topic.handle(Notes, (record) => Effect.log(record.value))]
+ * })
+ *
+ * export const program = Consumer.run(printer).pipe(Effect.provide(InMemoryKafka.layer))
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category running
+ */
+export const run = <E, R>(
+  consumer: Consumer<E, R>
+): Effect.Effect<void, KafkaError | HandlerFailed<E>, Exclude<R, Scope.Scope> | KafkaEngine> =>
+  Effect.scoped(Effect.gen(function*() {
+    const plan = yield* Plan.make(consumer)
+    const health = yield* registerHealth(plan.group)
+    const run = yield* acquire(Runtime.start(plan, { holds: false, health, emit: undefined }))
+    return yield* run.await
+  }))
+
+/** Starts a run and stops it with the scope; interrupting the start itself leaves nothing behind. */
+const acquire = (start: Effect.Effect<Runtime.Run, KafkaError, any>) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.tap(restore(start), (run) => Effect.addFinalizer(() => run.stop))
+  )
+
+/** How many finished steps may wait for the reader of the outcome stream. */
+const outcomeBuffer = 16
+
+/**
+ * Consumes while the stream runs and answers what became of the records, a step of a partition at a time. Back-pressure of
+ * the reader reaches the handlers. Ending the stream drains and leaves the group, as {@link run} does.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Codec, Consumer, OnFailure, Topic } from "millrace"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ * const printer = Consumer.make("printer", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.skip,
+ *   handlers: [Topic.handle(Notes, (record) => Effect.log(record.value))]
+ * })
+ *
+ * export const firstHundredSteps = Consumer.stream(printer).pipe(
+ *   Stream.take(100),
+ *   Stream.runForEach((step) => Effect.log(`${step.topic}/${step.partition}: ${step.handled} handled`))
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category running
+ */
+export const stream = <E, R>(
+  consumer: Consumer<E, R>
+): Stream.Stream<OutcomeBatch, KafkaError | HandlerFailed<E>, Exclude<R, Scope.Scope> | KafkaEngine> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const plan = yield* Plan.make(consumer)
+    const health = yield* registerHealth(plan.group)
+    const queue = yield* Queue.bounded<OutcomeBatch, KafkaError | HandlerFailed<E> | Cause.Done>(outcomeBuffer)
+    const emit = (batch: OutcomeBatch) => Effect.asVoid(Queue.offer(queue, batch))
+    const run = yield* acquire(Runtime.start(plan, { holds: false, health, emit }))
+    // Runs before the stop above: nobody reads any more, and no worker may wait for a reader while it drains.
+    yield* Effect.addFinalizer(() => Queue.shutdown(queue))
+    yield* Effect.forkScoped(
+      Effect.onExit(run.await, (exit) => Exit.isSuccess(exit) ? Queue.end(queue) : Queue.failCause(queue, exit.cause))
+    )
+    return Stream.fromQueue(queue)
+  }))
+
+/**
+ * One element per record that was not simply handled.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category running
+ */
+export const outcomes = <E, R>(
+  consumer: Consumer<E, R>
+): Stream.Stream<
+  Outcome & { readonly topic: string; readonly partition: number },
+  KafkaError | HandlerFailed<E>,
+  Exclude<R, Scope.Scope> | KafkaEngine
+> =>
+  Stream.flatMap(
+    stream(consumer),
+    ({ exceptions, partition, topic }) =>
+      Stream.fromIterable(exceptions.map((outcome) => ({ ...outcome, topic, partition })))
+  )
+
+/**
+ * Consumes in the background for as long as the layer lives.
+ *
+ * Bad configuration and failed authentication fail the build. Everything that can heal (a broker that is not up yet, a
+ * topic that is missing) is tried again by `restart` and shows in {@link Health.all}. A partition whose policy says stop is
+ * held at its record, with the health red, while the others go on; it is tried again when it is assigned anew or sought.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Codec, Consumer, OnFailure, Topic } from "millrace"
+ * import { ConfluentKafka } from "millrace/confluent"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ * const printer = Consumer.make("printer", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.stop,
+ *   handlers: [Topic.handle(Notes, (record) => Effect.log(record.value))]
+ * })
+ *
+ * export const app = Consumer.layer(printer).pipe(
+ *   Layer.provide(ConfluentKafka.layer({ bootstrapServers: ["localhost:9092"] }))
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = <E, R>(
+  consumer: Consumer<E, R>
+): Layer.Layer<never, KafkaError, Exclude<R, Scope.Scope> | KafkaEngine> =>
+  Layer.effectDiscard(Effect.gen(function*() {
+    const plan = yield* Plan.make(consumer)
+    const health = yield* registerHealth(plan.group)
+    yield* supervise(Runtime.start(plan, { holds: true, health, emit: undefined }), {
+      restart: consumer.settings.restart ?? defaultRestart,
+      health
+    })
+  }))
+
+const defaultRestart: Schedule.Schedule<unknown, unknown> = Schedule.min([
+  Schedule.exponential("500 millis"),
+  Schedule.spaced("30 seconds")
+])

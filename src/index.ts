@@ -1,0 +1,21 @@
+/**
+ * Kafka for Effect.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+export * as Codec from "./Codec.ts"
+export * as Consumer from "./Consumer.ts"
+export * as ConsumerEvent from "./ConsumerEvent.ts"
+export { HandlerFailed } from "./HandlerFailed.ts"
+export * as Handler from "./Handler.ts"
+export * as Headers from "./Headers.ts"
+export * as Health from "./Health.ts"
+export * as KafkaConfig from "./KafkaConfig.ts"
+export * as KafkaEngine from "./engine/KafkaEngine.ts"
+export * as KafkaError from "./KafkaError.ts"
+export * as OnFailure from "./OnFailure.ts"
+export type * as Outcome from "./Outcome.ts"
+export { Poison } from "./Poison.ts"
+export * as Record from "./Record.ts"
+export * as Topic from "./Topic.ts"

@@ -1,0 +1,147 @@
+/** The worker of a partition whose records are handled in batches, with Kafka's offsets or the handler's own. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { Pending } from "../Codec.ts"
+import type { Chunk, RawRecord } from "../engine/KafkaEngine.ts"
+import type * as Handler from "../Handler.ts"
+import type { Outcome } from "../Outcome.ts"
+import { Poison } from "../Poison.ts"
+import type * as Record from "../Record.ts"
+import { CallScope } from "./callScope.ts"
+import { judge, nextChunk } from "./workerHost.ts"
+import type { Work } from "./workerHost.ts"
+
+type BatchCall = Extract<Handler.Call, { readonly _tag: "Batch" | "Owned" }>
+
+/** A batch in the making: everything raw that it covers, and what of it was decoded. */
+interface Batch {
+  readonly raws: Array<RawRecord>
+  readonly records: Array<Record.Record<any, any, any>>
+  readonly exceptions: Array<Outcome>
+  start: number
+  next: number
+  bytes: number
+}
+
+const emptyBatch = (start: number): Batch => ({ raws: [], records: [], exceptions: [], start, next: start, bytes: 0 })
+
+/** Works until the partition is given up or stops. */
+export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCall) {
+  const { host, state } = work
+  const maxWait = Duration.toMillis(Duration.fromInputUnsafe(call.maxWait))
+  const scope = new CallScope()
+  let chunk: Chunk | undefined
+  let i = 0
+
+  const decodeOne = Effect.fnUntraced(function*(raw: RawRecord): Effect.fn.Return<Record.Record<any, any, any>, Poison> {
+    try {
+      const record = work.decode(raw)
+      return record instanceof Pending ? yield* record.effect as Effect.Effect<any, Poison> : record
+    } catch (poison) {
+      return yield* Effect.fail(poison as Poison)
+    }
+  })
+
+  /** Moves records of the current chunk into the batch; `false` when one of them says stop. */
+  const fill = Effect.fnUntraced(function*(batch: Batch, current: Chunk) {
+    const { records } = current
+    while (i < records.length && batch.records.length < call.maxSize) {
+      const raw = records[i]!
+      const exit = yield* Effect.exit(decodeOne(raw))
+      if (Exit.isSuccess(exit)) {
+        batch.records.push(exit.value)
+      } else {
+        const outcomes = yield* judge(work, [raw], exit.cause)
+        if (outcomes === undefined) return false
+        for (const outcome of outcomes) batch.exceptions.push(outcome)
+      }
+      batch.raws.push(raw)
+      i++
+      batch.next = i === records.length ? current.next : raw.offset + 1
+    }
+    return true
+  })
+
+  /** Gathers up to `maxSize` records, waiting up to `maxWait` for more when the first ones are there. */
+  const gather = Effect.fnUntraced(function*() {
+    if (chunk === undefined) {
+      chunk = yield* nextChunk(state)
+      i = 0
+      if (chunk === undefined) return undefined
+    }
+    const batch = emptyBatch(state.position ?? chunk.records[i]!.offset)
+    const deadline = host.clock.currentTimeMillisUnsafe() + maxWait
+    while (true) {
+      if (chunk !== undefined) {
+        const current: Chunk = chunk
+        const goOn = yield* fill(batch, current)
+        if (i < current.records.length) return batch
+        batch.bytes += current.bytes
+        chunk = undefined
+        if (!goOn) return batch
+      }
+      if (batch.records.length >= call.maxSize || !state.isActive) return batch
+      chunk = state.take()
+      i = 0
+      if (chunk !== undefined) continue
+      const rest = deadline - host.clock.currentTimeMillisUnsafe()
+      if (rest <= 0) return batch
+      yield* Effect.timeoutOption(state.signal.wait, rest)
+    }
+  })
+
+  const callBatch = (batch: Batch): Effect.Effect<unknown, any, any> =>
+    call._tag === "Batch"
+      ? call.run(batch.records)
+      : call.run({
+        topic: state.topic,
+        partition: state.partition,
+        records: batch.records,
+        start: batch.start,
+        next: batch.next
+      })
+
+  /** Hands a batch to the handler and books it; `false` when it stopped, or was interrupted. */
+  const handle = Effect.fnUntraced(function*(batch: Batch) {
+    if (batch.records.length === 0 && call._tag === "Batch") return true
+    const exit = yield* scope.run(Effect.suspend(() => callBatch(batch)))
+    if (Exit.isSuccess(exit)) return true
+    if (state.phase !== "active") return false
+    // The decision covers the records that were handed over; the undecodable ones among them were judged before.
+    const outcomes = yield* judge(work, batch.records.map((record) => record.raw), exit.cause)
+    if (outcomes === undefined) return false
+    for (const outcome of outcomes) batch.exceptions.push(outcome)
+    return true
+  })
+
+  while (true) {
+    const batch = yield* gather()
+    if (batch === undefined) return
+    if (batch.raws.length === 0 || state.phase !== "active") return
+    state.current = batch.raws[0]!.offset
+    const startedAt = host.clock.currentTimeMillisUnsafe()
+    // A poison record that says stop comes after the records before it were handled.
+    const stopped = state.failure
+    state.failure = undefined
+    const done = yield* handle(batch)
+    state.failure = state.failure ?? stopped
+    state.current = undefined
+    host.release(state, batch.raws.length, batch.bytes)
+    if (!done) return
+    state.position = batch.next
+    state.leaderEpoch = batch.raws[batch.raws.length - 1]!.leaderEpoch
+    state.steps++
+    host.progressed(state)
+    yield* host.emit({
+      topic: state.topic,
+      partition: state.partition,
+      from: batch.raws[0]!.offset,
+      to: batch.raws[batch.raws.length - 1]!.offset,
+      handled: batch.raws.length - batch.exceptions.length,
+      duration: host.clock.currentTimeMillisUnsafe() - startedAt,
+      exceptions: batch.exceptions
+    })
+    if (state.failure !== undefined) return
+  }
+})

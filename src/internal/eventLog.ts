@@ -1,0 +1,57 @@
+/** What of a consumer's events is worth a line in the log, and how loud. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type { ConsumerEvent } from "../ConsumerEvent.ts"
+import type { TopicPartition } from "../engine/KafkaEngine.ts"
+
+const list = (partitions: ReadonlyArray<TopicPartition>): string => {
+  const shown = partitions.slice(0, 20).map(({ partition, topic }) => `${topic}/${partition}`).join(", ")
+  return partitions.length > 20 ? `${shown} and ${partitions.length - 20} more` : shown === "" ? "none" : shown
+}
+
+const line = (event: ConsumerEvent): Effect.Effect<void> => {
+  switch (event._tag) {
+    case "Started":
+      return Effect.logInfo("consumer started")
+    case "Stopped":
+      return Effect.logInfo("consumer stopped")
+    case "Assigned":
+    case "Revoked":
+      return Effect.logInfo(`${event._tag.toLowerCase()}: ${list(event.partitions)}`)
+    case "Lost":
+      return Effect.logWarning(`lost without warning: ${list(event.partitions)}`)
+    case "Drained":
+      return event.timedOut
+        ? Effect.logWarning(`${event.topic}/${event.partition} was not drained in time: ${event.reason}`)
+        : Effect.logDebug(`${event.topic}/${event.partition} drained in ${event.duration} ms`)
+    case "CommitFailed":
+      return Effect.logWarning("offsets were not committed", event.error)
+    case "Skipped":
+      return Effect.logWarning(
+        `skipped ${event.topic}/${event.partition} offset ${event.offset}: ${Cause.pretty(event.cause)}`
+      )
+    case "Held":
+      return Effect.logError(`holding ${event.topic}/${event.partition} at offset ${event.error.offset}`, event.error)
+    case "Stalled":
+      return Effect.logError(
+        `${event.topic}/${event.partition} has been at offset ${event.offset} for ${event.stalledMs} ms`
+      )
+    case "Reset":
+      return Effect.logWarning(`${event.topic}/${event.partition}: position reset: ${event.problem}`)
+    case "Disturbed":
+      return Effect.logWarning("client disturbed", event.error)
+    case "Failed":
+      return Effect.logError("consumer failed", event.error)
+    case "Paused":
+    case "Resumed":
+      return Effect.logDebug(`${event._tag.toLowerCase()}: ${list(event.partitions)}`)
+    case "Stored":
+    case "Committed":
+    case "Statistics":
+      return Effect.void
+  }
+}
+
+/** Logs an event with its group as annotation. */
+export const logEvent = (event: ConsumerEvent): Effect.Effect<void> =>
+  Effect.annotateLogs(line(event), { group: event.group })

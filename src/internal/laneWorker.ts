@@ -1,0 +1,153 @@
+/** The worker of a partition whose records are handled several at once, in order per key or in none. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type { Chunk, RawRecord } from "../engine/KafkaEngine.ts"
+import type { Outcome } from "../Outcome.ts"
+import type * as Record from "../Record.ts"
+import { CallScope } from "./callScope.ts"
+import { KeyLanes } from "./keyLanes.ts"
+import { OffsetTracker } from "./offsetTracker.ts"
+import { callHandler } from "./recordWorker.ts"
+import { judge } from "./workerHost.ts"
+import type { Work } from "./workerHost.ts"
+
+type Run = (record: Record.Record<any, any, any>) => Effect.Effect<unknown, any, any>
+
+/** A chunk that is being worked off; reported when its last record is done. */
+interface OpenChunk {
+  readonly chunk: Chunk
+  readonly startedAt: number
+  readonly exceptions: Array<Outcome>
+  left: number
+}
+
+interface Item {
+  readonly raw: RawRecord
+  readonly ticket: number
+  readonly open: OpenChunk
+}
+
+/** Which lane a record queues up in. */
+const laneOf = (order: "keys" | "unordered", raw: RawRecord): string => {
+  if (order === "unordered") return String(raw.offset)
+  const { key } = raw
+  return key === null ? "null" : `k${Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1")}`
+}
+
+/** Works with up to `limit` lanes at once until the partition is given up or stops. */
+export const laneWorker = Effect.fnUntraced(function*(
+  work: Work,
+  run: Run,
+  order: "keys" | "unordered",
+  limit: number
+) {
+  const { host, state } = work
+  const tracker = new OffsetTracker()
+  const lanes = new KeyLanes<Item>()
+  const runners = new Set<Fiber.Fiber<unknown, unknown>>()
+
+  const accept = (chunk: Chunk) => {
+    const open: OpenChunk = {
+      chunk,
+      startedAt: host.clock.currentTimeMillisUnsafe(),
+      exceptions: [],
+      left: chunk.records.length
+    }
+    const last = chunk.records.length - 1
+    for (let i = 0; i <= last; i++) {
+      const raw = chunk.records[i]!
+      const ticket = tracker.deliver(i === last ? chunk.next : raw.offset + 1, raw.leaderEpoch)
+      lanes.offer(laneOf(order, raw), { raw, ticket, open })
+    }
+  }
+
+  /** Books a finished record; the answer is its chunk when that is complete. */
+  const finish = (key: string, item: Item): OpenChunk | undefined => {
+    if (tracker.finish(item.ticket)) {
+      state.position = tracker.position
+      state.leaderEpoch = tracker.leaderEpoch
+    }
+    state.steps++
+    lanes.release(key)
+    host.release(state, 1, item.raw.size)
+    return --item.open.left === 0 ? item.open : undefined
+  }
+
+  const report = (open: OpenChunk): Effect.Effect<void> => {
+    host.progressed(state)
+    const { records } = open.chunk
+    return host.emit({
+      topic: state.topic,
+      partition: state.partition,
+      from: records[0]!.offset,
+      to: records[records.length - 1]!.offset,
+      handled: records.length - open.exceptions.length,
+      duration: host.clock.currentTimeMillisUnsafe() - open.startedAt,
+      exceptions: open.exceptions
+    })
+  }
+
+  /** Takes one record after the other, of whichever key may go, until there is none. */
+  const runner = Effect.fnUntraced(function*() {
+    const scope = new CallScope()
+    let taken: { readonly key: string; readonly item: Item } | undefined
+    let complete: OpenChunk | undefined
+    const segment = Effect.whileLoop({
+      while: () => {
+        if (complete !== undefined || scope.used || !state.mayRun) return false
+        taken = lanes.take()
+        return taken !== undefined
+      },
+      body: () => {
+        state.current = taken!.item.raw.offset
+        return callHandler(work, run, taken!.item.raw)
+      },
+      step: () => {
+        complete = finish(taken!.key, taken!.item)
+        taken = undefined
+      }
+    })
+    do {
+      const exit = yield* scope.run(segment)
+      if (Exit.isFailure(exit)) {
+        if (!state.isActive || taken === undefined) return
+        const failed: { readonly key: string; readonly item: Item } = taken
+        const outcomes = yield* judge(work, [failed.item.raw], exit.cause)
+        if (outcomes === undefined) {
+          state.signal.raise()
+          return
+        }
+        for (const outcome of outcomes) failed.item.open.exceptions.push(outcome)
+        complete = finish(failed.key, failed.item)
+        taken = undefined
+      }
+      if (complete !== undefined) {
+        const done: OpenChunk = complete
+        complete = undefined
+        yield* report(done)
+      }
+    } while (state.mayRun && lanes.available > 0)
+  })
+
+  /** As many runners as there are keys that may go, up to the limit. */
+  const startRunners = Effect.fnUntraced(function*() {
+    let wanted = Math.min(limit - runners.size, lanes.available)
+    while (wanted-- > 0) {
+      const fiber: Fiber.Fiber<unknown, unknown> = yield* Effect.forkChild(runner())
+      runners.add(fiber)
+      fiber.addObserver(() => {
+        runners.delete(fiber)
+        state.signal.raise()
+      })
+    }
+  })
+
+  while (state.isActive) {
+    const chunk = state.suspended ? undefined : state.take()
+    if (chunk !== undefined) accept(chunk)
+    if (!state.suspended) yield* startRunners()
+    if (chunk === undefined) yield* state.signal.wait
+  }
+  yield* Effect.forEach([...runners], Fiber.await, { discard: true })
+})

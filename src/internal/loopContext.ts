@@ -1,0 +1,216 @@
+/** Everything around the run loop: workers, events, health and figures of one run. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as PubSub from "effect/PubSub"
+import type { SchedulerDispatcher } from "effect/Scheduler"
+import * as ConsumerEvent from "../ConsumerEvent.ts"
+import type { AdminClient, ConsumerClient, GroupMetadata, Position, TopicPartition } from "../engine/KafkaEngine.ts"
+import { HandlerFailed } from "../HandlerFailed.ts"
+import type { KafkaError } from "../KafkaError.ts"
+import type { OutcomeBatch } from "../Outcome.ts"
+import type { Assignment } from "./assignment.ts"
+import { batchWorker } from "./batchWorker.ts"
+import * as ConsumerMetrics from "./consumerMetrics.ts"
+import { CurrentGroup } from "./currentGroup.ts"
+import type { Decode } from "./decoding.ts"
+import * as Decoding from "./decoding.ts"
+import { logEvent } from "./eventLog.ts"
+import type { HealthCell } from "./healthCell.ts"
+import { laneWorker } from "./laneWorker.ts"
+import type { PartitionState } from "./partitionState.ts"
+import type { Plan, PlannedHandler } from "./plan.ts"
+import { handlerFor } from "./plan.ts"
+import type { Starts } from "./rebalances.ts"
+import { recordWorker } from "./recordWorker.ts"
+import type { RunLoop } from "./runLoop.ts"
+import { Signal } from "./signal.ts"
+import { traced } from "./tracing.ts"
+import type { WorkerHost } from "./workerHost.ts"
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
+
+const realTickMillis = 50
+
+/** An event whose group is filled in. */
+export type GroupEvent = DistributiveOmit<ConsumerEvent.ConsumerEvent, "group">
+
+/** What the run loop is given. */
+export interface LoopContext {
+  readonly plan: Plan
+  readonly clock: Clock.Clock
+  /** A partition whose policy says stop is held, instead of ending the run. */
+  readonly holds: boolean
+  /** Assignments have to be prepared: own offsets, or a bounded read. */
+  readonly needsStarts: boolean
+  readonly prepareStarts: (
+    partitions: ReadonlyArray<TopicPartition>,
+    done: (exit: Exit.Exit<Starts, KafkaError | HandlerFailed<any>>) => void
+  ) => Effect.Effect<void>
+  readonly startWorker: (
+    state: PartitionState,
+    previous: Fiber.Fiber<unknown, unknown> | undefined
+  ) => Effect.Effect<Fiber.Fiber<unknown, unknown>>
+  readonly makeSignal: () => Signal
+  /** Ticks while a shutdown waits, also when the clock of a test stands still. Answers how to end it. */
+  readonly tickInRealTime: (tick: () => void) => () => void
+  readonly publish: (event: GroupEvent) => void
+  readonly publishStored: (positions: ReadonlyArray<Position>) => void
+  /** Hands what was published to the bus and the log. */
+  readonly report: Effect.Effect<void>
+  readonly held: (failure: HandlerFailed<any>) => void
+  readonly released: (partition: TopicPartition) => void
+  readonly measure: (assignment: Assignment, client: ConsumerClient) => void
+}
+
+/** What a run is made of. */
+export interface Options {
+  readonly plan: Plan
+  readonly holds: boolean
+  readonly health: HealthCell
+  readonly admin: Effect.Effect<AdminClient, KafkaError>
+  readonly emit: ((batch: OutcomeBatch) => Effect.Effect<void>) | undefined
+  /** The run loop that this is made for; it exists by the time anything here is called. */
+  readonly loop: () => RunLoop
+  readonly group: () => GroupMetadata
+}
+
+/** The effect that works a partition off, by the kind of its handler. */
+const workerOf = (handler: PlannedHandler, plan: Plan) =>
+(
+  host: WorkerHost,
+  state: PartitionState,
+  decode: Decode
+): Effect.Effect<void, never, any> => {
+  const work = { host, state, decode, onFailure: handler.onFailure }
+  const { call } = handler
+  if (call._tag !== "Record") return batchWorker(work, call)
+  const run = plan.traced ? traced(plan.group, call.run) : call.run
+  if (call.concurrency === "partition") return recordWorker(work, run)
+  return "keys" in call.concurrency
+    ? laneWorker(work, run, "keys", call.concurrency.keys)
+    : laneWorker(work, run, "unordered", call.concurrency.unordered)
+}
+
+/** Makes the surroundings of a run, with the services of the current fiber. */
+export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<LoopContext, never, any> {
+  const { emit, health, plan } = options
+  const clock = yield* Clock.Clock
+  const services = yield* Effect.context<any>()
+  const bus = yield* ConsumerEvent.Bus
+  const dispatcher: SchedulerDispatcher = yield* Effect.withFiberSucceed((fiber) => fiber.currentDispatcher)
+  const metrics = ConsumerMetrics.make(plan.group, services as Context.Context<never>)
+  const decoders = new Map<string, Decode>()
+  let events: Array<ConsumerEvent.ConsumerEvent> = []
+
+  const publish = (event: GroupEvent): void => {
+    // The spread keeps the tag and its fields together; only the group is added.
+    const full = { ...event, group: plan.group } as ConsumerEvent.ConsumerEvent
+    events.push(full)
+    health.observe(full)
+  }
+
+  const host: WorkerHost = {
+    group: plan.group,
+    clock,
+    release: (state, records, bytes) => options.loop().release(state, records, bytes),
+    progressed: (state) => options.loop().progressed(state),
+    emit: (batch) => {
+      metrics.step(batch)
+      return emit === undefined ? Effect.void : emit(batch)
+    },
+    skipped: ({ partition, topic }, offset, cause) => publish({ _tag: "Skipped", topic, partition, offset, cause })
+  }
+
+  const decoderOf = Effect.fnUntraced(function*(handler: PlannedHandler, topic: string) {
+    const known = decoders.get(topic)
+    if (known !== undefined) return known
+    const decode = yield* Decoding.prepare(handler.source.codecs, topic)
+    decoders.set(topic, decode)
+    return decode
+  })
+
+  const ownStarts = Effect.fnUntraced(function*(partitions: ReadonlyArray<TopicPartition>) {
+    const positions: Array<Position> = []
+    for (const { call, source } of plan.handlers) {
+      if (call._tag !== "Owned") continue
+      const handler = plan.handlers.find((handler) => handler.source === source)
+      const own = partitions.filter(({ topic }) => handlerFor(plan, topic) === handler)
+      if (own.length === 0) continue
+      const started = yield* Effect.exit(call.startOffsets(own))
+      if (Exit.isFailure(started)) {
+        const { partition, topic } = own[0]!
+        return yield* new HandlerFailed<any>({ group: plan.group, topic, partition, offset: -1, cause: started.cause })
+      }
+      for (const position of started.value) positions.push(position)
+    }
+    return positions
+  })
+
+  const starts = Effect.fnUntraced(function*(partitions: ReadonlyArray<TopicPartition>) {
+    const positions = yield* ownStarts(partitions)
+    const ends = plan.bounded
+      ? yield* Effect.flatMap(
+        options.admin,
+        (admin) => admin.listOffsets(partitions, "latest", plan.config.isolation ?? "read_committed")
+      )
+      : []
+    return { positions, ends } satisfies Starts
+  })
+
+  return {
+    plan,
+    clock,
+    holds: options.holds,
+    needsStarts: plan.bounded || plan.handlers.some(({ call }) => call._tag === "Owned"),
+    prepareStarts: (partitions, done) =>
+      Effect.map(Effect.forkDetach(Effect.provideContext(starts(partitions), services)), (fiber) => {
+        fiber.addObserver(done)
+      }),
+    startWorker: (state, previous) => {
+      const handler = handlerFor(plan, state.topic)
+      const worker = Effect.gen(function*() {
+        // The handler of an earlier assignment of this partition may still be running: one owner at a time.
+        if (previous !== undefined) yield* Fiber.await(previous)
+        if (handler === undefined) return
+        const decode = yield* decoderOf(handler, state.topic)
+        yield* workerOf(handler, plan)(host, state, decode)
+      })
+      return Effect.forkDetach(
+        Effect.provideContext(Effect.provideService(worker, CurrentGroup, options.group()), services)
+      )
+    },
+    makeSignal: () => new Signal(dispatcher),
+    tickInRealTime: (tick) => {
+      const timer = setInterval(tick, realTickMillis)
+      return () => clearInterval(timer)
+    },
+    publish,
+    publishStored: (positions) => {
+      if (PubSub.sizeUnsafe(bus) > 0 || bus.subscribers.size > 0) publish({ _tag: "Stored", positions })
+    },
+    report: Effect.suspend(() => {
+      if (events.length === 0) return Effect.void
+      const batch = events
+      events = []
+      return Effect.andThen(PubSub.publishAll(bus, batch), Effect.forEach(batch, logEvent, { discard: true }))
+    }),
+    held: (failure) => {
+      publish({ _tag: "Held", topic: failure.topic, partition: failure.partition, error: failure })
+    },
+    released: health.released,
+    measure: (assignment, client) => {
+      let lag: number | undefined = 0
+      for (const state of assignment) {
+        const end = client.highWatermark(state)
+        if (end === undefined || state.position === undefined) continue
+        lag += Math.max(0, end - state.position)
+      }
+      health.measured([...assignment], lag)
+      metrics.lag(lag)
+      metrics.assigned(assignment.size)
+    }
+  }
+})

@@ -1,0 +1,117 @@
+/** What the run loop and the worker of one assigned partition share. All of it changes on one thread, without awaiting. */
+import type * as Fiber from "effect/Fiber"
+import type { Chunk, Position, TopicPartition } from "../engine/KafkaEngine.ts"
+import type { HandlerFailed } from "../HandlerFailed.ts"
+import type { Signal } from "./signal.ts"
+
+/**
+ * - `active`: chunks are taken in and handled.
+ * - `draining`: no record is started any more; the worker ends after the current one.
+ * - `held`: the policy said stop and the consumer goes on without this partition.
+ * - `fenced`: the partition belongs to somebody else; nothing of it counts any more.
+ */
+export type Phase = "active" | "draining" | "held" | "fenced"
+
+/** One partition within one assignment. A new assignment (or a seek) makes a new one with the next epoch. */
+export class PartitionState implements TopicPartition {
+  readonly topic: string
+  readonly partition: number
+  readonly epoch: number
+  /** Wakes the worker: there is a chunk, or the phase changed. */
+  readonly signal: Signal
+  phase: Phase = "active"
+  /** The user paused it: nothing is started until resumed. */
+  suspended = false
+  /** The client was told to pause it. */
+  paused = false
+  /** Delivered to the worker's side and not finished. */
+  bufferedRecords = 0
+  bufferedBytes = 0
+  /** The end of the contiguous finished prefix, once something finished. */
+  position: number | undefined = undefined
+  leaderEpoch: number | undefined = undefined
+  /** What was last stored at the client. */
+  stored: number | undefined = undefined
+  /** Where a bounded read stops. */
+  end: number | undefined = undefined
+  /** The client reached the end of the log at this offset. */
+  endSeen: number | undefined = undefined
+  /** Counts finished steps, for the stall guard. */
+  steps = 0
+  /** The offset in work, for messages. */
+  current: number | undefined = undefined
+  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  /** The worker's fiber ended, or there never was one. */
+  ended = false
+  failure: HandlerFailed<unknown> | undefined = undefined
+  private queue: Array<Chunk> = []
+  private queueHead = 0
+
+  constructor(partition: TopicPartition, epoch: number, signal: Signal) {
+    this.topic = partition.topic
+    this.partition = partition.partition
+    this.epoch = epoch
+    this.signal = signal
+  }
+
+  /** Whether another record may be started. */
+  get mayRun(): boolean {
+    return this.phase === "active" && !this.suspended && this.failure === undefined
+  }
+
+  /** Whether the worker goes on at all. */
+  get isActive(): boolean {
+    return this.phase === "active" && this.failure === undefined
+  }
+
+  offer(chunk: Chunk): void {
+    this.queue.push(chunk)
+    this.bufferedRecords += chunk.records.length
+    this.bufferedBytes += chunk.bytes
+    this.signal.raise()
+  }
+
+  /** The next chunk; it stays counted as buffered until it is released. */
+  take(): Chunk | undefined {
+    if (this.queueHead === this.queue.length) return undefined
+    const chunk = this.queue[this.queueHead++]!
+    if (this.queueHead === this.queue.length) {
+      this.queue = []
+      this.queueHead = 0
+    }
+    return chunk
+  }
+
+  get hasQueued(): boolean {
+    return this.queueHead < this.queue.length
+  }
+
+  /** Drops what is queued and not handed to a handler. Answers how much of the buffer that was. */
+  discard(): { readonly records: number; readonly bytes: number } {
+    let records = 0
+    let bytes = 0
+    for (let i = this.queueHead; i < this.queue.length; i++) {
+      records += this.queue[i]!.records.length
+      bytes += this.queue[i]!.bytes
+    }
+    this.queue = []
+    this.queueHead = 0
+    this.bufferedRecords -= records
+    this.bufferedBytes -= bytes
+    return { records, bytes }
+  }
+
+  /** The position to be stored, when it moved since the last time. */
+  get unstored(): Position | undefined {
+    return this.position === undefined || this.position === this.stored
+      ? undefined
+      : { topic: this.topic, partition: this.partition, offset: this.position, leaderEpoch: this.leaderEpoch }
+  }
+
+  /** Whether a bounded read of this partition is finished. */
+  get reachedEnd(): boolean {
+    if (this.end === undefined) return false
+    if (this.position !== undefined && this.position >= this.end) return true
+    return this.bufferedRecords === 0 && this.endSeen !== undefined && this.endSeen >= this.end
+  }
+}

@@ -1,0 +1,95 @@
+/** Starts a run of a consumer and ties its parts together: client, run loop, ticker, health. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import type { ConsumerClient } from "../engine/KafkaEngine.ts"
+import { KafkaEngine } from "../engine/KafkaEngine.ts"
+import type { HandlerFailed } from "../HandlerFailed.ts"
+import type { KafkaError } from "../KafkaError.ts"
+import type { OutcomeBatch } from "../Outcome.ts"
+import type { HealthCell } from "./healthCell.ts"
+import * as LoopContext from "./loopContext.ts"
+import type { Plan } from "./plan.ts"
+import { RunLoop, tickMillis } from "./runLoop.ts"
+import * as Signal from "./signal.ts"
+
+/** A run that is under way. */
+export interface Run {
+  readonly plan: Plan
+  readonly loop: RunLoop
+  readonly client: ConsumerClient
+  /** Ends when the run does, with its error. */
+  readonly await: Effect.Effect<void, KafkaError | HandlerFailed<any>>
+  /** Drains, commits, leaves the group; bounded by the drain and close timeouts. */
+  readonly stop: Effect.Effect<void>
+}
+
+/** How a run is to be done. */
+export interface Options {
+  readonly holds: boolean
+  readonly health: HealthCell
+  readonly emit: ((batch: OutcomeBatch) => Effect.Effect<void>) | undefined
+}
+
+/**
+ * Connects the client and forks the loop. The run is not tied to a scope: whoever starts it must stop it.
+ */
+export const start = Effect.fnUntraced(function*(
+  plan: Plan,
+  options: Options
+): Effect.fn.Return<Run, KafkaError, any> {
+  const engine = yield* KafkaEngine
+  const signal = yield* Signal.make
+  const clientScope = yield* Scope.make()
+  const context = yield* LoopContext.make({
+    plan,
+    holds: options.holds,
+    health: options.health,
+    admin: engine.admin,
+    emit: options.emit,
+    loop: () => loop,
+    group: () => client.groupMetadata()
+  })
+  const loop = new RunLoop(context, signal)
+  const connect = Scope.provide(
+    engine.consumer({
+      subscription: { _tag: "Group", groupId: plan.group, topics: plan.topics, patterns: plan.patterns },
+      offsetReset: plan.offsetReset,
+      config: plan.config,
+      signalEnd: plan.bounded,
+      onReady: loop.onReady,
+      onEvent: loop.onEvent
+    }),
+    clientScope
+  )
+  const client = yield* Effect.onExit(
+    connect,
+    (exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(clientScope, exit)
+  )
+  const fiber = yield* Effect.uninterruptible(Effect.gen(function*() {
+    context.publish({ _tag: "Started" })
+    const ticker = yield* Effect.forkDetach(
+      Effect.forever(Effect.andThen(Effect.sleep(tickMillis), Effect.sync(loop.tick)))
+    )
+    const whole = Effect.gen(function*() {
+      const outcome = yield* loop.run(client)
+      yield* Fiber.interrupt(ticker)
+      yield* Scope.close(clientScope, Exit.void)
+      const error = Exit.isFailure(outcome) ? Exit.findErrorOption(outcome) : undefined
+      context.publish(error?._tag === "Some" ? { _tag: "Failed", error: error.value } : { _tag: "Stopped" })
+      yield* context.report
+      return yield* outcome
+    })
+    return yield* Effect.forkDetach(whole, { uninterruptible: true })
+  }))
+  return {
+    plan,
+    loop,
+    client,
+    await: Fiber.join(fiber),
+    stop: Effect.uninterruptible(
+      Effect.andThen(Effect.sync(() => loop.stop(Exit.void)), Effect.asVoid(Fiber.await(fiber)))
+    )
+  }
+})
