@@ -18,6 +18,7 @@ const packageName = "@confluentinc/kafka-javascript"
 const needed = ["ssl", "zstd", "lz4", "sasl_scram", "gzip", "snappy"]
 const debian = ["build-essential", "python3", "libssl-dev", "libsasl2-dev", "libzstd-dev", "zlib1g-dev"]
   .concat(["libcurl4-openssl-dev", "liblz4-dev"])
+const remedy = `On Debian:\n  ${aptLine(debian)}`
 const headers = ["openssl/ssl.h", "sasl/sasl.h", "zstd.h", "zlib.h", "curl/curl.h", "lz4.h"]
 
 /** Runs a command to its end; its output goes to our standard error unless it is kept. */
@@ -67,7 +68,7 @@ const canBuild = async () => {
 const prepareBuild = async () => {
   if (await canBuild()) return
   if (await aptInstall(debian) && await canBuild()) return
-  throw new Error(`the native client ${packageName} cannot be built, libraries are missing. On Debian:\n  ${aptLine(debian)}`)
+  throw new Error(`the native client ${packageName} cannot be built, libraries are missing. ${remedy}`)
 }
 
 /** Built in a copy: two processes do not disturb each other, and node_modules keeps 4 MB instead of 280. */
@@ -144,7 +145,7 @@ export const ensureAddon = async () => {
   const problem = await problemOf(root)
   if (problem === undefined) return "built"
   rmSync(userCache(name), { recursive: true, force: true })
-  throw new Error(`the native client ${packageName} was made but is not usable: ${problem}\nOn Debian:\n  ${aptLine(debian)}`)
+  throw new Error(`the native client ${packageName} was made but is not usable: ${problem}\n${remedy}`)
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

@@ -1,0 +1,7 @@
+/** The versions of the services that tests run against; `compose.test.ts` holds docker-compose.yml to them. */
+export const versions = {
+  kafka: "4.3.1",
+  postgres: "15",
+  debezium: "3.6",
+  apicurio: "3.3.3"
+} as const
