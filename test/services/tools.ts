@@ -22,7 +22,7 @@ export const tools = {
   consoleConsumer: "org.apache.kafka.tools.consumer.ConsoleConsumer",
   topics: "org.apache.kafka.tools.TopicCommand",
   configs: "kafka.admin.ConfigCommand",
-  acls: "kafka.admin.AclCommand",
+  acls: "org.apache.kafka.tools.AclCommand",
   consumerGroups: "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
   groups: "org.apache.kafka.tools.GroupsCommand",
   offsets: "org.apache.kafka.tools.GetOffsetShell",
@@ -41,7 +41,8 @@ export const runTool = async (
 ): Promise<string> => {
   const finished = await kafkaTool(tools[tool], ["--bootstrap-server", bootstrap, ...args], options)
   if (finished.code !== 0) {
-    throw new Error(`${tools[tool]} ${args.join(" ")} ended with ${finished.code}:\n${finished.stdout}${finished.stderr}`)
+    const printed = finished.stdout + finished.stderr
+    throw new Error(`${tools[tool]} ${args.join(" ")} ended with ${finished.code}:\n${printed}`)
   }
   return finished.stdout
 }
