@@ -1,14 +1,15 @@
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, rmSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { cached } from "../../scripts/user-cache.mjs"
-import { type BrokerPorts, brokerConfig, clusterId, toProperties, users } from "./brokerConfig.ts"
+import { brokerConfig, type BrokerPorts, clusterId, toProperties, users } from "./brokerConfig.ts"
+import { untilStarted } from "./brokerLog.ts"
 import { runCommand } from "./command.ts"
 import { jvmArguments } from "./jvm.ts"
 import { kafkaJars } from "./maven.ts"
 import { freePorts } from "./ports.ts"
-import { spawnDetached, stopProcess, until } from "./processes.ts"
-import { hasStarted } from "./brokerLog.ts"
+import { spawnDetached, stopProcess } from "./processes.ts"
+import { newServiceFolder, writePid } from "./runFolder.ts"
 
 /** What is made once per user so that a broker starts in one second instead of three. */
 export interface BrokerImage {
@@ -32,7 +33,10 @@ export const newBrokerPorts = async (): Promise<BrokerPorts> => {
   return { plaintext, proxied, proxy, saslPlaintext, ssl, saslSsl, controller }
 }
 
-const format = async (jars: string, config: string) => {
+/** Writes down the identity of the cluster and the users. */
+const format = async (jars: string, folder: string) => {
+  const config = join(folder, "server.properties")
+  writeFileSync(config, toProperties(brokerConfig(await newBrokerPorts(), join(folder, "data"))))
   const scram = Object.entries(users).flatMap(([name, password]) =>
     ["SCRAM-SHA-256", "SCRAM-SHA-512"].flatMap((mechanism) => [
       "--add-scram",
@@ -42,32 +46,30 @@ const format = async (jars: string, config: string) => {
   const tool = ["kafka.tools.StorageTool", "format", "-t", clusterId, "-c", config, ...scram]
   const run = await runCommand("java", [...jvmArguments(jars, "256m"), ...tool])
   if (run.code !== 0) throw new Error(`Kafka's storage could not be formatted:\n${run.stdout}${run.stderr}`)
+  return config
 }
 
 /** Starts a broker once and stops it, so that the JVM writes down which classes it loaded. */
-const archiveClasses = async (jars: string, staging: string, config: string) => {
-  const log = join(staging, "log")
-  const archive = [`-XX:ArchiveClassesAtExit=${join(staging, "classes.jsa")}`]
-  const pid = spawnDetached("java", [...jvmArguments(jars, "512m", archive), "kafka.Kafka", config], log)
+const archiveClasses = async (jars: string, folder: string, config: string, archive: string) => {
+  const log = join(folder, "broker.log")
+  const java = jvmArguments(jars, "512m", [`-XX:ArchiveClassesAtExit=${archive}`])
+  const pid = spawnDetached("java", [...java, "kafka.Kafka", config], log)
+  writePid(folder, pid)
   try {
-    await until("Kafka starts", () => hasStarted(log, 0), 60_000)
+    await untilStarted(log, 0, pid, folder)
   } finally {
-    await stopProcess(pid, config, 30_000)
+    await stopProcess(pid, folder, 30_000)
   }
 }
 
 const make = (jars: string) => async (staging: string) => {
-  const prepare = async (name: string) => {
-    const config = join(staging, `${name}.properties`)
-    writeFileSync(config, toProperties(brokerConfig(await newBrokerPorts(), join(staging, name))))
-    mkdirSync(join(staging, name))
-    await format(jars, config)
-    return config
-  }
-  await prepare("data")
-  await archiveClasses(jars, staging, await prepare("trial"))
-  for (const name of ["trial", "trial.properties", "data.properties", "log"]) {
-    rmSync(join(staging, name), { recursive: true, force: true })
+  const folder = newServiceFolder("image")
+  try {
+    const config = await format(jars, folder)
+    cpSync(join(folder, "data"), join(staging, "data"), { recursive: true })
+    await archiveClasses(jars, folder, config, join(staging, "classes.jsa"))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
   }
 }
 

@@ -2,10 +2,10 @@ import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFil
 import { join } from "node:path"
 import { brokerConfig, type BrokerPorts, toProperties } from "./brokerConfig.ts"
 import { brokerImage, newBrokerPorts } from "./brokerImage.ts"
-import { hasStarted, readLog } from "./brokerLog.ts"
+import { readLog, untilStarted } from "./brokerLog.ts"
 import { jvmArguments } from "./jvm.ts"
 import { host } from "./ports.ts"
-import { isAlive, killProcess, send, spawnDetached, stopProcess, until } from "./processes.ts"
+import { isAlive, killProcess, send, spawnDetached, stopProcess } from "./processes.ts"
 import { type FaultProxy, startProxy } from "./proxy.ts"
 import { newServiceFolder, readPid, writePid } from "./runFolder.ts"
 
@@ -66,13 +66,8 @@ export const attachBroker = (folder: string): Broker => {
     const main = ["kafka.Kafka", join(folder, "server.properties")]
     const pid = spawnDetached("java", [...jvmArguments(jars, "512m", classes), ...main], log)
     writePid(folder, pid)
-    const serves = () => {
-      if (hasStarted(log, from)) return true
-      if (isAlive(pid, folder)) return false
-      throw new Error(`Kafka ended while starting:\n${readLog(log, from).slice(-3000)}`)
-    }
     try {
-      await until("Kafka starts", serves, 60_000)
+      await untilStarted(log, from, pid, folder)
     } catch (error) {
       await killProcess(pid, folder)
       throw error
