@@ -1,0 +1,104 @@
+/** What tests do to the in-memory cluster: look inside, act as somebody else, break things. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { KafkaError } from "../../KafkaError.ts"
+import type { InMemoryKafka } from "../InMemoryKafka.ts"
+import type { RawMessage, RawRecord } from "../KafkaEngine.ts"
+import type { Cluster } from "./cluster.ts"
+import { Partitioner } from "./partitioner.ts"
+import { joinPassively } from "./passiveMember.ts"
+
+/** The control service of a cluster. It acts on the broker itself: faults do not hinder it. */
+export const makeControl = (cluster: Cluster): InMemoryKafka["Service"] => {
+  const { faults, groups, topics } = cluster
+  const partitioner = new Partitioner()
+
+  const memberIds = (groupId: string): ReadonlyArray<string> =>
+    [...groups.get(groupId) ?? []].map(({ spec }) => spec.memberId)
+
+  return {
+    produce: (message) =>
+      Effect.suspend(() => {
+        const raw: RawMessage = { ...message, key: message.key ?? null, value: message.value ?? null }
+        const record = cluster.append(raw, (partitions) => partitioner.choose(raw, partitions))
+        partitioner.endBatch()
+        if (record instanceof KafkaError) return Effect.fail(record)
+        const { offset, partition, timestamp, topic } = record
+        topics.log(record)!.announce()
+        return Effect.succeed({ topic, partition, offset, timestamp })
+      }),
+    records: (topic, options = {}) =>
+      Effect.sync(() => {
+        const { isolation = "read_committed", partition } = options
+        const logs = topics.get(topic)?.logs ?? []
+        return logs.filter((log) => partition === undefined || log.partition === partition).flatMap((log) => {
+          const read = log.read(isolation, log.startOffset, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, true)
+          return read.records as Array<RawRecord>
+        })
+      }),
+    committed: (groupId) => Effect.sync(() => groups.offsets(groupId).all()),
+    members: (groupId) =>
+      Effect.sync(() =>
+        [...groups.get(groupId) ?? []].map(({ owned, spec: { clientId, instanceId, memberId } }) => ({
+          memberId,
+          clientId,
+          groupInstanceId: instanceId,
+          assignment: owned.toArray()
+        }))
+      ),
+    join: (groupId, wanted, options) =>
+      Effect.suspend(() => {
+        const joined = joinPassively(cluster, groupId, wanted, options?.assignor)
+        return joined instanceof KafkaError ? Effect.fail(joined) : Effect.succeed(joined)
+      }),
+    leave: (groupId, memberId) => Effect.sync(() => groups.leave(groupId, memberId)),
+    expire: (groupId, memberId) =>
+      Effect.sync(() => {
+        for (const id of memberId === undefined ? memberIds(groupId) : [memberId]) groups.evict(groupId, id)
+      }),
+    kill: (groupId, memberId) => Effect.sync(() => groups.kill(groupId, memberId)),
+    rebalance: (groupId) => Effect.sync(() => groups.rebalance(groupId)),
+    broker: (state) => Effect.sync(() => cluster.setUp(state === "up")),
+    slow: (latency) =>
+      Effect.sync(() => {
+        faults.latencyMillis = Duration.toMillis(Duration.fromInputUnsafe(latency))
+      }),
+    failProduce: ({ reason, times = 1, topic }) => Effect.sync(() => faults.planProduceFailures(times, reason, topic)),
+    failCommit: ({ reason, times = 1 } = {}) => Effect.sync(() => faults.planCommitFailures(times, reason)),
+    revokeAuthorization: (resource) =>
+      Effect.sync(() => {
+        faults.deny(resource)
+        if (resource.resource === "group") groups.forbid(resource.name)
+        cluster.changed()
+      }),
+    grant: (resource) =>
+      Effect.sync(() => {
+        faults.grant(resource)
+        cluster.changed()
+      }),
+    truncate: (topic, partition, offset) =>
+      Effect.sync(() => {
+        const log = topics.log({ topic, partition })
+        log?.truncate(offset)
+        log?.announce()
+      }),
+    retain: Effect.sync(() => {
+      let removed = 0
+      for (const { config, logs } of topics) {
+        if (!config.deletes) continue
+        for (const log of logs) {
+          removed += log.retain(cluster.now - config.retentionMillis, config.retentionBytes)
+          log.announce()
+        }
+      }
+      return removed
+    }),
+    compact: (topic) =>
+      Effect.sync(() => {
+        const found = topics.get(topic)
+        if (found === undefined) return 0
+        const tombstonesBefore = cluster.now - found.config.tombstoneMillis
+        return found.logs.reduce((removed, log) => removed + log.compact(tombstonesBefore), 0)
+      })
+  }
+}
