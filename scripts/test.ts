@@ -1,7 +1,7 @@
 /**
  * npm test -- [--fast | --full] [part of a path]... [vitest options]
  *
- * Runs the tests with all that they need; a file's name tells what that is (CONTRIBUTING.md):
+ * Runs the tests with all that they need; a file's name tells what that is (test/README.md):
  *   test/**\/*.test.ts          nothing
  *   test/**\/*.addon.test.ts    the native client (librdkafka's mock cluster)
  *   test/**\/*.kafka.test.ts    the native client and a real Kafka
@@ -118,7 +118,9 @@ const main = async (): Promise<{ readonly counts: Counts; readonly ok: boolean }
 
   const report = join(newServiceFolder("vitest", run), "report.json")
   const code = runnable.length === 0 ? 1 : await runVitest(runnable, report)
-  const tests = runnable.length === 0 ? { passed: 0, failed: 0, skipped: 0 } : readCounts(report)
+  const read = runnable.length === 0 ? { passed: 0, failed: 0, skipped: 0 } : readCounts(report)
+  // An error outside of any test fails the run and is in no count of vitest's.
+  const tests = code !== 0 && read.failed === 0 && runnable.length > 0 ? { ...read, failed: 1 } : read
 
   if (left.length > 0) {
     console.error(`\n${allowMissing ? "skipped" : "not run"}, because of what is missing below:`)

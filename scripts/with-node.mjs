@@ -17,6 +17,7 @@ const version = "24.21.0"
 const condition = "--conditions=millrace-source"
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const windows = process.platform === "win32"
+const packageName = `node-${windows ? "win" : process.platform}-${process.arch}`
 
 const [command, ...args] = process.argv.slice(2)
 if (command === undefined) {
@@ -30,25 +31,22 @@ const supported = () => {
 }
 
 const fetchNode = (staging) => {
-  const name = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`
-  console.error(`with-node: Node ${process.versions.node} is too old here, fetching ${name}@${version} once`)
+  console.error(`with-node: Node ${process.versions.node} is too old here, fetching ${packageName}@${version} once`)
   const install = ["install", "--prefix", staging, "--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]
-  const npm = spawnSync("npm", [...install, "--loglevel=error", `${name}@${version}`], {
+  const npm = spawnSync("npm", [...install, "--loglevel=error", `${packageName}@${version}`], {
     cwd: staging,
     stdio: ["ignore", 2, 2],
     shell: windows
   })
   if (npm.status !== 0) {
-    throw new Error(`npm could not install ${name}@${version}: install Node >= 24.6 yourself and run this again`)
+    throw new Error(`npm could not install ${packageName}@${version}: install Node >= 24.6 yourself and run this again`)
   }
 }
 
 const pathOfNode = async () => {
   if (supported()) return []
-  const name = `node-${version}-${process.platform}-${process.arch}`
-  const folder = await cached(name, fetchNode)
-  const pkg = `node-${windows ? "win" : process.platform}-${process.arch}`
-  return [join(folder, "node_modules", pkg, "bin")]
+  const folder = await cached(`node-${version}-${process.platform}-${process.arch}`, fetchNode)
+  return [join(folder, "node_modules", packageName, "bin")]
 }
 
 const path = [...await pathOfNode(), join(root, "node_modules", ".bin"), process.env.PATH ?? ""].join(delimiter)
@@ -66,6 +64,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     if (signal === "SIGINT" && process.stdin.isTTY) return
     child.kill(signal)
   })
+}
+// When npm is told to end it ends the shell between us and itself, and the shell does not tell us.
+if (process.env.npm_lifecycle_event !== undefined) {
+  const parent = process.ppid
+  setInterval(() => process.ppid === parent || child.kill("SIGTERM"), 500).unref()
 }
 child.on("error", (error) => {
   console.error(`with-node: cannot start ${command}: ${error.message}`)
