@@ -13,7 +13,9 @@ interface Service {
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
 }
 
-const { services } = parse(readFileSync(composeFile, "utf8")) as { readonly services: Readonly<Record<string, Service>> }
+const { services } = parse(readFileSync(composeFile, "utf8")) as {
+  readonly services: Readonly<Record<string, Service>>
+}
 
 describe("docker-compose.yml", () => {
   it("has the versions that the tests run against", () => {

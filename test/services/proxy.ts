@@ -1,4 +1,4 @@
-import { createServer, connect, type Server, type Socket } from "node:net"
+import { connect, createServer, type Server, type Socket } from "node:net"
 import { setTimeout as delay } from "node:timers/promises"
 import { host } from "./ports.ts"
 
