@@ -418,7 +418,8 @@ export type Capability = "configs" | "timestampType" | "kip848" | "transactions"
  * The service that every engine provides.
  *
  * `producer` and `admin` are made on first use and shared by all users of the layer; they end, flushed, with it.
- * `consumer` and `transactional` make a client of their own each time, which lives as long as the caller's scope.
+ * `consumer` and `transactional` make a client of their own each time, which lives as long as the caller's scope. `scope`
+ * lives as long as the engine's layer, for what users of the engine want to share for as long.
  *
  * @stability unstable
  * @since 0.1.0
@@ -427,6 +428,7 @@ export type Capability = "configs" | "timestampType" | "kip848" | "transactions"
 export class KafkaEngine extends Context.Service<KafkaEngine, {
   readonly name: string
   readonly capabilities: ReadonlySet<Capability>
+  readonly scope: Scope.Scope
   readonly consumer: (options: ConsumerClientOptions) => Effect.Effect<ConsumerClient, KafkaError, Scope.Scope>
   readonly producer: Effect.Effect<ProducerClient, KafkaError>
   readonly transactional: (
