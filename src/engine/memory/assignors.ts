@@ -81,19 +81,21 @@ export const sticky = (claims: ReadonlyArray<Claim>, partitions: Partitions): As
   for (const tp of allPartitions(claims, partitions)) {
     if (!taken.has(`${tp.topic}/${tp.partition}`)) result.get(lightest(tp.topic).member)!.push(tp)
   }
-  for (let moved = true; moved;) {
-    moved = false
+  // One at a time, from whoever has most: giving more at once would take from one what another should give.
+  const moveOne = (): boolean => {
     for (const giver of [...members].sort((a, b) => load(b) - load(a))) {
       const own = result.get(giver.member)!
-      // The last ones go first: they are the newest.
       for (let index = own.length - 1; index >= 0; index--) {
         const taker = lightest(own[index]!.topic)
         if (load(taker) + 1 >= own.length) continue
         result.get(taker.member)!.push(...own.splice(index, 1))
-        moved = true
+        return true
       }
     }
+    return false
   }
+  while (moveOne());
+  for (const own of result.values()) own.sort((a, b) => compare(a.topic, b.topic) || a.partition - b.partition)
   return result
 }
 

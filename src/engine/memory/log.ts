@@ -63,7 +63,8 @@ export class PartitionLog {
     if (isolation === "read_uncommitted") return this.end
     let limit = this.end
     for (const first of this.open.values()) if (first < limit) limit = first
-    return limit
+    // Records of an open transaction can be deleted too.
+    return Math.max(limit, this.start)
   }
 
   /** Appends a record, in the open transaction of a producer if there is one named. */
