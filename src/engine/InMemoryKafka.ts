@@ -1,9 +1,9 @@
 /**
  * A Kafka without a broker, for tests and demonstrations.
  *
- * `InMemoryKafka.layer` provides {@link KafkaEngine}, so every program that runs on a real engine runs on it, with the same
- * semantics: groups rebalance cooperatively or eagerly, offsets are committed and fenced, transactions hide what is not
- * committed, retention moves the start of a log. All time is the `Clock` of the layer: with `TestClock` nothing waits.
+ * `InMemoryKafka.layer` provides {@link KafkaEngine}, so every program that runs on a real engine runs on it, with the
+ * same semantics: groups rebalance cooperatively or eagerly, offsets are committed and fenced, transactions hide what is
+ * not committed, retention moves the start of a log. All time is the `Clock` of the layer: with `TestClock` nothing waits.
  * It also provides {@link InMemoryKafka}, with which a test looks inside, acts as somebody else, and breaks things.
  *
  * @example
@@ -35,8 +35,8 @@ import { makeCluster, makeEngine } from "./memory/engine.ts"
 /**
  * How the in-memory cluster is made.
  *
- * - `autoCreateTopics` (default `true`): whether producing to a topic that does not exist creates it. With `false` it fails
- *   with `UnknownTopic`, as brokers in production usually do.
+ * - `autoCreateTopics` (default `true`): whether producing to a topic that does not exist creates it. With `false` it
+ *   fails with `UnknownTopic`, as brokers in production usually do.
  * - `defaultPartitions` (default 3): how many partitions such a topic gets.
  * - `clientId` (default `"millrace"`): the first part of member ids.
  * - `consumer`, `producer`: settings of all clients, as for any other engine. `compression`, `acks: "leader"`,
@@ -114,8 +114,9 @@ export interface Resource {
  * - `produce` appends a record as a foreign client would, and answers where it went.
  * - `records` answers the records of a topic, by partition and offset; none when the topic does not exist.
  * - `committed` answers the committed offsets of a group, `members` who is in it.
- * - `join` adds a member that takes partitions and gives them back when asked, but reads nothing; it answers the member's
- *   id. `leave` takes a member out. `assignor` (default: the group's, else cooperative-sticky) is that of the member.
+ * - `join` adds a member that takes partitions and gives them back when asked, but reads nothing; it answers the
+ *   member's id. `assignor` (default: the group's, else cooperative-sticky) is that of the member. `leave` takes a member
+ *   out.
  * - `expire` ends the session of one member, or of all: they are told `lost` and come back by themselves.
  * - `kill` ends a client as a crash would: it does nothing any more, and the group gives its partitions away when its
  *   `sessionTimeout` is over.
@@ -126,14 +127,14 @@ export interface Resource {
  * - `broker("down")`: nothing can be fetched, produced or committed until `broker("up")`. Consumers hear
  *   `BrokerUnreachable`, records fail after `deliveryTimeout`, requests after 30 seconds.
  * - `slow`: every fetch, delivery and request takes so long from now on. `slow(0)` ends it.
- * - `failProduce`: the next `times` (default 1) records, of one `topic` or of any, fail with `reason`, as if the client's
- *   own retries had been in vain.
+ * - `failProduce`: the next `times` (default 1) records, of one `topic` or of any, fail with `reason`, as if the
+ *   client's own retries had been in vain.
  * - `failCommit`: the next `times` (default 1) commits are refused with `reason` (default: a retryable `CommitFailed`).
- * - `revokeAuthorization` takes an ACL away, `grant` gives it back. Members of a forbidden group fail for good; a forbidden
- *   topic is told once and read again after the grant.
+ * - `revokeAuthorization` takes an ACL away, `grant` gives it back. Members of a forbidden group fail for good; a
+ *   forbidden topic is told once and read again after the grant.
  * - `truncate` removes all records of a partition before an offset, so that positions before it are out of range.
- * - `retain` applies `retention.ms` and `retention.bytes` of all topics with `cleanup.policy` `delete` now (nothing is ever
- *   removed by itself), `compact` keeps the last record of each key of a topic and leaves gaps. Both answer how many
+ * - `retain` applies `retention.ms` and `retention.bytes` of all topics with `cleanup.policy` `delete` now (nothing is
+ *   ever removed by itself), `compact` keeps the last record of each key of a topic and leaves gaps. Both answer how many
  *   records they removed.
  *
  * @stability unstable
@@ -178,7 +179,10 @@ export class InMemoryKafka extends Context.Service<InMemoryKafka, {
    * ```ts
    * import { InMemoryKafka } from "millrace/testing"
    *
-   * export const strict = InMemoryKafka.layerWith({ autoCreateTopics: false, consumer: { commitInterval: "1 second" } })
+   * export const strict = InMemoryKafka.layerWith({
+   *   autoCreateTopics: false,
+   *   consumer: { commitInterval: "1 second" }
+   * })
    * ```
    *
    * @since 0.1.0
@@ -191,8 +195,8 @@ export class InMemoryKafka extends Context.Service<InMemoryKafka, {
     }))
 
   /**
-   * A cluster with the defaults. Everything that is built on one use of this layer shares the cluster; another use of it
-   * in another runtime, or under `Layer.fresh`, is another cluster.
+   * A cluster with the defaults. Everything that is built on one use of this layer shares the cluster; another use of
+   * it in another runtime, or under `Layer.fresh`, is another cluster.
    *
    * @since 0.1.0
    */

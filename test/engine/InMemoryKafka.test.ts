@@ -63,6 +63,7 @@ describe("a producer", () => {
       assert.lengthOf(deliveries, 0)
       const flushed = yield* Effect.forkChild(producer.flush(Duration.seconds(1)))
       yield* Fiber.join(flushed)
-      assert.deepStrictEqual(deliveries.map((delivery) => "offset" in delivery ? delivery.offset : delivery.message), [0, 1])
+      const offsets = deliveries.map((delivery) => "offset" in delivery ? delivery.offset : delivery.message)
+      assert.deepStrictEqual(offsets, [0, 1])
     }).pipe(Effect.provide(InMemoryKafka.layer)))
 })

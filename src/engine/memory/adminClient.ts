@@ -57,7 +57,9 @@ export class MemoryAdmin implements AdminClient {
     return this.cluster.request("list topics", () => Effect.sync(() => [...this.cluster.topics].map(describe)))
   }
 
-  readonly describeTopics = (names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<TopicDescription>, KafkaError> =>
+  readonly describeTopics = (
+    names: ReadonlyArray<string>
+  ): Effect.Effect<ReadonlyArray<TopicDescription>, KafkaError> =>
     this.cluster.request("describe topics", () =>
       Effect.sync(() => names.flatMap((name) => {
         const topic = this.cluster.topics.get(name)
@@ -173,7 +175,11 @@ export class MemoryAdmin implements AdminClient {
       return undefined
     })
 
-  private changing(operation: string, topic: string, run: () => KafkaError | undefined): Effect.Effect<void, KafkaError> {
+  private changing(
+    operation: string,
+    topic: string,
+    run: () => KafkaError | undefined
+  ): Effect.Effect<void, KafkaError> {
     return this.cluster.command(operation, () => {
       const error = this.forbidden(operation, topic) ?? run()
       if (error === undefined) this.cluster.topicsChanged()

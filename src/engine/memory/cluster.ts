@@ -7,11 +7,12 @@ import { Scheduler } from "effect/Scheduler"
 import * as KafkaConfig from "../../KafkaConfig.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
-import type { RawHeader, RawMessage, RawRecord } from "../KafkaEngine.ts"
+import type { RawMessage, RawRecord } from "../KafkaEngine.ts"
 import { Agenda } from "./agenda.ts"
 import { Faults } from "./faults.ts"
 import { Groups } from "./groups.ts"
 import { Mail } from "./mail.ts"
+import { sizeOf } from "./message.ts"
 import type { Claim } from "./transactions.ts"
 import { Topics } from "./topics.ts"
 import { Transactions } from "./transactions.ts"
@@ -35,11 +36,6 @@ export interface Listener {
 export const bootstrapServers = "memory"
 
 const requestTimeout = Duration.fromInputUnsafe(KafkaConfig.connectionDefaults.requestTimeout)
-
-const copy = (bytes: Uint8Array | null): Uint8Array | null => bytes === null ? null : new Uint8Array(bytes)
-
-const copyHeaders = (headers: ReadonlyArray<RawHeader>): ReadonlyArray<RawHeader> =>
-  headers.map(([name, value]): RawHeader => [name, copy(value)])
 
 /** Lives as long as its layer. */
 export class Cluster {
@@ -104,7 +100,7 @@ export class Cluster {
     this.changed()
   }
 
-  /** Asks the broker something: waits while it is down, for as long as it is slow, and at most the request's timeout. */
+  /** Asks the broker something: waits while it is down (until the request's timeout), and for as long as it is slow. */
   request<A>(operation: string, answer: () => Effect.Effect<A, KafkaError>): Effect.Effect<A, KafkaError> {
     return Effect.suspend(() =>
       this.reachable && this.faults.latencyMillis === 0
@@ -131,7 +127,10 @@ export class Cluster {
     )
   }
 
-  /** Puts a record into the log, or says why not. Readers are told by the caller, once per batch. */
+  /**
+   * Puts a record into the log, whose bytes belong to the log from now on, or says why not. Readers are told by the
+   * caller, once per batch.
+   */
   append(message: RawMessage, choose: (partitions: number) => number, claim?: Claim): RawRecord | KafkaError {
     const { topic: name } = message
     if (this.faults.isDenied("topic", name)) {
@@ -161,10 +160,9 @@ export class Cluster {
     if (claim !== undefined) this.transactions.touchLog(claim, log)
     const { appendTime } = topic.config
     return log.append({
-      // The producer may use its buffers again.
-      key: copy(message.key),
-      value: copy(message.value),
-      headers: message.headers === undefined ? undefined : copyHeaders(message.headers),
+      key: message.key,
+      value: message.value,
+      headers: message.headers,
       timestamp: appendTime ? this.now : message.timestamp ?? this.now,
       timestampType: appendTime ? "LogAppendTime" : "CreateTime"
     }, claim?.producerId)
@@ -183,10 +181,3 @@ export class Cluster {
 /** The error for a broker that was taken down. */
 export const unreachable = (operation: string): KafkaError =>
   Errors.make(operation, new Errors.BrokerUnreachable({ bootstrapServers, problem: "the broker was taken down" }))
-
-/** The bytes of a record that count against limits. */
-export const sizeOf = ({ headers, key, value }: RawMessage): number => {
-  let size = (key === null ? 0 : key.length) + (value === null ? 0 : value.length)
-  if (headers !== undefined) for (const [name, bytes] of headers) size += name.length + (bytes === null ? 0 : bytes.length)
-  return size
-}

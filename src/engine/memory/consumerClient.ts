@@ -146,7 +146,9 @@ export class MemoryConsumer implements ConsumerClient, Listener {
   readonly commit = (positions: ReadonlyArray<Position>): Effect.Effect<void, KafkaError> =>
     this.committer.commit(positions)
 
-  readonly committed = (partitions: ReadonlyArray<TopicPartition>): Effect.Effect<ReadonlyArray<Position>, KafkaError> =>
+  readonly committed = (
+    partitions: ReadonlyArray<TopicPartition>
+  ): Effect.Effect<ReadonlyArray<Position>, KafkaError> =>
     Effect.suspend(() => {
       if (this.membership === undefined) return Effect.succeed([])
       const offsets = this.cluster.groups.offsets(this.membership.groupId)

@@ -3,8 +3,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { KafkaError } from "../../KafkaError.ts"
 import type { InMemoryKafka } from "../InMemoryKafka.ts"
-import type { RawMessage, RawRecord } from "../KafkaEngine.ts"
+import type { RawRecord } from "../KafkaEngine.ts"
 import type { Cluster } from "./cluster.ts"
+import { MessageCopier } from "./message.ts"
 import { Partitioner } from "./partitioner.ts"
 import { joinPassively } from "./passiveMember.ts"
 
@@ -12,6 +13,7 @@ import { joinPassively } from "./passiveMember.ts"
 export const makeControl = (cluster: Cluster): InMemoryKafka["Service"] => {
   const { faults, groups, topics } = cluster
   const partitioner = new Partitioner()
+  const copier = new MessageCopier()
 
   const memberIds = (groupId: string): ReadonlyArray<string> =>
     [...groups.get(groupId) ?? []].map(({ spec }) => spec.memberId)
@@ -19,7 +21,7 @@ export const makeControl = (cluster: Cluster): InMemoryKafka["Service"] => {
   return {
     produce: (message) =>
       Effect.suspend(() => {
-        const raw: RawMessage = { ...message, key: message.key ?? null, value: message.value ?? null }
+        const raw = copier.copy({ ...message, key: message.key ?? null, value: message.value ?? null })
         const record = cluster.append(raw, (partitions) => partitioner.choose(raw, partitions))
         partitioner.endBatch()
         if (record instanceof KafkaError) return Effect.fail(record)

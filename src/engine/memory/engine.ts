@@ -27,14 +27,16 @@ const wrongSetting = (options: ConsumerClientOptions): KafkaError | undefined =>
     return Errors.invalidSetting("topics", "a consumer needs at least one topic or pattern")
   }
   for (const name of ["commitInterval", "sessionTimeout", "maxPollInterval", "metadataRefresh"] as const) {
-    const duration = config[name] ?? KafkaConfig.consumerDefaults[name]
-    if (Duration.toMillis(Duration.fromInputUnsafe(duration)) <= 0) return Errors.invalidSetting(name, "must be positive")
+    const duration = Duration.fromInputUnsafe(config[name] ?? KafkaConfig.consumerDefaults[name])
+    if (Duration.toMillis(duration) <= 0) return Errors.invalidSetting(name, "must be positive")
   }
   return undefined
 }
 
 /** Makes a cluster that lives as long as the scope. */
-export const makeCluster = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Cluster, never, Scope.Scope> {
+export const makeCluster = Effect.fnUntraced(function*(
+  options: Options
+): Effect.fn.Return<Cluster, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const scheduler = yield* Scheduler
   const services = yield* Effect.context<never>()

@@ -1,6 +1,6 @@
 /**
- * The coordinator of one group: members, generations, and who has to give up what before somebody else gets it. Pure but
- * for its own state; it knows neither time nor clients, only what to tell them.
+ * The coordinator of one group: members, generations, and who has to give up what before somebody else gets it. Pure
+ * but for its own state; it knows neither time nor clients, only what to tell them.
  */
 import type * as KafkaConfig from "../../KafkaConfig.ts"
 import type { TopicPartition } from "../KafkaEngine.ts"
@@ -45,8 +45,9 @@ export type Joined =
 const isEager = (name: KafkaConfig.Assignor): boolean => name !== "cooperative-sticky"
 
 /**
- * Eager groups (range, roundrobin) first take everything from everybody and then share anew; cooperative groups (KIP-429)
- * share first and take only what moves. Either way a partition goes to its new owner after the old one gave it up.
+ * Eager groups (range, roundrobin) first take everything from everybody and then share anew; cooperative groups
+ * (KIP-429) share first and take only what moves. Either way a partition goes to its new owner after the old one gave it
+ * up.
  */
 export class GroupCoordinator {
   readonly groupId: string

@@ -70,7 +70,8 @@ export class Groups {
     if (group === undefined) this.coordinators.set(groupId, group = new GroupCoordinator(groupId))
     const joined = group.join(spec, this.topics.partitions())
     if (joined._tag === "Mismatch") {
-      const problem = `group "${groupId}" uses the assignor ${joined.assignor}, which cannot be mixed with ${spec.assignor}`
+      const problem = `group "${groupId}" uses the assignor ${joined.assignor}, `
+        + `which cannot be mixed with ${spec.assignor}`
       const name = "INCONSISTENT_GROUP_PROTOCOL"
       return Errors.make("join group", new Errors.BrokerError({ code: 23, name, problem, retryable: false }))
     }

@@ -69,12 +69,22 @@ export class PartitionLog {
 
   /** Appends a record, in the open transaction of a producer if there is one named. */
   append(record: NewRecord, producerId?: number): RawRecord {
-    const { key, timestamp, timestampType, value } = record
+    const { headers, key, timestamp, timestampType, value } = record
     const size = (key === null ? 0 : key.length) + (value === null ? 0 : value.length)
     const { partition, topic } = this
     const offset = this.end++
-    const { headers } = record
-    const raw: RawRecord = { topic, partition, offset, timestamp, timestampType, key, value, headers, leaderEpoch, size }
+    const raw: RawRecord = {
+      topic,
+      partition,
+      offset,
+      timestamp,
+      timestampType,
+      key,
+      value,
+      headers,
+      leaderEpoch,
+      size
+    }
     this.all.append(raw)
     if (this.committed !== this.all) this.committed.append(raw)
     if (producerId !== undefined) {

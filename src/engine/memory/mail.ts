@@ -1,4 +1,4 @@
-/** What the cluster tells its clients, in order and never from inside of a call: owners may be in the middle of a step. */
+/** What the cluster tells its clients, in order and never inside of a call: owners may be in the middle of a step. */
 import type { SchedulerDispatcher } from "effect/Scheduler"
 
 /** One queue for all clients; a task of the scheduler hands it out. */

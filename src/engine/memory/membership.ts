@@ -68,12 +68,13 @@ export class Membership {
     this.host = host
     this.groupId = subscription.groupId
     const protocol = config.groupProtocol ?? KafkaConfig.consumerDefaults.groupProtocol
+    const isClassic = protocol === "classic"
     this.spec = {
       instanceId: config.groupInstanceId,
       clientId: config.clientId,
       // KIP-848 moves partitions incrementally, like the cooperative assignor.
-      assignor: protocol === "classic" ? config.assignor ?? KafkaConfig.consumerDefaults.assignor : "cooperative-sticky",
-      protocol: protocol === "classic" ? "classic" : "consumer",
+      assignor: isClassic ? config.assignor ?? KafkaConfig.consumerDefaults.assignor : "cooperative-sticky",
+      protocol: isClassic ? "classic" : "consumer",
       wants: wants(subscription)
     }
     this.maxPollInterval = millis(config.maxPollInterval ?? KafkaConfig.consumerDefaults.maxPollInterval)
@@ -127,16 +128,15 @@ export class Membership {
   next(id: number): Rebalance {
     const [head] = this.queue
     if (head === undefined || head.id !== id) {
-      throw new Error(`rebalance ${id} was answered, but ${head === undefined ? "none" : `rebalance ${head.id}`} is due`)
+      throw new Error(`rebalance ${id} was answered, but ${head === undefined ? "none" : `number ${head.id}`} is due`)
     }
     return head
   }
 
   /** Whether partitions that were just assigned are wanted back already. */
   isRevoking(tp: TopicPartition): boolean {
-    return this.queue.some(({ kind, partitions, stale }) =>
-      kind === "revoke" && !stale && partitions.some((other) => other.topic === tp.topic && other.partition === tp.partition)
-    )
+    const isTp = (other: TopicPartition): boolean => other.topic === tp.topic && other.partition === tp.partition
+    return this.queue.some(({ kind, partitions, stale }) => kind === "revoke" && !stale && partitions.some(isTp))
   }
 
   /** The owner did what the rebalance asked for. */

@@ -9,8 +9,8 @@ export const partitionOf = (key: Uint8Array, partitions: number): number => (mur
 export const stickyBytes = 16_384
 
 /**
- * The partitioner of one producer. Records without a key stick to a partition for a batch and then go to the next one, in
- * turn instead of by chance: a test can rely on it.
+ * The partitioner of one producer. Records without a key stick to a partition for a batch and then go to the next one,
+ * in turn instead of by chance: a test can rely on it.
  */
 export class Partitioner {
   private readonly sticky = new Map<string, { turn: number; bytes: number }>()

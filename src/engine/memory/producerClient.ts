@@ -6,7 +6,7 @@ import * as Errors from "../../KafkaError.ts"
 import { KafkaError } from "../../KafkaError.ts"
 import type { DeliveryCallback, ProducerClient, RawMessage, RawRecord } from "../KafkaEngine.ts"
 import type { Cluster, Listener } from "./cluster.ts"
-import { sizeOf } from "./cluster.ts"
+import { MessageCopier, sizeOf } from "./message.ts"
 import { Partitioner } from "./partitioner.ts"
 
 interface Waiting {
@@ -31,6 +31,7 @@ export class MemoryProducer implements ProducerClient, Listener {
   private readonly cluster: Cluster
   private readonly target: Target
   private readonly partitioner = new Partitioner()
+  private readonly copier = new MessageCopier()
   private readonly settings: { readonly [K in keyof KafkaConfig.ProducerConfig]-?: KafkaConfig.ProducerConfig[K] }
   private readonly linger: number
   private readonly deliveryTimeout: number
@@ -59,7 +60,8 @@ export class MemoryProducer implements ProducerClient, Listener {
       this.refusedSize = size
       return false
     }
-    this.queue.push({ message, done, size, deadline: this.cluster.now + this.deliveryTimeout, number: ++this.taken })
+    const deadline = this.cluster.now + this.deliveryTimeout
+    this.queue.push({ message: this.copier.copy(message), done, size, deadline, number: ++this.taken })
     this.bytes += size
     this.plan(this.linger)
     return true
@@ -75,8 +77,9 @@ export class MemoryProducer implements ProducerClient, Listener {
       if (this.settled >= goal) return Effect.void
       this.cluster.mail.post(this.send)
       return Effect.flatMap(this.cluster.untilWithin(() => this.settled >= goal, timeout), (flushed) => {
-        const timeoutMs = Duration.toMillis(timeout)
-        return flushed ? Effect.void : Effect.fail(Errors.make("flush", new Errors.Timeout({ operation: "flush", timeoutMs })))
+        if (flushed) return Effect.void
+        const reason = new Errors.Timeout({ operation: "flush", timeoutMs: Duration.toMillis(timeout) })
+        return Effect.fail(Errors.make("flush", reason))
       })
     })
 

@@ -30,7 +30,7 @@ export class TopicConfig {
       if (name === "message.timestamp.type" && value !== null && !/^(CreateTime|LogAppendTime)$/.test(value)) {
         return `${name} must be CreateTime or LogAppendTime`
       }
-      if (name === "cleanup.policy" && value !== null && !/^(delete|compact|compact,delete|delete,compact)$/.test(value)) {
+      if (name === "cleanup.policy" && value !== null && !/^(delete|compact)(,(delete|compact))?$/.test(value)) {
         return `${name} must be delete, compact, or both`
       }
     }

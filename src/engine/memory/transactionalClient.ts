@@ -40,7 +40,7 @@ export class MemoryTransactional implements TransactionalClient {
 
   readonly produce = (message: RawMessage, done: DeliveryCallback): boolean => {
     if (this.state !== "ready") return this.producer.produce(message, done)
-    const error = this.failure("produce", "no transaction is open; begin one first", false)
+    const error = this.closedOff("produce")
     this.cluster.mail.post(() => done(error, undefined))
     return true
   }
@@ -141,7 +141,8 @@ export class MemoryTransactional implements TransactionalClient {
   }
 
   private closedOff(operation: string): KafkaError | undefined {
-    return this.state === "ready" ? this.failure(operation, "no transaction is open; begin one first", false) : undefined
+    if (this.state !== "ready") return undefined
+    return this.failure(operation, "no transaction is open; begin one first", false)
   }
 
   private broken(operation: string): KafkaError | undefined {

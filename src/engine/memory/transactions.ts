@@ -1,4 +1,7 @@
-/** The coordinator of transactions (KIP-98): ids, epochs, and what an open transaction has touched. Pure but for its state. */
+/**
+ * The coordinator of transactions (KIP-98): ids, epochs, and what an open transaction has touched. Pure but for its own
+ * state.
+ */
 import type { GroupOffsets } from "./groupOffsets.ts"
 import type { PartitionLog } from "./log.ts"
 

@@ -43,7 +43,9 @@ describe.each([["range", range], ["roundrobin", roundrobin], ["sticky", sticky]]
     const partitions = partitionsOf(counts)
     const assignment = assign(claims, partitions)
     const given = [...assignment].flatMap(([member, tps]) => tps.map((tp) => ({ member, ...tp })))
-    for (const { member, topic } of given) assert.isTrue(claims.find((claim) => claim.member === member)!.topics.has(topic))
+    for (const { member, topic } of given) {
+      assert.isTrue(claims.find((claim) => claim.member === member)!.topics.has(topic))
+    }
     const expected = topicNames.filter((topic) => claims.some((claim) => claim.topics.has(topic))).flatMap((topic) =>
       Array.from({ length: partitions.get(topic)! }, (_, partition) => `${topic}/${partition}`)
     )

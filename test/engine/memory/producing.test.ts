@@ -60,6 +60,18 @@ describe("a producer", () => {
       assert.deepStrictEqual(stamps, [[60_000, "CreateTime"], [5, "CreateTime"], [60_000, "LogAppendTime"]])
     }).pipe(Effect.provide(InMemoryKafka.layerWith({ defaultPartitions: 1 }))))
 
+  it.effect("lets its user go on with the same buffer", () =>
+    Effect.gen(function*() {
+      const kafka = yield* InMemoryKafka
+      const { fates, send } = collect(yield* shared)
+      const value = bytes("a")
+      send({ topic: "t", key: value, value, headers: [["h", value]] })
+      value.fill(0)
+      yield* until(() => fates.length === 1)
+      const [record] = yield* kafka.records("t")
+      assert.deepInclude(record, { key: bytes("a"), value: bytes("a"), headers: [["h", bytes("a")]] })
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
   it.effect("says why a record was refused, one by one", () =>
     Effect.gen(function*() {
       const kafka = yield* InMemoryKafka
@@ -91,7 +103,8 @@ describe("a producer", () => {
     Effect.gen(function*() {
       const kafka = yield* InMemoryKafka
       const { fates, send } = collect(yield* shared)
-      yield* kafka.failProduce({ times: 2, topic: "t", reason: new Errors.Timeout({ operation: "send", timeoutMs: 1 }) })
+      const reason = new Errors.Timeout({ operation: "send", timeoutMs: 1 })
+      yield* kafka.failProduce({ times: 2, topic: "t", reason })
       for (const topic of ["u", "t", "t", "t"]) send(message("x", { topic }))
       yield* until(() => fates.length === 4)
       assert.deepStrictEqual(fates.map((fate) => typeof fate === "string"), [false, true, true, false])

@@ -64,7 +64,9 @@ describe("a rebalance", () => {
       const kafka = yield* InMemoryKafka
       const admin = yield* (yield* KafkaEngine).admin
       for (let partition = 0; partition < 3; partition++) {
-        for (const text of ["a", "b", "c"]) yield* kafka.produce({ topic: "t", partition, value: bytes(text + partition) })
+        for (const text of ["a", "b", "c"]) {
+          yield* kafka.produce({ topic: "t", partition, value: bytes(text + partition) })
+        }
       }
       yield* admin.alterGroupOffsets("g", [{ topic: "t", partition: 1, offset: 2 }])
       const owner = yield* open()
