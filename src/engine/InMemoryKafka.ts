@@ -2,9 +2,10 @@
  * A Kafka without a broker, for tests and demonstrations.
  *
  * `InMemoryKafka.layer` provides {@link KafkaEngine}, so every program that runs on a real engine runs on it, with the
- * same semantics: groups rebalance cooperatively or eagerly, offsets are committed and fenced, transactions hide what is
- * not committed, retention moves the start of a log. All time is the `Clock` of the layer: with `TestClock` nothing waits.
- * It also provides {@link InMemoryKafka}, with which a test looks inside, acts as somebody else, and breaks things.
+ * same semantics: groups rebalance cooperatively or eagerly, offsets are committed and fenced, transactions hide what
+ * is not committed, retention moves the start of a log. All time is the `Clock` of the layer: with `TestClock` nothing
+ * waits. It also provides {@link InMemoryKafka}, with which a test looks inside, acts as somebody else, and breaks
+ * things.
  *
  * @example
  * ```ts
@@ -115,8 +116,8 @@ export interface Resource {
  * - `records` answers the records of a topic, by partition and offset; none when the topic does not exist.
  * - `committed` answers the committed offsets of a group, `members` who is in it.
  * - `join` adds a member that takes partitions and gives them back when asked, but reads nothing; it answers the
- *   member's id. `assignor` (default: the group's, else cooperative-sticky) is that of the member. `leave` takes a member
- *   out.
+ *   member's id. `assignor` (default: the group's, else cooperative-sticky) is that of the member. `leave` takes a
+ *   member out.
  * - `expire` ends the session of one member, or of all: they are told `lost` and come back by themselves.
  * - `kill` ends a client as a crash would: it does nothing any more, and the group gives its partitions away when its
  *   `sessionTimeout` is over.
@@ -134,8 +135,8 @@ export interface Resource {
  *   forbidden topic is told once and read again after the grant.
  * - `truncate` removes all records of a partition before an offset, so that positions before it are out of range.
  * - `retain` applies `retention.ms` and `retention.bytes` of all topics with `cleanup.policy` `delete` now (nothing is
- *   ever removed by itself), `compact` keeps the last record of each key of a topic and leaves gaps. Both answer how many
- *   records they removed.
+ *   ever removed by itself), `compact` keeps the last record of each key of a topic and leaves gaps. Both answer how
+ *   many records they removed.
  *
  * @stability unstable
  * @since 0.1.0

@@ -3,7 +3,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { KafkaError } from "../../KafkaError.ts"
 import type { InMemoryKafka } from "../InMemoryKafka.ts"
-import type { RawRecord } from "../KafkaEngine.ts"
 import type { Cluster } from "./cluster.ts"
 import { MessageCopier } from "./message.ts"
 import { Partitioner } from "./partitioner.ts"
@@ -34,8 +33,7 @@ export const makeControl = (cluster: Cluster): InMemoryKafka["Service"] => {
         const { isolation = "read_committed", partition } = options
         const logs = topics.get(topic)?.logs ?? []
         return logs.filter((log) => partition === undefined || log.partition === partition).flatMap((log) => {
-          const read = log.read(isolation, log.startOffset, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, true)
-          return read.records as Array<RawRecord>
+          return log.read(isolation, log.startOffset, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, true).records
         })
       }),
     committed: (groupId) => Effect.sync(() => groups.offsets(groupId).all()),

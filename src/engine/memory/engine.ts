@@ -13,6 +13,7 @@ import { MemoryAdmin } from "./adminClient.ts"
 import { Cluster } from "./cluster.ts"
 import { MemoryConsumer } from "./consumerClient.ts"
 import { MemoryProducer } from "./producerClient.ts"
+import type { Target } from "./producerClient.ts"
 import { MemoryTransactional } from "./transactionalClient.ts"
 
 const defined = <A extends object>(settings: A): A =>
@@ -55,10 +56,10 @@ export const makeEngine = Effect.fnUntraced(function*(
   let shared: MemoryProducer | undefined
   yield* Effect.addFinalizer(() => Effect.sync(() => shared?.close()))
   const admin = new MemoryAdmin(cluster)
-  const target = {
+  const target: Target = {
     append: (message, choose) => cluster.append(message, choose),
     failed: () => {}
-  } satisfies ConstructorParameters<typeof MemoryProducer>[2]
+  }
 
   const transactional = Effect.fnUntraced(function*(
     transactionalId: string

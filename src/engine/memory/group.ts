@@ -46,8 +46,8 @@ const isEager = (name: KafkaConfig.Assignor): boolean => name !== "cooperative-s
 
 /**
  * Eager groups (range, roundrobin) first take everything from everybody and then share anew; cooperative groups
- * (KIP-429) share first and take only what moves. Either way a partition goes to its new owner after the old one gave it
- * up.
+ * (KIP-429) share first and take only what moves. Either way a partition goes to its new owner after the old one gave
+ * it up.
  */
 export class GroupCoordinator {
   readonly groupId: string

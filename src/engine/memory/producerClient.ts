@@ -26,13 +26,17 @@ export interface Target {
 
 const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
 
+type Settings = {
+  readonly [K in keyof KafkaConfig.ProducerConfig]-?: Exclude<KafkaConfig.ProducerConfig[K], undefined>
+}
+
 /** What is taken in one task of the owner is one batch: appended, announced and acknowledged together. */
 export class MemoryProducer implements ProducerClient, Listener {
   private readonly cluster: Cluster
   private readonly target: Target
   private readonly partitioner = new Partitioner()
   private readonly copier = new MessageCopier()
-  private readonly settings: { readonly [K in keyof KafkaConfig.ProducerConfig]-?: KafkaConfig.ProducerConfig[K] }
+  private readonly settings: Settings
   private readonly linger: number
   private readonly deliveryTimeout: number
   private queue: Array<Waiting> = []
@@ -49,8 +53,8 @@ export class MemoryProducer implements ProducerClient, Listener {
     this.target = target
     const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined))
     this.settings = { ...KafkaConfig.producerDefaults, ...given }
-    this.linger = millis(this.settings.linger!)
-    this.deliveryTimeout = millis(this.settings.deliveryTimeout!)
+    this.linger = millis(this.settings.linger)
+    this.deliveryTimeout = millis(this.settings.deliveryTimeout)
     cluster.listeners.add(this)
   }
 
@@ -106,7 +110,7 @@ export class MemoryProducer implements ProducerClient, Listener {
   private hasRoom(size: number): boolean {
     const records = this.taken - this.settled
     const { bufferBytes, bufferRecords } = this.settings
-    return this.closed || records === 0 || (records < bufferRecords! && this.bytes + size <= bufferBytes!)
+    return this.closed || records === 0 || (records < bufferRecords && this.bytes + size <= bufferBytes)
   }
 
   private plan(inMillis: number): void {
@@ -149,7 +153,7 @@ export class MemoryProducer implements ProducerClient, Listener {
 
   private tooLarge(message: RawMessage): KafkaError | undefined {
     const sizeBytes = sizeOf(message)
-    if (sizeBytes <= this.settings.maxRequestBytes!) return undefined
+    if (sizeBytes <= this.settings.maxRequestBytes) return undefined
     return Errors.make("produce", new Errors.RecordTooLarge({ topic: message.topic, sizeBytes }))
   }
 
