@@ -156,7 +156,8 @@ export class Groups {
 
   /** Throws out whoever is in a group that was forbidden. */
   forbid(groupId: string): void {
-    for (const { spec: { memberId } } of [...this.coordinators.get(groupId) ?? []]) {
+    const memberIds = [...this.coordinators.get(groupId) ?? []].map(({ spec }) => spec.memberId)
+    for (const memberId of memberIds) {
       const link = this.links.get(memberId)
       this.leave(groupId, memberId)
       link?.failed(denied("consume", groupId))
