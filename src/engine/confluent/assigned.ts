@@ -1,0 +1,45 @@
+/** The partitions that a consumer may hand records of, and the rebalances that wait for an answer. */
+import type { TopicPartition } from "../KafkaEngine.ts"
+
+/** A set of partitions without a string per look-up. */
+export class Assigned {
+  private readonly byTopic = new Map<string, Set<number>>()
+
+  readonly has = (topic: string, partition: number): boolean => this.byTopic.get(topic)?.has(partition) === true
+
+  add(partitions: ReadonlyArray<TopicPartition>): void {
+    for (const { partition, topic } of partitions) {
+      const known = this.byTopic.get(topic)
+      if (known === undefined) this.byTopic.set(topic, new Set([partition]))
+      else known.add(partition)
+    }
+  }
+
+  remove(partitions: ReadonlyArray<TopicPartition>): void {
+    for (const { partition, topic } of partitions) this.byTopic.get(topic)?.delete(partition)
+  }
+}
+
+/** A rebalance as it was told to the owner. */
+export interface Asked {
+  readonly id: number
+  readonly kind: "assign" | "revoke" | "lost"
+  readonly partitions: ReadonlyArray<TopicPartition>
+}
+
+/** Each is answered once, and only in the order they came. */
+export class Rebalances {
+  private readonly waiting: Array<Asked> = []
+  private lastId = 0
+
+  ask(kind: Asked["kind"], partitions: ReadonlyArray<TopicPartition>): Asked {
+    const asked = { id: ++this.lastId, kind, partitions }
+    this.waiting.push(asked)
+    return asked
+  }
+
+  /** Takes the oldest one out, when it is the one that is answered. */
+  answer(id: number): Asked | undefined {
+    return this.waiting[0]?.id === id ? this.waiting.shift() : undefined
+  }
+}

@@ -1,0 +1,83 @@
+/** Connecting and disconnecting native clients, with the error that really happened and within a bound. */
+import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
+import * as Errors from "../../KafkaError.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import { fromNative } from "./errors.ts"
+import type { Context } from "./errors.ts"
+import type { NativeError, NativeMetadata } from "./native.ts"
+
+/** The part of a native client that connecting needs. */
+interface Connectable {
+  connect(
+    options: { readonly timeout: number },
+    done: (error: NativeError | null | undefined, metadata: NativeMetadata) => void
+  ): void
+  disconnect(done: () => void): void
+  isConnected(): boolean
+  poll?(): unknown
+  on(event: "event.error", listener: (error: NativeError) => void): unknown
+}
+
+/** Connecting occupies a thread of the process's small pool: one client at a time. */
+const turn = Semaphore.makeUnsafe(1)
+
+const isAuthentication = (error: KafkaError): boolean => error.reason._tag === "AuthenticationFailed"
+
+/**
+ * Connects. librdkafka tries a wrong password for ever; here the first refusal ends it, and any other failure carries the
+ * last thing the client said.
+ */
+export const connect = (
+  client: Connectable,
+  timeoutMs: number,
+  context: Context
+): Effect.Effect<NativeMetadata, KafkaError> =>
+  turn.withPermits(1)(Effect.callback<NativeMetadata, KafkaError>((resume) => {
+    let last: NativeError | undefined
+    let settled = false
+    // A producer serves its events only when polled, before it is ready.
+    const polling = setInterval(() => {
+      try {
+        client.poll?.()
+      } catch {
+        // Not connected yet.
+      }
+    }, 50)
+    const settle = (result: Effect.Effect<NativeMetadata, KafkaError>) => {
+      if (settled) return
+      settled = true
+      clearInterval(polling)
+      resume(result)
+    }
+    client.on("event.error", (error) => {
+      last = error
+      const typed = fromNative(error, context)
+      if (!settled && isAuthentication(typed)) settle(Effect.fail(typed))
+    })
+    client.connect({ timeout: timeoutMs }, (error, metadata) => {
+      if (error === null || error === undefined) return settle(Effect.succeed(metadata))
+      settle(Effect.fail(fromNative(last !== undefined && isTransport(error) ? last : error, context)))
+    })
+    return Effect.sync(() => clearInterval(polling))
+  }))
+
+/** Whether an error says no more than that nothing came back. */
+const isTransport = (error: NativeError): boolean => error.code === -195 || error.code === -185
+
+/** Disconnects once; a native client never answers a second time. Fails with `Timeout` past the bound. */
+export const disconnect = (
+  start: (done: () => void) => void,
+  timeoutMs: number,
+  operation: string
+): Effect.Effect<void, KafkaError> =>
+  Effect.callback<void, KafkaError>((resume) => {
+    // Real time on purpose: the native client does not know of a test's clock.
+    const timer = setTimeout(() => {
+      resume(Effect.fail(Errors.make(operation, new Errors.Timeout({ operation, timeoutMs }))))
+    }, timeoutMs)
+    start(() => {
+      clearTimeout(timer)
+      resume(Effect.void)
+    })
+  })

@@ -1,0 +1,246 @@
+/** A consumer client over the native consumer. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as KafkaConfig from "../../KafkaConfig.ts"
+import * as Errors from "../../KafkaError.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import type { ClientEvent, ConsumerClient, ConsumerClientOptions, GroupMetadata, Position } from "../KafkaEngine.ts"
+import { Assigned, Rebalances } from "./assigned.ts"
+import { Commits, toNative, toPartition, toPositions } from "./commits.ts"
+import { connect, disconnect } from "./connection.ts"
+import type { Environment } from "./environment.ts"
+import { fromNative } from "./errors.ts"
+import { FetchPump } from "./fetchPump.ts"
+import type { NativeConsumer, NativeError, NativePosition } from "./native.ts"
+import * as Settings from "./settings.ts"
+import { Subscriber } from "./subscriber.ts"
+
+/** How long the broker may take to acknowledge a commit, and a seek to take effect. */
+const commitTimeout = "15 seconds"
+const seekTimeoutMs = 5_000
+
+const assignCode = -175
+const noResetCode = -140
+
+/** The group of a native consumer, for a transactional producer. */
+export interface ConfluentGroup extends GroupMetadata {
+  readonly "~millrace/engine/GroupMetadata": NativeConsumer
+}
+
+/** What a consume or an event complained about, with the topic where the text has it. */
+const nameIn = (message: string): { readonly topic?: string; readonly partition?: number } => {
+  const unavailable = /topic not available: ([^:\s]+)/i.exec(message)
+  if (unavailable !== null) return { topic: unavailable[1]! }
+  const placed = /([\w.-]+) \[(\d+)\]/.exec(message)
+  return placed === null ? {} : { topic: placed[1]!, partition: Number(placed[2]) }
+}
+
+/** Connects a consumer and joins its group. The scope closes it, in case its owner did not. */
+export const make = Effect.fnUntraced(function*(
+  environment: Environment,
+  options: ConsumerClientOptions
+): Effect.fn.Return<ConsumerClient, KafkaError, Scope.Scope> {
+  const { bootstrapServers, connectTimeoutMs, native, requestTimeoutMs } = environment
+  const { onEvent, subscription } = options
+  const groupId = subscription._tag === "Group" ? subscription.groupId : ""
+  const config = { ...environment.consumer, ...options.config }
+  const assigned = new Assigned()
+  const rebalances = new Rebalances()
+  let protocol: "NONE" | "EAGER" | "COOPERATIVE" = "NONE"
+  let ends: Array<ClientEvent> = []
+  let closing = false
+
+  const toError = (operation: string) => (error: NativeError): KafkaError =>
+    fromNative(error, { operation, bootstrapServers, group: groupId, ...nameIn(error.message) })
+  const disturbed = (operation: string) => (error: NativeError): void =>
+    onEvent({ _tag: "Disturbed", error: toError(operation)(error) })
+
+  const onFetchError = (error: NativeError): void => {
+    const { partition = -1, topic = "?" } = nameIn(error.message)
+    if (error.code !== noResetCode) return disturbed("consume")(error)
+    const reason = /out of range/i.test(error.message)
+      ? new Errors.OffsetOutOfRange({ topic, partition })
+      : new Errors.NoOffset({ group: groupId, topic, partition })
+    onEvent({ _tag: "Failed", error: Errors.make("consume", reason, error) })
+  }
+
+  const answerNative = (kind: "assign" | "revoke" | "lost", partitions: ReadonlyArray<NativePosition>): void => {
+    // While closing, the client no longer says which protocol it used.
+    const current = consumer.rebalanceProtocol()
+    if (current !== "NONE") protocol = current
+    if (kind === "assign") {
+      if (protocol === "COOPERATIVE") consumer.incrementalAssign(partitions)
+      else consumer.assign(partitions)
+    } else if (protocol === "COOPERATIVE") consumer.incrementalUnassign(partitions)
+    else consumer.unassign()
+  }
+
+  const onRebalance = (error: NativeError | undefined, list: ReadonlyArray<NativePosition>): void => {
+    const partitions = list.map(toPartition)
+    const assign = error?.code === assignCode
+    if (closing) {
+      try {
+        answerNative(assign ? "assign" : "revoke", assign ? [] : partitions)
+      } catch {
+        // The client is already on its way out; its close is bounded.
+      }
+      return
+    }
+    const kind = assign ? "assign" : consumer.assignmentLost() ? "lost" : "revoke"
+    if (!assign) {
+      assigned.remove(partitions)
+      pump.purge()
+    }
+    onEvent({ _tag: "Rebalance", ...rebalances.ask(kind, partitions) })
+  }
+
+  const commits = new Commits(toError("commit"), onEvent)
+  const consumer = new native.KafkaConsumer({
+    ...Settings.common(environment.connection, environment.statistics, environment.door),
+    ...Settings.consumer(config, options.offsetReset, subscription, options.signalEnd, environment.door),
+    ...environment.callbacks,
+    rebalance_cb: onRebalance,
+    offset_commit_cb: commits.onAnswer,
+    queue_non_empty_cb: () => pump.onQueueNonEmpty()
+  })
+  consumer.setDefaultConsumeTimeout(0)
+  consumer.setDefaultIsTimeoutOnlyForFirstMessage(true)
+  environment.watch(consumer, (statistics) => onEvent({ _tag: "Statistics", statistics }))
+  consumer.on("partition.eof", ({ offset, partition, topic }) => {
+    ends.push({ _tag: "EndOfPartition", topic, partition, offset })
+    options.onReady()
+  })
+  const pump = new FetchPump(consumer, firstFetch, {
+    wanted: assigned.has,
+    onReady: options.onReady,
+    onError: onFetchError
+  })
+
+  /** Runs an effect while no consume is in flight: one that began before must not mix with what comes after. */
+  const quiet = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.ensuring(
+      Effect.andThen(Effect.callback<void>((resume) => pump.hold(() => resume(Effect.void))), effect),
+      Effect.sync(() => pump.release())
+    )
+
+  const subscriber = new Subscriber({
+    consumer,
+    topics: subscription._tag === "Group" ? subscription.topics : [],
+    patterns: subscription._tag === "Group" ? subscription.patterns : [],
+    timeoutMs: requestTimeoutMs,
+    onError: disturbed("look up topics")
+  })
+
+  let ended = false
+  const close = (deadline: Duration.Duration): Effect.Effect<void, KafkaError> =>
+    Effect.suspend(() => {
+      if (ended) return Effect.void
+      ended = true
+      closing = true
+      subscriber.stop()
+      const leave = (done: () => void) =>
+        pump.hold(() => {
+          pump.stop()
+          if (consumer.isConnected()) consumer.disconnect(done)
+          else done()
+        })
+      return disconnect(leave, Duration.toMillis(deadline), `close the consumer of group "${groupId}"`)
+    })
+  yield* Effect.addFinalizer(() => Effect.ignore(close(Duration.millis(connectTimeoutMs))))
+
+  const metadata = yield* connect(consumer, connectTimeoutMs, {
+    operation: `connect the consumer of group "${groupId}"`,
+    bootstrapServers,
+    group: groupId
+  })
+  consumer.on("event.error", disturbed("consume"))
+  if (subscription._tag === "Manual") {
+    assigned.add(subscription.positions)
+    consumer.assign(subscription.positions.map(toNative))
+  } else {
+    const refresh = config.metadataRefresh ?? KafkaConfig.consumerDefaults.metadataRefresh
+    subscriber.start(metadata.topics.map((topic) => topic.name), Duration.toMillis(Duration.fromInputUnsafe(refresh)))
+  }
+
+  const attempt = <A>(operation: string, body: () => A): Effect.Effect<A, KafkaError> =>
+    Effect.try({ try: body, catch: (error) => toError(operation)(error as NativeError) })
+
+  return {
+    poll: (maxRecords, maxBytes) => {
+      if (maxRecords === 0) {
+        pump.serve()
+        return []
+      }
+      const chunks = pump.take(maxRecords, maxBytes)
+      if (ends.length > 0 && pump.isEmpty) {
+        const reached = ends
+        ends = []
+        for (const end of reached) onEvent(end)
+      }
+      return chunks
+    },
+    answer: (id, start = []) =>
+      Effect.suspend(() => {
+        const asked = rebalances.answer(id)
+        if (asked === undefined || closing) return Effect.void
+        const from = asked.kind !== "assign" ? asked.partitions : asked.partitions.map((partition): NativePosition => {
+          const own = start.find((own) => own.topic === partition.topic && own.partition === partition.partition)
+          return own === undefined ? partition : toNative(own)
+        })
+        return quiet(attempt(`answer a rebalance of group "${groupId}"`, () => {
+          if (asked.kind === "assign") assigned.add(asked.partitions)
+          answerNative(asked.kind, from)
+        }))
+      }),
+    store: (position) => {
+      if (subscription._tag === "Manual") return true
+      try {
+        consumer.offsetsStore([toNative(position)])
+        return true
+      } catch {
+        return false
+      }
+    },
+    commit: (positions) =>
+      positions.length === 0 ? Effect.void : Effect.timeoutOrElse(commits.commit(consumer, positions), {
+        duration: commitTimeout,
+        orElse: () => Effect.fail(Errors.make("commit", new Errors.Timeout({ operation: "commit", timeoutMs: 15_000 })))
+      }),
+    committed: (partitions) =>
+      Effect.callback<ReadonlyArray<Position>, KafkaError>((resume) => {
+        consumer.committed(partitions.map(toPartition), requestTimeoutMs, (error, positions) => {
+          if (error !== null && error !== undefined) return resume(Effect.fail(toError("committed offsets")(error)))
+          resume(Effect.succeed(toPositions(positions)))
+        })
+      }),
+    pause: (partitions) => {
+      if (consumer.isConnected()) consumer.pause(partitions.map(toPartition))
+    },
+    resume: (partitions) => {
+      if (consumer.isConnected()) consumer.resume(partitions.map(toPartition))
+    },
+    seek: (position) =>
+      quiet(Effect.callback<void, KafkaError>((resume) => {
+        assigned.remove([position])
+        pump.purge()
+        assigned.add([position])
+        consumer.seek(toNative(position), seekTimeoutMs, (error) => {
+          resume(error === null || error === undefined ? Effect.void : Effect.fail(toError("seek")(error)))
+        })
+      })),
+    highWatermark: ({ partition, topic }) => {
+      try {
+        const { highOffset } = consumer.getWatermarkOffsets(topic, partition)
+        return highOffset >= 0 ? highOffset : undefined
+      } catch {
+        return undefined
+      }
+    },
+    groupMetadata: (): ConfluentGroup => ({ groupId, "~millrace/engine/GroupMetadata": consumer }),
+    close
+  }
+})
+
+/** The size of the first fetch, before the owner said how much it takes. */
+const firstFetch = 500

@@ -1,0 +1,22 @@
+/** What all clients of one layer share. */
+import type * as Duration from "effect/Duration"
+import type * as KafkaConfig from "../../KafkaConfig.ts"
+import type { Native, NativeConfig, NativeConsumer, NativeProducer } from "./native.ts"
+import type { OpenDoor } from "./settings.ts"
+
+/** Made once per layer. */
+export interface Environment {
+  readonly native: Native
+  readonly bootstrapServers: string
+  readonly connection: KafkaConfig.ConnectionConfig
+  readonly consumer: KafkaConfig.ConsumerConfig
+  readonly producer: KafkaConfig.ProducerConfig
+  readonly statistics: Duration.Input | undefined
+  readonly door: OpenDoor | undefined
+  readonly connectTimeoutMs: number
+  readonly requestTimeoutMs: number
+  /** Callbacks of the connection, such as the one for fresh tokens. */
+  readonly callbacks: NativeConfig
+  /** Sends a client's log to the logger of the layer and its figures to the owner. */
+  readonly watch: (client: NativeConsumer | NativeProducer, onStatistics: (statistics: unknown) => void) => void
+}

@@ -1,0 +1,134 @@
+/**
+ * Keeps one native consume in flight ahead of the reader: while a batch is handled, the next one is being taken out of the
+ * client's queue on a pool thread.
+ */
+import type { Chunk } from "../KafkaEngine.ts"
+import * as Chunks from "./chunks.ts"
+import type { NativeConsumer, NativeError, NativeMessage } from "./native.ts"
+
+/** How often a client that nobody reads is served all the same, in milliseconds: its callbacks need it. */
+const serveMillis = 100
+
+/** What the pump tells its owner. */
+export interface PumpOwner {
+  readonly wanted: (topic: string, partition: number) => boolean
+  readonly onReady: () => void
+  readonly onError: (error: NativeError) => void
+}
+
+/** Never has two consumes in flight, and none while it is held. */
+export class FetchPump {
+  private readonly consumer: NativeConsumer
+  private readonly owner: PumpOwner
+  private readonly timer: NodeJS.Timeout
+  private ready: Array<Chunk> = []
+  private readyRecords = 0
+  private count: number
+  private inFlight = false
+  private signalled = false
+  private holds = 0
+  private stopped = false
+  private idle: Array<() => void> = []
+
+  constructor(consumer: NativeConsumer, firstCount: number, owner: PumpOwner) {
+    this.consumer = consumer
+    this.count = firstCount
+    this.owner = owner
+    // The edge may be lost while a consume is in flight, and callbacks come only while somebody consumes.
+    this.timer = setInterval(() => this.pump(), serveMillis)
+  }
+
+  /** The client's queue went from empty to not empty. Called from its own thread's callback. */
+  readonly onQueueNonEmpty = (): void => {
+    this.signalled = true
+    this.pump()
+  }
+
+  /** Takes what is there, at most about this much, and lets the next consume begin. */
+  take(maxRecords: number, maxBytes: number): ReadonlyArray<Chunk> {
+    this.count = maxRecords
+    const taken: Array<Chunk> = []
+    let records = 0
+    let bytes = 0
+    while (this.ready.length > 0 && records < maxRecords && (records === 0 || bytes < maxBytes)) {
+      let chunk = this.ready[0]!
+      if (records + chunk.records.length > maxRecords) {
+        const [head, tail] = Chunks.split(chunk, maxRecords - records)
+        chunk = head
+        this.ready[0] = tail
+      } else {
+        this.ready.shift()
+      }
+      taken.push(chunk)
+      records += chunk.records.length
+      bytes += chunk.bytes
+    }
+    this.readyRecords -= records
+    this.pump()
+    return taken
+  }
+
+  /** Serves the client's callbacks although the reader has no room: at most one more record is taken in. */
+  serve(): void {
+    this.consume(1)
+  }
+
+  get isEmpty(): boolean {
+    return this.ready.length === 0
+  }
+
+  /** Forgets fetched records that are no longer wanted. */
+  purge(): void {
+    this.ready = this.ready.filter((chunk) => this.owner.wanted(chunk.topic, chunk.partition))
+    this.readyRecords = this.ready.reduce((records, chunk) => records + chunk.records.length, 0)
+  }
+
+  /** Begins no consume until released, and calls back when the running one ended. */
+  hold(done: () => void): void {
+    this.holds++
+    if (this.inFlight) this.idle.push(done)
+    else done()
+  }
+
+  release(): void {
+    this.holds--
+    this.pump()
+  }
+
+  stop(): void {
+    this.stopped = true
+    this.ready = []
+    clearInterval(this.timer)
+  }
+
+  private pump(): void {
+    if (this.readyRecords === 0) this.consume(this.count)
+  }
+
+  private consume(count: number): void {
+    if (this.stopped || this.inFlight || this.holds > 0 || !this.consumer.isConnected()) return
+    this.inFlight = true
+    this.signalled = false
+    this.consumer.consume(count, (error, messages) => {
+      this.inFlight = false
+      const idle = this.idle
+      this.idle = []
+      if (error !== null && error !== undefined) this.owner.onError(error)
+      else if (messages.length > 0) this.accept(messages)
+      for (const done of idle) done()
+      if (this.signalled) this.pump()
+    })
+  }
+
+  private accept(messages: Array<NativeMessage>): void {
+    if (this.stopped) return
+    const chunks = Chunks.group(messages, this.owner.wanted)
+    for (const chunk of chunks) {
+      this.ready.push(chunk)
+      this.readyRecords += chunk.records.length
+    }
+    if (chunks.length > 0) this.owner.onReady()
+    // Everything was unwanted: look for more at once.
+    else this.signalled = true
+  }
+}

@@ -1,0 +1,183 @@
+/** Producer clients over the native producer, with and without transactions. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Errors from "../../KafkaError.ts"
+import { KafkaError } from "../../KafkaError.ts"
+import type { DeliveryCallback, ProducerClient, RawMessage, TransactionalClient } from "../KafkaEngine.ts"
+import { toNative } from "./commits.ts"
+import { connect, disconnect } from "./connection.ts"
+import type { ConfluentGroup } from "./consumerClient.ts"
+import type { Environment } from "./environment.ts"
+import { fromNative } from "./errors.ts"
+import type { NativeError, NativeHeader, NativeProducer, NativeReport } from "./native.ts"
+import * as Settings from "./settings.ts"
+
+const queueFull = -184
+
+/** How long the last flush of a producer may take. */
+const closeTimeoutMs = 30_000
+
+const toHeaders = (headers: RawMessage["headers"]): ReadonlyArray<NativeHeader> | undefined =>
+  headers === undefined || headers.length === 0 ? undefined : headers.map(([name, value]) => ({
+    // The binding cannot send a null header; an empty one is how it arrives from there as well.
+    [name]: value === null ? Buffer.alloc(0) : toBuffer(value)
+  }))
+
+/** The binding takes Buffers; this is the same memory. */
+const toBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+const orNull = (bytes: Uint8Array | null): Buffer | null => bytes === null ? null : toBuffer(bytes)
+
+const makeNative = Effect.fnUntraced(function*(
+  environment: Environment,
+  transactionalId: string | undefined
+): Effect.fn.Return<NativeProducer, KafkaError, Scope.Scope> {
+  const { bootstrapServers, connectTimeoutMs, native } = environment
+  const settings = Settings.producer(environment.producer, transactionalId, environment.door)
+  if (settings instanceof KafkaError) return yield* settings
+  const producer = new native.Producer({
+    ...Settings.common(environment.connection, environment.statistics, environment.door),
+    ...settings,
+    ...environment.callbacks
+  })
+  environment.watch(producer, () => {})
+  yield* Effect.addFinalizer(() =>
+    producer.isConnected() ? Effect.catch(end(producer), (error) => Effect.logWarning("records may be lost", error)) : Effect.void
+  )
+  const operation = transactionalId === undefined ? "connect the producer" : `connect producer "${transactionalId}"`
+  yield* connect(producer, connectTimeoutMs, { operation, bootstrapServers })
+  producer.setPollInBackground(true)
+  return producer
+})
+
+/** The last flush, whose failure is told, and then the end: `disconnect` alone would lose what is left in silence. */
+const end = (producer: NativeProducer): Effect.Effect<void, KafkaError> =>
+  Effect.ensuring(
+    flush(producer, closeTimeoutMs),
+    Effect.ignore(disconnect((done) => producer.disconnect(done), closeTimeoutMs, "close the producer"))
+  )
+
+const flush = (producer: NativeProducer, timeoutMs: number): Effect.Effect<void, KafkaError> =>
+  Effect.callback<void, KafkaError>((resume) => {
+    producer.flush(timeoutMs, (error) => {
+      const operation = "flush the producer"
+      resume(
+        error === null || error === undefined
+          ? Effect.void
+          : Effect.fail(Errors.make(operation, new Errors.Timeout({ operation, timeoutMs }), error))
+      )
+    })
+  })
+
+const clientOf = (
+  producer: NativeProducer,
+  environment: Environment,
+  transactionalId: string | undefined
+): ProducerClient => {
+  let waiters: Array<() => void> = []
+  const toError = (error: NativeError, topic: string, sizeBytes: number): KafkaError =>
+    error.code === -149 || error.code === -150 || error.code === -144
+      ? fromNative(error, { operation: "produce", bootstrapServers: environment.bootstrapServers, transactionalId })
+      : fromNative(error, {
+        operation: "produce",
+        bootstrapServers: environment.bootstrapServers,
+        topic,
+        sizeBytes,
+        timeoutMs: environment.requestTimeoutMs
+      })
+  producer.on("delivery-report", (error: NativeError | null, report: NativeReport) => {
+    report.opaque(error, report)
+    if (waiters.length === 0) return
+    const waiting = waiters
+    waiters = []
+    for (const resume of waiting) resume()
+  })
+  return {
+    produce: (message: RawMessage, done: DeliveryCallback) => {
+      const { key, partition, timestamp, topic, value } = message
+      const size = (key?.length ?? 0) + (value?.length ?? 0)
+      const opaque: NativeReport["opaque"] = (error, report) =>
+        error === null || error === undefined ? done(undefined, report) : done(toError(error, topic, size), undefined)
+      try {
+        producer.produce(
+          topic,
+          partition ?? null,
+          orNull(value),
+          orNull(key),
+          timestamp ?? null,
+          opaque,
+          toHeaders(message.headers)
+        )
+        return true
+      } catch (cause) {
+        const error = cause as NativeError
+        if (error.code === queueFull) return false
+        const typed = producer.isConnected()
+          ? toError(error, topic, size)
+          : Errors.make("produce", new Errors.Closed({ client: "producer" }), cause)
+        queueMicrotask(() => done(typed, undefined))
+        return true
+      }
+    },
+    whenSpace: Effect.callback<void>((resume) => {
+      waiters.push(() => resume(Effect.void))
+    }),
+    flush: (timeout) => flush(producer, Duration.toMillis(timeout))
+  }
+}
+
+/** A connected native producer, as it is. */
+export const makeRaw = (environment: Environment): Effect.Effect<NativeProducer, KafkaError, Scope.Scope> =>
+  makeNative(environment, undefined)
+
+/** Connects a producer. The scope flushes and closes it. */
+export const make = (environment: Environment): Effect.Effect<ProducerClient, KafkaError, Scope.Scope> =>
+  Effect.map(makeNative(environment, undefined), (producer) => clientOf(producer, environment, undefined))
+
+/** Connects a transactional producer and claims its id. */
+export const makeTransactional = Effect.fnUntraced(function*(
+  environment: Environment,
+  transactionalId: string
+): Effect.fn.Return<TransactionalClient, KafkaError, Scope.Scope> {
+  const { bootstrapServers, requestTimeoutMs } = environment
+  const producer = yield* makeNative(environment, transactionalId)
+  const step = (
+    operation: string,
+    start: (done: (error: NativeError | null | undefined) => void) => void
+  ): Effect.Effect<void, KafkaError> =>
+    Effect.timeoutOrElse(
+      Effect.callback<void, KafkaError>((resume) => {
+        const fail = (error: NativeError) =>
+          resume(Effect.fail(fromNative(error, { operation, bootstrapServers, transactionalId })))
+        try {
+          start((error) => error === null || error === undefined ? resume(Effect.void) : fail(error))
+        } catch (cause) {
+          fail(cause as NativeError)
+        }
+      }),
+      {
+        // The native call has a timeout of its own that it does not always keep (librdkafka #5456).
+        duration: requestTimeoutMs * 2,
+        orElse: () => {
+          const problem = `${operation} was not answered; its outcome is unknown`
+          return Effect.fail(
+            Errors.make(operation, new Errors.TransactionFailed({ transactionalId, problem, retryable: true }))
+          )
+        }
+      }
+    )
+  yield* step("begin to use the transactional id", (done) => producer.initTransactions(requestTimeoutMs, done))
+  return {
+    ...clientOf(producer, environment, transactionalId),
+    begin: step("begin a transaction", (done) => producer.beginTransaction(done)),
+    sendOffsets: (positions, group) =>
+      step("send offsets to the transaction", (done) => {
+        const consumer = (group as ConfluentGroup)["~millrace/engine/GroupMetadata"]
+        producer.sendOffsetsToTransaction(positions.map(toNative), consumer, requestTimeoutMs, done)
+      }),
+    commit: step("commit the transaction", (done) => producer.commitTransaction(requestTimeoutMs, done)),
+    abort: step("abort the transaction", (done) => producer.abortTransaction(requestTimeoutMs, done))
+  }
+})
