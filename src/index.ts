@@ -6,6 +6,7 @@
  */
 export * as Codec from "./Codec.ts"
 export * as Consumer from "./Consumer.ts"
+export * as ConsumerControl from "./ConsumerControl.ts"
 export * as ConsumerEvent from "./ConsumerEvent.ts"
 export { HandlerFailed } from "./HandlerFailed.ts"
 export * as Handler from "./Handler.ts"

@@ -3,11 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import * as ConsumerControl from "../ConsumerControl.ts"
 import type { ConsumerClient } from "../engine/KafkaEngine.ts"
 import { KafkaEngine } from "../engine/KafkaEngine.ts"
 import type { HandlerFailed } from "../HandlerFailed.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import type { OutcomeBatch } from "../Outcome.ts"
+import * as Control from "./control.ts"
 import type { HealthCell } from "./healthCell.ts"
 import * as LoopContext from "./loopContext.ts"
 import type { Plan } from "./plan.ts"
@@ -83,13 +85,12 @@ export const start = Effect.fnUntraced(function*(
     })
     return yield* Effect.forkDetach(whole, { uninterruptible: true })
   }))
-  return {
-    plan,
-    loop,
-    client,
-    await: Fiber.join(fiber),
-    stop: Effect.uninterruptible(
-      Effect.andThen(Effect.sync(() => loop.stop(Exit.void)), Effect.asVoid(Fiber.await(fiber)))
-    )
-  }
+  const stop = Effect.uninterruptible(
+    Effect.andThen(Effect.sync(() => loop.stop(Exit.void)), Effect.asVoid(Fiber.await(fiber)))
+  )
+  const registry = yield* ConsumerControl.Registry
+  const control = Control.make(plan, loop, client, engine.admin, stop)
+  registry.add(control)
+  fiber.addObserver(() => registry.delete(control))
+  return { plan, loop, client, await: Fiber.join(fiber), stop }
 })

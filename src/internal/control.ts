@@ -1,0 +1,43 @@
+/** The controls of a run, as commands to its loop. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type { ConsumerControl } from "../ConsumerControl.ts"
+import type { AdminClient, ConsumerClient, Position } from "../engine/KafkaEngine.ts"
+import type { KafkaError } from "../KafkaError.ts"
+import type { Plan } from "./plan.ts"
+import type { RunLoop } from "./runLoop.ts"
+
+/** Makes the controls of one run. */
+export const make = (
+  plan: Plan,
+  loop: RunLoop,
+  client: ConsumerClient,
+  admin: Effect.Effect<AdminClient, KafkaError>,
+  stop: Effect.Effect<void>
+): ConsumerControl => {
+  const assignment = Effect.sync(() => Array.from(loop.assignment, ({ partition, topic }) => ({ topic, partition })))
+  // The loop only notes the seek; it is done when the record in work is finished.
+  const seek = (position: Position) => Effect.flatMap(loop.command(loop.seek(position)), Deferred.await)
+  return {
+    group: plan.group,
+    assignment,
+    seek,
+    seekToTimestamp: Effect.fnUntraced(function*(timestamp: number) {
+      const partitions = yield* assignment
+      const positions = yield* Effect.flatMap(admin, (admin) =>
+        admin.listOffsets(partitions, { timestamp }, plan.config.isolation ?? "read_committed"))
+      yield* Effect.forEach(positions, seek, { concurrency: "unbounded", discard: true })
+    }),
+    pause: (partitions) => loop.command(loop.suspend(partitions, true)),
+    resume: (partitions) => loop.command(loop.suspend(partitions, false)),
+    commit: Effect.flatMap(
+      loop.command(Effect.sync(() =>
+        Array.from(loop.assignment).flatMap(({ leaderEpoch, partition, position, topic }): Array<Position> =>
+          position === undefined ? [] : [{ topic, partition, offset: position, leaderEpoch }]
+        )
+      )),
+      (positions) => positions.length === 0 ? Effect.void : client.commit(positions)
+    ),
+    stop
+  }
+}
