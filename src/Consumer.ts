@@ -14,18 +14,22 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Types from "effect/Types"
-import type { KafkaEngine } from "./engine/KafkaEngine.ts"
+import type { KafkaEngine, TopicPartition } from "./engine/KafkaEngine.ts"
 import type * as Handler from "./Handler.ts"
 import type { HandlerFailed } from "./HandlerFailed.ts"
-import * as Health from "./Health.ts"
-import { HealthCell } from "./internal/healthCell.ts"
+import type * as Health from "./Health.ts"
+import * as HealthCell from "./internal/healthCell.ts"
 import * as Plan from "./internal/plan.ts"
+import { partitions } from "./internal/recordStreams.ts"
 import * as Runtime from "./internal/runtime.ts"
 import { supervise } from "./internal/supervisor.ts"
 import type * as KafkaConfig from "./KafkaConfig.ts"
 import type { KafkaError } from "./KafkaError.ts"
 import type * as OnFailure from "./OnFailure.ts"
 import type { Outcome, OutcomeBatch } from "./Outcome.ts"
+import type { Poison } from "./Poison.ts"
+import type * as Record from "./Record.ts"
+import type * as Topic from "./Topic.ts"
 
 /**
  * @stability unstable
@@ -98,13 +102,7 @@ export interface Consumer<out E, out R> {
   readonly onFailure: OnFailure.OnFailure<any, any>
 }
 
-/**
- * Any consumer.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
+/** Any consumer. @stability unstable @since 0.1.0 @category models */
 export type Any = { readonly [TypeId]: unknown }
 
 /**
@@ -169,17 +167,6 @@ export const make = <const H extends ReadonlyArray<Handler.Any>, RX = never>(
   }
 }
 
-/** Registers a consumer's health for as long as the scope lives. */
-const registerHealth = Effect.fnUntraced(function*(group: string) {
-  const registry = yield* Health.Registry
-  const cell = new HealthCell(group)
-  yield* Effect.acquireRelease(
-    Effect.sync(() => registry.add(cell.read)),
-    () => Effect.sync(() => registry.delete(cell.read))
-  )
-  return cell
-})
-
 /**
  * Checks a consumer's settings as running it would, without connecting.
  *
@@ -223,16 +210,10 @@ export const run = <E, R>(
 ): Effect.Effect<void, KafkaError | HandlerFailed<E>, Exclude<R, Scope.Scope> | KafkaEngine> =>
   Effect.scoped(Effect.gen(function*() {
     const plan = yield* Plan.make(consumer)
-    const health = yield* registerHealth(plan.group)
-    const run = yield* acquire(Runtime.start(plan, { holds: false, health, emit: undefined }))
+    const health = yield* HealthCell.register(plan.group)
+    const run = yield* Runtime.startScoped(plan, { holds: false, health, emit: undefined })
     return yield* run.await
   }))
-
-/** Starts a run and stops it with the scope; interrupting the start itself leaves nothing behind. */
-const acquire = (start: Effect.Effect<Runtime.Run, KafkaError, any>) =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.tap(restore(start), (run) => Effect.addFinalizer(() => run.stop))
-  )
 
 /** How many finished steps may wait for the reader of the outcome stream. */
 const outcomeBuffer = 16
@@ -268,10 +249,10 @@ export const stream = <E, R>(
 ): Stream.Stream<OutcomeBatch, KafkaError | HandlerFailed<E>, Exclude<R, Scope.Scope> | KafkaEngine> =>
   Stream.unwrap(Effect.gen(function*() {
     const plan = yield* Plan.make(consumer)
-    const health = yield* registerHealth(plan.group)
+    const health = yield* HealthCell.register(plan.group)
     const queue = yield* Queue.bounded<OutcomeBatch, KafkaError | HandlerFailed<E> | Cause.Done>(outcomeBuffer)
     const emit = (batch: OutcomeBatch) => Effect.asVoid(Queue.offer(queue, batch))
-    const run = yield* acquire(Runtime.start(plan, { holds: false, health, emit }))
+    const run = yield* Runtime.startScoped(plan, { holds: false, health, emit })
     // Runs before the stop above: nobody reads any more, and no worker may wait for a reader while it drains.
     yield* Effect.addFinalizer(() => Queue.shutdown(queue))
     yield* Effect.forkScoped(
@@ -299,6 +280,74 @@ export const outcomes = <E, R>(
     ({ exceptions, partition, topic }) =>
       Stream.fromIterable(exceptions.map((outcome) => ({ ...outcome, topic, partition })))
   )
+
+/**
+ * A record that was read and not handled yet. `commit` says that it, and every record before it in its partition, is done;
+ * the position is committed by the next interval, a revoke, or the end. Committing after the partition was given up does
+ * nothing: its next owner reads the record again.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Uncommitted<out K, out V, out H = unknown> {
+  readonly record: Record.Record<K, V, H>
+  readonly commit: Effect.Effect<void>
+}
+
+/**
+ * The partitions of a source as they are assigned to this member of the group, each with the stream of its records. A
+ * stream ends when its partition is revoked; the partition is given up when the reader has finished the stream, or after
+ * `drainTimeout`. An undecodable record fails the stream of its partition with `Poison`.
+ *
+ * **When to use**: for pipelines that handlers cannot express. Nothing is committed that was not committed explicitly, so
+ * a filter must commit what it drops. An element per record costs several times what a handler costs.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Codec, Consumer, Topic } from "millrace"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ *
+ * export const program = Consumer.partitioned("printer", Notes, { offsetReset: "earliest" }).pipe(
+ *   Stream.flatMap(([, records]) => records, { concurrency: "unbounded" }),
+ *   Stream.runForEach(({ commit, record }) => Effect.andThen(Effect.log(record.value), commit))
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category streams
+ */
+export const partitioned = <K, V, RD, H>(
+  group: string,
+  source: Topic.Source<K, V, RD, H>,
+  settings: Settings
+): Stream.Stream<
+  readonly [TopicPartition, Stream.Stream<Uncommitted<K, V, H>, Poison>],
+  KafkaError,
+  RD | KafkaEngine
+> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const health = yield* HealthCell.register(group)
+    return Stream.fromQueue(yield* partitions(group, source, settings, health))
+  }))
+
+/**
+ * The records of a source, of all partitions of this member together; in order within each partition. See
+ * {@link partitioned}.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category streams
+ */
+export const records = <K, V, RD, H>(
+  group: string,
+  source: Topic.Source<K, V, RD, H>,
+  settings: Settings
+): Stream.Stream<Uncommitted<K, V, H>, KafkaError | Poison, RD | KafkaEngine> =>
+  Stream.flatMap(partitioned(group, source, settings), ([, records]) => records, { concurrency: "unbounded" })
 
 /**
  * Consumes in the background for as long as the layer lives.
@@ -334,7 +383,7 @@ export const layer = <E, R>(
 ): Layer.Layer<never, KafkaError, Exclude<R, Scope.Scope> | KafkaEngine> =>
   Layer.effectDiscard(Effect.gen(function*() {
     const plan = yield* Plan.make(consumer)
-    const health = yield* registerHealth(plan.group)
+    const health = yield* HealthCell.register(plan.group)
     yield* supervise(Runtime.start(plan, { holds: true, health, emit: undefined }), {
       restart: consumer.settings.restart ?? defaultRestart,
       health

@@ -8,6 +8,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Types from "effect/Types"
 import type { Position, TopicPartition } from "./engine/KafkaEngine.ts"
+import type { Accept } from "./internal/streamWorker.ts"
 import type * as OnFailure from "./OnFailure.ts"
 import type * as Record from "./Record.ts"
 import type * as Topic from "./Topic.ts"
@@ -77,6 +78,7 @@ export type Call =
     readonly maxSize: number
     readonly maxWait: Duration.Input
   }
+  | { readonly _tag: "Stream"; readonly accept: Accept }
 
 /**
  * A handler that may fail with `E` and needs `R`.

@@ -1,7 +1,10 @@
 /** Follows one consumer's events and answers its health. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { ConsumerEvent } from "../ConsumerEvent.ts"
 import type { TopicPartition } from "../engine/KafkaEngine.ts"
 import type { ConsumerHealth, HeldPartition } from "../Health.ts"
+import { Registry } from "../Health.ts"
 
 const same = (a: TopicPartition, b: TopicPartition): boolean => a.topic === b.topic && a.partition === b.partition
 
@@ -95,3 +98,14 @@ export class HealthCell {
     this.lag = lag
   }
 }
+
+/** Makes the cell of a consumer, registered for as long as the scope lives. */
+export const register = Effect.fnUntraced(function*(group: string): Effect.fn.Return<HealthCell, never, Scope.Scope> {
+  const registry = yield* Registry
+  const cell = new HealthCell(group)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => registry.add(cell.read)),
+    () => Effect.sync(() => registry.delete(cell.read))
+  )
+  return cell
+})

@@ -27,6 +27,7 @@ import type { Starts } from "./rebalances.ts"
 import { recordWorker } from "./recordWorker.ts"
 import type { RunLoop } from "./runLoop.ts"
 import { Signal } from "./signal.ts"
+import { streamWorker } from "./streamWorker.ts"
 import { traced } from "./tracing.ts"
 import type { WorkerHost } from "./workerHost.ts"
 
@@ -86,6 +87,7 @@ const workerOf = (handler: PlannedHandler, plan: Plan) =>
 ): Effect.Effect<void, never, any> => {
   const work = { host, state, decode, onFailure: handler.onFailure }
   const { call } = handler
+  if (call._tag === "Stream") return streamWorker(work, call.accept)
   if (call._tag !== "Record") return batchWorker(work, call)
   const run = plan.traced ? traced(plan.group, call.run) : call.run
   if (call.concurrency === "partition") return recordWorker(work, run)

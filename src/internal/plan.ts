@@ -99,6 +99,7 @@ const subscriptionProblem = (handlers: ReadonlyArray<PlannedHandler>): string | 
 }
 
 const concurrencyProblem = (call: Handler.Call): string | undefined => {
+  if (call._tag === "Stream") return undefined
   if (call._tag !== "Record") {
     return Number.isSafeInteger(call.maxSize) && call.maxSize > 0
       ? undefined

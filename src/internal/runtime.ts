@@ -94,3 +94,9 @@ export const start = Effect.fnUntraced(function*(
   fiber.addObserver(() => registry.delete(control))
   return { plan, loop, client, await: Fiber.join(fiber), stop }
 })
+
+/** Starts a run and stops it with the scope; interrupting the start itself leaves nothing behind. */
+export const startScoped = (plan: Plan, options: Options): Effect.Effect<Run, KafkaError, any> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.tap(restore(start(plan, options)), (run) => Effect.addFinalizer(() => run.stop))
+  )
