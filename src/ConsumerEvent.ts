@@ -47,7 +47,7 @@ export type ConsumerEvent =
     | ({ readonly _tag: "Skipped"; readonly offset: number; readonly cause: Cause.Cause<unknown> } & TopicPartition)
     | ({ readonly _tag: "Held"; readonly error: HandlerFailed<unknown> } & TopicPartition)
     | ({ readonly _tag: "Stalled"; readonly offset: number; readonly stalledMs: number } & TopicPartition)
-    | ({ readonly _tag: "Reset"; readonly problem: string } & TopicPartition)
+    | ({ readonly _tag: "Reset"; readonly outOfRange: boolean; readonly problem: string } & TopicPartition)
     | { readonly _tag: "Paused" | "Resumed"; readonly partitions: ReadonlyArray<TopicPartition> }
     | { readonly _tag: "Disturbed"; readonly error: KafkaError }
     | { readonly _tag: "Failed"; readonly error: KafkaError | HandlerFailed<unknown> }

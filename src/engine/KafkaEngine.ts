@@ -99,7 +99,7 @@ export interface Chunk extends TopicPartition {
  *   to give up after draining, `lost` the ones that are gone already (an eager group names all of its partitions).
  * - `EndOfPartition`: the position reached the end of the log (only with `signalEnd`).
  * - `Committed` / `CommitFailed`: the broker's answer to a commit of stored positions.
- * - `OffsetReset`: the position was out of range, or there was none, and `offsetReset` chose.
+ * - `OffsetReset`: the position was out of range (records may have been missed), or there was none, and `offsetReset` chose.
  * - `Disturbed`: something went wrong and the client goes on by itself (a broker is down, a topic is missing).
  * - `Failed`: the client is of no use any more.
  * - `Statistics`: the client's own figures, opt-in.
@@ -118,7 +118,7 @@ export type ClientEvent =
   | ({ readonly _tag: "EndOfPartition" } & Position)
   | { readonly _tag: "Committed"; readonly positions: ReadonlyArray<Position> }
   | { readonly _tag: "CommitFailed"; readonly positions: ReadonlyArray<Position>; readonly error: KafkaError }
-  | ({ readonly _tag: "OffsetReset"; readonly problem: string } & TopicPartition)
+  | ({ readonly _tag: "OffsetReset"; readonly outOfRange: boolean; readonly problem: string } & TopicPartition)
   | { readonly _tag: "Disturbed"; readonly error: KafkaError }
   | { readonly _tag: "Failed"; readonly error: KafkaError }
   | { readonly _tag: "Statistics"; readonly statistics: unknown }
@@ -126,6 +126,8 @@ export type ClientEvent =
 /**
  * What a consumer client reads: topics and patterns as a member of a group, or fixed partitions without a group.
  * A pattern matches a whole topic name and follows topics that appear and disappear; internal topics (`__…`) never match.
+ * A named topic that does not exist when the client is made fails with `UnknownTopic`, unless the cluster creates topics by
+ * itself.
  *
  * @stability unstable
  * @since 0.1.0

@@ -9,6 +9,14 @@ const list = (partitions: ReadonlyArray<TopicPartition>): string => {
   return partitions.length > 20 ? `${shown} and ${partitions.length - 20} more` : shown === "" ? "none" : shown
 }
 
+/** The messages of a cause; a stack only where it is a bug. */
+const brief = (cause: Cause.Cause<unknown>): string =>
+  cause.reasons.map((reason) =>
+    Cause.isFailReason(reason) && reason.error instanceof Error
+      ? `${reason.error.name}${reason.error.message === "" ? "" : `: ${reason.error.message}`}`
+      : Cause.pretty(Cause.fromReasons([reason]))
+  ).join("; ")
+
 const line = (event: ConsumerEvent): Effect.Effect<void> => {
   switch (event._tag) {
     case "Started":
@@ -28,7 +36,7 @@ const line = (event: ConsumerEvent): Effect.Effect<void> => {
       return Effect.logWarning("offsets were not committed", event.error)
     case "Skipped":
       return Effect.logWarning(
-        `skipped ${event.topic}/${event.partition} offset ${event.offset}: ${Cause.pretty(event.cause)}`
+        `skipped ${event.topic}/${event.partition} offset ${event.offset}: ${brief(event.cause)}`
       )
     case "Held":
       return Effect.logError(`holding ${event.topic}/${event.partition} at offset ${event.error.offset}`, event.error)
@@ -37,7 +45,9 @@ const line = (event: ConsumerEvent): Effect.Effect<void> => {
         `${event.topic}/${event.partition} has been at offset ${event.offset} for ${event.stalledMs} ms`
       )
     case "Reset":
-      return Effect.logWarning(`${event.topic}/${event.partition}: position reset: ${event.problem}`)
+      return event.outOfRange
+        ? Effect.logWarning(`${event.topic}/${event.partition}: position reset: ${event.problem}`)
+        : Effect.logDebug(`${event.topic}/${event.partition}: ${event.problem}`)
     case "Disturbed":
       return Effect.logWarning("client disturbed", event.error)
     case "Failed":

@@ -200,8 +200,8 @@ export class RunLoop {
           break
         }
         case "OffsetReset": {
-          const { partition, problem, topic } = event
-          this.context.publish({ _tag: "Reset", topic, partition, problem })
+          const { outOfRange, partition, problem, topic } = event
+          this.context.publish({ _tag: "Reset", topic, partition, outOfRange, problem })
           break
         }
         case "Failed": {

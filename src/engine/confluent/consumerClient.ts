@@ -155,6 +155,9 @@ export const make = Effect.fnUntraced(function*(
     group: groupId
   })
   consumer.on("event.error", disturbed("consume"))
+  const existing = new Set(metadata.topics.map((topic) => topic.name))
+  const missing = subscription._tag === "Group" ? subscription.topics.find((name) => !existing.has(name)) : undefined
+  if (missing !== undefined) return yield* Errors.make("subscribe", new Errors.UnknownTopic({ topic: missing }))
   if (subscription._tag === "Manual") {
     assigned.add(subscription.positions)
     consumer.assign(subscription.positions.map(toNative))

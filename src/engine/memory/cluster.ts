@@ -48,7 +48,7 @@ export class Cluster {
   readonly transactions = new Transactions()
   readonly groups: Groups
   readonly listeners = new Set<Listener>()
-  private readonly options: ClusterOptions
+  readonly options: ClusterOptions
   private closed = false
   private news = false
 

@@ -301,7 +301,8 @@ export class MemoryConsumer implements ConsumerClient, Listener {
     const offset = offsetReset === "earliest" ? log.startOffset : log.limit(this.isolation)
     cursor.move(offset)
     const full = `${problem}; going on from the ${offsetReset} offset ${offset}`
-    this.emit({ _tag: "OffsetReset", topic, partition, problem: full })
+    const outOfRange = reason._tag === "OffsetOutOfRange"
+    this.emit({ _tag: "OffsetReset", topic, partition, outOfRange, problem: full })
     return true
   }
 

@@ -34,6 +34,13 @@ const wrongSetting = (options: ConsumerClientOptions): KafkaError | undefined =>
   return undefined
 }
 
+/** A named topic that does not exist, where nobody but an operator creates topics. */
+const missingTopic = (cluster: Cluster, { subscription }: ConsumerClientOptions): KafkaError | undefined => {
+  if (subscription._tag === "Manual" || cluster.options.autoCreateTopics) return undefined
+  const topic = subscription.topics.find((name) => cluster.topics.get(name) === undefined)
+  return topic === undefined ? undefined : Errors.make("subscribe", new Errors.UnknownTopic({ topic }))
+}
+
 /** Makes a cluster that lives as long as the scope. */
 export const makeCluster = Effect.fnUntraced(function*(
   options: Options
@@ -82,7 +89,7 @@ export const makeEngine = Effect.fnUntraced(function*(
     capabilities: new Set(["configs", "timestampType", "kip848", "transactions"] as const),
     consumer: (options) => {
       const merged = { ...options, config: { ...defined(consumer), ...defined(options.config) } }
-      const error = wrongSetting(merged)
+      const error = wrongSetting(merged) ?? missingTopic(cluster, merged)
       if (error !== undefined) return Effect.fail(error)
       return Effect.acquireRelease(
         Effect.sync(() => {
