@@ -1,0 +1,53 @@
+import { assert, describe, it } from "@effect/vitest"
+import { group, pairs, split } from "../../../src/engine/confluent/chunks.ts"
+import type { NativeMessage } from "../../../src/engine/confluent/native.ts"
+
+const message = (topic: string, partition: number, offset: number, extra: Partial<NativeMessage> = {}): NativeMessage => ({
+  topic,
+  partition,
+  offset,
+  timestamp: 0,
+  key: null,
+  value: new Uint8Array(10),
+  size: 10,
+  ...extra
+})
+const all = () => true
+
+describe("chunks of a fetch", () => {
+  it("hold one partition each, in order, however the fetch mixed them", () => {
+    const chunks = group(
+      [message("a", 0, 1), message("a", 0, 2), message("b", 0, 7), message("a", 1, 5), message("a", 0, 4)],
+      all
+    )
+    assert.deepStrictEqual(
+      chunks.map(({ next, partition, records, topic }) => [topic, partition, records.map(({ offset }) => offset), next]),
+      [["a", 0, [1, 2, 4], 5], ["b", 0, [7], 8], ["a", 1, [5], 6]]
+    )
+  })
+
+  it("leave out partitions that are not wanted", () => {
+    const chunks = group([message("a", 0, 1), message("a", 1, 1), message("a", 0, 2)], (_, partition) => partition === 1)
+    assert.deepStrictEqual(chunks.map(({ partition }) => partition), [1])
+  })
+
+  it("count the bytes of key and value, and of a tombstone none", () => {
+    const chunks = group([
+      message("a", 0, 1, { key: new Uint8Array(3) }),
+      message("a", 0, 2, { value: null })
+    ], all)
+    assert.strictEqual(chunks[0]?.bytes, 13)
+  })
+
+  it("keep repeated and binary headers", () => {
+    const value = new Uint8Array([0, 255])
+    assert.deepStrictEqual(pairs([{ h: value }, { h: value }, { g: value }]), [["h", value], ["h", value], ["g", value]])
+  })
+
+  it("are split without losing a record or a byte", () => {
+    const [chunk] = group([1, 2, 3, 5].map((offset) => message("a", 0, offset)), all)
+    const [head, tail] = split(chunk!, 3)
+    assert.deepStrictEqual([head.records.length, head.next, head.bytes], [3, 5, 30])
+    assert.deepStrictEqual([tail.records.length, tail.next, tail.bytes], [1, 6, 10])
+  })
+})
