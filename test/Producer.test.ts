@@ -1,0 +1,198 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { Codec, Consumer, Headers, KafkaError, OnFailure, Producer, Topic } from "millrace"
+import { InMemoryKafka } from "millrace/testing"
+
+class Order extends Schema.Class<Order>("Order")({ id: Schema.String, total: Schema.Finite }) {}
+
+const Orders = Topic.make("orders", { key: Codec.string, value: Codec.json(Order) })
+const Notes = Topic.make("notes", { key: Codec.nullable(Codec.string), value: Codec.nullable(Codec.string) })
+const Tagged = Topic.make("tagged", {
+  key: Codec.none,
+  value: Codec.string,
+  headers: Schema.Struct({ tenant: Schema.String, attempt: Schema.FiniteFromString })
+})
+
+const note = (value: string) => ({ key: null, value })
+const values = (topic: string) =>
+  Effect.flatMap(InMemoryKafka, (memory) =>
+    Effect.map(memory.records(topic), (records) =>
+      records.map(({ value }) => value === null ? null : Buffer.from(value).toString())))
+
+describe("Producer", () => {
+  it.effect("send answers where the record is", () =>
+    Effect.gen(function*() {
+      const order = new Order({ id: "1", total: 5 })
+      const delivery = yield* Producer.send(Orders, { key: "1", value: order, partition: 2, timestamp: 1_000 })
+      assert.include(delivery, { topic: "orders", partition: 2, offset: 0, timestamp: 1_000 })
+      assert.deepStrictEqual(yield* values("orders"), ["{\"id\":\"1\",\"total\":5}"])
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("the key alone decides the partition", () =>
+    Effect.gen(function*() {
+      const message = (value: string) => ({ key: "same", value })
+      const deliveries = yield* Producer.sendAll(Notes, ["a", "b", "c"].map(message))
+      assert.strictEqual(new Set(deliveries.map(({ partition }) => partition)).size, 1)
+      assert.deepStrictEqual(deliveries.map(({ offset }) => offset), [0, 1, 2])
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("sends tombstones, null keys and headers of every kind", () =>
+    Effect.gen(function*() {
+      const headers: Headers.Headers = [["h", new Uint8Array([255])], ["h", null], ["t", new TextEncoder().encode("x")]]
+      yield* Producer.send(Notes, { key: null, value: null, headers })
+      const [record] = yield* Effect.flatMap(InMemoryKafka, (memory) => memory.records("notes"))
+      assert.strictEqual(record?.key, null)
+      assert.strictEqual(record?.value, null)
+      assert.strictEqual(record?.headers?.length, 3)
+      assert.strictEqual(record?.headers?.[1]?.[1], null)
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("header values are encoded, and decoded for the handler", () =>
+    Effect.gen(function*() {
+      yield* Producer.send(Tagged, { key: null, value: "v", headerValues: { tenant: "acme", attempt: 3 } })
+      const seen: Array<unknown> = []
+      yield* Consumer.run(Consumer.make("g", {
+        offsetReset: "earliest",
+        until: "end",
+        onFailure: OnFailure.stop,
+        handlers: [Topic.handle(Tagged, (record) => Effect.sync(() => seen.push(record.headerValues)))]
+      }))
+      assert.deepStrictEqual(seen, [{ tenant: "acme", attempt: 3 }])
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("a message that does not fit the schema is a SchemaError, and nothing is sent", () =>
+    Effect.gen(function*() {
+      const wrong: any = { id: 1 }
+      const error = yield* Effect.flip(Producer.sendAll(Orders, [
+        { key: "1", value: new Order({ id: "1", total: 1 }) },
+        { key: "2", value: wrong }
+      ]))
+      assert.strictEqual(error._tag, "SchemaError")
+      assert.deepStrictEqual(yield* Effect.flatMap(InMemoryKafka, (memory) => memory.records("orders")), [])
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("what Kafka would refuse is refused before it is sent, by name", () =>
+    Effect.gen(function*() {
+      const header: any = [["h", 5]]
+      for (const message of [{ partition: -1 }, { partition: 1.5 }, { timestamp: -5 }, { headers: header }]) {
+        const error = yield* Effect.flip(Producer.send(Notes, { key: null, value: "x", ...message }))
+        assert.instanceOf(error, KafkaError.KafkaError)
+        assert.strictEqual((error as KafkaError.KafkaError).reason._tag, "InvalidRecord")
+      }
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("sendAll fails with the broker's error after the others are settled", () =>
+    Effect.gen(function*() {
+      const large = { key: null, value: "x".repeat(2_000_000) }
+      const error = yield* Effect.flip(Producer.sendAll(Notes, [note("a"), large, note("b")]))
+      assert.strictEqual((error as KafkaError.KafkaError).reason._tag, "RecordTooLarge")
+      assert.deepStrictEqual((yield* values("notes")).sort(), ["a", "b"])
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("a full buffer is waited for", () =>
+    Effect.gen(function*() {
+      const deliveries = yield* Producer.sendAll(Notes, Array.from({ length: 100 }, (_, i) => note(String(i))))
+      assert.strictEqual(deliveries.length, 100)
+      assert.strictEqual((yield* values("notes")).length, 100)
+    }).pipe(Effect.provide(InMemoryKafka.layerWith({ producer: { bufferRecords: 7 } }))))
+
+  it.effect("offer does not wait, and tells the handler what failed", () =>
+    Effect.gen(function*() {
+      const failed = yield* Deferred.make<KafkaError.KafkaError>()
+      const onError = (error: KafkaError.KafkaError) => Deferred.succeed(failed, error)
+      yield* Producer.offer(Notes, note("a"), { onError })
+      yield* Producer.offer(Notes, note("x".repeat(2_000_000)), { onError })
+      assert.strictEqual((yield* Deferred.await(failed)).reason._tag, "RecordTooLarge")
+      yield* Producer.flush()
+      assert.deepStrictEqual(yield* values("notes"), ["a"])
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("sink sends a whole stream in order", () =>
+    Effect.gen(function*() {
+      yield* Stream.range(1, 5).pipe(Stream.map((n) => note(String(n))), Stream.run(Producer.sink(Notes)))
+      assert.deepStrictEqual(yield* values("notes"), ["1", "2", "3", "4", "5"])
+    }).pipe(Effect.provide(InMemoryKafka.layerWith({ defaultPartitions: 1 }))))
+})
+
+describe("Producer.transaction", () => {
+  const single = InMemoryKafka.layerWith({ defaultPartitions: 1 })
+
+  it.effect("shows everything it sent when it succeeds, in child fibers too", () =>
+    Effect.gen(function*() {
+      yield* Producer.transaction(
+        "tx",
+        Effect.forEach(["a", "b"], (value) => Producer.send(Notes, note(value)), { concurrency: 2 })
+      )
+      assert.deepStrictEqual(yield* values("notes"), ["a", "b"])
+    }).pipe(Effect.provide(single)))
+
+  it.effect("hides everything when it fails, and goes on with the next", () =>
+    Effect.gen(function*() {
+      const failing = Effect.andThen(Producer.send(Notes, note("lost")), Effect.fail("no"))
+      assert.strictEqual(yield* Effect.flip(Producer.transaction("tx", failing)), "no")
+      yield* Producer.transaction("tx", Producer.send(Notes, note("kept")))
+      assert.deepStrictEqual(yield* values("notes"), ["kept"])
+    }).pipe(Effect.provide(single)))
+
+  it.effect("is aborted when it is interrupted", () =>
+    Effect.gen(function*() {
+      const sent = yield* Deferred.make<void>()
+      const hanging = Effect.andThen(Producer.send(Notes, note("lost")), Effect.andThen(Deferred.succeed(sent, undefined), Effect.never))
+      const fiber = yield* Effect.forkChild(Producer.transaction("tx", hanging))
+      yield* Deferred.await(sent)
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(yield* values("notes"), [])
+    }).pipe(Effect.provide(single)))
+
+  it.effect("refuses to begin inside of another", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Producer.transaction("outer", Producer.transaction("inner", Effect.void)))
+      assert.strictEqual(error.reason._tag, "TransactionFailed")
+    }).pipe(Effect.provide(single)))
+
+  it.effect("runs one at a time per id", () =>
+    Effect.gen(function*() {
+      let running = 0
+      let most = 0
+      const one = (value: string) =>
+        Producer.transaction("tx", Effect.gen(function*() {
+          most = Math.max(most, ++running)
+          yield* Producer.send(Notes, note(value))
+          yield* Effect.yieldNow
+          running--
+        }))
+      yield* Effect.forEach(["a", "b", "c"], one, { concurrency: "unbounded" })
+      assert.strictEqual(most, 1)
+      assert.strictEqual((yield* values("notes")).length, 3)
+    }).pipe(Effect.provide(single)))
+
+  it.effect("commits the group's progress with what it sent", () =>
+    Effect.gen(function*() {
+      const Copies = Topic.make("copies", { key: Codec.none, value: Codec.string })
+      yield* Producer.sendAll(Notes, ["1", "2", "3"].map(note))
+      const copy = Topic.handleBatch(Notes, (records) =>
+        Producer.transaction("copier", Effect.gen(function*() {
+          yield* Producer.sendAll(Copies, records.map(({ value }) => ({ key: null, value: `${value}!` })))
+          const { offset, partition, topic } = records[records.length - 1]!
+          yield* Producer.sendOffsets([{ topic, partition, offset: offset + 1 }])
+        })))
+      yield* Consumer.run(
+        Consumer.make("copiers", { offsetReset: "earliest", until: "end", onFailure: OnFailure.stop, handlers: [copy] })
+      )
+      assert.deepStrictEqual(yield* values("copies"), ["1!", "2!", "3!"])
+      const memory = yield* InMemoryKafka
+      assert.strictEqual((yield* memory.committed("copiers"))[0]?.offset, 3)
+    }).pipe(Effect.provide(single)))
+
+  it.effect("sendOffsets outside of a transaction or a handler says where it belongs", () =>
+    Effect.gen(function*() {
+      const outside = yield* Effect.flip(Producer.sendOffsets([]))
+      assert.include(outside.message, "Producer.transaction")
+      const noGroup = yield* Effect.flip(Producer.transaction("tx", Producer.sendOffsets([])))
+      assert.include(noGroup.message, "handler")
+    }).pipe(Effect.provide(single)))
+})
