@@ -33,13 +33,15 @@ const line = (event: ConsumerEvent): Effect.Effect<void> => {
         ? Effect.logWarning(`${event.topic}/${event.partition} was not drained in time: ${event.reason}`)
         : Effect.logDebug(`${event.topic}/${event.partition} drained in ${event.duration} ms`)
     case "CommitFailed":
-      return Effect.logWarning("offsets were not committed", event.error)
+      return Effect.logWarning(`offsets were not committed: ${event.error.message}`)
     case "Skipped":
       return Effect.logWarning(
         `skipped ${event.topic}/${event.partition} offset ${event.offset}: ${brief(event.cause)}`
       )
     case "Held":
-      return Effect.logError(`holding ${event.topic}/${event.partition} at offset ${event.error.offset}`, event.error)
+      return Effect.logError(
+        `holding ${event.topic}/${event.partition} at offset ${event.error.offset}: ${brief(event.error.cause)}`
+      )
     case "Stalled":
       return Effect.logError(
         `${event.topic}/${event.partition} has been at offset ${event.offset} for ${event.stalledMs} ms`
@@ -49,9 +51,9 @@ const line = (event: ConsumerEvent): Effect.Effect<void> => {
         ? Effect.logWarning(`${event.topic}/${event.partition}: position reset: ${event.problem}`)
         : Effect.logDebug(`${event.topic}/${event.partition}: ${event.problem}`)
     case "Disturbed":
-      return Effect.logWarning("client disturbed", event.error)
+      return Effect.logWarning(event.error.message)
     case "Failed":
-      return Effect.logError("consumer failed", event.error)
+      return Effect.logError(`consumer failed: ${event.error.message}`)
     case "Paused":
     case "Resumed":
       return Effect.logDebug(`${event._tag.toLowerCase()}: ${list(event.partitions)}`)

@@ -7,6 +7,7 @@ import type { AdminClient, GroupDescription, OffsetSpec, Position, TopicDescript
 import { toNative, toPartition, toPositions } from "./commits.ts"
 import { connect, disconnect } from "./connection.ts"
 import type { Environment } from "./environment.ts"
+import { construct } from "./environment.ts"
 import { fromNative } from "./errors.ts"
 import type { Context } from "./errors.ts"
 import type { NativeError, NativeGroup, NativePosition, NativeProducer, NativeTopicDescription } from "./native.ts"
@@ -66,11 +67,13 @@ export const make = Effect.fnUntraced(function*(
     ...environment.callbacks
   }
   // An admin client of its own never says that it cannot connect: a producer proves the connection first, within bounds.
-  const probe: NativeProducer = new native.Producer(common)
+  const probe: NativeProducer = yield* construct(() => new native.Producer(common))
+  let connected = false
   yield* Effect.addFinalizer(() =>
-    probe.isConnected() ? Effect.ignore(disconnect((done) => probe.disconnect(done), connectTimeoutMs, "close")) : Effect.void
+    connected && probe.isConnected() ? Effect.ignore(disconnect((done) => probe.disconnect(done), connectTimeoutMs, "close")) : Effect.void
   )
   yield* connect(probe, connectTimeoutMs, { operation: "connect the admin client", bootstrapServers })
+  connected = true
   const admin = yield* Effect.acquireRelease(
     Effect.sync(() => native.AdminClient.create(common)),
     (admin) => Effect.sync(() => admin.disconnect())

@@ -15,6 +15,10 @@ export class Assigned {
     }
   }
 
+  *[Symbol.iterator](): Iterator<TopicPartition> {
+    for (const [topic, partitions] of this.byTopic) for (const partition of partitions) yield { topic, partition }
+  }
+
   remove(partitions: ReadonlyArray<TopicPartition>): void {
     for (const { partition, topic } of partitions) this.byTopic.get(topic)?.delete(partition)
   }

@@ -17,16 +17,18 @@ interface Connectable {
   isConnected(): boolean
   poll?(): unknown
   on(event: "event.error", listener: (error: NativeError) => void): unknown
+  on(event: "event.log", listener: (entry: { readonly message: string }) => void): unknown
 }
 
 /** Connecting occupies a thread of the process's small pool: one client at a time. */
 const turn = Semaphore.makeUnsafe(1)
 
-const isAuthentication = (error: KafkaError): boolean => error.reason._tag === "AuthenticationFailed"
+/** What the log says, at once and with the broker's own words, long before the error arrives. */
+const refusal = /(SASL authentication error: .*?(?= \(after|$)|SSL handshake failed: .*?certificate verify failed)/
 
 /**
  * Connects. librdkafka tries a wrong password for ever; here the first refusal ends it, and any other failure carries the
- * last thing the client said.
+ * last thing the client said. A client that did not connect cleans up after itself.
  */
 export const connect = (
   client: Connectable,
@@ -52,8 +54,12 @@ export const connect = (
     }
     client.on("event.error", (error) => {
       last = error
-      const typed = fromNative(error, context)
-      if (!settled && isAuthentication(typed)) settle(Effect.fail(typed))
+    })
+    client.on("event.log", ({ message }) => {
+      if (settled) return
+      const problem = refusal.exec(message)?.[1]
+      if (problem === undefined) return
+      settle(Effect.fail(Errors.make(context.operation, new Errors.AuthenticationFailed({ problem }))))
     })
     client.connect({ timeout: timeoutMs }, (error, metadata) => {
       if (error === null || error === undefined) return settle(Effect.succeed(metadata))

@@ -10,6 +10,7 @@ import { Assigned, Rebalances } from "./assigned.ts"
 import { Commits, toNative, toPartition, toPositions } from "./commits.ts"
 import { connect, disconnect } from "./connection.ts"
 import type { Environment } from "./environment.ts"
+import { construct } from "./environment.ts"
 import { fromNative } from "./errors.ts"
 import { FetchPump } from "./fetchPump.ts"
 import type { NativeConsumer, NativeError, NativePosition } from "./native.ts"
@@ -56,14 +57,26 @@ export const make = Effect.fnUntraced(function*(
   const disturbed = (operation: string) => (error: NativeError): void =>
     onEvent({ _tag: "Disturbed", error: toError(operation)(error) })
 
-  const onFetchError = (error: NativeError): void => {
-    const { partition = -1, topic = "?" } = nameIn(error.message)
-    if (error.code !== noResetCode) return disturbed("consume")(error)
-    const reason = /out of range/i.test(error.message)
-      ? new Errors.OffsetOutOfRange({ topic, partition })
-      : new Errors.NoOffset({ group: groupId, topic, partition })
-    onEvent({ _tag: "Failed", error: Errors.make("consume", reason, error) })
+  /** The client does not say which partition has no offset to go on from; the committed offsets tell. */
+  const failWithoutOffset = (error: NativeError): void => {
+    const fail = (reason: Errors.Reason) => onEvent({ _tag: "Failed", error: Errors.make("consume", reason, error) })
+    const unknown = { topic: [...assigned][0]?.topic ?? "?", partition: [...assigned][0]?.partition ?? -1 }
+    consumer.committed([...assigned], requestTimeoutMs, (failure, committed) => {
+      if (failure !== null && failure !== undefined) return fail(new Errors.NoOffset({ group: groupId, ...unknown }))
+      const without = committed.find(({ offset = -1 }) => offset < 0)
+      if (without !== undefined) return fail(new Errors.NoOffset({ group: groupId, ...toPartition(without) }))
+      const outside = committed.find(({ offset = 0, partition, topic }) => {
+        const { highOffset, lowOffset } = consumer.getWatermarkOffsets(topic, partition)
+        return offset < lowOffset || offset > highOffset
+      })
+      fail(new Errors.OffsetOutOfRange(
+        outside === undefined ? unknown : { ...toPartition(outside), offset: outside.offset }
+      ))
+    })
   }
+
+  const onFetchError = (error: NativeError): void =>
+    error.code === noResetCode ? failWithoutOffset(error) : disturbed("consume")(error)
 
   const answerNative = (kind: "assign" | "revoke" | "lost", partitions: ReadonlyArray<NativePosition>): void => {
     // While closing, the client no longer says which protocol it used.
@@ -96,14 +109,16 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const commits = new Commits(toError("commit"), onEvent)
-  const consumer = new native.KafkaConsumer({
-    ...Settings.common(environment.connection, environment.statistics, environment.door),
-    ...Settings.consumer(config, options.offsetReset, subscription, options.signalEnd, environment.door),
-    ...environment.callbacks,
-    rebalance_cb: onRebalance,
-    offset_commit_cb: commits.onAnswer,
-    queue_non_empty_cb: () => pump.onQueueNonEmpty()
-  })
+  const consumer = yield* construct(() =>
+    new native.KafkaConsumer({
+      ...Settings.common(environment.connection, environment.statistics, environment.door),
+      ...Settings.consumer(config, options.offsetReset, subscription, options.signalEnd, environment.door),
+      ...environment.callbacks,
+      rebalance_cb: onRebalance,
+      offset_commit_cb: commits.onAnswer,
+      queue_non_empty_cb: () => pump.onQueueNonEmpty()
+    })
+  )
   consumer.setDefaultConsumeTimeout(0)
   consumer.setDefaultIsTimeoutOnlyForFirstMessage(true)
   environment.watch(consumer, (statistics) => onEvent({ _tag: "Statistics", statistics }))
@@ -132,6 +147,7 @@ export const make = Effect.fnUntraced(function*(
     onError: disturbed("look up topics")
   })
 
+  let connected = false
   let ended = false
   const close = (deadline: Duration.Duration): Effect.Effect<void, KafkaError> =>
     Effect.suspend(() => {
@@ -142,7 +158,7 @@ export const make = Effect.fnUntraced(function*(
       const leave = (done: () => void) =>
         pump.hold(() => {
           pump.stop()
-          if (consumer.isConnected()) consumer.disconnect(done)
+          if (connected && consumer.isConnected()) consumer.disconnect(done)
           else done()
         })
       return disconnect(leave, Duration.toMillis(deadline), `close the consumer of group "${groupId}"`)
@@ -154,6 +170,7 @@ export const make = Effect.fnUntraced(function*(
     bootstrapServers,
     group: groupId
   })
+  connected = true
   consumer.on("event.error", disturbed("consume"))
   const existing = new Set(metadata.topics.map((topic) => topic.name))
   const missing = subscription._tag === "Group" ? subscription.topics.find((name) => !existing.has(name)) : undefined

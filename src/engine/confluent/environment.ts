@@ -1,6 +1,9 @@
 /** What all clients of one layer share. */
 import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
 import type * as KafkaConfig from "../../KafkaConfig.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import { invalidSetting } from "../../KafkaError.ts"
 import type { Native, NativeConfig, NativeConsumer, NativeProducer } from "./native.ts"
 import type { OpenDoor } from "./settings.ts"
 
@@ -20,3 +23,10 @@ export interface Environment {
   /** Sends a client's log to the logger of the layer and its figures to the owner. */
   readonly watch: (client: NativeConsumer | NativeProducer, onStatistics: (statistics: unknown) => void) => void
 }
+
+/** Makes a native client; what its constructor throws is about a setting. */
+export const construct = <A>(make: () => A): Effect.Effect<A, KafkaError> =>
+  Effect.try({
+    try: make,
+    catch: (cause) => invalidSetting("librdkafka", cause instanceof Error ? cause.message : String(cause))
+  })

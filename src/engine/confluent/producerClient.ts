@@ -4,11 +4,12 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Errors from "../../KafkaError.ts"
 import { KafkaError } from "../../KafkaError.ts"
-import type { DeliveryCallback, ProducerClient, RawMessage, TransactionalClient } from "../KafkaEngine.ts"
+import type { Delivery, DeliveryCallback, ProducerClient, RawMessage, TransactionalClient } from "../KafkaEngine.ts"
 import { toNative } from "./commits.ts"
 import { connect, disconnect } from "./connection.ts"
 import type { ConfluentGroup } from "./consumerClient.ts"
 import type { Environment } from "./environment.ts"
+import { construct } from "./environment.ts"
 import { fromNative } from "./errors.ts"
 import type { NativeError, NativeHeader, NativeProducer, NativeReport } from "./native.ts"
 import * as Settings from "./settings.ts"
@@ -30,6 +31,13 @@ const toBuffer = (bytes: Uint8Array): Buffer =>
 
 const orNull = (bytes: Uint8Array | null): Buffer | null => bytes === null ? null : toBuffer(bytes)
 
+const toDelivery = ({ offset, partition, timestamp, topic }: NativeReport): Delivery => ({
+  topic,
+  partition,
+  offset,
+  timestamp
+})
+
 const makeNative = Effect.fnUntraced(function*(
   environment: Environment,
   transactionalId: string | undefined
@@ -37,17 +45,21 @@ const makeNative = Effect.fnUntraced(function*(
   const { bootstrapServers, connectTimeoutMs, native } = environment
   const settings = Settings.producer(environment.producer, transactionalId, environment.door)
   if (settings instanceof KafkaError) return yield* settings
-  const producer = new native.Producer({
-    ...Settings.common(environment.connection, environment.statistics, environment.door),
-    ...settings,
-    ...environment.callbacks
-  })
+  const producer = yield* construct(() =>
+    new native.Producer({
+      ...Settings.common(environment.connection, environment.statistics, environment.door),
+      ...settings,
+      ...environment.callbacks
+    })
+  )
   environment.watch(producer, () => {})
+  let connected = false
   yield* Effect.addFinalizer(() =>
-    producer.isConnected() ? Effect.catch(end(producer), (error) => Effect.logWarning("records may be lost", error)) : Effect.void
+    connected && producer.isConnected() ? Effect.catch(end(producer), (error) => Effect.logWarning("records may be lost", error)) : Effect.void
   )
   const operation = transactionalId === undefined ? "connect the producer" : `connect producer "${transactionalId}"`
   yield* connect(producer, connectTimeoutMs, { operation, bootstrapServers })
+  connected = true
   producer.setPollInBackground(true)
   return producer
 })
@@ -99,7 +111,9 @@ const clientOf = (
       const { key, partition, timestamp, topic, value } = message
       const size = (key?.length ?? 0) + (value?.length ?? 0)
       const opaque: NativeReport["opaque"] = (error, report) =>
-        error === null || error === undefined ? done(undefined, report) : done(toError(error, topic, size), undefined)
+        error === null || error === undefined
+          ? done(undefined, toDelivery(report))
+          : done(toError(error, topic, size), undefined)
       try {
         producer.produce(
           topic,
