@@ -28,14 +28,17 @@ const reasonOf = <A, E>(
   effect: Effect.Effect<A, E, KafkaEngine.KafkaEngine>,
   options: Partial<ConfluentKafka.Options> = {}
 ) =>
-  Effect.flip(effect).pipe(
+  effect.pipe(
     Effect.provide(ConfluentKafka.layer({ bootstrapServers: [sharedKafka()], ...options })),
     Effect.timeout(bound),
+    Effect.flip,
     Effect.map((error) => (error as KafkaError.KafkaError).reason)
   )
 
 const sasl = (mechanism: "plain" | "scram-sha-512", password: string) => ({
   bootstrapServers: [kafka().saslPlaintext],
+  // A client that was refused keeps a thread of the process busy until its time is over.
+  connectTimeout: "3 seconds" as const,
   sasl: { mechanism, username: "alice", password: Redacted.make(password) }
 })
 
