@@ -98,6 +98,16 @@ const subscriptionProblem = (handlers: ReadonlyArray<PlannedHandler>): string | 
   return undefined
 }
 
+/** Names that Kafka's metrics cannot tell apart; brokers refuse to create the second one. */
+const collision = (handlers: ReadonlyArray<PlannedHandler>): string | undefined => {
+  const names = handlers.flatMap(({ source }) => source.match._tag === "Name" ? [source.match.name] : [])
+  for (const name of names) {
+    const other = names.find((other) => Topic.collide(name, other))
+    if (other !== undefined) return `topics "${name}" and "${other}" differ by "." and "_" alone; Kafka cannot have both`
+  }
+  return undefined
+}
+
 const concurrencyProblem = (call: Handler.Call): string | undefined => {
   if (call._tag === "Stream") return undefined
   if (call._tag !== "Record") {
@@ -130,6 +140,8 @@ export const make = Effect.fnUntraced(function*(consumer: {
     const wrong = concurrencyProblem(call)
     if (wrong !== undefined) return yield* invalidSetting("handlers", `${Topic.show(source)}: ${wrong}`)
   }
+  const colliding = collision(handlers)
+  if (colliding !== undefined) yield* Effect.logWarning(colliding)
   const maxPollInterval = yield* millis(
     "maxPollInterval",
     settings.maxPollInterval ?? KafkaConfig.consumerDefaults.maxPollInterval

@@ -46,6 +46,12 @@ export const make = Effect.fnUntraced(function*(
   const { onEvent, subscription } = options
   const groupId = subscription._tag === "Group" ? subscription.groupId : ""
   const config = { ...environment.consumer, ...options.config }
+  if (config.groupProtocol === "auto") {
+    return yield* Errors.invalidSetting(
+      "groupProtocol",
+      "the confluent engine cannot ask the broker what it has; choose \"classic\" or \"consumer\""
+    )
+  }
   const assigned = new Assigned()
   const rebalances = new Rebalances()
   let protocol: "NONE" | "EAGER" | "COOPERATIVE" = "NONE"
