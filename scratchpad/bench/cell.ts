@@ -1,0 +1,228 @@
+/**
+ * node cell.ts <spec as JSON>
+ *
+ * Runs one cell in this process and prints its figures as one line of JSON.
+ */
+import { readFile } from "node:fs/promises"
+import { LateTimer, maxRssMb, percentile, rssMb } from "./meter.ts"
+import { sleep } from "./task.ts"
+import type { ConsumeTask, Handling, Sending, Subject } from "./task.ts"
+import { valueOf } from "./values.ts"
+
+/** What the parent asks for. */
+export interface Spec {
+  readonly workload: string
+  readonly subject: string
+  readonly bootstrap: string
+  readonly topic: string
+  readonly partitions: number
+  readonly records: number
+  readonly keys: number
+  readonly capMs: number
+}
+
+export interface Figures {
+  readonly value: number
+  readonly loopP99Ms: number
+  readonly rssMb: number
+}
+
+const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
+  raw: async () => (await import("./raw.ts")).raw,
+  millrace: async () => (await import("./millrace.ts")).millrace,
+  "millrace-partition": async () => (await import("./millrace.ts")).millrace,
+  memory: async () => (await import("./millrace.ts")).memory,
+  ckjs: async () => (await import("./ckjs.ts")).ckjs,
+  kafkajs: async () => (await import("./peers/kafkajs.ts")).kafkajs,
+  platformatic: async () => (await import("./peers/platformatic.ts")).platformatic,
+  "joep-confluent": async () => (await import("./peers/effectKafka.ts")).effectKafka
+}
+
+const spec: Spec = JSON.parse(process.argv[2]!)
+const timer = new LateTimer()
+let late = { p99: 0, max: 0 }
+const group = `bench-${process.pid}-${Date.now()}`
+
+const need = <A>(part: A | undefined): A => {
+  if (part === undefined) throw new Error(`${spec.subject} cannot do ${spec.workload}`)
+  return part
+}
+
+interface Consumed {
+  readonly records: number
+  readonly millis: number
+  readonly received: number
+  /** Resident memory each time another tenth was handled. */
+  readonly rss: ReadonlyArray<number>
+}
+
+const consume = async (subject: Subject, handling: Handling, withStatistics = false): Promise<Consumed> => {
+  let records = 0
+  let began = 0
+  let ended = 0
+  let received = 0
+  const rss: Array<number> = []
+  const step = spec.records / 10
+  let nextStep = step
+  let finish = () => {}
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+  const end = () => {
+    if (ended !== 0) return
+    ended = performance.now()
+    late = timer.stop()
+    finish()
+  }
+  const task: ConsumeTask = {
+    ...spec,
+    group,
+    handling,
+    handled: (count) => {
+      if (records === 0) {
+        began = performance.now()
+        timer.start()
+        setTimeout(end, spec.capMs)
+      }
+      if (ended !== 0) return
+      records += count
+      if (records >= nextStep) {
+        nextStep += step
+        rss.push(rssMb())
+      }
+      if (records >= spec.records) end()
+    },
+    ...(withStatistics ? { received: (bytes: number) => (received = bytes) } : {}),
+    content: { records: spec.records, value: valueOf(spec.workload), keys: spec.keys }
+  }
+  const close = await need(subject.consume)(task)
+  const patience = setTimeout(() => {
+    if (records > 0) return
+    console.error("no record came")
+    process.exit(1)
+  }, 20_000)
+  await finished
+  clearTimeout(patience)
+  if (withStatistics) await sleep(500)
+  await Promise.race([close(), sleep(5_000)])
+  return { records, millis: ended - began, received, rss }
+}
+
+const consumeRate = (handling: Handling) => async (subject: Subject): Promise<number> => {
+  const { millis, records } = await consume(subject, handling)
+  return records / millis * 1_000
+}
+
+const produceRate = (sending: Sending) => async (subject: Subject): Promise<number> => {
+  let began = 0
+  const sent = await need(subject.produce)({
+    ...spec,
+    sending,
+    value: valueOf(spec.workload),
+    begin: () => {
+      began = performance.now()
+      timer.start()
+    }
+  })
+  const millis = performance.now() - began
+  late = timer.stop()
+  return sent / millis * 1_000
+}
+
+const latency = async (subject: Subject): Promise<number> => {
+  const latencies: Array<number> = []
+  const warm = 20
+  const { close, send } = await need(subject.echo)({ ...spec, group }, (value) => {
+    const at = Buffer.from(value.buffer, value.byteOffset, value.byteLength).readDoubleLE(0)
+    latencies.push(performance.timeOrigin + performance.now() - at)
+  })
+  const sendOne = () => {
+    const value = Buffer.alloc(256)
+    value.writeDoubleLE(performance.timeOrigin + performance.now())
+    send(value)
+  }
+  // Until the consumer has its partition, nothing arrives.
+  for (let i = 0; i < 400 && latencies.length < warm; i++) {
+    sendOne()
+    await sleep(50)
+  }
+  if (latencies.length < warm) throw new Error("nothing arrived")
+  latencies.length = 0
+  timer.start()
+  for (let i = 0; i < spec.records; i++) {
+    sendOne()
+    await sleep(10)
+  }
+  for (let i = 0; i < 100 && latencies.length < spec.records; i++) await sleep(10)
+  late = timer.stop()
+  await Promise.race([close(), sleep(5_000)])
+  return percentile(latencies.toSorted((a, b) => a - b), 0.5)
+}
+
+const consumersBesideFiles = 8
+
+const fileReads = async (subject: Subject): Promise<number> => {
+  const closes = await Promise.all(Array.from({ length: consumersBesideFiles }, (_, i) =>
+    need(subject.consume)({
+      ...spec,
+      group: `${group}-${i}`,
+      handling: "record",
+      handled: () => {},
+      content: { records: 0, value: valueOf(spec.workload), keys: 0 }
+    })))
+  await sleep(1_500)
+  timer.start()
+  const reads: Array<number> = []
+  const end = performance.now() + spec.capMs
+  while (performance.now() < end) {
+    const began = performance.now()
+    await readFile(new URL(import.meta.url))
+    reads.push(performance.now() - began)
+    await sleep(1)
+  }
+  late = timer.stop()
+  await Promise.race([Promise.all(closes.map((close) => close())), sleep(3_000)])
+  return percentile(reads.toSorted((a, b) => a - b), 0.99)
+}
+
+const memoryGrowth = async (subject: Subject): Promise<number> => {
+  const { rss } = await consume(subject, "record")
+  // A fifth is the warm-up.
+  const [warm = Number.NaN, ...rest] = rss.slice(1)
+  return Math.max(...rest) / warm
+}
+
+const amplification = async (subject: Subject): Promise<number> => {
+  const { received, records } = await consume(subject, "pause", true)
+  return received / (records * valueOf(spec.workload).length)
+}
+
+const workloads: Readonly<Record<string, (subject: Subject) => Promise<number>>> = {
+  C1: consumeRate("record"),
+  C2: consumeRate("batch"),
+  C3: consumeRate("json"),
+  C4: (subject) => consumeRate(spec.subject === "millrace" || spec.subject === "memory" ? "keys" : "serial")(subject),
+  "P1 one": produceRate("one"),
+  "P1 batch": produceRate("batch"),
+  "P1 inflight": produceRate("inflight"),
+  "P1 all": produceRate("all"),
+  L1: latency,
+  X1: fileReads,
+  M: memoryGrowth,
+  A: amplification
+}
+
+const run = async (): Promise<number> => {
+  if (spec.workload === "O") return (await import("./loopCost.ts")).loopCost(spec.records)
+  if (spec.workload === "idle") {
+    timer.start()
+    await sleep(2_000)
+    late = timer.stop()
+    return late.p99
+  }
+  return workloads[spec.workload]!(await subjects[spec.subject]!())
+}
+
+const value = await run()
+const figures: Figures = { value, loopP99Ms: late.p99, rssMb: maxRssMb() }
+process.stdout.write(`${JSON.stringify(figures)}\n`, () => process.exit(0))

@@ -1,0 +1,84 @@
+/** The table, and whether Millrace reached what it must. */
+import { workloads } from "./workloads.ts"
+
+export interface Result {
+  readonly workload: string
+  readonly subject: string
+  readonly median: number
+  readonly min: number
+  readonly max: number
+  readonly unit: string
+  readonly loopP99Ms: number
+  readonly rssMb: number
+}
+
+interface Bar {
+  readonly workload: string
+  readonly what: string
+  readonly limit: number
+  readonly atLeast: boolean
+  /** The figure that is compared with the limit, `undefined` when it was not measured. */
+  readonly of: (median: (subject: string) => number | undefined, millrace: Result) => number | undefined
+}
+
+const ratioTo = (subject: string): Bar["of"] => (median, millrace) => {
+  const other = median(subject)
+  return other === undefined ? undefined : millrace.median / other
+}
+
+const bars: ReadonlyArray<Bar> = [
+  { workload: "C1", what: "of raw", limit: 0.9, atLeast: true, of: ratioTo("raw") },
+  { workload: "C1", what: "of ckjs", limit: 1.5, atLeast: true, of: ratioTo("ckjs") },
+  { workload: "C1", what: "of joep-confluent", limit: 2, atLeast: true, of: ratioTo("joep-confluent") },
+  { workload: "C1", what: "MB of memory", limit: 160, atLeast: false, of: (_, { rssMb }) => rssMb },
+  { workload: "C1", what: "ms loop p99", limit: 5, atLeast: false, of: (_, { loopP99Ms }) => loopP99Ms },
+  { workload: "C2", what: "of raw", limit: 0.95, atLeast: true, of: ratioTo("raw") },
+  { workload: "C3", what: "of raw", limit: 0.8, atLeast: true, of: ratioTo("raw") },
+  { workload: "C4", what: "of one after the other", limit: 50, atLeast: true, of: ratioTo("raw") },
+  { workload: "P1 batch", what: "of raw", limit: 0.85, atLeast: true, of: ratioTo("raw") },
+  { workload: "P1 inflight", what: "of raw", limit: 0.9, atLeast: true, of: ratioTo("raw") },
+  {
+    workload: "L1",
+    what: "ms more than raw",
+    limit: 0.3,
+    atLeast: false,
+    of: (median, millrace) => {
+      const raw = median("raw")
+      return raw === undefined ? undefined : millrace.median - raw
+    }
+  },
+  { workload: "X1", what: "ms", limit: 2, atLeast: false, of: (_, { median }) => median },
+  { workload: "M", what: "x", limit: 1.1, atLeast: false, of: (_, { median }) => median },
+  { workload: "A", what: "x", limit: 1.3, atLeast: false, of: (_, { median }) => median },
+  { workload: "O", what: "us", limit: 0.3, atLeast: false, of: (_, { median }) => median }
+]
+
+const orDash = (value: number, digits: number) => Number.isNaN(value) ? "-" : value.toFixed(digits)
+
+export const printTable = (
+  results: ReadonlyArray<Result>,
+  run: { readonly machine: string; readonly idleP99: number; readonly repeat: number; readonly quick: boolean }
+): void => {
+  const medianOf = (workload: string) => (subject: string) =>
+    results.find((result) => result.workload === workload && result.subject === subject)?.median
+  console.log(`${new Date().toISOString().slice(0, 10)}, ${run.machine}`)
+  console.log(`median of ${run.repeat} (min-max)${run.quick ? ", quick" : ""}; an idle 5 ms timer: p99 ${run.idleP99.toFixed(2)} ms late\n`)
+  console.log("| workload | subject | median (min-max) | / raw | loop p99 ms | max RSS MB |")
+  console.log("|---|---|---|---|---|---|")
+  for (const { show, name, unit } of workloads) {
+    const raw = medianOf(name)("raw")
+    for (const { loopP99Ms, max, median, min, rssMb, subject } of results.filter(({ workload }) => workload === name)) {
+      const ratio = raw === undefined ? "-" : (median / raw).toFixed(2)
+      const value = `${show(median)} (${show(min)}-${show(max)}) ${unit}`
+      console.log(`| ${name} | ${subject} | ${value} | ${ratio} | ${orDash(loopP99Ms, 1)} | ${orDash(rssMb, 0)} |`)
+    }
+  }
+  console.log("")
+  for (const { atLeast, limit, of, what, workload } of bars) {
+    const millrace = results.find((result) => result.workload === workload && result.subject === "millrace")
+    const value = millrace === undefined ? undefined : of(medianOf(workload), millrace)
+    if (value === undefined) continue
+    const reached = atLeast ? value >= limit : value <= limit
+    console.log(`${reached ? "ok    " : "MISSED"} ${workload}: ${value.toFixed(2)} ${what} (${atLeast ? ">=" : "<="} ${limit})`)
+  }
+}

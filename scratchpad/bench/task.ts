@@ -1,0 +1,64 @@
+/** What a cell of the benchmark is: one workload, run by one subject, in a process of its own. */
+
+/** How the records are handled. */
+export type Handling =
+  | "record" // a handler per record that does nothing
+  | "batch" // a handler per batch that does nothing
+  | "json" // decode the value, then as `record`
+  | "serial" // wait 5 ms per record
+  | "keys" // the same, 64 keys at once
+  | "pause" // wait 1 ms per record, partitions beside each other
+
+export interface ConsumeTask {
+  readonly bootstrap: string
+  readonly topic: string
+  readonly partitions: number
+  readonly group: string
+  readonly handling: Handling
+  /** To be called by the handler; it answers nothing and does nothing but count. */
+  readonly handled: (records: number) => void
+  /** Bytes of messages that the client received so far, as its statistics tell. */
+  readonly received?: ((bytes: number) => void) | undefined
+  /** For engines without a broker: what is in the topic. */
+  readonly content: { readonly records: number; readonly value: Uint8Array; readonly keys: number }
+}
+
+/** How records are produced: awaiting each, in batches, by many at once, or all before awaiting any. */
+export type Sending = "one" | "batch" | "inflight" | "all"
+
+export interface ProduceTask {
+  readonly bootstrap: string
+  readonly topic: string
+  readonly partitions: number
+  readonly sending: Sending
+  readonly records: number
+  readonly value: Buffer
+  /** No record is begun after this many milliseconds. */
+  readonly capMs: number
+  /** The client is connected and has sent its first record: the measuring begins. */
+  readonly begin: () => void
+}
+
+/** Sends a value, or ends. */
+export interface Echo {
+  readonly send: (value: Buffer) => void
+  readonly close: () => Promise<void>
+}
+
+export interface Subject {
+  /** Consumes until closed. */
+  readonly consume?: (task: ConsumeTask) => Promise<() => Promise<void>>
+  /** Sends; answers how many records were acknowledged. */
+  readonly produce?: (task: ProduceTask) => Promise<number>
+  /** Sends to a topic that it consumes as well, and tells what arrives. */
+  readonly echo?: (
+    task: { readonly bootstrap: string; readonly topic: string; readonly group: string },
+    arrived: (value: Uint8Array) => void
+  ) => Promise<Echo>
+}
+
+export const batchSize = 100
+export const inFlight = 1_000
+export const keyCount = 64
+
+export const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))

@@ -1,0 +1,157 @@
+/** The workloads: how much, who takes part, and what Millrace must reach. */
+
+export interface Workload {
+  readonly name: string
+  readonly what: string
+  readonly unit: string
+  readonly better: "more" | "less"
+  readonly partitions: number
+  readonly keys: number
+  /** What the topic is: values of one kind, empty, or not needed. Workloads with the same share it. */
+  readonly fills: "bytes" | "rows" | "empty" | "none"
+  readonly sizes: (quick: boolean) => { readonly records: number; readonly capMs: number }
+  /** Takes part beside Millrace and raw. */
+  readonly peers: ReadonlyArray<string>
+  /** One round is enough: it measures over a long time by itself. */
+  readonly once?: boolean
+  readonly show: (value: number) => string
+}
+
+const thousands = (value: number) =>
+  value >= 100_000 ? `${Math.round(value / 1_000)} k` : value >= 1_000 ? `${(value / 1_000).toFixed(1)} k` : `${Math.round(value)}`
+
+const consuming = {
+  unit: "records/s",
+  better: "more",
+  partitions: 6,
+  keys: 0,
+  fills: "bytes",
+  show: thousands
+} as const
+
+const producing = { ...consuming, fills: "empty" } as const
+
+const inBatches = ["memory", "ckjs", "kafkajs"]
+const everybody = [...inBatches, "platformatic", "joep-confluent"]
+
+const size = (full: number, quick: number, capMs = 5_000) => (isQuick: boolean) => ({
+  records: isQuick ? quick : full,
+  capMs: isQuick ? Math.min(capMs, 3_000) : capMs
+})
+
+export const workloads: ReadonlyArray<Workload> = [
+  {
+    ...consuming,
+    name: "C1",
+    what: "a handler per record that does nothing, 256 B",
+    sizes: size(1_000_000, 300_000),
+    peers: [...everybody, "java"]
+  },
+  {
+    ...consuming,
+    name: "C2",
+    what: "a handler per batch that does nothing, 256 B",
+    sizes: size(1_000_000, 300_000),
+    peers: inBatches
+  },
+  {
+    ...consuming,
+    name: "C3",
+    what: "256 B of JSON, decoded (Millrace: by Schema; others: JSON.parse), a handler per record",
+    fills: "rows",
+    sizes: size(1_000_000, 300_000),
+    peers: everybody
+  },
+  {
+    ...consuming,
+    name: "C4",
+    what: "a handler that waits 5 ms, 64 keys: Millrace with `keys: 64`, and with `partition`; the others one after the other",
+    keys: 64,
+    sizes: size(2_000, 2_000),
+    peers: ["millrace-partition", ...everybody]
+  },
+  {
+    ...producing,
+    name: "P1 one",
+    what: "256 B, acks all, lz4, linger 0; each record awaited",
+    sizes: size(20_000, 3_000, 2_000),
+    peers: everybody
+  },
+  { ...producing, name: "P1 batch", what: "awaited batches of 100", sizes: size(200_000, 60_000), peers: everybody },
+  {
+    ...producing,
+    name: "P1 inflight",
+    what: "1,000 workers, each awaiting its own record",
+    sizes: size(200_000, 60_000),
+    peers: everybody
+  },
+  {
+    ...producing,
+    name: "P1 all",
+    what: "all sent at once, all awaited",
+    sizes: size(200_000, 100_000, 30_000),
+    peers: [...everybody, "java"]
+  },
+  {
+    ...producing,
+    name: "L1",
+    what: "from send to handler, one record every 10 ms, p50",
+    unit: "ms",
+    better: "less",
+    partitions: 1,
+    sizes: size(500, 150),
+    peers: everybody,
+    show: (value) => value.toFixed(2)
+  },
+  {
+    ...producing,
+    name: "X1",
+    what: "fs.readFile beside 8 idle consumers, p99",
+    unit: "ms",
+    better: "less",
+    partitions: 1,
+    sizes: size(0, 0, 3_000),
+    peers: everybody.filter((subject) => subject !== "memory"),
+    show: (value) => value.toFixed(2)
+  },
+  {
+    ...consuming,
+    name: "M",
+    what: "the most resident memory after the first fifth of the records, as a multiple of what it was then",
+    unit: "x",
+    better: "less",
+    sizes: (quick) => ({ records: quick ? 1_000_000 : 5_000_000, capMs: 60_000 }),
+    peers: [],
+    once: true,
+    show: (value) => value.toFixed(2)
+  },
+  {
+    ...consuming,
+    name: "A",
+    what: "bytes received per byte handled, 1 ms handler, 100 partitions",
+    unit: "x",
+    better: "less",
+    partitions: 100,
+    sizes: size(100_000, 50_000, 20_000),
+    peers: [],
+    show: (value) => value.toFixed(2)
+  },
+  {
+    ...consuming,
+    name: "O",
+    what: "the run loop alone, per record: without engine, less an Effect.forEach of the same handler",
+    unit: "us",
+    better: "less",
+    fills: "none",
+    sizes: (quick) => ({ records: quick ? 300_000 : 1_000_000, capMs: 0 }),
+    peers: [],
+    show: (value) => value.toFixed(3)
+  }
+]
+
+const inQuick = new Set(["raw", "millrace", "millrace-partition", "ckjs"])
+
+export const subjectsOf = (workload: Workload, quick: boolean): ReadonlyArray<string> =>
+  workload.name === "O" || workload.name === "A"
+    ? ["millrace"]
+    : ["raw", "millrace", ...workload.peers].filter((subject) => !quick || inQuick.has(subject))

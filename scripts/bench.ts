@@ -1,0 +1,165 @@
+/**
+ * npm run bench -- [--quick] [--only C1,P1] [--subjects raw,millrace] [--repeat 3] [--json] [--keep]
+ *
+ * The same work by Millrace, by the native client by hand ("raw") and by other clients, on one broker: the one that
+ * MILLRACE_KAFKA_BOOTSTRAP names, else one of its own. Each cell is a process of its own; the whole matrix is run several
+ * times over, so that a disturbance hits everybody; the table shows medians and their ratio to raw.
+ *
+ * --quick     less of everything, only Millrace, raw and the native client's KafkaJS-like interface: under five minutes
+ * --only      workloads, by the beginning of their names
+ * --subjects  only these
+ * --repeat    how often each cell is run (default 3)
+ * --json      one line of JSON a cell instead of the table
+ * --keep      leaves the filled topics for the next run
+ *
+ * The clients to compare with are installed in scratchpad/bench/peers on first use.
+ */
+import { execFile, spawnSync } from "node:child_process"
+import { existsSync } from "node:fs"
+import { availableParallelism, cpus } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import type { Figures, Spec } from "../scratchpad/bench/cell.ts"
+import { javaRate } from "../scratchpad/bench/java.ts"
+import { printTable } from "../scratchpad/bench/report.ts"
+import { median } from "../scratchpad/bench/meter.ts"
+import { subjectsOf, workloads } from "../scratchpad/bench/workloads.ts"
+import type { Workload } from "../scratchpad/bench/workloads.ts"
+import { startBroker } from "../test/services/kafka.ts"
+import { ensureAddon } from "./addon.mjs"
+
+const { values: options } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string" },
+    subjects: { type: "string" },
+    repeat: { type: "string", default: "3" },
+    json: { type: "boolean", default: false },
+    keep: { type: "boolean", default: false }
+  }
+})
+
+const folder = join(import.meta.dirname, "..", "scratchpad", "bench")
+const quick = options.quick
+const repeat = Number(options.repeat)
+const only = options.only?.split(",")
+const wanted = options.subjects?.split(",")
+const chosen = workloads.filter(({ name }) => only === undefined || only.some((start) => name.startsWith(start)))
+
+const say = (line: string) => process.stderr.write(`${line}\n`)
+
+const node = (file: string, argument: string, timeoutMs: number): Promise<string> =>
+  new Promise((resolve, reject) => {
+    execFile(process.execPath, [join(folder, file), argument], { timeout: timeoutMs, killSignal: "SIGKILL" },
+      (error, stdout, stderr) => {
+        const lines = stdout.trim().split("\n")
+        if (error === null) resolve(lines.at(-1)!)
+        else reject(new Error((stderr.trim() || error.message).split("\n").slice(-12).join("\n")))
+      })
+  })
+
+interface Cell {
+  readonly workload: Workload
+  readonly subject: string
+  readonly figures: Array<Figures>
+}
+
+const installPeers = () => {
+  const peers = join(folder, "peers")
+  if (existsSync(join(peers, "node_modules"))) return
+  say("installing the clients to compare with, once")
+  const { status } = spawnSync("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: peers,
+    stdio: ["ignore", 2, 2],
+    shell: process.platform === "win32"
+  })
+  if (status !== 0) throw new Error(`npm ci failed in ${peers}`)
+}
+
+const topicOf = (workload: Workload): string => {
+  const { fills, keys, partitions } = workload
+  return `bench-${fills}-${workload.sizes(quick).records}-${partitions}-${keys}`
+}
+
+const specOf = (workload: Workload, subject: string, bootstrap: string): Spec => ({
+  workload: workload.name,
+  subject,
+  bootstrap,
+  topic: topicOf(workload),
+  partitions: workload.partitions,
+  keys: workload.keys,
+  ...workload.sizes(quick)
+})
+
+const runCell = async (spec: Spec): Promise<Figures> => {
+  if (spec.subject !== "java") return JSON.parse(await node("cell.ts", JSON.stringify(spec), 120_000))
+  return { value: await javaRate(spec), loopP99Ms: Number.NaN, rssMb: Number.NaN }
+}
+
+const main = async () => {
+  await ensureAddon()
+  if (!quick) installPeers()
+  const named = process.env["MILLRACE_KAFKA_BOOTSTRAP"]
+  const broker = named === undefined || named === "" ? await startBroker() : undefined
+  const bootstrap = broker?.bootstrap ?? named!
+  const topics = new Set<string>()
+  try {
+    for (const workload of chosen) {
+      if (workload.fills === "none" || topics.has(topicOf(workload))) continue
+      topics.add(topicOf(workload))
+      const { fills, keys, partitions } = workload
+      const records = fills === "empty" ? 0 : workload.sizes(quick).records
+      const content = { workload: workload.name, topic: topicOf(workload), partitions, records, keys }
+      say(await node("fill.ts", JSON.stringify({ bootstrap, content }), 120_000))
+    }
+    const idle: Array<Figures> = []
+    const cells = chosen.flatMap((workload) =>
+      subjectsOf(workload, quick)
+        .filter((subject) => wanted === undefined || wanted.includes(subject))
+        .map((subject): Cell => ({ workload, subject, figures: [] }))
+    )
+    for (let round = 0; round < repeat; round++) {
+      idle.push(await runCell({ ...specOf(workloads[0]!, "idle", bootstrap), workload: "idle" }))
+      for (const cell of cells) {
+        if (cell.workload.once === true && round > 0) continue
+        try {
+          const figures = await runCell(specOf(cell.workload, cell.subject, bootstrap))
+          cell.figures.push(figures)
+          const late = Number.isNaN(figures.loopP99Ms) ? "" : `, loop p99 ${figures.loopP99Ms.toFixed(1)} ms`
+          say(`${cell.workload.name} ${cell.subject}: ${cell.workload.show(figures.value)}${late}`)
+        } catch (error) {
+          process.exitCode = 1
+          say(`${cell.workload.name} ${cell.subject} failed: ${error instanceof Error ? error.message : error}`)
+        }
+      }
+    }
+    const results = cells.filter(({ figures }) => figures.length > 0).map(({ figures, subject, workload }) => {
+      const values = figures.map(({ value }) => value)
+      return {
+        workload: workload.name,
+        subject,
+        median: median(values),
+        min: Math.min(...values),
+        max: Math.max(...values),
+        unit: workload.unit,
+        loopP99Ms: median(figures.map(({ loopP99Ms }) => loopP99Ms)),
+        rssMb: median(figures.map(({ rssMb }) => rssMb))
+      }
+    })
+    const idleP99 = median(idle.map(({ value }) => value))
+    if (options.json) {
+      for (const result of results) console.log(JSON.stringify(result))
+      console.log(JSON.stringify({ workload: "idle", subject: "timer", median: idleP99, unit: "ms" }))
+    } else {
+      const machine = `${availableParallelism()} cores (${cpus()[0]?.model ?? "?"}), Node ${process.versions.node}, `
+        + `broker ${broker === undefined ? `at ${bootstrap}` : "on this machine"}`
+      printTable(results, { machine, idleP99, repeat, quick })
+    }
+    if (!options.keep) say(await node("fill.ts", JSON.stringify({ bootstrap, remove: [...topics] }), 60_000))
+  } finally {
+    await broker?.remove()
+  }
+}
+
+await main()
+process.exit()
