@@ -1,0 +1,70 @@
+/** The rules of this repository that no linter knows. */
+import { posix } from "node:path"
+import { importsOf } from "./imports.ts"
+import { type SourceFile, sourceFiles, type Step } from "./step.ts"
+
+const maxLines = 400
+const maxColumns = 120
+
+// In pieces, so that this file does not find itself.
+const unfinished = new RegExp(`\\b(?:TO${"DO"}|FIX${"ME"}|XX${"X"})\\b`)
+const impure = /\b(?:Date\.now|Math\.random|new Date)\(/
+const cast = /\bas any\b/
+const isComment = /^\s*(?:\*|\/\*|\/\/)/
+
+/** Which modules of `src` a room may import, besides its own: a module or a room, from `src`. */
+const rooms: ReadonlyArray<{ readonly room: RegExp; readonly may: RegExp; readonly words: string }> = [
+  {
+    room: /^engine\//,
+    may: /^(?:engine\/|KafkaConfig\.ts$|KafkaError\.ts$)/,
+    words: "an engine knows nothing above it but KafkaConfig and KafkaError"
+  },
+  {
+    room: /^(?:internal\/|[A-Z]\w*\.ts$)/,
+    may: /^(?:internal\/|[A-Z]\w*\.ts$|engine\/KafkaEngine\.ts$)/,
+    words: "the core knows the interface of engines, no engine, and none of the rooms built on it"
+  }
+]
+
+const importProblems = (file: SourceFile): ReadonlyArray<string> =>
+  importsOf(file).flatMap(({ line, specifier }) => {
+    const at = `${file.path}:${line}`
+    const own = file.path.startsWith("src/") ? file.path.slice("src/".length) : undefined
+    if (!specifier.startsWith(".")) {
+      const barrel = own !== undefined && /^effect(?:\/[a-z-]+)?$/.test(specifier)
+      return barrel ? [`${at}: import from the modules of "${specifier}", not from their barrel`] : []
+    }
+    if (!/\.(?:ts|mts|mjs|json)$/.test(specifier)) return [`${at}: "${specifier}" has no ending`]
+    const target = posix.join(posix.dirname(file.path), specifier)
+    if (file.path.startsWith("scratchpad/") && target.startsWith("src/")) {
+      return [`${at}: programs in scratchpad use the public API alone, import "millrace"`]
+    }
+    const rule = own === undefined ? undefined : rooms.find(({ room }) => room.test(own))
+    if (rule === undefined || rule.may.test(target.slice("src/".length))) return []
+    return [`${at}: imports ${target}; ${rule.words}`]
+  })
+
+const lineProblems = (file: SourceFile): ReadonlyArray<string> =>
+  file.lines.flatMap((text, index) => {
+    const problems: Array<string> = []
+    const add = (problem: string) => problems.push(`${file.path}:${index + 1}: ${problem}`)
+    if (text.length > maxColumns) add(`${text.length} columns, at most ${maxColumns}`)
+    if (unfinished.test(text)) add("finish it, or leave it out")
+    if (!file.path.startsWith("src/") || isComment.test(text)) return problems
+    if (impure.test(text)) add("time comes from Clock, chance from Random")
+    if (cast.test(text) && !text.includes("//") && !isComment.test(file.lines[index - 1] ?? "")) {
+      add("a cast to any says in a comment, above or beside it, why it is safe")
+    }
+    return problems
+  })
+
+export const problemsOf = (file: SourceFile): ReadonlyArray<string> => [
+  ...(file.lines.length > maxLines ? [`${file.path}: ${file.lines.length} lines, at most ${maxLines}`] : []),
+  ...lineProblems(file),
+  ...importProblems(file)
+]
+
+export const house: Step = {
+  name: "house rules",
+  run: async () => sourceFiles("{src,test,scripts,scratchpad,bin}/**/*.{ts,mjs,mts}", "*.ts").flatMap(problemsOf)
+}

@@ -1,0 +1,76 @@
+/** The package as users get it: its manifest, how its types resolve, and what importing an entry costs. */
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { type Manifest, pack, type Packed } from "../pack.ts"
+import { measureEntry } from "./importCost.ts"
+import { output, root, type Step, workFolder } from "./step.ts"
+
+let packing: Promise<Packed> | undefined
+const packed = () => (packing ??= pack(join(workFolder, "packed")))
+
+const bin = (name: string) => join(root, "node_modules", ".bin", name)
+
+const failed = ({ code, text }: { readonly code: number; readonly text: string }): ReadonlyArray<string> =>
+  code === 0 ? [] : text.split("\n")
+
+/** The files that the manifest names and the package does not have. */
+const absent = (folder: string, { bin, exports }: Manifest): ReadonlyArray<string> => {
+  const targets = Object.values(exports)
+    .flatMap((target) => typeof target === "string" ? [target] : Object.values(target))
+  return [...Object.values(bin), ...targets]
+    .filter((path) => !existsSync(join(folder, path)))
+    .map((path) => `package.json names ${path}, which the package does not have`)
+}
+
+export const manifest: Step = {
+  name: "package: files and exports",
+  run: async () => {
+    const { folder, manifest } = await packed()
+    return [...absent(folder, manifest), ...failed(await output(bin("publint"), ["--strict", folder]))]
+  }
+}
+
+export const typeResolution: Step = {
+  name: "package: resolution of types",
+  run: async () => {
+    const { tarball } = await packed()
+    return failed(await output(bin("attw"), [tarball, "--profile", "esm-only", "--no-emoji"]))
+  }
+}
+
+interface Budget {
+  readonly gzipKb: number
+  readonly cpuMs: number
+  readonly rssMb: number
+}
+
+/** Kilobytes after minification and gzip; milliseconds of processor time and megabytes of memory that Node adds. */
+const budgets: { readonly [subpath: string]: Budget } = {
+  ".": { gzipKb: 75, cpuMs: 350, rssMb: 70 },
+  "./confluent": { gzipKb: 45, cpuMs: 350, rssMb: 70 },
+  "./testing": { gzipKb: 50, cpuMs: 250, rssMb: 60 },
+  "./cli": { gzipKb: 180, cpuMs: 700, rssMb: 110 }
+}
+
+export const importCost: Step = {
+  name: "package: cost of an import",
+  run: async () => {
+    const { folder, manifest } = await packed()
+    const problems: Array<string> = []
+    const units = ["gzipKb", "cpuMs", "rssMb"] as const
+    for (const [subpath, target] of Object.entries(manifest.exports)) {
+      if (typeof target === "string") continue
+      const budget = budgets[subpath]
+      if (budget === undefined) problems.push(`${subpath} has no budget in scripts/check/packed.ts`)
+      const file = join(folder, target["default"]!)
+      // The step above says that it is absent.
+      if (budget === undefined || !existsSync(file)) continue
+      const cost = await measureEntry(file)
+      const words = `${cost.gzipKb} kB gzip, ${cost.cpuMs} ms, ${cost.rssMb} MB`
+      console.log(`    ${manifest.name}${subpath.slice(1)}: ${words}`)
+      const over = units.filter((unit) => cost[unit] > budget[unit])
+      problems.push(...over.map((unit) => `${subpath} costs ${words}; its budget of ${unit} is ${budget[unit]}`))
+    }
+    return problems
+  }
+}
