@@ -359,7 +359,7 @@ export type OffsetSpec = "earliest" | "latest" | { readonly timestamp: number }
 /**
  * An admin client. Calls on something that does not exist fail with `UnknownTopic` or answer without it, as noted.
  *
- * - `describeTopics` leaves out topics that do not exist. `listTopics` includes internal ones, marked.
+ * - `describeTopics` and `describeGroups` leave out what does not exist. `listTopics` includes internal ones, marked.
  * - `describeConfigs` and `alterConfigs` work on topics and need the capability `"configs"`.
  * - `groupOffsets` answers the committed positions of a group; a group that does not exist has none.
  * - `alterGroupOffsets` and `deleteGroup` need a group without members.

@@ -13,15 +13,16 @@ import type { Context } from "./errors.ts"
 import type { NativeError, NativeGroup, NativePosition, NativeProducer, NativeTopicDescription } from "./native.ts"
 import * as Settings from "./settings.ts"
 
+/** By librdkafka's number, with Kafka's own names. */
 const groupStates = [
-  "unknown",
-  "preparing rebalance",
-  "completing rebalance",
-  "stable",
-  "dead",
-  "empty",
-  "assigning",
-  "reconciling"
+  "Unknown",
+  "PreparingRebalance",
+  "CompletingRebalance",
+  "Stable",
+  "Dead",
+  "Empty",
+  "Assigning",
+  "Reconciling"
 ]
 const groupTypes = ["unknown", "consumer", "classic"] as const
 
@@ -41,7 +42,7 @@ const describedTopic = (topic: NativeTopicDescription): TopicDescription => ({
 
 const listed = (group: NativeGroup) => ({
   groupId: group.groupId,
-  state: groupStates[group.state] ?? "unknown",
+  state: groupStates[group.state] ?? "Unknown",
   protocol: groupTypes[group.type ?? 0] ?? "unknown"
 })
 

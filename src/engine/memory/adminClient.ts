@@ -111,11 +111,8 @@ export class MemoryAdmin implements AdminClient {
     return this.cluster.request("describe groups", () =>
       Effect.sync(() => {
         const known = new Set(groups.ids())
-        return groupIds.map((groupId) =>
-          known.has(groupId)
-            ? description(groupId, groups.get(groupId))
-            : { groupId, state: "Dead", protocol: "unknown" as const, members: [] }
-        )
+        return groupIds.filter((groupId) => known.has(groupId)).map((groupId) =>
+          description(groupId, groups.get(groupId)))
       }))
   }
 
