@@ -1,0 +1,27 @@
+import type { Group } from "../harness.ts"
+import { admin } from "./admin.ts"
+import { commits } from "./commits.ts"
+import { defaults } from "./defaults.ts"
+import { errors } from "./errors.ts"
+import { membership } from "./membership.ts"
+import { order } from "./order.ts"
+import { positions } from "./positions.ts"
+import { records } from "./records.ts"
+import { running } from "./running.ts"
+import { topics } from "./topics.ts"
+import { transactions } from "./transactions.ts"
+
+/** Everything that every engine does. */
+export const groups: ReadonlyArray<Group> = [
+  records,
+  order,
+  commits,
+  membership,
+  positions,
+  topics,
+  transactions,
+  errors,
+  running,
+  defaults,
+  admin
+]
