@@ -72,7 +72,6 @@ const consume = async (task: ConsumeTask): Promise<() => Promise<void>> => {
     }
   })
   consumer.setDefaultConsumeTimeout(0)
-  consumer.setDefaultIsTimeoutOnlyForFirstMessage(true)
   consumer.on("event.stats", ({ message }: any) => task.received?.(JSON.parse(message).rxmsg_bytes))
   const store = (messages: ReadonlyArray<any>) => {
     const last = new Map<number, any>()

@@ -126,7 +126,6 @@ export const make = Effect.fnUntraced(function*(
     })
   )
   consumer.setDefaultConsumeTimeout(0)
-  consumer.setDefaultIsTimeoutOnlyForFirstMessage(true)
   environment.watch(consumer, (statistics) => onEvent({ _tag: "Statistics", statistics }))
   consumer.on("partition.eof", ({ offset, partition, topic }) => {
     ends.push({ _tag: "EndOfPartition", topic, partition, offset })

@@ -63,7 +63,6 @@ export interface NativeConsumer extends NativeClient {
   on(event: "partition.eof", listener: (end: Required<Pick<Position, "topic" | "partition" | "offset">>) => void): this
   on(event: any, listener: (value: any) => void): this
   setDefaultConsumeTimeout(millis: number): void
-  setDefaultIsTimeoutOnlyForFirstMessage(only: boolean): void
   consume(count: number, done: Callback<Array<NativeMessage>>): void
   subscribe(topics: ReadonlyArray<string>): this
   assign(partitions: ReadonlyArray<NativePosition>): this
