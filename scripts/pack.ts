@@ -1,8 +1,8 @@
 /**
  * node scripts/pack.ts [folder]
  *
- * Builds the package and packs it into a tarball, in `folder` (default `.lab/package`). What is packed is staged next to
- * it first, without the condition under which this repository runs from its sources, without scripts and development
+ * Builds the package and packs it into a tarball, in `folder` (default `.lab/package`). What is packed is staged next
+ * to it first, without the condition under which this repository runs from its sources, without scripts and development
  * dependencies. `npm publish` takes the tarball.
  */
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"

@@ -1,12 +1,14 @@
 /** The package as users get it: its manifest, how its types resolve, and what importing an entry costs. */
-import { existsSync } from "node:fs"
+import { existsSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { type Manifest, pack, type Packed } from "../pack.ts"
 import { measureEntry } from "./importCost.ts"
 import { output, root, type Step, workFolder } from "./step.ts"
 
 let packing: Promise<Packed> | undefined
-const packed = () => (packing ??= pack(join(workFolder, "packed")))
+const target = join(workFolder, String(process.pid))
+const packed = () => (packing ??= pack(target))
+process.on("exit", () => rmSync(target, { recursive: true, force: true }))
 
 const bin = (name: string) => join(root, "node_modules", ".bin", name)
 
