@@ -1,21 +1,22 @@
 /** The partitions of one member, what is buffered for them, and which of them changed since somebody last looked. */
-import type * as Fiber from "effect/Fiber"
 import type { Chunk, TopicPartition } from "../engine/KafkaEngine.ts"
 import type { PartitionState } from "./partitionState.ts"
-
-const keyOf = (tp: TopicPartition): string => `${tp.topic}/${tp.partition}`
+import type { Zombies } from "./zombies.ts"
 
 const noStates: ReadonlyArray<PartitionState> = []
 
 /** Owned by the run loop. */
 export class Assignment {
   private readonly byTopic = new Map<string, Map<number, PartitionState>>()
-  /** Workers of partitions that were taken away while their handler was still running. */
-  private readonly zombies = new Map<string, Fiber.Fiber<unknown, unknown>>()
+  private readonly zombies: Zombies
   private readonly moved = new Set<PartitionState>()
   private count = 0
   bufferedRecords = 0
   bufferedBytes = 0
+
+  constructor(zombies: Zombies) {
+    this.zombies = zombies
+  }
 
   get size(): number {
     return this.count
@@ -25,17 +26,28 @@ export class Assignment {
     return this.byTopic.get(topic)?.get(partition)
   }
 
+  /** The states of those partitions that are assigned. */
+  of(partitions: ReadonlyArray<TopicPartition>): Array<PartitionState> {
+    const states: Array<PartitionState> = []
+    for (const { partition, topic } of partitions) {
+      const state = this.get(topic, partition)
+      if (state !== undefined) states.push(state)
+    }
+    return states
+  }
+
   *[Symbol.iterator](): Iterator<PartitionState> {
     for (const partitions of this.byTopic.values()) yield* partitions.values()
   }
 
+  /** Takes a partition in; it must not be there yet. */
   add(state: PartitionState): void {
     let partitions = this.byTopic.get(state.topic)
     if (partitions === undefined) {
       partitions = new Map()
       this.byTopic.set(state.topic, partitions)
     }
-    if (!partitions.has(state.partition)) this.count++
+    this.count++
     partitions.set(state.partition, state)
   }
 
@@ -44,23 +56,14 @@ export class Assignment {
    * alive the next one of the same partition waits for it.
    */
   remove(state: PartitionState): void {
-    const partitions = this.byTopic.get(state.topic)
-    if (partitions?.get(state.partition) !== state) return
+    if (!this.owns(state)) return
+    this.empty(state)
+    const partitions = this.byTopic.get(state.topic)!
     partitions.delete(state.partition)
     if (partitions.size === 0) this.byTopic.delete(state.topic)
     this.count--
-    state.discard()
-    this.bufferedRecords -= state.bufferedRecords
-    this.bufferedBytes -= state.bufferedBytes
-    state.bufferedRecords = 0
-    state.bufferedBytes = 0
     this.moved.delete(state)
-    if (!state.ended && state.fiber !== undefined) this.bury(state, state.fiber)
-  }
-
-  /** The worker of an earlier assignment of this partition that has not ended yet. */
-  zombieOf(tp: TopicPartition): Fiber.Fiber<unknown, unknown> | undefined {
-    return this.zombies.get(keyOf(tp))
+    if (!state.ended && state.fiber !== undefined) this.zombies.add(state, state.fiber)
   }
 
   owns(state: PartitionState): boolean {
@@ -91,6 +94,12 @@ export class Assignment {
     this.bufferedBytes -= dropped.bytes
   }
 
+  /** Gives back everything of a partition: nobody works on it any more. */
+  empty(state: PartitionState): void {
+    this.discard(state)
+    this.release(state, state.bufferedRecords, state.bufferedBytes)
+  }
+
   progressed(state: PartitionState): void {
     if (this.owns(state)) this.moved.add(state)
   }
@@ -101,13 +110,5 @@ export class Assignment {
     const states = Array.from(this.moved)
     this.moved.clear()
     return states
-  }
-
-  private bury(state: PartitionState, fiber: Fiber.Fiber<unknown, unknown>): void {
-    const key = keyOf(state)
-    this.zombies.set(key, fiber)
-    fiber.addObserver(() => {
-      if (this.zombies.get(key) === fiber) this.zombies.delete(key)
-    })
   }
 }

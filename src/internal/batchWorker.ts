@@ -12,12 +12,14 @@ import { CallScope } from "./callScope.ts"
 import { judge, nextChunk } from "./workerHost.ts"
 import type { Work } from "./workerHost.ts"
 
+type AnyRecord = Record.Record<any, any, any>
+
 type BatchCall = Extract<Handler.Call, { readonly _tag: "Batch" | "Owned" }>
 
 /** A batch in the making: everything raw that it covers, and what of it was decoded. */
 interface Batch {
   readonly raws: Array<RawRecord>
-  readonly records: Array<Record.Record<any, any, any>>
+  readonly records: Array<AnyRecord>
   readonly exceptions: Array<Outcome>
   start: number
   next: number
@@ -34,33 +36,48 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
   let chunk: Chunk | undefined
   let i = 0
 
-  const decodeOne = Effect.fnUntraced(function*(raw: RawRecord): Effect.fn.Return<Record.Record<any, any, any>, Poison> {
-    try {
-      const record = work.decode(raw)
-      return record instanceof Pending ? yield* record.effect as Effect.Effect<any, Poison> : record
-    } catch (poison) {
-      return yield* Effect.fail(poison as Poison)
-    }
-  })
+  const advance = (batch: Batch, current: Chunk, raw: RawRecord): void => {
+    batch.raws.push(raw)
+    i++
+    batch.next = i === current.records.length ? current.next : raw.offset + 1
+  }
 
-  /** Moves records of the current chunk into the batch; `false` when one of them says stop. */
-  const fill = Effect.fnUntraced(function*(batch: Batch, current: Chunk) {
+  /** Moves records into the batch for as long as their codecs need not wait; answers the first one that is not simple. */
+  const fillAtOnce = (batch: Batch, current: Chunk): Effect.Effect<AnyRecord, Poison> | undefined => {
     const { records } = current
     while (i < records.length && batch.records.length < call.maxSize) {
       const raw = records[i]!
-      const exit = yield* Effect.exit(decodeOne(raw))
+      let record: AnyRecord | Pending<AnyRecord>
+      try {
+        record = work.decode(raw)
+      } catch (poison) {
+        return Effect.fail(poison as Poison)
+      }
+      // What a codec waits for fails with poison alone: `Decode` made sure of that.
+      if (record instanceof Pending) return record.effect as Effect.Effect<AnyRecord, Poison>
+      batch.records.push(record)
+      advance(batch, current, raw)
+    }
+    return undefined
+  }
+
+  /** Moves records of the current chunk into the batch; `false` when one of them says stop. */
+  const fill = Effect.fnUntraced(function*(batch: Batch, current: Chunk) {
+    while (true) {
+      const special = fillAtOnce(batch, current)
+      if (special === undefined) return true
+      const raw = current.records[i]!
+      const exit = yield* Effect.exit(special)
       if (Exit.isSuccess(exit)) {
         batch.records.push(exit.value)
       } else {
+        if (!state.isActive) return false
         const outcomes = yield* judge(work, [raw], exit.cause)
         if (outcomes === undefined) return false
         for (const outcome of outcomes) batch.exceptions.push(outcome)
       }
-      batch.raws.push(raw)
-      i++
-      batch.next = i === records.length ? current.next : raw.offset + 1
+      advance(batch, current, raw)
     }
-    return true
   })
 
   /** Gathers up to `maxSize` records, waiting up to `maxWait` for more when the first ones are there. */
@@ -118,6 +135,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
   while (true) {
     const batch = yield* gather()
     if (batch === undefined) return
+    while (state.suspended && state.phase === "active") yield* state.signal.wait
     if (batch.raws.length === 0 || state.phase !== "active") return
     state.current = batch.raws[0]!.offset
     const startedAt = host.clock.currentTimeMillisUnsafe()

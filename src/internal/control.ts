@@ -24,19 +24,23 @@ export const make = (
     seek,
     seekToTimestamp: Effect.fnUntraced(function*(timestamp: number) {
       const partitions = yield* assignment
-      const positions = yield* Effect.flatMap(admin, (admin) =>
-        admin.listOffsets(partitions, { timestamp }, plan.config.isolation ?? "read_committed"))
+      const positions = yield* Effect.flatMap(
+        admin,
+        (admin) => admin.listOffsets(partitions, { timestamp }, plan.config.isolation ?? "read_committed")
+      )
       yield* Effect.forEach(positions, seek, { concurrency: "unbounded", discard: true })
     }),
     pause: (partitions) => loop.command(loop.suspend(partitions, true)),
     resume: (partitions) => loop.command(loop.suspend(partitions, false)),
     commit: Effect.flatMap(
-      loop.command(Effect.sync(() =>
-        Array.from(loop.assignment).flatMap(({ leaderEpoch, partition, position, topic }): Array<Position> =>
-          position === undefined ? [] : [{ topic, partition, offset: position, leaderEpoch }]
+      loop.command(
+        Effect.sync(() =>
+          Array.from(loop.assignment).flatMap(({ leaderEpoch, partition, position, topic }): Array<Position> =>
+            position === undefined ? [] : [{ topic, partition, offset: position, leaderEpoch }]
+          )
         )
-      )),
-      (positions) => positions.length === 0 ? Effect.void : client.commit(positions)
+      ),
+      (positions) => positions.length === 0 || !loop.isOpen ? Effect.void : client.commit(positions)
     ),
     stop
   }

@@ -24,7 +24,6 @@ export interface Load {
   readonly records: number
   readonly bytes: number
   readonly paused: boolean
-  readonly hungry: boolean
 }
 
 /** How much the next poll may bring; nothing while the budget is used up. */
@@ -36,17 +35,22 @@ export const allowance = (limits: Limits, buffered: Buffered): { readonly record
     : { records: Math.min(limits.chunkRecords, records), bytes }
 }
 
-/** At how many records a partition counts as full: two chunks, or an equal share of the budget when that is more. */
-export const fullAt = (limits: Limits, partitions: number): number =>
-  Math.max(2 * limits.chunkRecords, Math.floor(limits.maxRecords / Math.max(1, partitions)))
-
 /**
- * Whether a partition should be paused. Full and somebody else is hungry: yes. Paused already: until it is at half, or
- * nobody is hungry any more.
+ * At how many records a partition counts as full: an equal share of the budget less the chunk that may come on top, or two
+ * chunks when that is more, but never more than half of the budget: one that stands still must not take it all.
  */
+export const fullAt = (limits: Limits, partitions: number): number => {
+  const share = Math.floor(limits.maxRecords / Math.max(1, partitions)) - limits.chunkRecords
+  return Math.max(1, Math.min(Math.max(2 * limits.chunkRecords, share), Math.floor(limits.maxRecords / 2)))
+}
+
+/** Whether a partition should be paused: when it is full and somebody else is hungry, and then until it is at half. */
 export const shouldPause = (limits: Limits, partitions: number, load: Load, othersHungry: boolean): boolean => {
   const full = fullAt(limits, partitions)
-  const fullBytes = Math.max(limits.maxBytes / Math.max(1, partitions), limits.maxBytes / 8)
+  const fullBytes = Math.min(
+    Math.max(limits.maxBytes / Math.max(1, partitions), limits.maxBytes / 8),
+    limits.maxBytes / 2
+  )
   if (load.paused) return load.records > full / 2 || load.bytes > fullBytes / 2
   return othersHungry && (load.records >= full || load.bytes >= fullBytes)
 }

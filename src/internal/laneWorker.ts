@@ -20,6 +20,7 @@ interface OpenChunk {
   readonly startedAt: number
   readonly exceptions: Array<Outcome>
   left: number
+  bytesLeft: number
 }
 
 interface Item {
@@ -46,14 +47,18 @@ export const laneWorker = Effect.fnUntraced(function*(
   const tracker = new OffsetTracker()
   const lanes = new KeyLanes<Item>()
   const runners = new Set<Fiber.Fiber<unknown, unknown>>()
+  const opened = new Set<OpenChunk>()
+  let inWork = 0
 
   const accept = (chunk: Chunk) => {
     const open: OpenChunk = {
       chunk,
       startedAt: host.clock.currentTimeMillisUnsafe(),
       exceptions: [],
-      left: chunk.records.length
+      left: chunk.records.length,
+      bytesLeft: chunk.bytes
     }
+    opened.add(open)
     const last = chunk.records.length - 1
     for (let i = 0; i <= last; i++) {
       const raw = chunk.records[i]!
@@ -69,24 +74,44 @@ export const laneWorker = Effect.fnUntraced(function*(
       state.leaderEpoch = tracker.leaderEpoch
     }
     state.steps++
+    if (--inWork === 0) state.current = undefined
     lanes.release(key)
-    host.release(state, 1, item.raw.size)
-    return --item.open.left === 0 ? item.open : undefined
+    const { open } = item
+    // What a chunk weighs is for the engine to say; its last record gives back what is left.
+    const bytes = --open.left === 0 ? open.bytesLeft : Math.min(item.raw.size, open.bytesLeft)
+    open.bytesLeft -= bytes
+    host.release(state, 1, bytes)
+    return open.left === 0 ? open : undefined
   }
 
-  const report = (open: OpenChunk): Effect.Effect<void> => {
+  const report = (open: OpenChunk, count: number): Effect.Effect<void> => {
     host.progressed(state)
+    opened.delete(open)
     const { records } = open.chunk
+    const to = records[count - 1]!.offset
+    const exceptions = count === records.length
+      ? open.exceptions
+      : open.exceptions.filter(({ offset }) => offset <= to)
     return host.emit({
       topic: state.topic,
       partition: state.partition,
       from: records[0]!.offset,
-      to: records[records.length - 1]!.offset,
-      handled: records.length - open.exceptions.length,
+      to,
+      handled: count - exceptions.length,
       duration: host.clock.currentTimeMillisUnsafe() - open.startedAt,
-      exceptions: open.exceptions
+      exceptions
     })
   }
+
+  /** Reports of the chunks that were left in the middle what will be committed. */
+  const reportRest = Effect.fnUntraced(function*() {
+    const position = tracker.position ?? -1
+    for (const open of [...opened]) {
+      let count = 0
+      while (count < open.chunk.records.length && open.chunk.records[count]!.offset < position) count++
+      if (count > 0) yield* report(open, count)
+    }
+  })
 
   /** Takes one record after the other, of whichever key may go, until there is none. */
   const runner = Effect.fnUntraced(function*() {
@@ -100,6 +125,7 @@ export const laneWorker = Effect.fnUntraced(function*(
         return taken !== undefined
       },
       body: () => {
+        inWork++
         state.current = taken!.item.raw.offset
         return callHandler(work, run, taken!.item.raw)
       },
@@ -115,6 +141,7 @@ export const laneWorker = Effect.fnUntraced(function*(
         const failed: { readonly key: string; readonly item: Item } = taken
         const outcomes = yield* judge(work, [failed.item.raw], exit.cause)
         if (outcomes === undefined) {
+          host.failed(state)
           state.signal.raise()
           return
         }
@@ -125,7 +152,7 @@ export const laneWorker = Effect.fnUntraced(function*(
       if (complete !== undefined) {
         const done: OpenChunk = complete
         complete = undefined
-        yield* report(done)
+        yield* report(done, done.chunk.records.length)
       }
     } while (state.mayRun && lanes.available > 0)
   })
@@ -150,4 +177,6 @@ export const laneWorker = Effect.fnUntraced(function*(
     if (chunk === undefined) yield* state.signal.wait
   }
   yield* Effect.forEach([...runners], Fiber.await, { discard: true })
+  state.current = undefined
+  yield* reportRest()
 })

@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as PubSub from "effect/PubSub"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import * as ConsumerEvent from "../ConsumerEvent.ts"
@@ -30,6 +30,7 @@ import { Signal } from "./signal.ts"
 import { streamWorker } from "./streamWorker.ts"
 import { traced } from "./tracing.ts"
 import type { WorkerHost } from "./workerHost.ts"
+import type { Zombies } from "./zombies.ts"
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
 
@@ -49,10 +50,12 @@ export interface LoopContext {
   readonly prepareStarts: (
     partitions: ReadonlyArray<TopicPartition>,
     done: (exit: Exit.Exit<Starts, KafkaError | HandlerFailed<any>>) => void
-  ) => Effect.Effect<void>
+  ) => Effect.Effect<Fiber.Fiber<unknown, unknown>>
+  readonly zombies: Zombies
+  /** `previous` are workers of the same partition that have not ended: one owner at a time. */
   readonly startWorker: (
     state: PartitionState,
-    previous: Fiber.Fiber<unknown, unknown> | undefined
+    previous: ReadonlyArray<Fiber.Fiber<unknown, unknown>>
   ) => Effect.Effect<Fiber.Fiber<unknown, unknown>>
   readonly makeSignal: () => Signal
   /** Ticks while a shutdown waits, also when the clock of a test stands still. Answers how to end it. */
@@ -73,6 +76,7 @@ export interface Options {
   readonly health: HealthCell
   readonly admin: Effect.Effect<AdminClient, KafkaError>
   readonly emit: ((batch: OutcomeBatch) => Effect.Effect<void>) | undefined
+  readonly zombies: Zombies
   /** The run loop that this is made for; it exists by the time anything here is called. */
   readonly loop: () => RunLoop
   readonly group: () => GroupMetadata
@@ -119,6 +123,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     clock,
     release: (state, records, bytes) => options.loop().release(state, records, bytes),
     progressed: (state) => options.loop().progressed(state),
+    failed: (state) => options.loop().failed(state),
     emit: (batch) => {
       metrics.step(batch)
       return emit === undefined ? Effect.void : emit(batch)
@@ -168,15 +173,17 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     holds: options.holds,
     needsStarts: plan.bounded || plan.handlers.some(({ call }) => call._tag === "Owned"),
     prepareStarts: (partitions, done) =>
-      Effect.map(Effect.forkDetach(Effect.provideContext(starts(partitions), services)), (fiber) => {
+      Effect.tap(Effect.forkDetach(Effect.provideContext(starts(partitions), services)), (fiber) => {
         fiber.addObserver(done)
+        return Effect.void
       }),
+    zombies: options.zombies,
     startWorker: (state, previous) => {
       const handler = handlerFor(plan, state.topic)
+      for (const fiber of previous) fiber.addObserver(() => state.signal.raise())
       const worker = Effect.gen(function*() {
-        // The handler of an earlier assignment of this partition may still be running: one owner at a time.
-        if (previous !== undefined) yield* Fiber.await(previous)
-        if (handler === undefined) return
+        while (state.isActive && previous.some((fiber) => fiber.pollUnsafe() === undefined)) yield* state.signal.wait
+        if (handler === undefined || !state.isActive) return
         const decode = yield* decoderOf(handler, state.topic)
         yield* workerOf(handler, plan)(host, state, decode)
       })

@@ -103,7 +103,9 @@ const collision = (handlers: ReadonlyArray<PlannedHandler>): string | undefined 
   const names = handlers.flatMap(({ source }) => source.match._tag === "Name" ? [source.match.name] : [])
   for (const name of names) {
     const other = names.find((other) => Topic.collide(name, other))
-    if (other !== undefined) return `topics "${name}" and "${other}" differ by "." and "_" alone; Kafka cannot have both`
+    if (other !== undefined) {
+      return `topics "${name}" and "${other}" differ by "." and "_" alone; Kafka cannot have both`
+    }
   }
   return undefined
 }
@@ -111,13 +113,19 @@ const collision = (handlers: ReadonlyArray<PlannedHandler>): string | undefined 
 const concurrencyProblem = (call: Handler.Call): string | undefined => {
   if (call._tag === "Stream") return undefined
   if (call._tag !== "Record") {
-    return Number.isSafeInteger(call.maxSize) && call.maxSize > 0
+    if (!Number.isSafeInteger(call.maxSize) || call.maxSize <= 0) {
+      return `maxSize ${call.maxSize} is not a whole number of at least 1`
+    }
+    const maxWait = Duration.fromInput(call.maxWait)
+    return maxWait._tag === "Some" && Duration.toMillis(maxWait.value) >= 0
       ? undefined
-      : `maxSize ${call.maxSize} is not a whole number of at least 1`
+      : `maxWait ${JSON.stringify(call.maxWait)} is not a duration; write e.g. "50 millis"`
   }
   if (call.concurrency === "partition") return undefined
   const lanes = "keys" in call.concurrency ? call.concurrency.keys : call.concurrency.unordered
-  return Number.isSafeInteger(lanes) && lanes > 0 ? undefined : `concurrency ${lanes} is not a whole number of at least 1`
+  return Number.isSafeInteger(lanes) && lanes > 0
+    ? undefined
+    : `concurrency ${lanes} is not a whole number of at least 1`
 }
 
 /** Checks a consumer. What is wrong is said with the reason, before anything is connected. */
@@ -155,6 +163,10 @@ export const make = Effect.fnUntraced(function*(consumer: {
     )
   }
   const closeTimeout = yield* millis("closeTimeout", settings.closeTimeout ?? defaults.closeTimeout)
+  const maxHandlerStall = yield* millis("maxHandlerStall", settings.maxHandlerStall ?? maxPollInterval)
+  if (maxHandlerStall === 0) {
+    return yield* invalidSetting("maxHandlerStall", "0 would end the consumer at its first record; leave it out")
+  }
   const chunkRecords = yield* whole("chunkRecords", settings.chunkRecords ?? defaults.chunkRecords, 1)
   const bufferRecords = yield* whole("bufferRecords", settings.bufferRecords ?? defaults.bufferRecords, chunkRecords)
   return {
@@ -171,7 +183,7 @@ export const make = Effect.fnUntraced(function*(consumer: {
     },
     drainTimeout,
     closeTimeout: Duration.millis(closeTimeout),
-    maxHandlerStall: yield* millis("maxHandlerStall", settings.maxHandlerStall ?? maxPollInterval),
+    maxHandlerStall,
     bounded: settings.until === "end",
     traced: settings.tracing === "record"
   }

@@ -31,6 +31,8 @@ export interface Pending extends Rebalance {
   lastDeadline: number
   interrupted: boolean
   starts: Starts | undefined
+  /** Gives the preparation up. */
+  cancel: (() => void) | undefined
 }
 
 /** How long an interrupted handler may take to end before its partition is given up all the same, in milliseconds. */
@@ -48,7 +50,8 @@ export class Rebalances {
       deadline: Number.POSITIVE_INFINITY,
       lastDeadline: Number.POSITIVE_INFINITY,
       interrupted: false,
-      starts: undefined
+      starts: undefined,
+      cancel: undefined
     })
   }
 
@@ -59,6 +62,13 @@ export class Rebalances {
 
   get isEmpty(): boolean {
     return this.queue.length === 0
+  }
+
+  /** Whether a partition is to be given up by one of them. */
+  takes({ partition, topic }: TopicPartition): boolean {
+    return this.queue.some(({ kind, partitions }) =>
+      kind !== "assign" && partitions.some((taken) => taken.topic === topic && taken.partition === partition)
+    )
   }
 
   /** Takes the head out, after its answer. */
@@ -78,7 +88,11 @@ export const startDraining = (pending: Pending, now: number, budget: number): vo
  * What a draining revoke needs now: `done` when every handler ended, `interrupt` once when the budget is over, `giveUp`
  * when even that did not help, else `wait`.
  */
-export const drainStep = (pending: Pending, now: number, drained: boolean): "done" | "interrupt" | "giveUp" | "wait" => {
+export const drainStep = (
+  pending: Pending,
+  now: number,
+  drained: boolean
+): "done" | "interrupt" | "giveUp" | "wait" => {
   if (drained) return "done"
   if (!pending.interrupted && now >= pending.deadline) {
     pending.interrupted = true

@@ -50,6 +50,7 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
   })
   while (i <= last && state.isActive) {
     if (state.suspended) {
+      state.current = undefined
       yield* state.signal.wait
       continue
     }

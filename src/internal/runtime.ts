@@ -15,6 +15,7 @@ import * as LoopContext from "./loopContext.ts"
 import type { Plan } from "./plan.ts"
 import { RunLoop, tickMillis } from "./runLoop.ts"
 import * as Signal from "./signal.ts"
+import * as Zombies from "./zombies.ts"
 
 /** A run that is under way. */
 export interface Run {
@@ -35,68 +36,76 @@ export interface Options {
 }
 
 /**
- * Connects the client and forks the loop. The run is not tied to a scope: whoever starts it must stop it.
+ * Connects the client and forks the loop. The run is not tied to a scope: `onStarted` takes care that it is stopped.
+ * Between the connecting, which can be interrupted, and that no interruption can leave a run behind.
  */
-export const start = Effect.fnUntraced(function*(
+export const start = <R>(
   plan: Plan,
-  options: Options
-): Effect.fn.Return<Run, KafkaError, any> {
-  const engine = yield* KafkaEngine
-  const signal = yield* Signal.make
-  const clientScope = yield* Scope.make()
-  const context = yield* LoopContext.make({
-    plan,
-    holds: options.holds,
-    health: options.health,
-    admin: engine.admin,
-    emit: options.emit,
-    loop: () => loop,
-    group: () => client.groupMetadata()
-  })
-  const loop = new RunLoop(context, signal)
-  const connect = Scope.provide(
-    engine.consumer({
-      subscription: { _tag: "Group", groupId: plan.group, topics: plan.topics, patterns: plan.patterns },
-      offsetReset: plan.offsetReset,
-      config: plan.config,
-      signalEnd: plan.bounded,
-      onReady: loop.onReady,
-      onEvent: loop.onEvent
-    }),
-    clientScope
-  )
-  const client = yield* Effect.onExit(
-    connect,
-    (exit) => Exit.isSuccess(exit) ? Effect.void : Scope.close(clientScope, exit)
-  )
-  const fiber = yield* Effect.uninterruptible(Effect.gen(function*() {
-    context.publish({ _tag: "Started" })
-    const ticker = yield* Effect.forkDetach(
-      Effect.forever(Effect.andThen(Effect.sleep(tickMillis), Effect.sync(loop.tick)))
-    )
-    const whole = Effect.gen(function*() {
-      const outcome = yield* loop.run(client)
-      yield* Fiber.interrupt(ticker)
-      yield* Scope.close(clientScope, Exit.void)
-      const error = Exit.isFailure(outcome) ? Exit.findErrorOption(outcome) : undefined
-      context.publish(error?._tag === "Some" ? { _tag: "Failed", error: error.value } : { _tag: "Stopped" })
-      yield* context.report
-      return yield* outcome
+  options: Options,
+  onStarted: (run: Run) => Effect.Effect<void, never, R>
+): Effect.Effect<Run, KafkaError, any> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const engine = yield* KafkaEngine
+      const signal = yield* Signal.make
+      const clientScope = yield* Scope.make()
+      const context = yield* LoopContext.make({
+        plan,
+        holds: options.holds,
+        health: options.health,
+        admin: engine.admin,
+        emit: options.emit,
+        zombies: Zombies.ofGroup(engine, plan.group),
+        loop: () => loop,
+        group: () => client.groupMetadata()
+      })
+      const loop = new RunLoop(context, signal)
+      const connect = Scope.provide(
+        engine.consumer({
+          subscription: { _tag: "Group", groupId: plan.group, topics: plan.topics, patterns: plan.patterns },
+          offsetReset: plan.offsetReset,
+          config: plan.config,
+          signalEnd: plan.bounded,
+          onReady: loop.onReady,
+          onEvent: loop.onEvent
+        }),
+        clientScope
+      )
+      const connected = yield* Effect.exit(restore(connect))
+      if (Exit.isFailure(connected)) {
+        yield* Scope.close(clientScope, connected)
+        return yield* Exit.failCause(connected.cause)
+      }
+      const client = connected.value
+      context.publish({ _tag: "Started" })
+      const ticker = yield* Effect.forkDetach(
+        Effect.forever(Effect.andThen(Effect.sleep(tickMillis), Effect.sync(loop.tick)))
+      )
+      const whole = Effect.gen(function*() {
+        const outcome = yield* loop.run(client)
+        yield* Fiber.interrupt(ticker)
+        yield* Scope.close(clientScope, Exit.void)
+        const error = Exit.isFailure(outcome) ? Exit.findErrorOption(outcome) : undefined
+        context.publish(error?._tag === "Some" ? { _tag: "Failed", error: error.value } : { _tag: "Stopped" })
+        // A bug has no error to tell, and is no stop as asked either.
+        if (error?._tag === "None") options.health.givenUp()
+        yield* context.report
+        return yield* outcome
+      })
+      const fiber = yield* Effect.forkDetach(whole, { uninterruptible: true })
+      const stop = Effect.uninterruptible(
+        Effect.andThen(Effect.sync(() => loop.stop(Exit.void)), Effect.asVoid(Fiber.await(fiber)))
+      )
+      const registry = yield* ConsumerControl.Registry
+      const control = Control.make(plan, loop, client, engine.admin, stop)
+      registry.add(control)
+      fiber.addObserver(() => registry.delete(control))
+      const run: Run = { plan, loop, client, await: Fiber.join(fiber), stop }
+      yield* onStarted(run)
+      return run
     })
-    return yield* Effect.forkDetach(whole, { uninterruptible: true })
-  }))
-  const stop = Effect.uninterruptible(
-    Effect.andThen(Effect.sync(() => loop.stop(Exit.void)), Effect.asVoid(Fiber.await(fiber)))
   )
-  const registry = yield* ConsumerControl.Registry
-  const control = Control.make(plan, loop, client, engine.admin, stop)
-  registry.add(control)
-  fiber.addObserver(() => registry.delete(control))
-  return { plan, loop, client, await: Fiber.join(fiber), stop }
-})
 
 /** Starts a run and stops it with the scope; interrupting the start itself leaves nothing behind. */
 export const startScoped = (plan: Plan, options: Options): Effect.Effect<Run, KafkaError, any> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.tap(restore(start(plan, options)), (run) => Effect.addFinalizer(() => run.stop))
-  )
+  start(plan, options, (run) => Effect.addFinalizer(() => run.stop))

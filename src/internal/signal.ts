@@ -30,12 +30,16 @@ export class Signal {
       return Effect.void
     }
     return Effect.callback<void>((resume) => {
+      let gone = false
       const waiter = () => {
+        // A raise that comes too late for an interrupted waiter is for the next one.
+        if (gone) return
         this.raised = false
         resume(Effect.void)
       }
       this.waiter = waiter
       return Effect.sync(() => {
+        gone = true
         if (this.waiter === waiter) this.waiter = undefined
       })
     })

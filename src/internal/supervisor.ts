@@ -25,14 +25,13 @@ const hopeless: ReadonlySet<Reason["_tag"]> = new Set([
  * leaves the supervisor trying.
  */
 export const supervise = Effect.fnUntraced(function*(
-  start: Effect.Effect<Run, KafkaError, any>,
+  start: (onStarted: (run: Run) => Effect.Effect<void>) => Effect.Effect<Run, KafkaError, any>,
   options: { readonly restart: Schedule.Schedule<unknown, unknown>; readonly health: HealthCell }
 ): Effect.fn.Return<void, KafkaError, Scope.Scope> {
   let current: Run | undefined
-  const attempt = Effect.uninterruptibleMask((restore) =>
-    Effect.map(restore(start), (run) => {
+  const attempt = start((run) =>
+    Effect.sync(() => {
       current = run
-      return run
     })
   )
   yield* Effect.addFinalizer(() => current === undefined ? Effect.void : current.stop)

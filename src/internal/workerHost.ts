@@ -18,6 +18,8 @@ export interface WorkerHost {
   readonly release: (state: PartitionState, records: number, bytes: number) => void
   /** Says that the position of this partition moved. */
   readonly progressed: (state: PartitionState) => void
+  /** Says that the policy stopped this partition while others of its records are still in work. */
+  readonly failed: (state: PartitionState) => void
   /** Reports a finished step; waits while the reader of the outcome stream is slow. */
   readonly emit: (batch: OutcomeBatch) => Effect.Effect<void>
   readonly skipped: (partition: TopicPartition, offset: number, cause: Cause.Cause<unknown>) => void

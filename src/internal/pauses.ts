@@ -1,0 +1,50 @@
+/** Fairness between partitions: which ones the client is told to pause, so that full ones leave room for hungry ones. */
+import type { Assignment } from "./assignment.ts"
+import type { Buffered, Limits } from "./fetchBudget.ts"
+import { fullAt, shouldPause } from "./fetchBudget.ts"
+import type { PartitionState } from "./partitionState.ts"
+
+/** Whether so much is buffered that pauses must not wait for the next tick: the rest would be gone by then. */
+export const isCrowded = (limits: Limits, buffered: Buffered): boolean =>
+  buffered.records * 2 > limits.maxRecords || buffered.bytes * 2 > limits.maxBytes
+
+/** Whether a paused partition is empty enough to go on. */
+export const mayResume = (limits: Limits, assignment: Assignment, state: PartitionState): boolean =>
+  state.paused && isOurs(state) && !wanted(limits, assignment, state, true)
+
+/** Which partitions are to be paused and resumed now. */
+export const choosePauses = (
+  limits: Limits,
+  assignment: Assignment
+): { readonly pause: ReadonlyArray<PartitionState>; readonly resume: ReadonlyArray<PartitionState> } => {
+  const { size } = assignment
+  const full = fullAt(limits, size)
+  const pause: Array<PartitionState> = []
+  const resume: Array<PartitionState> = []
+  let hungry: boolean | undefined
+  for (const state of assignment) {
+    if (!isOurs(state)) continue
+    if (!state.paused && state.bufferedRecords < full && state.bufferedBytes === 0) continue
+    hungry ??= anyHungry(assignment)
+    const paused = wanted(limits, assignment, state, hungry)
+    if (paused && !state.paused) pause.push(state)
+    if (!paused && state.paused) resume.push(state)
+  }
+  return { pause, resume }
+}
+
+/** The user's pauses, and partitions that are being given up or held, are not the budget's business. */
+const isOurs = (state: PartitionState): boolean => state.phase === "active" && !state.suspended
+
+const anyHungry = (assignment: Assignment): boolean => {
+  for (const state of assignment) if (isOurs(state) && state.isActive && state.bufferedRecords === 0) return true
+  return false
+}
+
+const wanted = (limits: Limits, assignment: Assignment, state: PartitionState, hungry: boolean): boolean =>
+  shouldPause(
+    limits,
+    assignment.size,
+    { records: state.bufferedRecords, bytes: state.bufferedBytes, paused: state.paused },
+    hungry
+  )
