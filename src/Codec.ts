@@ -2,8 +2,8 @@
  * How a key or a value becomes bytes and back.
  *
  * A codec is built once per topic and part (so schemas are compiled, and services looked up, once) and then called per
- * record. It answers at once, or with a {@link Pending} effect when it must wait, as a registry codec does for a schema it
- * has not seen.
+ * record. It answers at once, or with a {@link Pending} effect when it must wait, as a registry codec does for a schema
+ * it has not seen.
  *
  * @stability unstable
  * @since 0.1.0
@@ -57,8 +57,8 @@ export class Pending<out A> {
 }
 
 /**
- * Bytes to value, for one site. Throws, or fails the pending effect, when the bytes are no such value. `headers` are the
- * record's, for codecs that keep a schema id there.
+ * Bytes to value, for one site. Throws, or fails the pending effect, when the bytes are no such value. `headers` are
+ * the record's, for codecs that keep a schema id there.
  *
  * @stability unstable
  * @since 0.1.0
@@ -120,11 +120,11 @@ const unexpectedNull = (site: Site): Error =>
   )
 
 /**
- * Makes a codec from its two directions. Null is kept away from both: a null key or value is an error unless the codec is
- * wrapped in {@link nullable}.
+ * Makes a codec from its two directions. Null is kept away from both: a null key or value is an error unless the codec
+ * is wrapped in {@link nullable}.
  *
- * **When to use**: for formats that Millrace does not know. `decoder` and `encoder` run once per topic and part and may use
- * services; the functions they answer run per record.
+ * **When to use**: for formats that Millrace does not know. `decoder` and `encoder` run once per topic and part and may
+ * use services; the functions they answer run per record.
  *
  * @example
  * ```ts

@@ -13,8 +13,9 @@ import type { KafkaError } from "./KafkaError.ts"
  * One running member of a group. Each call concerns the partitions that this member has now; one it does not have fails
  * with `UnknownTopic`.
  *
- * - `seek`: goes on from another offset, once the record in work is finished. The new position is committed, so a replay
- *   survives a restart. A held partition goes on as well: seek behind the record to skip it, to the record to try it again.
+ * - `seek`: goes on from another offset, once the record in work is finished. The new position is committed, so a
+ *   replay survives a restart. A held partition goes on as well: seek behind the record to skip it, to the record to
+ *   try it again.
  * - `seekToTimestamp`: the same for all partitions, to the first record at or after a time in milliseconds.
  * - `pause`, `resume`: no further record of these partitions is started until resumed, or assigned anew.
  * - `commit`: commits what is finished, now, and ends when the broker acknowledged.

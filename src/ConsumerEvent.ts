@@ -18,8 +18,8 @@ import type { KafkaError } from "./KafkaError.ts"
  *
  * - `Started`, `Stopped`: the consumer's client lives between them.
  * - `Assigned`, `Revoked`, `Lost`: what a rebalance did to this member.
- * - `Drained`: a partition given up; with `timedOut` its handler was interrupted after the drain budget, `reason` says at
- *   which offset it was.
+ * - `Drained`: a partition given up; with `timedOut` its handler was interrupted after the drain budget, `reason` says
+ *   at which offset it was.
  * - `Stored`: finished positions handed to the client; `Committed`, `CommitFailed`: the broker's answer.
  * - `Skipped`: a record was skipped by policy. `Held`: a partition stopped by policy, `Resumed` when it goes on.
  * - `Stalled`: a handler made no progress for so long.
@@ -58,8 +58,8 @@ export type ConsumerEvent =
 const capacity = 4096
 
 /**
- * The bus that consumers publish to. The default one is shared by the whole process; provide another to keep the events of
- * a test apart.
+ * The bus that consumers publish to. The default one is shared by the whole process; provide another to keep the events
+ * of a test apart.
  *
  * @stability unstable
  * @since 0.1.0

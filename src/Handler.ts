@@ -43,8 +43,8 @@ export type TypeId = typeof TypeId
 export type Concurrency = "partition" | { readonly keys: number } | { readonly unordered: number }
 
 /**
- * Records of one partition given to a handler that owns its offsets. `start` is the offset the batch begins at, `next` the
- * one to store and go on from: it covers gaps and control records.
+ * Records of one partition given to a handler that owns its offsets. `start` is the offset the batch begins at, `next`
+ * the one to store and go on from: it covers gaps and control records.
  *
  * @stability unstable
  * @since 0.1.0
@@ -140,8 +140,8 @@ export interface Options<in E, out RX> {
 }
 
 /**
- * What a batch handler may say for itself: at most `maxSize` records (default 500) at a time, and up to `maxWait` (default
- * none) of waiting for more when fewer are there.
+ * What a batch handler may say for itself: at most `maxSize` records (default 500) at a time, and up to `maxWait`
+ * (default none) of waiting for more when fewer are there.
  *
  * @stability unstable
  * @since 0.1.0
@@ -170,8 +170,8 @@ const batchDefaults = { maxSize: 500, maxWait: 0 } as const
 /**
  * Handles a source record by record.
  *
- * **When to use**: the normal case. Write the handler with `Effect.fnUntraced`: an inline `Effect.gen` costs a generator
- * function per record. A handler that requires `Scope` gets one per call.
+ * **When to use**: the normal case. Write the handler with `Effect.fnUntraced`: an inline `Effect.gen` costs a
+ * generator function per record. A handler that requires `Scope` gets one per call.
  *
  * @example
  * ```ts
@@ -206,8 +206,8 @@ export const handle = <K, V, RD, H, E = never, R = never, RX = never>(
   )
 
 /**
- * Handles a source in batches, each of one partition and in order. The batch succeeds or fails as a whole: after a failure
- * `onFailure` decides for all of its records.
+ * Handles a source in batches, each of one partition and in order. The batch succeeds or fails as a whole: after a
+ * failure `onFailure` decides for all of its records.
  *
  * **When to use**: when one statement for many records is cheaper than one each (bulk inserts, one HTTP call).
  *
@@ -246,9 +246,9 @@ export const handleBatch = <K, V, RD, H, E = never, R = never, RX = never>(
 
 /**
  * Handles a source in batches and owns the offsets: the handler stores `batch.next` itself, in the same transaction as
- * what it does with the records, so that both happen exactly once. On each assignment `startOffsets` is asked where to go
- * on (partitions it does not know start at the committed offset, or by `offsetReset`); Kafka's committed offset only shows
- * the lag.
+ * what it does with the records, so that both happen exactly once. On each assignment `startOffsets` is asked where to
+ * go on (partitions it does not know start at the committed offset, or by `offsetReset`); Kafka's committed offset only
+ * shows the lag.
  *
  * **When to use**: when the effect of a record and its offset can live in one database transaction.
  *

@@ -16,8 +16,8 @@ import type { RawHeader } from "./engine/KafkaEngine.ts"
 export type Headers = ReadonlyArray<RawHeader>
 
 /**
- * What can be given as headers of a message: the list itself, or an object whose values are texts (sent as UTF-8), bytes,
- * or null.
+ * What can be given as headers of a message: the list itself, or an object whose values are texts (sent as UTF-8),
+ * bytes, or null.
  *
  * @stability unstable
  * @since 0.1.0
@@ -59,8 +59,8 @@ export const fromInput = (input: Input): Headers =>
     : Object.entries(input).map(([name, value]) => [name, typeof value === "string" ? encoder.encode(value) : value])
 
 /**
- * The bytes of the last header of that name (what Kafka's own `lastHeader` answers), or `undefined`. A null value counts
- * as found and is `null`.
+ * The bytes of the last header of that name (what Kafka's own `lastHeader` answers), or `undefined`. A null value
+ * counts as found and is `null`.
  *
  * @stability unstable
  * @since 0.1.0

@@ -25,8 +25,8 @@ export interface HeldPartition extends TopicPartition {
 /**
  * How a consumer is doing.
  *
- * - `status`: `"starting"` until the client is made, `"running"`, `"restarting"` after an engine error, `"stopped"` when it
- *   ended as asked, `"failed"` when it ended with `lastError`.
+ * - `status`: `"starting"` until the client is made, `"running"`, `"restarting"` after an engine error, `"stopped"`
+ *   when it ended as asked, `"failed"` when it ended with `lastError`.
  * - `healthy`: running and nothing held or stalled.
  * - `assignment`: the partitions of this member. `lag`: records behind the end, over all of them, as far as is known.
  *

@@ -1,8 +1,8 @@
 /**
  * The one options type and the one table of defaults of all engines.
  *
- * An engine may know more settings (`librdkafka: {…}` of the Confluent engine), but what is named here means the same on
- * each of them, and a setting that an engine cannot honour is refused, not ignored.
+ * An engine may know more settings (`librdkafka: {…}` of the Confluent engine), but what is named here means the same
+ * on each of them, and a setting that an engine cannot honour is refused, not ignored.
  *
  * @stability unstable
  * @since 0.1.0
@@ -95,7 +95,8 @@ export type GroupProtocol = "classic" | "consumer" | "auto"
 
 /**
  * How the classic protocol assigns partitions. `"cooperative-sticky"` (KIP-429) moves only the partitions that must
- * move; `"range"` and `"roundrobin"` are eager: every rebalance revokes everything. One group may not mix the two kinds.
+ * move; `"range"` and `"roundrobin"` are eager: every rebalance revokes everything. One group may not mix the two
+ * kinds.
  *
  * @stability unstable
  * @since 0.1.0
@@ -140,7 +141,8 @@ export interface ConsumerConfig {
  * - `linger` (default 0): how long a batch waits for more records. An awaited send pays it in full.
  * - `deliveryTimeout` (default 2 minutes): when an unacknowledged record fails.
  * - `maxRequestBytes` (default 1 MiB): the largest record.
- * - `bufferRecords` (default 100 000) and `bufferBytes` (default 128 MiB): unacknowledged records kept before a send waits.
+ * - `bufferRecords` (default 100 000) and `bufferBytes` (default 128 MiB): unacknowledged records kept before a send
+ *   waits.
  * - `transactionTimeout` (default 60 seconds): when the broker aborts an open transaction.
  *
  * @stability unstable

@@ -38,8 +38,8 @@ export type TypeId = typeof TypeId
 export type Kind = "error" | "defect" | "poison"
 
 /**
- * A failure of one record (or of a batch; then `records` are all of them, and `record` is the first). `attempts` counts the
- * executions so far, so it is at least 1 for a handler and 0 for poison.
+ * A failure of one record (or of a batch; then `records` are all of them, and `record` is the first). `attempts` counts
+ * the executions so far, so it is at least 1 for a handler and 0 for poison.
  *
  * @stability unstable
  * @since 0.1.0
@@ -55,7 +55,8 @@ export interface Failure<out E> {
 }
 
 /**
- * What to do: `Stop` ends the consumer (or holds the partition, under `Consumer.layer`); `Skip` goes on behind the record.
+ * What to do: `Stop` ends the consumer (or holds the partition, under `Consumer.layer`); `Skip` goes on behind the
+ * record.
  *
  * @stability unstable
  * @since 0.1.0
@@ -111,8 +112,8 @@ export const make = <E = unknown, R = never>(
 })
 
 /**
- * Stops: `Consumer.run` and `Consumer.stream` end with `HandlerFailed`; under `Consumer.layer` the partition is held at the
- * record and the health turns red. Nothing is lost.
+ * Stops: `Consumer.run` and `Consumer.stream` end with `HandlerFailed`; under `Consumer.layer` the partition is held at
+ * the record and the health turns red. Nothing is lost.
  *
  * @stability unstable
  * @since 0.1.0
@@ -129,11 +130,11 @@ export const stop: OnFailure<unknown> = make(() => Effect.succeed({ _tag: "Stop"
  */
 export const skip: OnFailure<unknown> = make(() => Effect.succeed({ _tag: "Skip" }))
 
-const override = (kind: Kind) =>
-<E1, R1, E2, R2>(self: OnFailure<E1, R1>, that: OnFailure<E2, R2>): OnFailure<E1 & E2, R1 | R2> =>
-  make<E1 & E2, R1 | R2>((failure): Effect.Effect<Decision, never, R1 | R2> =>
-    failure.kind === kind ? that.decide(failure) : self.decide(failure)
-  )
+const override =
+  (kind: Kind) => <E1, R1, E2, R2>(self: OnFailure<E1, R1>, that: OnFailure<E2, R2>): OnFailure<E1 & E2, R1 | R2> =>
+    make<E1 & E2, R1 | R2>((failure): Effect.Effect<Decision, never, R1 | R2> =>
+      failure.kind === kind ? that.decide(failure) : self.decide(failure)
+    )
 
 /**
  * Uses another policy for undecodable records.

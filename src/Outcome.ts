@@ -22,8 +22,8 @@ export type Outcome = {
 }
 
 /**
- * One step of one partition: the records with offsets `from` to `to` (both included) are done. `handled` counts those whose
- * handler succeeded; every other one is in `exceptions`. `duration` is in milliseconds.
+ * One step of one partition: the records with offsets `from` to `to` (both included) are done. `handled` counts those
+ * whose handler succeeded; every other one is in `exceptions`. `duration` is in milliseconds.
  *
  * @stability unstable
  * @since 0.1.0

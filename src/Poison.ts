@@ -16,8 +16,8 @@ import * as Data from "effect/Data"
 export type Part = "key" | "value" | "headers"
 
 /**
- * A record that the topic's codecs cannot decode. It goes through the handler's `onFailure` like any other failure (with
- * an override per kind, `OnFailure.poison`), and is never skipped silently.
+ * A record that the topic's codecs cannot decode. It goes through the handler's `onFailure` like any other failure
+ * (with an override per kind, `OnFailure.poison`), and is never skipped silently.
  *
  * `firstBytes` holds at most 32 bytes of the part in hex; it is empty for a null.
  *

@@ -10,8 +10,8 @@ import * as Headers from "./Headers.ts"
 /**
  * A record of a topic. `offset` is a plain number (< 2^53), `timestamp` is in milliseconds since the epoch (-1 when the
  * producer gave none). `key` is null where the record has none, `value` is null for a tombstone; both only when the
- * topic's codec admits null. `headerValues` are the headers decoded by the topic's header Schema. The bytes as they came
- * stay reachable under `raw`.
+ * topic's codec admits null. `headerValues` are the headers decoded by the topic's header Schema. The bytes as they
+ * came stay reachable under `raw`.
  *
  * @stability unstable
  * @since 0.1.0

@@ -78,7 +78,10 @@ export interface Source<out K, out V, out RD = never, out H = unknown> {
     readonly _RD: Types.Covariant<RD>
     readonly _H: Types.Covariant<H>
   }
-  readonly match: { readonly _tag: "Name"; readonly name: string } | { readonly _tag: "Pattern"; readonly regex: RegExp }
+  readonly match: { readonly _tag: "Name"; readonly name: string } | {
+    readonly _tag: "Pattern"
+    readonly regex: RegExp
+  }
   /** @internal */
   readonly codecs: Codecs
 }
@@ -112,6 +115,8 @@ export interface Topic<in out K, in out V, out RD = never, out RE = never, in ou
 export type AnySource = Source<unknown, unknown, unknown, unknown>
 
 /**
+ * Any topic that can be produced to.
+ *
  * @stability unstable
  * @since 0.1.0
  * @category models
@@ -145,15 +150,14 @@ export const invalidName = (name: string): string | undefined => {
 }
 
 /**
- * Whether two topic names differ only by `.` and `_`. Kafka's metrics cannot tell such topics apart, so brokers refuse to
- * create the second one.
+ * Whether two topic names differ only by `.` and `_`. Kafka's metrics cannot tell such topics apart, so brokers refuse
+ * to create the second one.
  *
  * @stability unstable
  * @since 0.1.0
  * @category validation
  */
-export const collide = (a: string, b: string): boolean =>
-  a !== b && a.replaceAll(".", "_") === b.replaceAll(".", "_")
+export const collide = (a: string, b: string): boolean => a !== b && a.replaceAll(".", "_") === b.replaceAll(".", "_")
 
 // The variance markers exist for the type checker alone.
 const variance: any = {}
@@ -161,8 +165,8 @@ const variance: any = {}
 /**
  * Makes a topic. The name is checked as Kafka checks it; a bad one is a programming error and throws.
  *
- * With `headers`, a Schema from an object of texts, each record's headers are decoded as well (`record.headerValues`), and
- * producing asks for them.
+ * With `headers`, a Schema from an object of texts, each record's headers are decoded as well (`record.headerValues`),
+ * and producing asks for them.
  *
  * @example
  * ```ts
@@ -204,8 +208,8 @@ export const make = <K, V, KD, KE, VD, VE, H = unknown, HD = never, HE = never>(
 }
 
 /**
- * Every topic whose whole name matches, now and later. It can be consumed, not produced to. Internal topics (`__…`) never
- * match.
+ * Every topic whose whole name matches, now and later. It can be consumed, not produced to. Internal topics (`__…`)
+ * never match.
  *
  * @example
  * ```ts

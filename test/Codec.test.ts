@@ -47,7 +47,7 @@ describe("Codec", () => {
 
   it.effect("json refuses what is no JSON, and what does not fit the schema", () =>
     Effect.gen(function*() {
-      assert.strictEqual((yield* Effect.exit(decode(Codec.json(Order), text("{")))) ._tag, "Failure")
+      assert.strictEqual((yield* Effect.exit(decode(Codec.json(Order), text("{"))))._tag, "Failure")
       assert.strictEqual((yield* Effect.exit(decode(Codec.json(Order), text("{\"id\":1}"))))._tag, "Failure")
     }))
 

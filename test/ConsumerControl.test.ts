@@ -18,7 +18,10 @@ const isolated = Layer.mergeAll(
 const produce = (from: number, to: number) =>
   Producer.sendAll(
     Numbers,
-    Array.from({ length: to - from + 1 }, (_, i) => ({ key: null, value: String(from + i), timestamp: (from + i) * 1_000 }))
+    Array.from(
+      { length: to - from + 1 },
+      (_, i) => ({ key: null, value: String(from + i), timestamp: (from + i) * 1_000 })
+    )
   )
 
 /** Waits, letting time pass on the test's clock. */
@@ -79,7 +82,8 @@ describe("ConsumerControl", () => {
         record.value === "2" ? Effect.fail("no twos") : Ref.update(seen, (all) => [...all, record.value]))
       const consumer = Consumer.make("g", { offsetReset: "earliest", onFailure: OnFailure.stop, handlers: [handler] })
       yield* Layer.build(Consumer.layer(consumer))
-      const held = Effect.map(Health.all, (all) => all.some((consumer) => consumer.held.length === 1))
+      const held = Effect.map(Health.all, (all) =>
+        all.some((consumer) => consumer.held.length === 1))
       yield* until(held)
       const [health] = yield* Health.all
       assert.strictEqual(health?.healthy, false)

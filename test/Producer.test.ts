@@ -19,9 +19,12 @@ const Tagged = Topic.make("tagged", {
 
 const note = (value: string) => ({ key: null, value })
 const values = (topic: string) =>
-  Effect.flatMap(InMemoryKafka, (memory) =>
-    Effect.map(memory.records(topic), (records) =>
-      records.map(({ value }) => value === null ? null : Buffer.from(value).toString())))
+  Effect.flatMap(
+    InMemoryKafka,
+    (memory) =>
+      Effect.map(memory.records(topic), (records) =>
+        records.map(({ value }) => value === null ? null : Buffer.from(value).toString()))
+  )
 
 describe("Producer", () => {
   it.effect("send answers where the record is", () =>
@@ -141,7 +144,10 @@ describe("Producer.transaction", () => {
   it.effect("is aborted when it is interrupted", () =>
     Effect.gen(function*() {
       const sent = yield* Deferred.make<void>()
-      const hanging = Effect.andThen(Producer.send(Notes, note("lost")), Effect.andThen(Deferred.succeed(sent, undefined), Effect.never))
+      const hanging = Effect.andThen(
+        Producer.send(Notes, note("lost")),
+        Effect.andThen(Deferred.succeed(sent, undefined), Effect.never)
+      )
       const fiber = yield* Effect.forkChild(Producer.transaction("tx", hanging))
       yield* Deferred.await(sent)
       yield* Fiber.interrupt(fiber)
@@ -159,12 +165,15 @@ describe("Producer.transaction", () => {
       let running = 0
       let most = 0
       const one = (value: string) =>
-        Producer.transaction("tx", Effect.gen(function*() {
-          most = Math.max(most, ++running)
-          yield* Producer.send(Notes, note(value))
-          yield* Effect.yieldNow
-          running--
-        }))
+        Producer.transaction(
+          "tx",
+          Effect.gen(function*() {
+            most = Math.max(most, ++running)
+            yield* Producer.send(Notes, note(value))
+            yield* Effect.yieldNow
+            running--
+          })
+        )
       yield* Effect.forEach(["a", "b", "c"], one, { concurrency: "unbounded" })
       assert.strictEqual(most, 1)
       assert.strictEqual((yield* values("notes")).length, 3)
@@ -175,11 +184,14 @@ describe("Producer.transaction", () => {
       const Copies = Topic.make("copies", { key: Codec.none, value: Codec.string })
       yield* Producer.sendAll(Notes, ["1", "2", "3"].map(note))
       const copy = Topic.handleBatch(Notes, (records) =>
-        Producer.transaction("copier", Effect.gen(function*() {
-          yield* Producer.sendAll(Copies, records.map(({ value }) => ({ key: null, value: `${value}!` })))
-          const { offset, partition, topic } = records[records.length - 1]!
-          yield* Producer.sendOffsets([{ topic, partition, offset: offset + 1 }])
-        })))
+        Producer.transaction(
+          "copier",
+          Effect.gen(function*() {
+            yield* Producer.sendAll(Copies, records.map(({ value }) => ({ key: null, value: `${value}!` })))
+            const { offset, partition, topic } = records[records.length - 1]!
+            yield* Producer.sendOffsets([{ topic, partition, offset: offset + 1 }])
+          })
+        ))
       yield* Consumer.run(
         Consumer.make("copiers", { offsetReset: "earliest", until: "end", onFailure: OnFailure.stop, handlers: [copy] })
       )

@@ -1,6 +1,6 @@
 /**
- * The whole of Millrace in one screen, without a broker: orders are produced, consumed by a group, one of them cannot be
- * charged and one cannot be read; the policy decides about both.
+ * The whole of Millrace in one screen, without a broker: orders are produced, consumed by a group, one of them cannot
+ * be charged and one cannot be read; the policy decides about both.
  *
  * Run it with `npm run demo`.
  */
@@ -45,7 +45,10 @@ const consume = Effect.gen(function*() {
     Stream.runForEach((step) =>
       Effect.andThen(
         Ref.update(handled, (n) => n + step.handled),
-        Ref.update(skipped, (all) => [...all, ...step.exceptions.map((e) => `${step.topic}/${step.partition} @${e.offset}`)])
+        Ref.update(skipped, (all) => [
+          ...all,
+          ...step.exceptions.map((e) => `${step.topic}/${step.partition} @${e.offset}`)
+        ])
       )
     )
   )

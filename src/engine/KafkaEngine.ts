@@ -1,9 +1,9 @@
 /**
  * What every engine implements and everything else is built on. It belongs to no client library.
  *
- * A consumer client is driven by one owner (the run loop): `poll` never waits and hands out what is there, `onReady` says
- * when to look again, rebalances arrive as events that must be answered. Heartbeats, connections, sessions and the timer
- * that commits stored positions are the engine's own business.
+ * A consumer client is driven by one owner (the run loop): `poll` never waits and hands out what is there, `onReady`
+ * says when to look again, rebalances arrive as events that must be answered. Heartbeats, connections, sessions and the
+ * timer that commits stored positions are the engine's own business.
  *
  * @stability unstable
  * @since 0.1.0
@@ -28,8 +28,8 @@ export interface TopicPartition {
 }
 
 /**
- * A place in a partition: the offset of the next record to be handled. `metadata` is the free text that Kafka keeps with
- * a committed offset.
+ * A place in a partition: the offset of the next record to be handled. `metadata` is the free text that Kafka keeps
+ * with a committed offset.
  *
  * @stability unstable
  * @since 0.1.0
@@ -79,8 +79,8 @@ export interface RawRecord extends TopicPartition {
 }
 
 /**
- * Records of one partition in offset order. `next` is the offset to go on from; it lies behind the last record and covers
- * compacted gaps and control records that the engine knows of. `records` is never empty.
+ * Records of one partition in offset order. `next` is the offset to go on from; it lies behind the last record and
+ * covers compacted gaps and control records that the engine knows of. `records` is never empty.
  *
  * @stability unstable
  * @since 0.1.0
@@ -99,7 +99,8 @@ export interface Chunk extends TopicPartition {
  *   to give up after draining, `lost` the ones that are gone already (an eager group names all of its partitions).
  * - `EndOfPartition`: the position reached the end of the log (only with `signalEnd`).
  * - `Committed` / `CommitFailed`: the broker's answer to a commit of stored positions.
- * - `OffsetReset`: the position was out of range (records may have been missed), or there was none, and `offsetReset` chose.
+ * - `OffsetReset`: the position was out of range (records may have been missed), or there was none, and `offsetReset`
+ *   chose.
  * - `Disturbed`: something went wrong and the client goes on by itself (a broker is down, a topic is missing).
  * - `Failed`: the client is of no use any more.
  * - `Statistics`: the client's own figures, opt-in.
@@ -125,9 +126,9 @@ export type ClientEvent =
 
 /**
  * What a consumer client reads: topics and patterns as a member of a group, or fixed partitions without a group.
- * A pattern matches a whole topic name and follows topics that appear and disappear; internal topics (`__…`) never match.
- * A named topic that does not exist when the client is made fails with `UnknownTopic`, unless the cluster creates topics by
- * itself.
+ * A pattern matches a whole topic name and follows topics that appear and disappear; internal topics (`__…`) never
+ * match. A named topic that does not exist when the client is made fails with `UnknownTopic`, unless the cluster
+ * creates topics by itself.
  *
  * @stability unstable
  * @since 0.1.0
@@ -176,13 +177,13 @@ export interface GroupMetadata {
 /**
  * A consumer client. Only its owner may call it; after `close` nothing may.
  *
- * - `poll` hands out at most `maxRecords` records and about `maxBytes` bytes (one record always fits), at once. It must be
- *   called at least once per `maxPollInterval`; with `maxRecords` 0 it counts as such and hands out nothing. Records of a
- *   partition in a pending revoke are not handed out; records fetched before a pause may still be.
+ * - `poll` hands out at most `maxRecords` records and about `maxBytes` bytes (one record always fits), at once. It must
+ *   be called at least once per `maxPollInterval`; with `maxRecords` 0 it counts as such and hands out nothing. Records
+ *   of a partition in a pending revoke are not handed out; records fetched before a pause may still be.
  * - `answer` ends a rebalance event. For `assign`, `start` moves the named partitions to other offsets before the first
  *   record; for `revoke` the engine commits the stored positions of these partitions first.
- * - `store` notes a finished position, to be committed by the timer, by a revoke and by `close`. `false`: the partition is
- *   not assigned (any more) and nothing was noted.
+ * - `store` notes a finished position, to be committed by the timer, by a revoke and by `close`. `false`: the partition
+ *   is not assigned (any more) and nothing was noted.
  * - `commit` commits exactly these positions, now, and ends when the broker acknowledged, also at an unchanged offset.
  * - `committed` asks the group's committed offsets; partitions without one are left out.
  * - `pause` and `resume` are idempotent; an assignment starts unpaused.
@@ -420,8 +421,8 @@ export type Capability = "configs" | "timestampType" | "kip848" | "transactions"
  * The service that every engine provides.
  *
  * `producer` and `admin` are made on first use and shared by all users of the layer; they end, flushed, with it.
- * `consumer` and `transactional` make a client of their own each time, which lives as long as the caller's scope. `scope`
- * lives as long as the engine's layer, for what users of the engine want to share for as long.
+ * `consumer` and `transactional` make a client of their own each time, which lives as long as the caller's scope.
+ * `scope` lives as long as the engine's layer, for what users of the engine want to share for as long.
  *
  * @stability unstable
  * @since 0.1.0

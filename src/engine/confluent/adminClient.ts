@@ -67,11 +67,14 @@ export const make = Effect.fnUntraced(function*(
     ...Settings.common(environment.connection, environment.statistics, environment.door),
     ...environment.callbacks
   }
-  // An admin client of its own never says that it cannot connect: a producer proves the connection first, within bounds.
+  // An admin client of its own never says that it cannot connect: a producer proves the connection first, within
+  // bounds.
   const probe: NativeProducer = yield* construct(() => new native.Producer(common))
   let connected = false
   yield* Effect.addFinalizer(() =>
-    connected && probe.isConnected() ? Effect.ignore(disconnect((done) => probe.disconnect(done), connectTimeoutMs, "close")) : Effect.void
+    connected && probe.isConnected()
+      ? Effect.ignore(disconnect((done) => probe.disconnect(done), connectTimeoutMs, "close"))
+      : Effect.void
   )
   yield* connect(probe, connectTimeoutMs, { operation: "connect the admin client", bootstrapServers })
   connected = true
@@ -204,12 +207,15 @@ export const make = Effect.fnUntraced(function*(
     if (partitions.length === 0) return []
     const operation = "list offsets"
     const offset = toSpec(at)
-    const found = yield* call<ReadonlyArray<NativePosition>>({ operation, topic: partitions[0]!.topic }, (done) =>
-      admin.listOffsets(
-        partitions.map((partition) => ({ ...toPartition(partition), offset })),
-        { ...timeout, isolationLevel: isolation === "read_committed" ? 1 : 0 },
-        done
-      ))
+    const found = yield* call<ReadonlyArray<NativePosition>>(
+      { operation, topic: partitions[0]!.topic },
+      (done) =>
+        admin.listOffsets(
+          partitions.map((partition) => ({ ...toPartition(partition), offset })),
+          { ...timeout, isolationLevel: isolation === "read_committed" ? 1 : 0 },
+          done
+        )
+    )
     const checked = yield* inResults(operation, found)
     // No record at or after the time: the end.
     const none = checked.filter((position) => (position.offset ?? -1) < 0)
@@ -236,8 +242,10 @@ export const make = Effect.fnUntraced(function*(
           done
         )),
     createPartitions: (topic, total) =>
-      call<void>({ operation: "create partitions", topic }, (done) =>
-        admin.createPartitions(topic, total, requestTimeoutMs, done)),
+      call<void>(
+        { operation: "create partitions", topic },
+        (done) => admin.createPartitions(topic, total, requestTimeoutMs, done)
+      ),
     deleteTopic: (topic) =>
       call<void>({ operation: "delete a topic", topic }, (done) => admin.deleteTopic(topic, requestTimeoutMs, done)),
     describeConfigs: () => unsupported("describe configs"),

@@ -1,4 +1,6 @@
-/** Messages of a fetch, which mix partitions, as chunks of one partition each. The messages themselves are the records. */
+/**
+ * Messages of a fetch, which mix partitions, as chunks of one partition each. The messages themselves are the records.
+ */
 import type { Chunk, RawHeader, TopicPartition } from "../KafkaEngine.ts"
 import type { NativeHeader, NativeMessage } from "./native.ts"
 

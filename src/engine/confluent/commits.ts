@@ -26,7 +26,11 @@ export const toPositions = (answer: ReadonlyArray<NativePosition>): Array<Positi
   answer.flatMap(({ metadata, offset, partition, topic }) =>
     offset === undefined || offset < 0
       ? []
-      : [metadata === undefined || metadata === null ? { topic, partition, offset } : { topic, partition, offset, metadata }]
+      : [
+        metadata === undefined || metadata === null
+          ? { topic, partition, offset }
+          : { topic, partition, offset, metadata }
+      ]
   )
 
 /** The commits of one consumer that wait for their answer. */

@@ -27,8 +27,8 @@ const turn = Semaphore.makeUnsafe(1)
 const refusal = /(SASL authentication error: .*?(?= \(after|$)|SSL handshake failed: .*?certificate verify failed)/
 
 /**
- * Connects. librdkafka tries a wrong password for ever; here the first refusal ends it, and any other failure carries the
- * last thing the client said. A client that did not connect cleans up after itself.
+ * Connects. librdkafka tries a wrong password for ever; here the first refusal ends it, and any other failure carries
+ * the last thing the client said. A client that did not connect cleans up after itself.
  */
 export const connect = (
   client: Connectable,

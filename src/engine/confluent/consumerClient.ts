@@ -75,9 +75,11 @@ export const make = Effect.fnUntraced(function*(
         const { highOffset, lowOffset } = consumer.getWatermarkOffsets(topic, partition)
         return offset < lowOffset || offset > highOffset
       })
-      fail(new Errors.OffsetOutOfRange(
-        outside === undefined ? unknown : { ...toPartition(outside), offset: outside.offset }
-      ))
+      fail(
+        new Errors.OffsetOutOfRange(
+          outside === undefined ? unknown : { ...toPartition(outside), offset: outside.offset }
+        )
+      )
     })
   }
 

@@ -1,4 +1,6 @@
-/** Errors of librdkafka as errors of Millrace: one table from code (or text, where the binding lost the code) to reason. */
+/**
+ * Errors of librdkafka as errors of Millrace: one table from code (or text, where the binding lost the code) to reason.
+ */
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError, Reason } from "../../KafkaError.ts"
 import type { NativeError } from "./native.ts"

@@ -1,6 +1,6 @@
 /**
- * Keeps one native consume in flight ahead of the reader: while a batch is handled, the next one is being taken out of the
- * client's queue on a pool thread.
+ * Keeps one native consume in flight ahead of the reader: while a batch is handled, the next one is being taken out of
+ * the client's queue on a pool thread.
  */
 import type { Chunk } from "../KafkaEngine.ts"
 import * as Chunks from "./chunks.ts"

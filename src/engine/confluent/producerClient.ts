@@ -55,7 +55,9 @@ const makeNative = Effect.fnUntraced(function*(
   environment.watch(producer, () => {})
   let connected = false
   yield* Effect.addFinalizer(() =>
-    connected && producer.isConnected() ? Effect.catch(end(producer), (error) => Effect.logWarning("records may be lost", error)) : Effect.void
+    connected && producer.isConnected()
+      ? Effect.catch(end(producer), (error) => Effect.logWarning("records may be lost", error))
+      : Effect.void
   )
   const operation = transactionalId === undefined ? "connect the producer" : `connect producer "${transactionalId}"`
   yield* connect(producer, connectTimeoutMs, { operation, bootstrapServers })

@@ -83,7 +83,9 @@ export const common = (
     "client.rack": config.rack,
     "socket.keepalive.enable": true,
     "socket.timeout.ms": millis(config.requestTimeout ?? KafkaConfig.connectionDefaults.requestTimeout),
-    "socket.connection.setup.timeout.ms": millis(config.connectTimeout ?? KafkaConfig.connectionDefaults.connectTimeout),
+    "socket.connection.setup.timeout.ms": millis(
+      config.connectTimeout ?? KafkaConfig.connectionDefaults.connectTimeout
+    ),
     "reconnect.backoff.max.ms": 2_000,
     "statistics.interval.ms": statistics === undefined ? undefined : millis(statistics),
     ...security(config),
@@ -114,7 +116,9 @@ export const consumer = (
     "group.protocol": inGroup ? classic ? "classic" : "consumer" : undefined,
     "partition.assignment.strategy": inGroup && classic ? set.assignor : undefined,
     "session.timeout.ms": inGroup && classic ? millis(set.sessionTimeout) : undefined,
-    "heartbeat.interval.ms": inGroup && classic ? Math.min(3_000, Math.ceil(millis(set.sessionTimeout) / 4)) : undefined,
+    "heartbeat.interval.ms": inGroup && classic
+      ? Math.min(3_000, Math.ceil(millis(set.sessionTimeout) / 4))
+      : undefined,
     "max.poll.interval.ms": Math.max(millis(set.maxPollInterval), classic ? millis(set.sessionTimeout) : 0),
     "enable.auto.commit": inGroup,
     "auto.commit.interval.ms": millis(set.commitInterval),

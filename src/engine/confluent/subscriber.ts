@@ -1,6 +1,6 @@
 /**
- * Patterns with the semantics of JavaScript: the topics that match are looked up and subscribed by name, again and again.
- * (librdkafka's own patterns speak another dialect.)
+ * Patterns with the semantics of JavaScript: the topics that match are looked up and subscribed by name, again and
+ * again. (librdkafka's own patterns speak another dialect.)
  */
 import { matchesPattern } from "../../Topic.ts"
 import type { NativeConsumer, NativeError } from "./native.ts"

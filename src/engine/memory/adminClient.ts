@@ -61,10 +61,12 @@ export class MemoryAdmin implements AdminClient {
     names: ReadonlyArray<string>
   ): Effect.Effect<ReadonlyArray<TopicDescription>, KafkaError> =>
     this.cluster.request("describe topics", () =>
-      Effect.sync(() => names.flatMap((name) => {
-        const topic = this.cluster.topics.get(name)
-        return topic === undefined ? [] : [describe(topic)]
-      })))
+      Effect.sync(() =>
+        names.flatMap((name) => {
+          const topic = this.cluster.topics.get(name)
+          return topic === undefined ? [] : [describe(topic)]
+        })
+      ))
 
   readonly createTopic = (topic: NewTopic): Effect.Effect<void, KafkaError> =>
     this.changing("create topic", topic.name, () => this.cluster.topics.create(topic))
@@ -95,13 +97,17 @@ export class MemoryAdmin implements AdminClient {
     topic: string,
     changes: Readonly<{ [name: string]: string | null }>
   ): Effect.Effect<void, KafkaError> =>
-    this.cluster.command("alter configs", () =>
-      this.forbidden("alter configs", topic) ?? this.cluster.topics.configure(topic, changes))
+    this.cluster.command(
+      "alter configs",
+      () => this.forbidden("alter configs", topic) ?? this.cluster.topics.configure(topic, changes)
+    )
 
   get listGroups(): Effect.Effect<ReadonlyArray<GroupListing>, KafkaError> {
     const { groups } = this.cluster
-    return this.cluster.request("list groups", () =>
-      Effect.sync(() => groups.ids().map((groupId) => listing(groupId, groups.get(groupId)))))
+    return this.cluster.request(
+      "list groups",
+      () => Effect.sync(() => groups.ids().map((groupId) => listing(groupId, groups.get(groupId))))
+    )
   }
 
   readonly describeGroups = (
@@ -112,7 +118,8 @@ export class MemoryAdmin implements AdminClient {
       Effect.sync(() => {
         const known = new Set(groups.ids())
         return groupIds.filter((groupId) => known.has(groupId)).map((groupId) =>
-          description(groupId, groups.get(groupId)))
+          description(groupId, groups.get(groupId))
+        )
       }))
   }
 

@@ -13,8 +13,8 @@ import { Faults } from "./faults.ts"
 import { Groups } from "./groups.ts"
 import { Mail } from "./mail.ts"
 import { sizeOf } from "./message.ts"
-import type { Claim } from "./transactions.ts"
 import { Topics } from "./topics.ts"
+import type { Claim } from "./transactions.ts"
 import { Transactions } from "./transactions.ts"
 import { Waiting } from "./waiting.ts"
 
@@ -172,8 +172,10 @@ export class Cluster {
     return Effect.suspend(() => {
       if (this.closed) return Effect.fail(Errors.make(operation, new Errors.Closed({ client: "in-memory cluster" })))
       if (this.faults.up) return this.clock.sleep(Duration.millis(this.faults.latencyMillis))
-      return Effect.flatMap(this.untilWithin(() => this.faults.up || this.closed, requestTimeout), (up) =>
-        up ? this.reach(operation) : Effect.fail(unreachable(operation)))
+      return Effect.flatMap(
+        this.untilWithin(() => this.faults.up || this.closed, requestTimeout),
+        (up) => up ? this.reach(operation) : Effect.fail(unreachable(operation))
+      )
     })
   }
 }

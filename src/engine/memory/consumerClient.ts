@@ -179,8 +179,7 @@ export class MemoryConsumer implements ConsumerClient, Listener {
       return Effect.void
     })
 
-  readonly highWatermark = (tp: TopicPartition): number | undefined =>
-    this.cursors.get(keyOf(tp))?.highWatermark
+  readonly highWatermark = (tp: TopicPartition): number | undefined => this.cursors.get(keyOf(tp))?.highWatermark
 
   readonly groupMetadata = (): GroupMetadata =>
     this.membership?.metadata ?? { groupId: "", "~millrace/engine/GroupMetadata": undefined }

@@ -167,7 +167,7 @@ export class Membership {
   }
 
   private readonly tell = (kind: "assign" | "revoke", partitions: ReadonlyArray<TopicPartition>): void => {
-    if (kind === "assign") for (const tp of partitions) this.held.add(tp)
+    if (kind === "assign") { for (const tp of partitions) this.held.add(tp) }
     else this.host.revoking(partitions)
     this.enqueue(kind, partitions)
   }

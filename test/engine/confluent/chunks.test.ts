@@ -2,7 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { group, pairs, split } from "../../../src/engine/confluent/chunks.ts"
 import type { NativeMessage } from "../../../src/engine/confluent/native.ts"
 
-const message = (topic: string, partition: number, offset: number, extra: Partial<NativeMessage> = {}): NativeMessage => ({
+const message = (
+  topic: string,
+  partition: number,
+  offset: number,
+  extra: Partial<NativeMessage> = {}
+): NativeMessage => ({
   topic,
   partition,
   offset,
@@ -21,13 +26,18 @@ describe("chunks of a fetch", () => {
       all
     )
     assert.deepStrictEqual(
-      chunks.map(({ next, partition, records, topic }) => [topic, partition, records.map(({ offset }) => offset), next]),
+      chunks.map((
+        { next, partition, records, topic }
+      ) => [topic, partition, records.map(({ offset }) => offset), next]),
       [["a", 0, [1, 2, 4], 5], ["b", 0, [7], 8], ["a", 1, [5], 6]]
     )
   })
 
   it("leave out partitions that are not wanted", () => {
-    const chunks = group([message("a", 0, 1), message("a", 1, 1), message("a", 0, 2)], (_, partition) => partition === 1)
+    const chunks = group(
+      [message("a", 0, 1), message("a", 1, 1), message("a", 0, 2)],
+      (_, partition) => partition === 1
+    )
     assert.deepStrictEqual(chunks.map(({ partition }) => partition), [1])
   })
 
@@ -41,7 +51,10 @@ describe("chunks of a fetch", () => {
 
   it("keep repeated and binary headers", () => {
     const value = new Uint8Array([0, 255])
-    assert.deepStrictEqual(pairs([{ h: value }, { h: value }, { g: value }]), [["h", value], ["h", value], ["g", value]])
+    assert.deepStrictEqual(pairs([{ h: value }, { h: value }, { g: value }]), [["h", value], ["h", value], [
+      "g",
+      value
+    ]])
   })
 
   it("are split without losing a record or a byte", () => {

@@ -33,7 +33,10 @@ describe("errors of librdkafka", () => {
   })
 
   it("of a transaction say whether the whole of it may be tried again", () => {
-    const abortable = fromNative({ code: 89, message: "x", isTxnRequiresAbort: true }, { ...context, transactionalId: "tx" })
+    const abortable = fromNative({ code: 89, message: "x", isTxnRequiresAbort: true }, {
+      ...context,
+      transactionalId: "tx"
+    })
     assert.strictEqual(abortable.reason._tag, "TransactionFailed")
     assert.isTrue(abortable.isRetryable)
     assert.strictEqual(tagOf({ code: -144, message: "x", isFatal: true }, { transactionalId: "tx" }), "Fenced")

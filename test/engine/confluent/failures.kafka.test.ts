@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { Codec, Consumer, KafkaEngine, type KafkaError, OnFailure, Producer, Topic } from "millrace"
 import { randomUUID } from "node:crypto"
 import { readFileSync } from "node:fs"
-import { Codec, Consumer, KafkaEngine, type KafkaError, OnFailure, Producer, Topic } from "millrace"
 import { ConfluentKafka } from "../../../src/confluent.ts"
-import { kafka, sharedKafka } from "../../services/env.ts"
 import { tlsFiles } from "../../services/brokerConfig.ts"
+import { kafka, sharedKafka } from "../../services/env.ts"
 
 /** What goes wrong at the start of a program must end typed, within a bound, and name what is wrong. */
 const bound = "20 seconds"
@@ -45,7 +45,10 @@ const sasl = (mechanism: "plain" | "scram-sha-512", password: string) => ({
 describe("failures at the start", () => {
   it.live("nobody answers", () =>
     Effect.gen(function*() {
-      const reason = yield* reasonOf(consume(topic()), { bootstrapServers: ["127.0.0.1:1"], connectTimeout: "2 seconds" })
+      const reason = yield* reasonOf(consume(topic()), {
+        bootstrapServers: ["127.0.0.1:1"],
+        connectTimeout: "2 seconds"
+      })
       assert.strictEqual(reason._tag, "BrokerUnreachable")
       assert.include(reason.message, "127.0.0.1:1")
     }))

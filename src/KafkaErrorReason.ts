@@ -1,0 +1,401 @@
+/**
+ * The reasons of a `KafkaError`: a closed list of what can go wrong with Kafka, each with what is needed to mend it.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+
+/**
+ * No broker answered: the address is wrong, the broker is down, or the network is cut. Retryable.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class BrokerUnreachable extends Data.TaggedError("BrokerUnreachable")<{
+  readonly bootstrapServers: string
+  readonly problem: string
+}> {
+  override get message(): string {
+    return `no broker of ${this.bootstrapServers} is reachable (${this.problem}); check the address and the network`
+  }
+  get isRetryable(): boolean {
+    return true
+  }
+}
+
+/**
+ * The broker refused the credentials or the TLS handshake failed. Retrying the same credentials does not help.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class AuthenticationFailed extends Data.TaggedError("AuthenticationFailed")<{ readonly problem: string }> {
+  override get message(): string {
+    return `authentication failed (${this.problem}); check the \`sasl\` and \`tls\` settings`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * The principal may not do this to that resource. Not retryable: an operator must grant the ACL.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class AuthorizationFailed extends Data.TaggedError("AuthorizationFailed")<{
+  readonly resource: "topic" | "group" | "cluster" | "transactional id"
+  readonly name: string
+}> {
+  override get message(): string {
+    return `not authorized for ${this.resource} "${this.name}"; grant the ACL to this client's principal`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * The topic, or the partition of it, does not exist (or is not visible to this client). Retryable: it may be created.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class UnknownTopic extends Data.TaggedError("UnknownTopic")<{
+  readonly topic: string
+  readonly partition?: number | undefined
+}> {
+  override get message(): string {
+    const which = this.partition === undefined ? `topic "${this.topic}"` : `partition ${this.topic}/${this.partition}`
+    return `${which} does not exist; create it, or check the name`
+  }
+  get isRetryable(): boolean {
+    return true
+  }
+}
+
+/**
+ * A topic that was to be created exists already.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class TopicExists extends Data.TaggedError("TopicExists")<{ readonly topic: string }> {
+  override get message(): string {
+    return `topic "${this.topic}" exists already`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * The consumer has no committed offset for a partition and `offsetReset` is `"none"`.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class NoOffset extends Data.TaggedError("NoOffset")<{
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+}> {
+  override get message(): string {
+    return `group "${this.group}" has no committed offset for ${this.topic}/${this.partition} and offsetReset is "none"; `
+      + `set the group's offsets, or choose offsetReset "earliest" or "latest"`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * The position of a partition lies outside of what the broker still has, and `offsetReset` is `"none"`.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class OffsetOutOfRange extends Data.TaggedError("OffsetOutOfRange")<{
+  readonly topic: string
+  readonly partition: number
+  readonly offset?: number | undefined
+}> {
+  override get message(): string {
+    const offset = this.offset === undefined ? "the offset" : `offset ${this.offset}`
+    return `${offset} of ${this.topic}/${this.partition} is out of range: the record was removed by retention or the `
+      + `topic was recreated; reset the group's offsets, or choose offsetReset "earliest" or "latest"`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * A record, or the batch it is in, is larger than the client or the broker accepts.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class RecordTooLarge extends Data.TaggedError("RecordTooLarge")<{
+  readonly topic: string
+  readonly sizeBytes: number
+}> {
+  override get message(): string {
+    return `a record of ${this.sizeBytes} bytes is too large for topic "${this.topic}"; raise max.message.bytes of the `
+      + `topic and maxRequestBytes of the producer, or send less`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * A record to be sent breaks a rule of Kafka (partition, header, key or value) and was not handed to the client.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidRecord extends Data.TaggedError("InvalidRecord")<{
+  readonly topic: string
+  readonly problem: string
+}> {
+  override get message(): string {
+    return `a record for topic "${this.topic}" cannot be sent: ${this.problem}`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * A setting, or a combination of settings, is wrong. The program must be changed.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidSetting extends Data.TaggedError("InvalidSetting")<{
+  readonly setting: string
+  readonly problem: string
+}> {
+  override get message(): string {
+    return `setting \`${this.setting}\`: ${this.problem}`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * Another instance with the same identity took over: a static group member, or a producer's transactional id.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class Fenced extends Data.TaggedError("Fenced")<{ readonly problem: string }> {
+  override get message(): string {
+    return `fenced by a newer instance with the same identity (${this.problem}); run one instance per `
+      + `groupInstanceId or transactional id`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * A transaction could not go on and was, or must be, aborted. Retryable as a whole: run the transaction again.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class TransactionFailed extends Data.TaggedError("TransactionFailed")<{
+  readonly transactionalId: string
+  readonly problem: string
+  readonly retryable: boolean
+}> {
+  override get message(): string {
+    return `transaction "${this.transactionalId}": ${this.problem}`
+  }
+  get isRetryable(): boolean {
+    return this.retryable
+  }
+}
+
+/**
+ * The broker did not acknowledge a commit. Retryable while the partition is still assigned.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class CommitFailed extends Data.TaggedError("CommitFailed")<{
+  readonly group: string
+  readonly problem: string
+  readonly retryable: boolean
+}> {
+  override get message(): string {
+    return `group "${this.group}": offsets were not committed (${this.problem})`
+  }
+  get isRetryable(): boolean {
+    return this.retryable
+  }
+}
+
+/**
+ * A handler made no progress for longer than `maxHandlerStall` while records waited.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class Stalled extends Data.TaggedError("Stalled")<{
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly stalledMs: number
+}> {
+  override get message(): string {
+    return `group "${this.group}": the handler of ${this.topic}/${this.partition} has been at offset ${this.offset} for `
+      + `${this.stalledMs} ms; give the handler a timeout, or raise maxHandlerStall`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * An operation was not answered in time. Its outcome is unknown. Retryable.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class Timeout extends Data.TaggedError("Timeout")<{
+  readonly operation: string
+  readonly timeoutMs: number
+}> {
+  override get message(): string {
+    return `${this.operation} was not answered within ${this.timeoutMs} ms`
+  }
+  get isRetryable(): boolean {
+    return true
+  }
+}
+
+/**
+ * The client was closed while, or before, it was used.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class Closed extends Data.TaggedError("Closed")<{ readonly client: string }> {
+  override get message(): string {
+    return `the ${this.client} is closed; use it inside of the scope that made it`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * The engine cannot do this. `KafkaError` of this reason never comes from a broker.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class Unsupported extends Data.TaggedError("Unsupported")<{
+  readonly engine: string
+  readonly capability: string
+}> {
+  override get message(): string {
+    return `the ${this.engine} engine does not support ${this.capability}; use another engine for it`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * An optional package that the engine needs is not installed, or its native part was not built.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class DriverMissing extends Data.TaggedError("DriverMissing")<{
+  readonly driver: string
+  readonly problem: string
+  readonly command: string
+}> {
+  override get message(): string {
+    return `${this.driver} cannot be loaded (${this.problem}); run: ${this.command}`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * Any other error code of the protocol, with Kafka's own name for it.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class BrokerError extends Data.TaggedError("BrokerError")<{
+  readonly code: number
+  readonly name: string
+  readonly problem: string
+  readonly retryable: boolean
+}> {
+  override get message(): string {
+    return `${this.problem} (${this.name}, code ${this.code})`
+  }
+  get isRetryable(): boolean {
+    return this.retryable
+  }
+}
+
+/**
+ * What can be the reason of a `KafkaError`.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export type Reason =
+  | BrokerUnreachable
+  | AuthenticationFailed
+  | AuthorizationFailed
+  | UnknownTopic
+  | TopicExists
+  | NoOffset
+  | OffsetOutOfRange
+  | RecordTooLarge
+  | InvalidRecord
+  | InvalidSetting
+  | Fenced
+  | TransactionFailed
+  | CommitFailed
+  | Stalled
+  | Timeout
+  | Closed
+  | Unsupported
+  | DriverMissing
+  | BrokerError
