@@ -1,6 +1,5 @@
 /**
  * The reasons of a `KafkaError`: a closed list of what can go wrong with Kafka, each with what is needed to mend it.
- *
  * @stability unstable
  * @since 0.1.0
  */
