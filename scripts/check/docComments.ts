@@ -1,4 +1,5 @@
 /** Every public export says what it is and since when, as this repository and Effect do. */
+import { posix } from "node:path"
 import { importsOf } from "./imports.ts"
 import { type SourceFile, sourceFiles, type Step } from "./step.ts"
 
@@ -52,15 +53,13 @@ export const problemsOf = (file: SourceFile): ReadonlyArray<string> => {
   return problems
 }
 
-/** The public modules: the namespaces, and what the entries of the package re-export from elsewhere. */
+/** The public modules: those with a capital, the entries, and what the entry of the command line hands out. */
 export const publicFiles = (): ReadonlyArray<SourceFile> => {
-  const entries = sourceFiles("src/*.ts", "src/cli/index.ts")
-  const further = entries
-    .filter(({ path }) => /\/[a-z]\w*\.ts$/.test(path))
-    .flatMap((entry) => importsOf(entry).map(({ specifier }) => new URL(specifier, `file:///${entry.path}`)))
-    .map(({ pathname }) => pathname.slice(1))
-  const paths = new Set([...further, "src/engine/InMemoryKafka.ts", ...entries.map(({ path }) => path)])
-  return sourceFiles("src/**/*.ts").filter(({ path }) => paths.has(path))
+  const cli = sourceFiles("src/cli/index.ts")
+  const handedOut = cli
+    .flatMap((entry) => importsOf(entry).map(({ specifier }) => posix.join("src/cli", specifier)))
+    .filter((path) => path.startsWith("src/cli/"))
+  return [...sourceFiles("src/*.ts", "src/engine/*.ts"), ...cli, ...sourceFiles(...handedOut)]
 }
 
 export const docComments: Step = {

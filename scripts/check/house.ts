@@ -16,12 +16,12 @@ const isComment = /^\s*(?:\*|\/\*|\/\/)/
 const rooms: ReadonlyArray<{ readonly room: RegExp; readonly may: RegExp; readonly words: string }> = [
   {
     room: /^engine\//,
-    may: /^(?:engine\/|KafkaConfig\.ts$|KafkaError\.ts$)/,
-    words: "an engine knows nothing above it but KafkaConfig and KafkaError"
+    may: /^(?:engine\/|Kafka(?:Config|Error\w*)\.ts$)/,
+    words: "an engine knows nothing above it but settings and errors"
   },
   {
     room: /^(?:internal\/|[A-Z]\w*\.ts$)/,
-    may: /^(?:internal\/|[A-Z]\w*\.ts$|engine\/KafkaEngine\.ts$)/,
+    may: /^(?:internal\/|[A-Z]\w*\.ts$|engine\/(?!ConfluentKafka|InMemoryKafka)[A-Z]\w*\.ts$)/,
     words: "the core knows the interface of engines, no engine, and none of the rooms built on it"
   }
 ]

@@ -91,7 +91,9 @@ describe("the package, installed into an empty project", () => {
     assert.notInclude(manifest, "millrace-source")
     assert.notInclude(manifest, "devDependencies")
     assert.includeMembers(readdirSync(installed), ["LICENSE", "README.md", "bin", "dist", "package.json", "src"])
-    const strange = readdirSync(installed).filter((name) => /^(?:test|scripts|scratchpad|node_modules|\..*)$/.test(name))
+    const strange = readdirSync(installed).filter((name) =>
+      /^(?:test|scripts|scratchpad|node_modules|\..*)$/.test(name)
+    )
     assert.deepStrictEqual(strange, [])
   })
 
