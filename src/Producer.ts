@@ -6,6 +6,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type * as Schema from "effect/Schema"
 import * as Sink from "effect/Sink"
 import type * as Types from "effect/Types"
@@ -21,9 +22,9 @@ import * as Errors from "./KafkaError.ts"
 import type * as Topic from "./Topic.ts"
 
 /**
- * A message for a topic of `K`, `V` and header values `H`. Without a `partition` the key decides (murmur2, like the
- * Java client). `timestamp` is in milliseconds and defaults to the moment of sending. `headerValues` is required when
- * the topic has a header Schema; `headers` come after those.
+ * A message for a topic of `K`, `V` and header values `H`. Without a `partition` the key decides (murmur2, like the Java
+ * client). `timestamp` is in milliseconds and defaults to the moment of sending. `headerValues` is required when the topic
+ * has a header Schema; `headers` come after those.
  *
  * @stability unstable
  * @since 0.1.0
@@ -39,14 +40,15 @@ export type Message<K, V, H = unknown> =
   }
   & (unknown extends H ? unknown : { readonly headerValues: H })
 
-/** The client that the current fiber sends with: its transaction's, or the shared one. */
-const currentClient: Effect.Effect<ProducerClient, KafkaError, KafkaEngine> = Effect.flatMap(
-  Effect.service(CurrentTransaction),
-  (transaction): Effect.Effect<ProducerClient, KafkaError, KafkaEngine> =>
-    transaction === undefined
-      ? Effect.flatMap(KafkaEngine, (engine) => engine.producer)
-      : Effect.succeed(transaction.client)
-)
+/** The client that a fiber sends with: its transaction's, or the shared one. */
+const clientOf = (fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<ProducerClient, KafkaError, KafkaEngine> => {
+  const transaction = fiber.getRef(CurrentTransaction)
+  return transaction === undefined
+    ? Effect.flatMap(KafkaEngine, (engine) => engine.producer)
+    : Effect.succeed(transaction.client)
+}
+
+const currentClient = Effect.withFiber(clientOf)
 
 /** Encodes one message; what goes wrong in it is an error of the send. */
 const encodeOne = (
@@ -71,16 +73,28 @@ const deliver = (client: ProducerClient, raw: RawMessage): Effect.Effect<Deliver
     if (!taken) resume(Effect.flatMap(client.whenSpace, () => deliver(client, raw)))
   })
 
+/** Encodes and sends one message. */
+const sendOne = (
+  client: Effect.Effect<ProducerClient, KafkaError, KafkaEngine>,
+  encode: Encoding.Encode,
+  topic: string,
+  message: Encoding.AnyMessage
+): Effect.Effect<Delivery, KafkaError | Schema.SchemaError, KafkaEngine> => {
+  const raw = encodeOne(topic, encode, message)
+  return Effect.flatMap(
+    client,
+    (client) => Effect.isEffect(raw) ? Effect.flatMap(raw, (raw) => deliver(client, raw)) : deliver(client, raw)
+  )
+}
+
 /**
  * Sends one message and ends when the broker acknowledged it.
  *
  * A full buffer is waited for. Fails with `SchemaError` when the message does not fit the topic's Schema, and with
- * `KafkaError` otherwise (`RecordTooLarge`, `UnknownTopic`, `AuthorizationFailed`, `InvalidRecord`, …). The client
- * retries by itself, in order and without duplicates, for up to `deliveryTimeout`. Interrupting it does not take back a
- * record.
+ * `KafkaError` otherwise (`RecordTooLarge`, `UnknownTopic`, `AuthorizationFailed`, `InvalidRecord`, …). The client retries
+ * by itself, in order and without duplicates, for up to `deliveryTimeout`. Interrupting it does not take back a record.
  *
- * **When to use**: for single messages. Awaiting one after the other costs a round trip each: use {@link sendAll} for
- * many.
+ * **When to use**: for single messages. Awaiting one after the other costs a round trip each: use {@link sendAll} for many.
  *
  * @example
  * ```ts
@@ -104,15 +118,17 @@ const deliver = (client: ProducerClient, raw: RawMessage): Effect.Effect<Deliver
 export const send: <K, V, RD, RE, H>(
   topic: Topic.Topic<K, V, RD, RE, H>,
   message: Types.NoInfer<Message<K, V, H>>
-) => Effect.Effect<Delivery, KafkaError | Schema.SchemaError, RE | KafkaEngine> = Effect.fnUntraced(function*(
+) => Effect.Effect<Delivery, KafkaError | Schema.SchemaError, RE | KafkaEngine> = (
   topic: Topic.Topic<any, any, any, any, any>,
   message: Encoding.AnyMessage
-): Effect.fn.Return<Delivery, KafkaError | Schema.SchemaError, any> {
-  const encode = yield* Encoding.prepare(topic.name, topic.codecs)
-  const raw = encodeOne(topic.name, encode, message)
-  const client = yield* currentClient
-  return yield* deliver(client, Effect.isEffect(raw) ? yield* raw : raw)
-})
+): Effect.Effect<Delivery, KafkaError | Schema.SchemaError, any> =>
+  // Without a generator: a send is little more than its callback, and many are under way at once.
+  Effect.withFiber((fiber) => {
+    const encode = Encoding.known(fiber.context, topic)
+    return encode === undefined
+      ? Effect.flatMap(Encoding.encoderOf(topic), (encode) => sendOne(currentClient, encode, topic.name, message))
+      : sendOne(clientOf(fiber), encode, topic.name, message)
+  })
 
 /** Hands many records to the client, waiting for space, and ends when all of them have their fate. */
 const deliverAll = Effect.fnUntraced(function*(
@@ -139,9 +155,9 @@ const deliverAll = Effect.fnUntraced(function*(
 })
 
 /**
- * Sends many messages with one wait: it ends when each of them was acknowledged or failed. The deliveries are in the
- * order of the messages. All messages are encoded before the first one is sent; if one of them fails at the broker, the
- * effect fails with the first such error after the others are settled.
+ * Sends many messages with one wait: it ends when each of them was acknowledged or failed. The deliveries are in the order
+ * of the messages. All messages are encoded before the first one is sent; if one of them fails at the broker, the effect
+ * fails with the first such error after the others are settled.
  *
  * @example
  * ```ts
@@ -164,7 +180,7 @@ export const sendAll: <K, V, RD, RE, H>(
     topic: Topic.Topic<any, any, any, any, any>,
     messages: ReadonlyArray<Encoding.AnyMessage>
   ): Effect.fn.Return<ReadonlyArray<Delivery>, KafkaError | Schema.SchemaError, any> {
-    const encode = yield* Encoding.prepare(topic.name, topic.codecs)
+    const encode = yield* Encoding.encoderOf(topic)
     const raws: Array<RawMessage> = []
     for (const message of messages) {
       const raw = encodeOne(topic.name, encode, message)
@@ -200,9 +216,9 @@ export const sink = <K, V, RD, RE, H>(
   Sink.forEachArray((messages) => sendAll(topic, messages))
 
 /**
- * Hands one message to the client without waiting for the acknowledgement; only a full buffer is waited for. If the
- * record fails later, `onError` runs with the error. Records that are still unacknowledged when the engine's layer ends
- * are flushed then.
+ * Hands one message to the client without waiting for the acknowledgement; only a full buffer is waited for. If the record
+ * fails later, `onError` runs with the error. Records that are still unacknowledged when the engine's layer ends are flushed
+ * then.
  *
  * **When to use**: for messages whose loss is bearable and whose latency is not, such as telemetry.
  *
@@ -231,7 +247,7 @@ export const offer: <K, V, RD, RE, H, R = never>(
   message: Encoding.AnyMessage,
   options: { readonly onError: (error: KafkaError) => Effect.Effect<unknown, never, any> }
 ): Effect.fn.Return<void, KafkaError | Schema.SchemaError, any> {
-  const encode = yield* Encoding.prepare(topic.name, topic.codecs)
+  const encode = yield* Encoding.encoderOf(topic)
   const encoded = encodeOne(topic.name, encode, message)
   const raw = Effect.isEffect(encoded) ? yield* encoded : encoded
   const client = yield* currentClient
@@ -248,8 +264,8 @@ export const offer: <K, V, RD, RE, H, R = never>(
  * aborted.
  *
  * Each transactional id has its own client, kept for a minute after its last use, and runs one transaction at a time. A
- * second process that uses the same id fences this one (reason `Fenced`). Kafka does not nest transactions: beginning
- * one inside of another fails.
+ * second process that uses the same id fences this one (reason `Fenced`). Kafka does not nest transactions: beginning one
+ * inside of another fails.
  *
  * @example
  * ```ts
@@ -278,8 +294,8 @@ export const transaction: <A, E, R>(
 ) => Effect.Effect<A, E | KafkaError, R | KafkaEngine> = within
 
 /**
- * Commits positions of the current consumer group as part of the current transaction (KIP-447): the records sent in it
- * and the progress of the group become visible together. Only inside of {@link transaction} inside of a handler.
+ * Commits positions of the current consumer group as part of the current transaction (KIP-447): the records sent in it and
+ * the progress of the group become visible together. Only inside of {@link transaction} inside of a handler.
  *
  * @example
  * ```ts

@@ -109,11 +109,13 @@ const produce = (engineOf: (task: ProduceTask) => Engine) => async (task: Produc
         }
         break
       case "inflight": {
-        const worker = Effect.gen(function*() {
-          while (mayGo()) {
+        const worker = Effect.whileLoop({
+          while: mayGo,
+          body: () => {
             sent++
-            yield* Producer.send(topic, message)
-          }
+            return Producer.send(topic, message)
+          },
+          step: () => {}
         })
         yield* Effect.forEach(Array.from({ length: inFlight }), () => worker, { concurrency: inFlight, discard: true })
         break

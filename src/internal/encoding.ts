@@ -1,4 +1,5 @@
-/** Messages to raw ones: encoders are prepared once per call, and everything Kafka would refuse is refused here. */
+/** Messages to raw ones: encoders are prepared once per topic and context, and everything Kafka would refuse is refused here. */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -9,6 +10,12 @@ import * as Headers from "../Headers.ts"
 import * as Errors from "../KafkaError.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import type { Codecs } from "../Topic.ts"
+
+/** A topic without its types. */
+interface Topic {
+  readonly name: string
+  readonly codecs: Codecs
+}
 
 /** A message without its types. */
 export interface AnyMessage {
@@ -65,7 +72,7 @@ const headerEncoder = (schema: Schema.Top): Effect.Effect<Codec.Encoder<any>, ne
 }
 
 /** Prepares the codecs of a topic for producing. */
-export const prepare = Effect.fnUntraced(function*(
+const prepare = Effect.fnUntraced(function*(
   topic: string,
   codecs: Codecs
 ): Effect.fn.Return<Encode, never, any> {
@@ -97,6 +104,25 @@ export const prepare = Effect.fnUntraced(function*(
       : assemble(message, key, value, texts)
   }
 })
+
+/** By context, because a codec may take services from it; most fibers of a program share one. */
+const prepared = new WeakMap<Context.Context<never>, WeakMap<Topic, Encode>>()
+
+/** The encoder of a topic, when it was prepared in this context before. */
+export const known = (context: Context.Context<never>, topic: Topic): Encode | undefined =>
+  prepared.get(context)?.get(topic)
+
+/** The encoder of a topic for the current context. */
+export const encoderOf = (topic: Topic): Effect.Effect<Encode, never, any> =>
+  Effect.withFiber(({ context }) => {
+    const before = known(context, topic)
+    if (before !== undefined) return Effect.succeed(before)
+    return Effect.map(prepare(topic.name, topic.codecs), (encode) => {
+      const ofContext = prepared.get(context) ?? new WeakMap<Topic, Encode>()
+      prepared.set(context, ofContext.set(topic, encode))
+      return encode
+    })
+  })
 
 /** What a codec threw or failed with, as an error of the producer. */
 export const failure = (topic: string, cause: unknown): KafkaError | Schema.SchemaError =>
