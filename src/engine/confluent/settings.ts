@@ -158,7 +158,10 @@ export const producer = (
     "enable.idempotence": idempotent,
     "compression.codec": set.compression,
     "linger.ms": millis(set.linger),
-    "delivery.timeout.ms": millis(set.deliveryTimeout),
+    // A record that is still tried after its transaction would be of no use, and the client refuses it.
+    "delivery.timeout.ms": transactionalId === undefined
+      ? millis(set.deliveryTimeout)
+      : Math.min(millis(set.deliveryTimeout), millis(set.transactionTimeout)),
     "message.max.bytes": set.maxRequestBytes,
     "queue.buffering.max.messages": set.bufferRecords,
     "queue.buffering.max.kbytes": Math.max(1, Math.floor(set.bufferBytes / 1024)),

@@ -82,4 +82,10 @@ describe("settings of librdkafka", () => {
     assert.strictEqual(producer({ acks: "leader" }, undefined, undefined)["enable.idempotence"], false)
     assert.instanceOf(Settings.producer({ idempotent: false }, "tx", undefined), KafkaError)
   })
+
+  it("give up on a record of a transaction no later than on the transaction", () => {
+    assert.strictEqual(producer({}, undefined)["delivery.timeout.ms"], 120_000)
+    assert.strictEqual(producer({}, "tx")["delivery.timeout.ms"], 60_000)
+    assert.strictEqual(producer({ deliveryTimeout: "5 seconds" }, "tx")["delivery.timeout.ms"], 5_000)
+  })
 })
