@@ -32,11 +32,25 @@ export const manifest: Step = {
   }
 }
 
+interface TypeProblem {
+  readonly kind: string
+  readonly entrypoint?: string
+  readonly resolutionKind?: string
+}
+
+/** What a module system that the profile leaves out would say is no problem. */
+const ignored = new Set(["node10", "node16-cjs"])
+
 export const typeResolution: Step = {
   name: "package: resolution of types",
   run: async () => {
     const { tarball } = await packed()
-    return failed(await output(bin("attw"), [tarball, "--profile", "esm-only", "--no-emoji"]))
+    const { code, text } = await output(bin("attw"), [tarball, "--profile", "esm-only", "--format", "json"])
+    if (code === 0) return []
+    const { analysis } = JSON.parse(text) as { readonly analysis: { readonly problems: ReadonlyArray<TypeProblem> } }
+    return analysis.problems
+      .filter(({ resolutionKind }) => resolutionKind === undefined || !ignored.has(resolutionKind))
+      .map(({ entrypoint, kind, resolutionKind }) => [kind, entrypoint, resolutionKind].filter(Boolean).join(" "))
   }
 }
 

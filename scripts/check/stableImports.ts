@@ -21,7 +21,7 @@ export const stabilityOf = (specifier: string): string | undefined => {
 }
 
 const outsideProblem = (specifier: string, dynamic: boolean): string | undefined => {
-  if (isBuiltin(specifier)) return `the core runs wherever Effect runs, and ${specifier} is Node's`
+  if (isBuiltin(specifier)) return `the core imports only modules of Effect, not ${specifier}`
   if (!specifier.startsWith("effect/")) {
     return `${specifier} is ${dynamic ? "loaded" : "imported"}, and only modules of Effect may be`
   }
