@@ -84,8 +84,8 @@ describe("settings of librdkafka", () => {
   })
 
   it("give up on a record of a transaction no later than on the transaction", () => {
-    assert.strictEqual(producer({}, undefined)["delivery.timeout.ms"], 120_000)
-    assert.strictEqual(producer({}, "tx")["delivery.timeout.ms"], 60_000)
-    assert.strictEqual(producer({ deliveryTimeout: "5 seconds" }, "tx")["delivery.timeout.ms"], 5_000)
+    assert.strictEqual(producer({}, undefined, undefined)["delivery.timeout.ms"], 120_000)
+    assert.strictEqual(producer({}, "tx", undefined)["delivery.timeout.ms"], 60_000)
+    assert.strictEqual(producer({ deliveryTimeout: "5 seconds" }, "tx", undefined)["delivery.timeout.ms"], 5_000)
   })
 })
