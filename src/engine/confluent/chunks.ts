@@ -54,14 +54,50 @@ export const group = (
   return chunks
 }
 
-/** Splits a chunk so that the first part has at most `count` records. */
-export const split = (chunk: Chunk, count: number): readonly [Chunk, Chunk] => {
-  const head = chunk.records.slice(0, count)
-  const tail = chunk.records.slice(count)
-  const headBytes = head.reduce((bytes, record) => bytes + record.size, 0)
-  const { partition, topic } = chunk
+/** How many records of a chunk fit into what is left, and their bytes. */
+const fitting = (chunk: Chunk, maxRecords: number, maxBytes: number): readonly [count: number, bytes: number] => {
+  if (chunk.records.length <= maxRecords && chunk.bytes <= maxBytes) return [chunk.records.length, chunk.bytes]
+  const limit = Math.min(chunk.records.length, maxRecords)
+  let bytes = 0
+  for (let i = 0; i < limit; i++) {
+    const more = bytes + chunk.records[i]!.size
+    if (more > maxBytes) return [i, bytes]
+    bytes = more
+  }
+  return [limit, bytes]
+}
+
+/** Splits a chunk behind `count` records with this many bytes. */
+const split = (chunk: Chunk, count: number, bytes: number): readonly [Chunk, Chunk] => {
+  const { next, partition, records, topic } = chunk
   return [
-    { topic, partition, records: head, bytes: headBytes, next: tail[0]!.offset },
-    { topic, partition, records: tail, bytes: chunk.bytes - headBytes, next: chunk.next }
+    { topic, partition, records: records.slice(0, count), bytes, next: records[count]!.offset },
+    { topic, partition, records: records.slice(count), bytes: chunk.bytes - bytes, next }
   ]
+}
+
+/** Takes chunks up to the limits, splitting the last one when it must; the first record always fits. */
+export const take = (
+  chunks: Array<Chunk>,
+  maxRecords: number,
+  maxBytes: number
+): { readonly taken: Array<Chunk>; readonly rest: Array<Chunk> } => {
+  const taken: Array<Chunk> = []
+  let records = 0
+  let bytes = 0
+  for (let i = 0; i < chunks.length; i++) {
+    const chunk = chunks[i]!
+    const [fits, size] = fitting(chunk, maxRecords - records, maxBytes - bytes)
+    const [count, taking] = fits === 0 && records === 0 ? [1, chunk.records[0]!.size] : [fits, size]
+    if (count === 0) return { taken, rest: chunks.slice(i) }
+    if (count < chunk.records.length) {
+      const [head, tail] = split(chunk, count, taking)
+      taken.push(head)
+      return { taken, rest: [tail, ...chunks.slice(i + 1)] }
+    }
+    taken.push(chunk)
+    records += count
+    bytes += taking
+  }
+  return { taken, rest: [] }
 }

@@ -14,16 +14,28 @@ interface Waiter {
   readonly settle: (error: KafkaError | undefined) => void
 }
 
-const covers = (answer: ReadonlyArray<NativePosition>, wanted: ReadonlyArray<Position>): boolean =>
-  wanted.every((position) =>
-    answer.some((one) =>
-      one.topic === position.topic && one.partition === position.partition && one.offset === position.offset
-    )
-  )
+/** In an answer the binding puts an error, without topic or partition, in the place of each position that failed. */
+type Answered = NativePosition | NativeError
+
+const isPosition = (one: Answered): one is NativePosition => "topic" in one
+
+/** The first error that an answer holds. */
+export const errorIn = (answer: ReadonlyArray<Answered>): NativeError | undefined => {
+  for (const one of answer) if (!isPosition(one)) return one
+  return undefined
+}
+
+const same = (one: Pick<NativePosition, "topic" | "partition" | "offset">, wanted: Position): boolean =>
+  one.topic === wanted.topic && one.partition === wanted.partition && one.offset === wanted.offset
+
+/** Whether an answer can be the one to a commit of these positions: what did not fail in it must be among them. */
+const isAnswerTo = (answer: ReadonlyArray<Answered>, wanted: ReadonlyArray<Position>): boolean =>
+  answer.length === wanted.length
+  && answer.every((one) => !isPosition(one) || wanted.some((position) => same(one, position)))
 
 /** Native positions with a real offset; the logical ones (none, invalid) are left out. */
-export const toPositions = (answer: ReadonlyArray<NativePosition>): Array<Position> =>
-  answer.flatMap(({ metadata, offset, partition, topic }) =>
+export const toPositions = (answer: ReadonlyArray<Answered>): Array<Position> =>
+  answer.filter(isPosition).flatMap(({ metadata, offset, partition, topic }) =>
     offset === undefined || offset < 0
       ? []
       : [
@@ -36,28 +48,33 @@ export const toPositions = (answer: ReadonlyArray<NativePosition>): Array<Positi
 /** The commits of one consumer that wait for their answer. */
 export class Commits {
   private readonly waiters = new Set<Waiter>()
-  private readonly toError: (error: NativeError) => KafkaError
+  private readonly toError: (error: NativeError, at?: TopicPartition) => KafkaError
   private readonly onEvent: (event: ClientEvent) => void
 
-  constructor(toError: (error: NativeError) => KafkaError, onEvent: (event: ClientEvent) => void) {
+  constructor(toError: (error: NativeError, at?: TopicPartition) => KafkaError, onEvent: (event: ClientEvent) => void) {
     this.toError = toError
     this.onEvent = onEvent
   }
 
-  get waiting(): boolean {
-    return this.waiters.size > 0
-  }
-
   /** The client's `offset_commit_cb`. */
-  readonly onAnswer = (error: NativeError | null | undefined, answer: ReadonlyArray<NativePosition>): void => {
+  readonly onAnswer = (error: NativeError | null | undefined, answer: ReadonlyArray<Answered>): void => {
     const positions = toPositions(answer)
-    const failed = error !== null && error !== undefined && error.code !== noOffset
-    const typed = failed ? this.toError(error) : undefined
-    for (const waiter of [...this.waiters]) {
-      if (covers(answer, waiter.positions)) waiter.settle(typed)
+    const whole = error !== null && error !== undefined && error.code !== noOffset ? error : undefined
+    const problem = whole ?? errorIn(answer)
+    // Every commit has an answer of its own: the oldest one that fits is the one that asked.
+    const waiter = [...this.waiters].find((waiter) => isAnswerTo(answer, waiter.positions))
+    if (problem === undefined) {
+      if (positions.length > 0) this.onEvent({ _tag: "Committed", positions })
+      return waiter?.settle(undefined)
     }
-    if (typed !== undefined) this.onEvent({ _tag: "CommitFailed", positions, error: typed })
-    else if (positions.length > 0) this.onEvent({ _tag: "Committed", positions })
+    const acknowledged = whole === undefined ? positions : []
+    const refused = (waiter?.positions ?? (whole === undefined ? [] : positions)).filter((position) =>
+      !acknowledged.some((one) => same(one, position))
+    )
+    const typed = this.toError(problem, refused[0])
+    if (acknowledged.length > 0) this.onEvent({ _tag: "Committed", positions: acknowledged })
+    this.onEvent({ _tag: "CommitFailed", positions: refused, error: typed })
+    waiter?.settle(typed)
   }
 
   /** Commits and waits for the broker's word. */

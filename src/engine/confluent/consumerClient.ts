@@ -1,13 +1,21 @@
 /** A consumer client over the native consumer. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as KafkaConfig from "../../KafkaConfig.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
-import type { ClientEvent, ConsumerClient, ConsumerClientOptions, GroupMetadata, Position } from "../KafkaEngine.ts"
+import type {
+  ClientEvent,
+  ConsumerClient,
+  ConsumerClientOptions,
+  GroupMetadata,
+  Position,
+  TopicPartition
+} from "../KafkaEngine.ts"
 import { Assigned, Rebalances } from "./assigned.ts"
-import { Commits, toNative, toPartition, toPositions } from "./commits.ts"
+import { Commits, errorIn, toNative, toPartition, toPositions } from "./commits.ts"
 import { connect, disconnect } from "./connection.ts"
 import type { Environment } from "./environment.ts"
 import { construct } from "./environment.ts"
@@ -20,6 +28,11 @@ import { Subscriber } from "./subscriber.ts"
 /** How long the broker may take to acknowledge a commit, and a seek to take effect. */
 const commitTimeout = "15 seconds"
 const seekTimeoutMs = 5_000
+
+/** What the coordinator answers while it is moving or the group is forming: the same commit works a moment later. */
+const passing: ReadonlySet<number> = new Set([14, 15, 16, 27])
+const passes = ({ reason }: KafkaError): boolean => reason._tag === "BrokerError" && passing.has(reason.code)
+const commitRetry = Schedule.jittered(Schedule.exponential("50 millis", 1.5))
 
 const assignCode = -175
 const noResetCode = -140
@@ -58,8 +71,8 @@ export const make = Effect.fnUntraced(function*(
   let ends: Array<ClientEvent> = []
   let closing = false
 
-  const toError = (operation: string) => (error: NativeError): KafkaError =>
-    fromNative(error, { operation, bootstrapServers, group: groupId, ...nameIn(error.message) })
+  const toError = (operation: string) => (error: NativeError, at?: TopicPartition): KafkaError =>
+    fromNative(error, { operation, bootstrapServers, group: groupId, ...at, ...nameIn(error.message) })
   const disturbed = (operation: string) => (error: NativeError): void =>
     onEvent({ _tag: "Disturbed", error: toError(operation)(error) })
 
@@ -116,6 +129,8 @@ export const make = Effect.fnUntraced(function*(
     onEvent({ _tag: "Rebalance", ...rebalances.ask(kind, partitions) })
   }
 
+  const maxPollInterval = config.maxPollInterval ?? KafkaConfig.consumerDefaults.maxPollInterval
+  const maxPollMillis = Duration.toMillis(Duration.fromInputUnsafe(maxPollInterval))
   const commits = new Commits(toError("commit"), onEvent)
   const consumer = yield* construct(() =>
     new native.KafkaConsumer({
@@ -134,6 +149,7 @@ export const make = Effect.fnUntraced(function*(
     options.onReady()
   })
   const pump = new FetchPump(consumer, firstFetch, {
+    patience: maxPollMillis / 2,
     wanted: assigned.has,
     onReady: options.onReady,
     onError: onFetchError
@@ -230,14 +246,23 @@ export const make = Effect.fnUntraced(function*(
       }
     },
     commit: (positions) =>
-      positions.length === 0 ? Effect.void : Effect.timeoutOrElse(commits.commit(consumer, positions), {
-        duration: commitTimeout,
-        orElse: () => Effect.fail(Errors.make("commit", new Errors.Timeout({ operation: "commit", timeoutMs: 15_000 })))
-      }),
+      positions.length === 0 ? Effect.void : Effect.timeoutOrElse(
+        Effect.retry(commits.commit(consumer, positions), {
+          schedule: commitRetry,
+          // A position of a partition that was given up meanwhile would take its new owner back.
+          while: (error) => passes(error) && positions.every(({ partition, topic }) => assigned.has(topic, partition))
+        }),
+        {
+          duration: commitTimeout,
+          orElse: () =>
+            Effect.fail(Errors.make("commit", new Errors.Timeout({ operation: "commit", timeoutMs: 15_000 })))
+        }
+      ),
     committed: (partitions) =>
       Effect.callback<ReadonlyArray<Position>, KafkaError>((resume) => {
         consumer.committed(partitions.map(toPartition), requestTimeoutMs, (error, positions) => {
-          if (error !== null && error !== undefined) return resume(Effect.fail(toError("committed offsets")(error)))
+          const problem = error ?? errorIn(positions)
+          if (problem !== undefined) return resume(Effect.fail(toError("committed offsets")(problem, partitions[0])))
           resume(Effect.succeed(toPositions(positions)))
         })
       }),

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { group, pairs, split } from "../../../src/engine/confluent/chunks.ts"
+import { group, pairs, take } from "../../../src/engine/confluent/chunks.ts"
 import type { NativeMessage } from "../../../src/engine/confluent/native.ts"
 
 const message = (
@@ -57,10 +57,20 @@ describe("chunks of a fetch", () => {
     ]])
   })
 
-  it("are split without losing a record or a byte", () => {
-    const [chunk] = group([1, 2, 3, 5].map((offset) => message("a", 0, offset)), all)
-    const [head, tail] = split(chunk!, 3)
-    assert.deepStrictEqual([head.records.length, head.next, head.bytes], [3, 5, 30])
-    assert.deepStrictEqual([tail.records.length, tail.next, tail.bytes], [1, 6, 10])
+  it("are taken within the limits, split without losing a record or a byte", () => {
+    const chunks = group([1, 2, 3, 5].map((offset) => message("a", 0, offset)), all)
+    const { rest, taken: [head] } = take(chunks, 3, 1_000)
+    assert.deepStrictEqual([head?.records.length, head?.next, head?.bytes], [3, 5, 30])
+    assert.deepStrictEqual([rest[0]?.records.length, rest[0]?.next, rest[0]?.bytes], [1, 6, 10])
+    assert.deepStrictEqual(take(rest, 3, 1_000).rest, [])
+  })
+
+  it("are taken by bytes over several partitions, and one record always fits", () => {
+    const chunks = group([message("a", 0, 1), message("a", 1, 7), message("a", 1, 8), message("a", 2, 4)], all)
+    const { rest, taken } = take(chunks, 10, 25)
+    assert.deepStrictEqual(taken.map(({ partition, records }) => [partition, records.length]), [[0, 1], [1, 1]])
+    assert.deepStrictEqual(rest.map(({ partition, records }) => [partition, records.length]), [[1, 1], [2, 1]])
+    assert.deepStrictEqual(take(chunks, 10, 3).taken.map(({ records }) => records.length), [1])
+    assert.deepStrictEqual(take(chunks, 2, 1_000).taken.map(({ records }) => records.length), [1, 1])
   })
 })
