@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { Codec, Consumer, Headers, KafkaError, OnFailure, Producer, Topic } from "millrace"
+import { Codec, Consumer, type Headers, KafkaError, OnFailure, Producer, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 
 class Order extends Schema.Class<Order>("Order")({ id: Schema.String, total: Schema.Finite }) {}

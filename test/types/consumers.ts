@@ -4,7 +4,7 @@ import type * as Stream from "effect/Stream"
 import type { Handler, HandlerFailed, KafkaEngine, KafkaError, Outcome, Poison } from "millrace"
 import { Consumer, OnFailure, Topic } from "millrace"
 import { same } from "./exact.ts"
-import { Audit, Declined, Invoices, Mail, Orders, ReadKeys, Secrets, Tenanted, Users } from "./fixtures.ts"
+import { Audit, Declined, Invoices, Mail, Orders, type ReadKeys, Secrets, Tenanted, Users } from "./fixtures.ts"
 
 type Engine = KafkaEngine.KafkaEngine
 type Failure = KafkaError.KafkaError

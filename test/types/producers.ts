@@ -28,21 +28,21 @@ same<typeof sealed, Effect.Effect<KafkaEngine.Delivery, Failure, WriteKeys | Eng
 const moved = Producer.transaction("id", sent)
 same<typeof moved, Effect.Effect<KafkaEngine.Delivery, Failure, Engine>>(true)
 
-Producer.send(Users, { key: null, value: null })
+export const send1 = Producer.send(Users, { key: null, value: null })
 
 // @ts-expect-error a tombstone, on a topic whose value is not nullable
-Producer.send(Orders, { key: "1", value: null })
+export const send2 = Producer.send(Orders, { key: "1", value: null })
 
 // @ts-expect-error no key, on a topic whose key is not nullable
-Producer.send(Orders, { key: null, value: order })
+export const send3 = Producer.send(Orders, { key: null, value: order })
 
 // @ts-expect-error a pattern is no place to produce to
-Producer.send(Audit, { key: null, value: "" })
+export const send4 = Producer.send(Audit, { key: null, value: "" })
 
-Producer.send(Tenanted, { key: "1", value: "2", headerValues: { tenant: "a" } })
+export const send5 = Producer.send(Tenanted, { key: "1", value: "2", headerValues: { tenant: "a" } })
 
 // @ts-expect-error a topic with a Schema of headers asks for their values
-Producer.send(Tenanted, { key: "1", value: "2" })
+export const send6 = Producer.send(Tenanted, { key: "1", value: "2" })
 
 declare const dates: Codec.Codec<Date>
 // @ts-expect-error a codec is invariant: what is written as a Date is not read as an object

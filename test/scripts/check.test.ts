@@ -1,0 +1,131 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as DocComments from "../../scripts/check/docComments.ts"
+import * as House from "../../scripts/check/house.ts"
+import { importsOf } from "../../scripts/check/imports.ts"
+import { stabilityOf, walk } from "../../scripts/check/stableImports.ts"
+import { root, type SourceFile } from "../../scripts/check/step.ts"
+import { publicManifest, readManifest } from "../../scripts/pack.ts"
+
+const file = (path: string, ...lines: ReadonlyArray<string>): SourceFile => ({ path, lines, text: lines.join("\n") })
+
+describe("imports of a module", () => {
+  it("are found over several lines, dynamic ones too, and not in comments", () => {
+    const found = importsOf(file(
+      "src/A.ts",
+      "/**",
+      " * import { A } from \"commented\"",
+      " */",
+      "import {",
+      "  a,",
+      "  b",
+      "} from \"./several.ts\"",
+      "export * as B from \"./B.ts\"",
+      "import \"./effects.ts\"",
+      "export const load = () => import(\"native\")",
+      "export const text = 'from \"nowhere\"'"
+    ))
+    assert.deepStrictEqual(found, [
+      { specifier: "./several.ts", line: 7, dynamic: false },
+      { specifier: "./B.ts", line: 8, dynamic: false },
+      { specifier: "./effects.ts", line: 9, dynamic: false },
+      { specifier: "native", line: 10, dynamic: true }
+    ])
+  })
+})
+
+describe("rules of the house", () => {
+  const problem = (path: string, ...lines: ReadonlyArray<string>) => House.problemsOf(file(path, ...lines))
+
+  it("are about size", () => {
+    assert.deepStrictEqual(problem("src/A.ts", "x".repeat(121)), ["src/A.ts:1: 121 columns, at most 120"])
+    assert.deepStrictEqual(problem("test/a.ts", ...new Array(401).fill("")), ["test/a.ts: 401 lines, at most 400"])
+    assert.deepStrictEqual(problem("test/a.ts", ...new Array(400).fill("x".repeat(120))), [])
+  })
+
+  it("are about what is unfinished, impure or untyped", () => {
+    assert.deepStrictEqual(problem("test/a.ts", `// ${"TO"}${"DO"} later`), ["test/a.ts:1: finish it, or leave it out"])
+    assert.deepStrictEqual(problem("src/A.ts", "const now = Date.now()"), [
+      "src/A.ts:1: time comes from Clock, chance from Random"
+    ])
+    assert.deepStrictEqual(problem("src/A.ts", "", "const a = b as any"), [
+      "src/A.ts:2: a cast to any says in a comment, above or beside it, why it is safe"
+    ])
+    assert.deepStrictEqual(problem("src/A.ts", "// It is one.", "const a = b as any"), [])
+  })
+
+  it("are about rooms", () => {
+    const importing = (path: string, specifier: string) => problem(path, `import * as A from "${specifier}"`).length
+    assert.strictEqual(importing("src/A.ts", "effect"), 1)
+    assert.strictEqual(importing("src/cli/a.ts", "effect/cli"), 1)
+    assert.strictEqual(importing("src/A.ts", "effect/Effect"), 0)
+    assert.strictEqual(importing("test/a.ts", "effect"), 0)
+    assert.strictEqual(importing("src/A.ts", "./B"), 1)
+    assert.strictEqual(importing("src/A.ts", "./engine/KafkaEngine.ts"), 0)
+    assert.strictEqual(importing("src/A.ts", "./engine/ConfluentKafka.ts"), 1)
+    assert.strictEqual(importing("src/internal/a.ts", "../engine/memory/log.ts"), 1)
+    assert.strictEqual(importing("src/engine/memory/log.ts", "../../Consumer.ts"), 1)
+    assert.strictEqual(importing("src/engine/memory/log.ts", "../../KafkaError.ts"), 0)
+    assert.strictEqual(importing("scratchpad/demo/demo.ts", "../../src/Consumer.ts"), 1)
+  })
+})
+
+describe("doc comments", () => {
+  const header = ["/**", " * Words.", " *", " * @stability unstable", " * @since 0.1.0", " */"]
+  const comment = ["/**", " * Words.", " *", " * @stability unstable", " * @since 0.1.0", " * @category models", " */"]
+  const problems = (...lines: ReadonlyArray<string>) => DocComments.problemsOf(file("src/A.ts", ...lines))
+
+  it("are complete", () => {
+    assert.deepStrictEqual(problems(...header, ...comment, "export const a = 1", "const b = 2"), [])
+    assert.deepStrictEqual(problems(...header, "/** Inside. @internal */", "export const a = 1"), [])
+    assert.deepStrictEqual(problems(...header, ...comment, "export function f(): void", "export function f() {}"), [])
+  })
+
+  it("lack something", () => {
+    assert.deepStrictEqual(problems("export {}").length, 1)
+    assert.deepStrictEqual(problems(...header, "", "export const a = 1"), ["src/A.ts:8: a has no doc comment"])
+    assert.deepStrictEqual(problems(...header, "/** Words. @since 0.1.0 */", "export class A {}"), [
+      "src/A.ts:8: A lacks @stability, @category"
+    ])
+    assert.deepStrictEqual(problems(...header, comment[0]!, ...comment.slice(3), "export interface A {}"), [
+      "src/A.ts:12: A says nothing but its tags"
+    ])
+    assert.deepStrictEqual(problems(...header, "export {", "  a", "} from \"./b.ts\""), [
+      "src/A.ts:8: a has no doc comment"
+    ])
+  })
+})
+
+describe("stable imports", () => {
+  const walkOf = (...files: ReadonlyArray<SourceFile>) => walk(new Map(files.map((f) => [f.path, f])), ["src/index.ts"])
+
+  it("ask Effect's modules for their stability", () => {
+    assert.strictEqual(stabilityOf("effect/Effect"), "stable")
+    assert.strictEqual(stabilityOf("effect/cli"), "unstable")
+    assert.strictEqual(stabilityOf("effect/Nothing"), undefined)
+  })
+
+  it("are walked through the modules in between", () => {
+    const { problems, seen } = walkOf(
+      file("src/index.ts", "export * as A from \"./A.ts\""),
+      file("src/A.ts", "import * as Effect from \"effect/Effect\"", "import { b } from \"./internal/b.ts\""),
+      file("src/internal/b.ts", "import * as fs from \"node:fs\"", "const load = () => import(\"native\")"),
+      file("src/C.ts", "import * as other from \"nobody imports this\"")
+    )
+    assert.deepStrictEqual([...seen], ["src/index.ts", "src/A.ts", "src/internal/b.ts"])
+    assert.deepStrictEqual(problems, [
+      "src/internal/b.ts:1: the core imports only modules of Effect, not node:fs",
+      "src/internal/b.ts:2: native is loaded, and only modules of Effect may be"
+    ])
+  })
+})
+
+describe("the public manifest", () => {
+  it("has nothing of the repository's own and every entry", () => {
+    const own = readManifest(root)
+    const manifest = publicManifest(own)
+    assert.notInclude(JSON.stringify(manifest), "millrace-source")
+    assert.doesNotHaveAnyKeys(manifest, ["scripts", "devDependencies", "allowScripts"])
+    assert.deepStrictEqual(Object.keys(manifest.exports), Object.keys(own.exports))
+    assert.deepStrictEqual(manifest["peerDependencies"], own["peerDependencies"])
+  })
+})
