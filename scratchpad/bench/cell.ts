@@ -23,9 +23,15 @@ export interface Spec {
 
 export interface Figures {
   readonly value: number
+  /** Of all threads of the client, per record; NaN where nothing is counted. */
+  readonly cpuMicros: number
   readonly loopP99Ms: number
   readonly rssMb: number
 }
+
+/** Their packages need not be installed: nothing but this leads there. */
+const peer = (file: string): Promise<Readonly<Record<string, Subject>>> =>
+  import(new URL(`peers/${file}.ts`, import.meta.url).href)
 
 const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
   raw: async () => (await import("./raw.ts")).raw,
@@ -33,14 +39,28 @@ const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
   "millrace-partition": async () => (await import("./millrace.ts")).millrace,
   memory: async () => (await import("./millrace.ts")).memory,
   ckjs: async () => (await import("./ckjs.ts")).ckjs,
-  kafkajs: async () => (await import("./peers/kafkajs.ts")).kafkajs,
-  platformatic: async () => (await import("./peers/platformatic.ts")).platformatic,
-  "joep-confluent": async () => (await import("./peers/effectKafka.ts")).effectKafka
+  kafkajs: async () => (await peer("kafkajs"))["kafkajs"]!,
+  platformatic: async () => (await peer("platformatic"))["platformatic"]!,
+  "joep-confluent": async () => (await peer("effectKafka"))["effectKafka"]!
 }
 
 const spec: Spec = JSON.parse(process.argv[2]!)
 const timer = new LateTimer()
 let late = { p99: 0, max: 0 }
+let measured = 0
+let cpuMicros = 0
+let cpuBefore = process.cpuUsage()
+
+const startMeasuring = () => {
+  cpuBefore = process.cpuUsage()
+  timer.start()
+}
+
+const stopMeasuring = () => {
+  const { system, user } = process.cpuUsage(cpuBefore)
+  cpuMicros = system + user
+  late = timer.stop()
+}
 const group = `bench-${process.pid}-${Date.now()}`
 
 const need = <A>(part: A | undefined): A => {
@@ -71,7 +91,7 @@ const consume = async (subject: Subject, handling: Handling, withStatistics = fa
   const end = () => {
     if (ended !== 0) return
     ended = performance.now()
-    late = timer.stop()
+    stopMeasuring()
     finish()
   }
   const task: ConsumeTask = {
@@ -81,7 +101,7 @@ const consume = async (subject: Subject, handling: Handling, withStatistics = fa
     handled: (count) => {
       if (records === 0) {
         began = performance.now()
-        timer.start()
+        startMeasuring()
         setTimeout(end, spec.capMs)
       }
       if (ended !== 0) return
@@ -105,6 +125,7 @@ const consume = async (subject: Subject, handling: Handling, withStatistics = fa
   clearTimeout(patience)
   if (withStatistics) await sleep(500)
   await Promise.race([close(), sleep(5_000)])
+  measured = records
   return { records, millis: ended - began, received, rss }
 }
 
@@ -121,11 +142,12 @@ const produceRate = (sending: Sending) => async (subject: Subject): Promise<numb
     value: valueOf(spec.workload),
     begin: () => {
       began = performance.now()
-      timer.start()
+      startMeasuring()
     }
   })
   const millis = performance.now() - began
-  late = timer.stop()
+  stopMeasuring()
+  measured = sent
   return sent / millis * 1_000
 }
 
@@ -224,5 +246,5 @@ const run = async (): Promise<number> => {
 }
 
 const value = await run()
-const figures: Figures = { value, loopP99Ms: late.p99, rssMb: maxRssMb() }
+const figures: Figures = { value, cpuMicros: cpuMicros / measured, loopP99Ms: late.p99, rssMb: maxRssMb() }
 process.stdout.write(`${JSON.stringify(figures)}\n`, () => process.exit(0))

@@ -59,14 +59,11 @@ export interface SourceFile {
   readonly lines: ReadonlyArray<string>
 }
 
-/** Other packages, and programs that have dependencies of their own. */
-const foreign = /(?:^|\/)node_modules\/|^scratchpad\/bench\/peers\//
-
 /** The sources that match, in order of their paths. */
 export const sourceFiles = (...patterns: ReadonlyArray<string>): ReadonlyArray<SourceFile> =>
   globSync([...patterns], { cwd: root })
     .map((path) => path.replaceAll("\\", "/"))
-    .filter((path) => !foreign.test(path))
+    .filter((path) => !path.includes("node_modules/"))
     .sort()
     .map((path) => {
       const text = readFileSync(join(root, path), "utf8")
