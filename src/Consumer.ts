@@ -49,18 +49,18 @@ export type TypeId = typeof TypeId
  * The settings of a consumer besides its handlers.
  *
  * - `offsetReset` (required): where a group without a committed offset starts.
- * - `drainTimeout` (default 30 seconds): how long the running handlers of a revoked partition, or of all at shutdown, may
- *   take to finish before they are interrupted. Must be below `maxPollInterval`.
+ * - `drainTimeout` (default 30 seconds): how long the running handlers of a revoked partition, or of all at shutdown,
+ *   may take to finish before they are interrupted. Must be below `maxPollInterval`.
  * - `closeTimeout` (default 30 seconds): how long the final commit and leaving the group may take.
- * - `maxHandlerStall` (default `maxPollInterval`): a handler without any progress for so long ends the consumer with the
- *   reason `Stalled`.
+ * - `maxHandlerStall` (default `maxPollInterval`): a handler without any progress for so long ends the consumer with
+ *   the reason `Stalled`.
  * - `chunkRecords` (default 500): the most records fetched in one step.
- * - `bufferRecords` (default 20 000), `bufferBytes` (default 64 MiB): the most that is fetched and not handled, over all
- *   partitions of this member.
+ * - `bufferRecords` (default 20 000), `bufferBytes` (default 64 MiB): the most that is fetched and not handled, over
+ *   all partitions of this member.
  * - `until: "end"`: ends when every assigned partition reached the end it had when it was assigned.
  * - `tracing` (default `"off"`): with `"record"` each call of a handler is a span, child of the producer's.
- * - `restart` (default exponential from 500 ms, at most 30 s apart, for ever): when `Consumer.layer` tries again after an
- *   engine error.
+ * - `restart` (default exponential from 500 ms, at most 30 s apart, for ever): when `Consumer.layer` tries again after
+ *   an engine error.
  *
  * The rest is described at {@link KafkaConfig.ConsumerConfig}; it overrides the engine's.
  *
@@ -83,7 +83,8 @@ export interface Settings extends KafkaConfig.ConsumerConfig {
 
 /**
  * A consumer whose handlers fail with `E` and need `R`. It is a description: nothing runs until it is given to
- * {@link run}, {@link stream} or {@link layer}, and it may be given to them several times (several members of one group).
+ * {@link run}, {@link stream} or {@link layer}, and it may be given to them several times (several members of one
+ * group).
  *
  * @stability unstable
  * @since 0.1.0
@@ -126,9 +127,9 @@ export type Services<C> = C extends Consumer<infer _, infer R> ? R : never
 /**
  * Describes a consumer. The group is its name towards Kafka: members with the same group share the partitions.
  *
- * `onFailure` is the policy of every handler that has none of its own. What is wrong with the combination (two handlers of
- * one topic, a drain budget that is too long, …) is said when it is run, as `KafkaError` with the reason `InvalidSetting`,
- * before anything is connected.
+ * `onFailure` is the policy of every handler that has none of its own. What is wrong with the combination (two handlers
+ * of one topic, a drain budget that is too long, …) is said when it is run, as `KafkaError` with the reason
+ * `InvalidSetting`, before anything is connected.
  *
  * @example
  * ```ts
@@ -179,8 +180,8 @@ export const validate = <E, R>(consumer: Consumer<E, R>): Effect.Effect<void, Ka
 
 /**
  * Consumes until the effect is interrupted, a handler's policy says stop, or the engine fails; with `until: "end"` also
- * until everything was handled. Interrupting it drains: running handlers finish within `drainTimeout`, finished positions
- * are committed, the member leaves the group.
+ * until everything was handled. Interrupting it drains: running handlers finish within `drainTimeout`, finished
+ * positions are committed, the member leaves the group.
  *
  * **When to use**: when the program is this consumer. `Consumer.layer` is for a consumer beside other things.
  *
@@ -219,8 +220,8 @@ export const run = <E, R>(
 const outcomeBuffer = 16
 
 /**
- * Consumes while the stream runs and answers what became of the records, a step of a partition at a time. Back-pressure of
- * the reader reaches the handlers. Ending the stream drains and leaves the group, as {@link run} does.
+ * Consumes while the stream runs and answers what became of the records, a step of a partition at a time. Back-pressure
+ * of the reader reaches the handlers. Ending the stream drains and leaves the group, as {@link run} does.
  *
  * @example
  * ```ts
@@ -282,9 +283,9 @@ export const outcomes = <E, R>(
   )
 
 /**
- * A record that was read and not handled yet. `commit` says that it, and every record before it in its partition, is done;
- * the position is committed by the next interval, a revoke, or the end. Committing after the partition was given up does
- * nothing: its next owner reads the record again.
+ * A record that was read and not handled yet. `commit` says that it, and every record before it in its partition, is
+ * done; the position is committed by the next interval, a revoke, or the end. Committing after the partition was given
+ * up does nothing: its next owner reads the record again.
  *
  * @stability unstable
  * @since 0.1.0
@@ -297,11 +298,11 @@ export interface Uncommitted<out K, out V, out H = unknown> {
 
 /**
  * The partitions of a source as they are assigned to this member of the group, each with the stream of its records. A
- * stream ends when its partition is revoked; the partition is given up when the reader has finished the stream, or after
- * `drainTimeout`. An undecodable record fails the stream of its partition with `Poison`.
+ * stream ends when its partition is revoked; the partition is given up when the reader has finished the stream, or
+ * after `drainTimeout`. An undecodable record fails the stream of its partition with `Poison`.
  *
- * **When to use**: for pipelines that handlers cannot express. Nothing is committed that was not committed explicitly, so
- * a filter must commit what it drops. An element per record costs several times what a handler costs.
+ * **When to use**: for pipelines that handlers cannot express. Nothing is committed that was not committed explicitly,
+ * so a filter must commit what it drops. An element per record costs several times what a handler costs.
  *
  * @example
  * ```ts
@@ -353,8 +354,9 @@ export const records = <K, V, RD, H>(
  * Consumes in the background for as long as the layer lives.
  *
  * Bad configuration and failed authentication fail the build. Everything that can heal (a broker that is not up yet, a
- * topic that is missing) is tried again by `restart` and shows in {@link Health.all}. A partition whose policy says stop is
- * held at its record, with the health red, while the others go on; it is tried again when it is assigned anew or sought.
+ * topic that is missing) is tried again by `restart` and shows in {@link Health.all}. A partition whose policy says
+ * stop is held at its record, with the health red, while the others go on; it is tried again when it is assigned anew
+ * or sought.
  *
  * @example
  * ```ts

@@ -22,9 +22,9 @@ import * as Errors from "./KafkaError.ts"
 import type * as Topic from "./Topic.ts"
 
 /**
- * A message for a topic of `K`, `V` and header values `H`. Without a `partition` the key decides (murmur2, like the Java
- * client). `timestamp` is in milliseconds and defaults to the moment of sending. `headerValues` is required when the topic
- * has a header Schema; `headers` come after those.
+ * A message for a topic of `K`, `V` and header values `H`. Without a `partition` the key decides (murmur2, like the
+ * Java client). `timestamp` is in milliseconds and defaults to the moment of sending. `headerValues` is required when
+ * the topic has a header Schema; `headers` come after those.
  *
  * @stability unstable
  * @since 0.1.0
@@ -91,10 +91,12 @@ const sendOne = (
  * Sends one message and ends when the broker acknowledged it.
  *
  * A full buffer is waited for. Fails with `SchemaError` when the message does not fit the topic's Schema, and with
- * `KafkaError` otherwise (`RecordTooLarge`, `UnknownTopic`, `AuthorizationFailed`, `InvalidRecord`, …). The client retries
- * by itself, in order and without duplicates, for up to `deliveryTimeout`. Interrupting it does not take back a record.
+ * `KafkaError` otherwise (`RecordTooLarge`, `UnknownTopic`, `AuthorizationFailed`, `InvalidRecord`, …). The client
+ * retries by itself, in order and without duplicates, for up to `deliveryTimeout`. Interrupting it does not take back a
+ * record.
  *
- * **When to use**: for single messages. Awaiting one after the other costs a round trip each: use {@link sendAll} for many.
+ * **When to use**: for single messages. Awaiting one after the other costs a round trip each: use {@link sendAll} for
+ * many.
  *
  * @example
  * ```ts
@@ -155,9 +157,9 @@ const deliverAll = Effect.fnUntraced(function*(
 })
 
 /**
- * Sends many messages with one wait: it ends when each of them was acknowledged or failed. The deliveries are in the order
- * of the messages. All messages are encoded before the first one is sent; if one of them fails at the broker, the effect
- * fails with the first such error after the others are settled.
+ * Sends many messages with one wait: it ends when each of them was acknowledged or failed. The deliveries are in the
+ * order of the messages. All messages are encoded before the first one is sent; if one of them fails at the broker, the
+ * effect fails with the first such error after the others are settled.
  *
  * @example
  * ```ts
@@ -216,9 +218,9 @@ export const sink = <K, V, RD, RE, H>(
   Sink.forEachArray((messages) => sendAll(topic, messages))
 
 /**
- * Hands one message to the client without waiting for the acknowledgement; only a full buffer is waited for. If the record
- * fails later, `onError` runs with the error. Records that are still unacknowledged when the engine's layer ends are flushed
- * then.
+ * Hands one message to the client without waiting for the acknowledgement; only a full buffer is waited for. If the
+ * record fails later, `onError` runs with the error. Records that are still unacknowledged when the engine's layer ends
+ * are flushed then.
  *
  * **When to use**: for messages whose loss is bearable and whose latency is not, such as telemetry.
  *
@@ -264,8 +266,8 @@ export const offer: <K, V, RD, RE, H, R = never>(
  * aborted.
  *
  * Each transactional id has its own client, kept for a minute after its last use, and runs one transaction at a time. A
- * second process that uses the same id fences this one (reason `Fenced`). Kafka does not nest transactions: beginning one
- * inside of another fails.
+ * second process that uses the same id fences this one (reason `Fenced`). Kafka does not nest transactions: beginning
+ * one inside of another fails.
  *
  * @example
  * ```ts
@@ -294,8 +296,8 @@ export const transaction: <A, E, R>(
 ) => Effect.Effect<A, E | KafkaError, R | KafkaEngine> = within
 
 /**
- * Commits positions of the current consumer group as part of the current transaction (KIP-447): the records sent in it and
- * the progress of the group become visible together. Only inside of {@link transaction} inside of a handler.
+ * Commits positions of the current consumer group as part of the current transaction (KIP-447): the records sent in it
+ * and the progress of the group become visible together. Only inside of {@link transaction} inside of a handler.
  *
  * @example
  * ```ts
