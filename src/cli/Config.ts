@@ -1,0 +1,92 @@
+/**
+ * The config module of the `millrace` command: what an application consumes and how its engine is made.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import type * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type * as Consumer from "../Consumer.ts"
+import type { KafkaEngine } from "../engine/KafkaEngine.ts"
+import type * as Topic from "../Topic.ts"
+
+/**
+ * @stability unstable
+ * @since 0.1.0
+ * @category type IDs
+ */
+export const TypeId = "~millrace/cli/Config"
+
+/**
+ * A config without its types, as the command works with it.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Config {
+  readonly [TypeId]: true
+  readonly engine: Layer.Layer<KafkaEngine, unknown>
+  readonly topics: ReadonlyArray<Topic.Topic<any, any, any, any, any>>
+  readonly consumers: ReadonlyArray<Consumer.Consumer<any, any>>
+  readonly layer: Layer.Layer<any, unknown, any>
+}
+
+/**
+ * Defines what the `millrace` command works with. The default export of `millrace.config.ts`.
+ *
+ * - `engine`: the layer of the cluster. Listing, dry runs, `topics`, `groups`, `tail` and `produce` build nothing else.
+ * - `consumers`: what `millrace consume` runs, named by their groups.
+ * - `topics`: topics that `tail` and `produce` know the codecs of, besides those of the consumers.
+ * - `layer`: everything the consumers need. It may itself use the engine. A missing service is a type error.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { Codec, Consumer, OnFailure, Topic } from "millrace"
+ * import { defineConfig } from "millrace/cli"
+ * import { ConfluentKafka } from "millrace/confluent"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ *
+ * export default defineConfig({
+ *   engine: ConfluentKafka.layer({ bootstrapServers: ["localhost:9092"] }),
+ *   topics: [Notes],
+ *   consumers: [
+ *     Consumer.make("printer", {
+ *       offsetReset: "earliest",
+ *       onFailure: OnFailure.stop,
+ *       handlers: [Topic.handle(Notes, (record) => Effect.log(record.value))]
+ *     })
+ *   ],
+ *   layer: Layer.empty
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category constructors
+ */
+export const defineConfig = <const C extends ReadonlyArray<Consumer.Any>, EE, EL>(config: {
+  readonly engine: Layer.Layer<KafkaEngine, EE>
+  readonly topics?: ReadonlyArray<Topic.Any> | undefined
+  readonly consumers: C
+  readonly layer: Layer.Layer<Exclude<Consumer.Services<C[number]>, KafkaEngine | Scope.Scope>, EL, KafkaEngine>
+}): Config => ({
+  [TypeId]: true,
+  engine: config.engine,
+  // Opaque to the outside, so that the types of the elements stay exact.
+  topics: (config.topics ?? []) as ReadonlyArray<any>,
+  consumers: config.consumers as ReadonlyArray<any>,
+  layer: config.layer
+})
+
+/**
+ * Whether a value was made by {@link defineConfig}.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category guards
+ */
+export const isConfig = (value: unknown): value is Config =>
+  typeof value === "object" && value !== null && TypeId in value

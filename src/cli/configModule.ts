@@ -1,0 +1,59 @@
+/** Finding and loading the config module. */
+import * as Effect from "effect/Effect"
+import { existsSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
+import { pathToFileURL } from "node:url"
+import * as Topic from "../Topic.ts"
+import type { Config } from "./Config.ts"
+import { isConfig } from "./Config.ts"
+import { UsageError } from "./exit.ts"
+
+const names = ["millrace.config.ts", "millrace.config.mts", "millrace.config.mjs", "millrace.config.js"]
+
+/** The nearest config module, in this folder or above. */
+const find = (folder: string): string | undefined => {
+  for (let here = resolve(folder);; here = dirname(here)) {
+    const found = names.map((name) => join(here, name)).find((file) => existsSync(file))
+    if (found !== undefined) return found
+    if (dirname(here) === here) return undefined
+  }
+}
+
+const usage = (problem: string) => new UsageError({ problem })
+
+const subscription = (consumer: Config["consumers"][number]): string =>
+  consumer.handlers.map(({ source }) => Topic.show(source)).sort().join(", ")
+
+/** A group that two consumers with different subscriptions use: Kafka would deal the partitions of one to the other. */
+const sharedGroup = ({ consumers }: Config): string | undefined =>
+  consumers.find((one) =>
+    consumers.some((other) => other.group === one.group && subscription(other) !== subscription(one))
+  )?.group
+
+/** Loads the config module that is named, or the nearest one. */
+export const load = Effect.fnUntraced(function*(
+  named: string | undefined,
+  folder: string
+): Effect.fn.Return<Config, UsageError> {
+  const file = named === undefined ? find(folder) : resolve(folder, named)
+  if (file === undefined) {
+    return yield* usage(`no ${names[0]} in ${folder} or above; write one with defineConfig, or name it with --config`)
+  }
+  if (!existsSync(file)) return yield* usage(`config module ${file} does not exist`)
+  const module = yield* Effect.tryPromise({
+    try: (): Promise<{ readonly default?: unknown }> => import(pathToFileURL(file).href),
+    catch: (cause) => usage(`config module ${file} cannot be loaded: ${cause instanceof Error ? cause.message : cause}`)
+  })
+  const config = module.default
+  if (!isConfig(config)) {
+    return yield* usage(`config module ${file} must export a defineConfig({ … }) as its default`)
+  }
+  const shared = sharedGroup(config)
+  if (shared !== undefined) {
+    return yield* usage(
+      `config module ${file}: two consumers of group "${shared}" subscribe to different topics, and Kafka would deal the `
+        + "partitions of one to the other; merge them into one consumer, or give one of them another group"
+    )
+  }
+  return config
+})

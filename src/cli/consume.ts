@@ -1,0 +1,116 @@
+/** `millrace consume`. */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Consumer from "../Consumer.ts"
+import { KafkaEngine } from "../engine/KafkaEngine.ts"
+import { defaults } from "../internal/plan.ts"
+import * as KafkaConfig from "../KafkaConfig.ts"
+import * as Topic from "../Topic.ts"
+import type { Config } from "./Config.ts"
+import { UsageError, WorkFailed } from "./exit.ts"
+import { Progress, show } from "./progress.ts"
+import { config, json } from "./root.ts"
+import { unknown } from "./suggestions.ts"
+import { table } from "./table.ts"
+
+type AnyConsumer = Config["consumers"][number]
+
+/** The named consumers, or all. */
+const select = Effect.fnUntraced(function*(config: Config, names: ReadonlyArray<string>) {
+  const groups = config.consumers.map(({ group }) => group)
+  const missing = names.find((name) => !groups.includes(name))
+  if (missing !== undefined) return yield* new UsageError({ problem: unknown("consumer", missing, groups) })
+  const selected = names.length === 0 ? config.consumers : config.consumers.filter(({ group }) => names.includes(group))
+  if (selected.length === 0) return yield* new UsageError({ problem: "the config module has no consumers" })
+  return selected
+})
+
+const describe = (consumer: AnyConsumer) => ({
+  group: consumer.group,
+  topics: consumer.handlers.flatMap(({ source }) => source.match._tag === "Name" ? [source.match.name] : []),
+  patterns: consumer.handlers.flatMap(({ source }) => source.match._tag === "Pattern" ? [Topic.show(source)] : []),
+  // None of these is a secret: those are settings of the engine, which is not shown.
+  settings: { ...KafkaConfig.consumerDefaults, ...defaults, ...consumer.settings, restart: undefined }
+})
+
+const list = Effect.fnUntraced(function*(consumers: ReadonlyArray<AnyConsumer>, asJson: boolean) {
+  const described = consumers.map(describe)
+  if (asJson) return yield* Console.log(JSON.stringify(described))
+  const rows = described.map(({ group, patterns, topics }) => [group, [...topics, ...patterns].join(", ")])
+  for (const line of table(["CONSUMER", "TOPICS"], rows)) yield* Console.log(line)
+})
+
+/** Says what would be consumed and how, and checks that it can be: settings, and that the topics exist. */
+const dryRun = Effect.fnUntraced(function*(consumers: ReadonlyArray<AnyConsumer>, config: Config, asJson: boolean) {
+  yield* Effect.forEach(consumers, Consumer.validate, { discard: true })
+  const described = consumers.map(describe)
+  const existing = yield* Effect.provide(
+    Effect.flatMap(KafkaEngine, (engine) => Effect.flatMap(engine.admin, (admin) => admin.listTopics)),
+    config.engine
+  )
+  const names = existing.map(({ name }) => name)
+  const missing = described.flatMap(({ topics }) => topics.filter((topic) => !names.includes(topic)))
+  if (asJson) yield* Console.log(JSON.stringify({ consumers: described, missing }))
+  else {
+    for (const { group, patterns, settings, topics } of described) {
+      yield* Console.log(`consumer ${group}`)
+      for (const topic of topics) yield* Console.log(`  topic    ${topic}${missing.includes(topic) ? "  MISSING" : ""}`)
+      for (const pattern of patterns) yield* Console.log(`  pattern  ${pattern}`)
+      for (const [name, value] of Object.entries(settings)) {
+        if (value !== undefined) yield* Console.log(`  ${name} = ${typeof value === "object" ? JSON.stringify(value) : value}`)
+      }
+    }
+    for (const topic of missing) yield* Console.error(`topic "${topic}" does not exist`)
+  }
+  if (missing.length > 0) return yield* new WorkFailed()
+})
+
+const consumeAll = (consumers: ReadonlyArray<AnyConsumer>, config: Config) =>
+  Effect.gen(function*() {
+    const progress = new Progress()
+    if (process.stderr.isTTY) {
+      yield* Effect.forkScoped(show(progress, (text) => process.stderr.write(text)))
+      yield* Effect.addFinalizer(() => Effect.sync(() => process.stderr.write("\n")))
+    }
+    yield* Effect.forEach(
+      consumers,
+      (consumer) => Stream.runForEach(Consumer.stream(consumer), (batch) => Effect.sync(() => progress.note(batch))),
+      { concurrency: "unbounded", discard: true }
+    )
+  }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(config.layer, config.engine)))
+
+/** Runs the config's consumers in this process. */
+export const consume = Command.make(
+  "consume",
+  {
+    names: Argument.String("consumer").pipe(
+      Argument.withDescription("Only these consumers, by group"),
+      Argument.variadic()
+    ),
+    list: Flag.Boolean("list").pipe(Flag.withDescription("List the consumers"), Flag.withDefault(false)),
+    dryRun: Flag.Boolean("dry-run").pipe(
+      Flag.withDescription("Show settings and check that the topics exist, without consuming"),
+      Flag.withDefault(false)
+    ),
+    json
+  },
+  Effect.fnUntraced(function*(flags) {
+    const loaded = yield* config
+    const consumers = yield* select(loaded, flags.names)
+    if (flags.list) return yield* list(consumers, flags.json)
+    if (flags.dryRun) return yield* dryRun(consumers, loaded, flags.json)
+    // The config's types made sure that its layer provides what its consumers need.
+    yield* consumeAll(consumers, loaded) as Effect.Effect<void, unknown>
+  })
+).pipe(
+  Command.withDescription("Run consumers until stopped; Ctrl-C drains, a second one stops at once"),
+  Command.withExamples([
+    { command: "millrace consume", description: "Run every consumer of the config module" },
+    { command: "millrace consume billing --dry-run", description: "Show what would run, and check it" }
+  ])
+)

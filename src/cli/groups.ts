@@ -1,0 +1,104 @@
+/** `millrace groups`: who reads what, how far behind, and resetting offsets. */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import type { AdminClient, Position } from "../engine/KafkaEngine.ts"
+import { KafkaEngine } from "../engine/KafkaEngine.ts"
+import type { KafkaError } from "../KafkaError.ts"
+import { UsageError } from "./exit.ts"
+import * as Places from "./places.ts"
+import { config, json } from "./root.ts"
+import { unknown } from "./suggestions.ts"
+import { table } from "./table.ts"
+
+const listGroups = Effect.fnUntraced(function*(admin: AdminClient, json: boolean) {
+  const groups = [...(yield* admin.listGroups)].sort((a, b) => a.groupId < b.groupId ? -1 : 1)
+  if (json) return yield* Console.log(JSON.stringify(groups))
+  const rows = groups.map(({ groupId, protocol, state }) => [groupId, state, protocol])
+  for (const line of table(["GROUP", "STATE", "PROTOCOL"], rows)) yield* Console.log(line)
+})
+
+const known = Effect.fnUntraced(function*(admin: AdminClient, group: string) {
+  const names = (yield* admin.listGroups).map(({ groupId }) => groupId)
+  if (!names.includes(group)) return yield* new UsageError({ problem: unknown("group", group, names) })
+})
+
+const describeGroup = Effect.fnUntraced(function*(admin: AdminClient, group: string, json: boolean) {
+  yield* known(admin, group)
+  const [description] = yield* admin.describeGroups([group])
+  const committed = yield* admin.groupOffsets(group)
+  const ends = yield* admin.listOffsets(committed, "latest")
+  const lines = committed.map(({ offset, partition, topic }) => {
+    const end = ends.find((end) => end.topic === topic && end.partition === partition)?.offset ?? offset
+    const member = description?.members.find(({ assignment }) =>
+      assignment.some((mine) => mine.topic === topic && mine.partition === partition)
+    )
+    return { topic, partition, committed: offset, end, lag: Math.max(0, end - offset), member: member?.memberId ?? null }
+  }).sort((a, b) => a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1)
+  if (json) return yield* Console.log(JSON.stringify({ group, state: description?.state ?? "unknown", partitions: lines }))
+  yield* Console.log(`group ${group}: ${description?.state ?? "unknown"}, ${description?.members.length ?? 0} members`)
+  const rows = lines.map((l) => [l.topic, l.partition, l.committed, l.end, l.lag, l.member ?? "-"])
+  for (const line of table(["TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "MEMBER"], rows)) yield* Console.log(line)
+})
+
+const resetOffsets = Effect.fnUntraced(function*(
+  admin: AdminClient,
+  group: string,
+  options: { readonly to: string; readonly topic: string | undefined; readonly execute: boolean }
+): Effect.fn.Return<void, UsageError | KafkaError> {
+  const place = yield* Places.fromFlag("to", options.to)
+  const committed = yield* admin.groupOffsets(group)
+  const names = options.topic === undefined ? [...new Set(committed.map(({ topic }) => topic))] : [options.topic]
+  const topics = yield* admin.describeTopics(names)
+  const partitions = topics.flatMap(({ name, partitions }) =>
+    partitions.map(({ partition }) => ({ topic: name, partition }))
+  )
+  if (partitions.length === 0) {
+    return yield* new UsageError({ problem: `group "${group}" has no offsets; name a topic with --topic` })
+  }
+  const wanted = yield* Places.resolve(admin, partitions, place)
+  const before = (position: Position) =>
+    committed.find(({ partition, topic }) => topic === position.topic && partition === position.partition)?.offset ?? "-"
+  const rows = wanted.map((position) => [position.topic, position.partition, before(position), position.offset])
+  for (const line of table(["TOPIC", "PARTITION", "COMMITTED", "NEW"], rows)) yield* Console.log(line)
+  if (!options.execute) return yield* Console.log("nothing was changed; add --execute to do it")
+  yield* admin.alterGroupOffsets(group, wanted)
+  yield* Console.log(`offsets of group "${group}" are set`)
+})
+
+/** Lists groups, shows one, resets its offsets. */
+export const groups = Command.make(
+  "groups",
+  {
+    group: Argument.String("group").pipe(Argument.withDescription("Show the lag of this group"), Argument.optional),
+    json,
+    resetOffsets: Flag.Boolean("reset-offsets").pipe(
+      Flag.withDescription("Show what resetting the group's offsets would do; its members must be stopped"),
+      Flag.withDefault(false)
+    ),
+    to: Flag.String("to").pipe(
+      Flag.withDescription("beginning, end, an offset, -n, or a time"),
+      Flag.withDefault("beginning")
+    ),
+    topic: Flag.String("topic").pipe(Flag.withDescription("Only this topic"), Flag.optional),
+    execute: Flag.Boolean("execute").pipe(Flag.withDescription("Really reset"), Flag.withDefault(false))
+  },
+  Effect.fnUntraced(function*(flags) {
+    const { engine } = yield* config
+    const work = Effect.gen(function*() {
+      const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+      if (Option.isNone(flags.group)) {
+        if (flags.resetOffsets) return yield* new UsageError({ problem: "--reset-offsets needs a group" })
+        return yield* listGroups(admin, flags.json)
+      }
+      const topic = Option.getOrUndefined(flags.topic)
+      return flags.resetOffsets
+        ? yield* resetOffsets(admin, flags.group.value, { ...flags, topic })
+        : yield* describeGroup(admin, flags.group.value, flags.json)
+    })
+    yield* Effect.provide(work, engine)
+  })
+).pipe(Command.withDescription("List consumer groups, show the lag of one, reset its offsets"))

@@ -1,0 +1,32 @@
+/** The progress line of `consume` on a terminal: rate, lag, failures. */
+import * as Effect from "effect/Effect"
+import * as Health from "../Health.ts"
+import type { OutcomeBatch } from "../Outcome.ts"
+
+/** Counts what was done. */
+export class Progress {
+  handled = 0
+  exceptions = 0
+  private last = 0
+
+  readonly note = (batch: OutcomeBatch): void => {
+    this.handled += batch.handled
+    this.exceptions += batch.exceptions.length
+  }
+
+  /** The line for the last second. */
+  line(health: ReadonlyArray<Health.ConsumerHealth>): string {
+    const rate = this.handled - this.last
+    this.last = this.handled
+    const lag = health.reduce((sum, consumer) => sum + (consumer.lag ?? 0), 0)
+    const partitions = health.reduce((sum, consumer) => sum + consumer.assignment.length, 0)
+    return `${this.handled} handled (${rate}/s), ${this.exceptions} skipped, lag ${lag}, ${partitions} partitions`
+  }
+}
+
+/** Rewrites one line of the terminal each second, until interrupted. */
+export const show = (progress: Progress, write: (text: string) => void): Effect.Effect<never> =>
+  Effect.forever(Effect.andThen(
+    Effect.sleep("1 second"),
+    Effect.map(Health.all, (health) => write(`\r\x1b[2K${progress.line(health)}`))
+  ))

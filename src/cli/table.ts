@@ -1,0 +1,15 @@
+/** Plain text tables. Pure. */
+
+/** Columns as wide as their widest cell, two spaces apart; numbers to the right. */
+export const table = (
+  header: ReadonlyArray<string>,
+  rows: ReadonlyArray<ReadonlyArray<string | number>>
+): ReadonlyArray<string> => {
+  const cells = [header, ...rows.map((row) => row.map(String))]
+  const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
+  return cells.map((row, line) =>
+    row.map((cell, column) =>
+      line > 0 && typeof rows[line - 1]![column] === "number" ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)
+    ).join("  ").trimEnd()
+  )
+}
