@@ -22,6 +22,7 @@ import { construct } from "./environment.ts"
 import { fromNative } from "./errors.ts"
 import { FetchPump } from "./fetchPump.ts"
 import type { NativeConsumer, NativeError, NativePosition } from "./native.ts"
+import { Resets } from "./resets.ts"
 import * as Settings from "./settings.ts"
 import { Subscriber } from "./subscriber.ts"
 
@@ -36,6 +37,7 @@ const commitRetry = Schedule.jittered(Schedule.exponential("50 millis", 1.5))
 
 const assignCode = -175
 const noResetCode = -140
+const fatalCode = -150
 
 /** The group of a native consumer, for a transactional producer. */
 export interface ConfluentGroup extends GroupMetadata {
@@ -76,28 +78,16 @@ export const make = Effect.fnUntraced(function*(
   const disturbed = (operation: string) => (error: NativeError): void =>
     onEvent({ _tag: "Disturbed", error: toError(operation)(error) })
 
-  /** The client does not say which partition has no offset to go on from; the committed offsets tell. */
-  const failWithoutOffset = (error: NativeError): void => {
-    const fail = (reason: Errors.Reason) => onEvent({ _tag: "Failed", error: Errors.make("consume", reason, error) })
-    const unknown = { topic: [...assigned][0]?.topic ?? "?", partition: [...assigned][0]?.partition ?? -1 }
-    consumer.committed([...assigned], requestTimeoutMs, (failure, committed) => {
-      if (failure !== null && failure !== undefined) return fail(new Errors.NoOffset({ group: groupId, ...unknown }))
-      const without = committed.find(({ offset = -1 }) => offset < 0)
-      if (without !== undefined) return fail(new Errors.NoOffset({ group: groupId, ...toPartition(without) }))
-      const outside = committed.find(({ offset = 0, partition, topic }) => {
-        const { highOffset, lowOffset } = consumer.getWatermarkOffsets(topic, partition)
-        return offset < lowOffset || offset > highOffset
-      })
-      fail(
-        new Errors.OffsetOutOfRange(
-          outside === undefined ? unknown : { ...toPartition(outside), offset: outside.offset }
-        )
-      )
-    })
-  }
+  const context = { operation: "consume", bootstrapServers, group: groupId }
+  let fatal: string | undefined
 
-  const onFetchError = (error: NativeError): void =>
-    error.code === noResetCode ? failWithoutOffset(error) : disturbed("consume")(error)
+  const onFetchError = (error: NativeError): void => {
+    if (error.code === noResetCode) return resets.onNoReset(error)
+    if (error.code !== fatalCode) return disturbed("consume")(error)
+    // The reason is in the log alone.
+    const cause = fatal === undefined ? error : { ...error, message: fatal }
+    onEvent({ _tag: "Failed", error: fromNative(cause, context) })
+  }
 
   const answerNative = (kind: "assign" | "revoke" | "lost", partitions: ReadonlyArray<NativePosition>): void => {
     // While closing, the client no longer says which protocol it used.
@@ -143,6 +133,10 @@ export const make = Effect.fnUntraced(function*(
     })
   )
   consumer.setDefaultConsumeTimeout(0)
+  const resets = new Resets({ consumer, group: groupId, offsetReset: options.offsetReset, assigned, context, onEvent })
+  consumer.on("event.log", ({ fac, message }) => {
+    if (fac === "FATAL") fatal = message
+  })
   environment.watch(consumer, (statistics) => onEvent({ _tag: "Statistics", statistics }))
   consumer.on("partition.eof", ({ offset, partition, topic }) => {
     ends.push({ _tag: "EndOfPartition", topic, partition, offset })
@@ -227,14 +221,17 @@ export const make = Effect.fnUntraced(function*(
       Effect.suspend(() => {
         const asked = rebalances.answer(id)
         if (asked === undefined || closing) return Effect.void
-        const from = asked.kind !== "assign" ? asked.partitions : asked.partitions.map((partition): NativePosition => {
-          const own = start.find((own) => own.topic === partition.topic && own.partition === partition.partition)
-          return own === undefined ? partition : toNative(own)
-        })
-        return quiet(attempt(`answer a rebalance of group "${groupId}"`, () => {
+        const from: ReadonlyArray<NativePosition> = asked.kind !== "assign" ?
+          asked.partitions :
+          asked.partitions.map((partition): NativePosition => {
+            const own = start.find((own) => own.topic === partition.topic && own.partition === partition.partition)
+            return own === undefined ? partition : toNative(own)
+          })
+        return Effect.uninterruptible(quiet(attempt(`answer a rebalance of group "${groupId}"`, () => {
           if (asked.kind === "assign") assigned.add(asked.partitions)
           answerNative(asked.kind, from)
-        }))
+          if (asked.kind === "assign") resets.check(from.filter(({ offset }) => offset === undefined))
+        })))
       }),
     store: (position) => {
       if (subscription._tag === "Manual") return true
@@ -274,6 +271,9 @@ export const make = Effect.fnUntraced(function*(
     },
     seek: (position) =>
       quiet(Effect.callback<void, KafkaError>((resume) => {
+        if (!assigned.has(position.topic, position.partition)) {
+          return resume(Effect.fail(Errors.make("seek", new Errors.UnknownTopic(toPartition(position)))))
+        }
         assigned.remove([position])
         pump.purge()
         assigned.add([position])

@@ -17,6 +17,8 @@ export interface Context {
   readonly sizeBytes?: number | undefined
 }
 
+const fatal = -150
+
 /** Codes that carry a name worth showing, and whether trying again may help. */
 const brokerErrors: { readonly [code: number]: readonly [name: string, retryable: boolean] } = {
   [-199]: ["ERR__BAD_MSG", false],
@@ -28,6 +30,10 @@ const brokerErrors: { readonly [code: number]: readonly [name: string, retryable
   [-180]: ["ERR__WAIT_COORD", true],
   [-172]: ["ERR__STATE", false],
   [-168]: ["ERR__NO_OFFSET", false],
+  [-152]: ["ERR__PURGE_INFLIGHT", true],
+  [-151]: ["ERR__PURGE_QUEUE", true],
+  [fatal]: ["ERR__FATAL", false],
+  [-147]: ["ERR__MAX_POLL_EXCEEDED", true],
   [-161]: ["ERR__NODE_UPDATE", true],
   [5]: ["LEADER_NOT_AVAILABLE", true],
   [6]: ["NOT_LEADER_OR_FOLLOWER", true],
@@ -103,6 +109,7 @@ const byCode = (code: number, problem: string, context: Context): Reason | undef
 
 /** The binding loses the code of errors that arrive as events; the text is what `rd_kafka_err2str` gives. */
 const byText: ReadonlyArray<readonly [RegExp, number]> = [
+  [/static consumer fenced|fenced by (a|other) /i, 82],
   [/authentication failure|sasl authentication|ssl handshake failed/i, -169],
   [/all broker connections are down/i, -187],
   [/broker transport failure|host resolution failure|disconnected|connection refused/i, -195],
@@ -116,8 +123,9 @@ const byText: ReadonlyArray<readonly [RegExp, number]> = [
 
 const codeOf = (error: NativeError): number => {
   const code = error.code ?? -1
-  if (code !== -1) return code
-  return byText.find(([pattern]) => pattern.test(error.message))?.[1] ?? -1
+  // A fatal error's own code is no more than that; what it is about is in its text.
+  if (code !== -1 && code !== fatal) return code
+  return byText.find(([pattern]) => pattern.test(error.message))?.[1] ?? code
 }
 
 /** The typed error of a native one. */
