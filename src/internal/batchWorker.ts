@@ -125,10 +125,12 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     const exit = yield* scope.run(Effect.suspend(() => callBatch(batch)))
     if (Exit.isSuccess(exit)) return true
     if (state.phase !== "active") return false
-    // The decision covers the records that were handed over; the undecodable ones among them were judged before.
-    const outcomes = yield* judge(work, batch.records.map((record) => record.raw), exit.cause)
+    // The decision covers the records that were handed over; the undecodable ones among them were judged before. An owner of
+    // offsets is called without any when all were undecodable: then they are what failed.
+    const handed = batch.records.map((record) => record.raw)
+    const outcomes = yield* judge(work, handed.length === 0 ? batch.raws : handed, exit.cause)
     if (outcomes === undefined) return false
-    for (const outcome of outcomes) batch.exceptions.push(outcome)
+    if (handed.length > 0) { for (const outcome of outcomes) batch.exceptions.push(outcome) }
     return true
   })
 

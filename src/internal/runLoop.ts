@@ -149,12 +149,14 @@ export class RunLoop {
   /** Suspends or resumes partitions for the user. To be run as a command. */
   suspend(partitions: ReadonlyArray<TopicPartition>, suspended: boolean): Effect.Effect<void> {
     return Effect.sync(() => {
-      const states = this.assignment.of(partitions).filter((state) => state.phase === "active")
+      const states = this.assignment.of(partitions)
       for (const state of states) {
         state.suspended = suspended
         state.signal.raise()
       }
-      if (states.length > 0) this.ownership.setPaused(states, suspended)
+      // A held partition stays paused; it is the next seek that remembers what the user wanted.
+      const movable = states.filter((state) => state.phase !== "held")
+      if (movable.length > 0) this.ownership.setPaused(movable, suspended)
       this.context.publish({ _tag: suspended ? "Paused" : "Resumed", partitions })
     })
   }

@@ -1,0 +1,374 @@
+/**
+ * An engine for faults that no real one can be made to show: a consumer client that keeps the contract, does what the test
+ * says, notes every call, and says what its owner did wrong.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type {
+  AdminClient,
+  Chunk,
+  ConsumerClient,
+  ConsumerClientOptions,
+  GroupMetadata,
+  Position,
+  RawRecord,
+  TopicPartition
+} from "../../src/engine/KafkaEngine.ts"
+import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as Errors from "../../src/KafkaError.ts"
+import type { KafkaError } from "../../src/KafkaError.ts"
+
+export type CallName = keyof ConsumerClient
+
+/** A call of the client, in order, with the time on the test's clock. */
+export interface Call {
+  readonly at: number
+  readonly call: CallName
+  readonly id?: number
+  readonly positions?: ReadonlyArray<TopicPartition & { readonly offset?: number }>
+}
+
+interface Rebalance {
+  readonly _tag: "Rebalance"
+  readonly id: number
+  readonly kind: "assign" | "revoke" | "lost"
+  readonly partitions: ReadonlyArray<TopicPartition>
+}
+
+interface Assigned {
+  readonly partition: TopicPartition
+  /** Index into the log of the next record to be handed out. */
+  cursor: number
+  next: number
+  paused: boolean
+  stored: Position | undefined
+  /** A chunk that was on its way when the pause came. */
+  late: Chunk | undefined
+}
+
+/** What a test may hook in to check more than the contract. */
+export interface Observer {
+  readonly assigned?: (partition: TopicPartition, offset: number) => void
+  readonly sought?: (position: Position) => void
+  /** A position is stored or committed explicitly. */
+  readonly positioned?: (position: Position, delivered: number) => void
+  /** A revoke is answered: the positions of its partitions that are now committed. */
+  readonly revoked?: (event: Rebalance, committed: (partition: TopicPartition) => number | undefined) => void
+  readonly polled?: () => void
+}
+
+export const keyOf = ({ partition, topic }: TopicPartition): string => `${topic}/${partition}`
+
+const broken = (call: string): KafkaError => Errors.make(call, new Errors.Timeout({ operation: call, timeoutMs: 1 }))
+
+/** One group on one cluster, of which the consumer under test is the only member. */
+export class Script {
+  readonly calls: Array<Call> = []
+  /** What the owner of the client did against the contract. */
+  readonly violations: Array<string> = []
+  readonly committed = new Map<string, Position>()
+  /** Calls that fail once each, or die for as long as they are in `dying`. */
+  readonly failing: Array<CallName> = []
+  readonly dying = new Set<CallName>()
+  /** How many stores are refused although the partition is assigned. */
+  refuseStores = 0
+  /** Whether a pause leaves a chunk on its way. */
+  lateOnPause = false
+  keepCalls = true
+  observer: Observer = {}
+  clients = 0
+  private readonly logs = new Map<string, Array<RawRecord>>()
+  private readonly assignment = new Map<string, Assigned>()
+  private readonly unanswered: Array<Rebalance> = []
+  private now: () => number = () => 0
+  private options: ConsumerClientOptions | undefined
+  private closed = true
+  private lastPoll = 0
+  private maxPollInterval = 0
+  private ids = 0
+  private turn = 0
+
+  /** Appends records: offsets may leave gaps. */
+  produce(
+    partition: TopicPartition,
+    records: ReadonlyArray<{ readonly offset: number } & Partial<Omit<RawRecord, keyof TopicPartition>>>
+  ): void {
+    const log = this.log(partition)
+    for (const record of records) {
+      log.push({ ...partition, timestamp: 0, key: null, value: new Uint8Array(1), size: 1, ...record })
+    }
+    if (!this.closed) this.options?.onReady()
+  }
+
+  log(partition: TopicPartition): Array<RawRecord> {
+    const key = keyOf(partition)
+    const log = this.logs.get(key) ?? []
+    this.logs.set(key, log)
+    return log
+  }
+
+  /** Tells the owner of a rebalance. What is lost is gone at once, what is revoked when the owner answers. */
+  emit(kind: Rebalance["kind"], partitions: ReadonlyArray<TopicPartition>): number {
+    const event: Rebalance = { _tag: "Rebalance", id: ++this.ids, kind, partitions }
+    this.unanswered.push(event)
+    if (kind === "lost") { for (const partition of partitions) this.assignment.delete(keyOf(partition)) }
+    this.options?.onEvent(event)
+    return event.id
+  }
+
+  fail(): void {
+    this.options?.onEvent({ _tag: "Failed", error: broken("poll") })
+  }
+
+  endOf(partition: TopicPartition): void {
+    this.options?.onEvent({ _tag: "EndOfPartition", ...partition, offset: this.endOffset(partition) })
+  }
+
+  get isOpen(): boolean {
+    return !this.closed
+  }
+
+  get answersDue(): number {
+    return this.unanswered.length
+  }
+
+  isAssigned(partition: TopicPartition): boolean {
+    return this.assignment.has(keyOf(partition))
+  }
+
+  isPaused(partition: TopicPartition): boolean {
+    return this.assignment.get(keyOf(partition))?.paused === true
+  }
+
+  endOffset(partition: TopicPartition): number {
+    const log = this.log(partition)
+    return log.length === 0 ? 0 : log[log.length - 1]!.offset + 1
+  }
+
+  count(call: CallName): number {
+    return this.calls.filter((made) => made.call === call).length
+  }
+
+  /** The engine to be provided. Each client takes the place of the one before. */
+  readonly layer: Layer.Layer<KafkaEngine> = Layer.effect(KafkaEngine)(
+    Effect.map(Effect.scope, (scope) => ({
+      name: "scripted",
+      capabilities: new Set<never>(),
+      scope,
+      producer: Effect.fail(broken("producer")),
+      admin: Effect.sync(() => this.admin()),
+      transactional: () => Effect.fail(broken("transactional")),
+      consumer: (options: ConsumerClientOptions) => Effect.suspend(() => this.open(options))
+    }))
+  )
+
+  private admin(): AdminClient {
+    const listOffsets: AdminClient["listOffsets"] = (partitions) =>
+      Effect.sync(() => partitions.map((partition) => ({ ...partition, offset: this.endOffset(partition) })))
+    // Nothing else is asked of it by a consumer.
+    return { listOffsets } as AdminClient
+  }
+
+  private readonly open = Effect.fnUntraced({ self: this as Script }, function*(options: ConsumerClientOptions) {
+    const clock = yield* Clock.Clock
+    this.clients++
+    if (this.failing[0] === "groupMetadata") {
+      this.failing.shift()
+      return yield* broken("consumer")
+    }
+    this.now = () => clock.currentTimeMillisUnsafe()
+    this.options = options
+    this.closed = false
+    this.lastPoll = this.now()
+    this.maxPollInterval = 60_000
+    this.unanswered.length = 0
+    this.assignment.clear()
+    return this.client()
+  })
+
+  private note(call: CallName, details: Partial<Call> = {}): void {
+    if (this.keepCalls) this.calls.push({ at: this.now(), call, ...details })
+    if (this.closed) this.violations.push(`${call} after close`)
+    if (this.dying.has(call)) throw new Error(`${call} died`)
+  }
+
+  private guarded<A>(call: CallName, details: Partial<Call>, run: () => A): Effect.Effect<A, KafkaError> {
+    return Effect.suspend(() => {
+      this.note(call, details)
+      const at = this.failing.indexOf(call)
+      if (at === -1) return Effect.sync(run)
+      this.failing.splice(at, 1)
+      return Effect.fail(broken(call))
+    })
+  }
+
+  private client(): ConsumerClient {
+    return {
+      poll: (maxRecords, maxBytes) => this.poll(maxRecords, maxBytes),
+      answer: (id, start) =>
+        Effect.suspend(() => {
+          // Noted before it can fail: an answer that failed was given all the same.
+          const head = this.unanswered.shift()
+          if (head?.id !== id) this.violations.push(`answered ${id}, but ${head?.id ?? "nothing"} was due`)
+          // A partition that was given back is gone, even when the client says that something went wrong.
+          if (head?.kind === "revoke") this.settle(head, start)
+          return this.guarded("answer", { id }, () => {
+            if (head?.kind === "assign") this.settle(head, start)
+          })
+        }),
+      store: (position) => {
+        this.note("store", { positions: [position] })
+        const assigned = this.assignment.get(keyOf(position))
+        if (assigned === undefined) return false
+        if (this.refuseStores > 0) {
+          this.refuseStores--
+          return false
+        }
+        this.observer.positioned?.(position, assigned.next)
+        assigned.stored = position
+        return true
+      },
+      commit: (positions) =>
+        this.guarded("commit", { positions }, () => {
+          for (const position of positions) {
+            const assigned = this.assignment.get(keyOf(position))
+            if (assigned === undefined) continue
+            this.observer.positioned?.(position, assigned.next)
+            this.committed.set(keyOf(position), position)
+          }
+        }),
+      committed: () => this.guarded("committed", {}, () => [...this.committed.values()]),
+      pause: (partitions) => {
+        this.note("pause", { positions: partitions })
+        for (const partition of partitions) {
+          const assigned = this.assignment.get(keyOf(partition))
+          if (assigned === undefined || assigned.paused) continue
+          if (this.lateOnPause) assigned.late ??= this.take(assigned, 3, Number.POSITIVE_INFINITY)
+          assigned.paused = true
+        }
+      },
+      resume: (partitions) => {
+        this.note("resume", { positions: partitions })
+        for (const partition of partitions) {
+          const assigned = this.assignment.get(keyOf(partition))
+          if (assigned !== undefined) assigned.paused = false
+        }
+        this.options!.onReady()
+      },
+      seek: (position) =>
+        this.guarded("seek", { positions: [position] }, () => {
+          const assigned = this.assignment.get(keyOf(position))
+          if (assigned === undefined) return
+          this.moveTo(assigned, position.offset)
+          this.observer.sought?.(position)
+          this.options!.onReady()
+        }),
+      highWatermark: (partition) => {
+        this.note("highWatermark")
+        return this.endOffset(partition)
+      },
+      // Nothing looks into it here.
+      groupMetadata: () => ({ groupId: "g" }) as GroupMetadata,
+      close: () =>
+        Effect.suspend(() => {
+          this.note("close")
+          this.closed = true
+          for (const assigned of this.assignment.values()) this.commitStored(assigned)
+          return this.failing.includes("close") ? Effect.fail(broken("close")) : Effect.void
+        })
+    }
+  }
+
+  private poll(maxRecords: number, maxBytes: number): ReadonlyArray<Chunk> {
+    this.note("poll")
+    const gap = this.now() - this.lastPoll
+    if (gap > this.maxPollInterval) this.violations.push(`no poll for ${gap} ms`)
+    this.lastPoll = this.now()
+    this.observer.polled?.()
+    const chunks: Array<Chunk> = []
+    const partitions = [...this.assignment.values()]
+    let records = maxRecords
+    let bytes = maxBytes
+    for (let i = 0; i < partitions.length && records > 0 && bytes > 0; i++) {
+      const assigned = partitions[(i + this.turn) % partitions.length]!
+      if (this.isLeaving(assigned.partition)) continue
+      const { late } = assigned
+      if (late !== undefined && late.records.length > records) continue
+      assigned.late = undefined
+      const chunk = late ?? (assigned.paused ? undefined : this.take(assigned, records, bytes))
+      if (chunk === undefined) continue
+      chunks.push(chunk)
+      records -= chunk.records.length
+      bytes -= chunk.bytes
+    }
+    this.turn++
+    return chunks
+  }
+
+  private isLeaving(partition: TopicPartition): boolean {
+    return this.unanswered.some(({ kind, partitions }) =>
+      kind === "revoke" && partitions.some((leaving) => keyOf(leaving) === keyOf(partition))
+    )
+  }
+
+  private take(assigned: Assigned, maxRecords: number, maxBytes: number): Chunk | undefined {
+    const log = this.log(assigned.partition)
+    const records: Array<RawRecord> = []
+    let bytes = 0
+    while (records.length < maxRecords && (records.length === 0 || bytes < maxBytes)) {
+      const record = log[assigned.cursor]
+      if (record === undefined) break
+      assigned.cursor++
+      records.push(record)
+      bytes += record.size
+    }
+    if (records.length === 0) return undefined
+    // Covers a gap that follows, as an engine that sees control records does.
+    assigned.next = log[assigned.cursor]?.offset ?? records[records.length - 1]!.offset + 1
+    return { ...assigned.partition, records, bytes, next: assigned.next }
+  }
+
+  private settle(event: Rebalance, start: ReadonlyArray<Position> | undefined): void {
+    if (event.kind === "assign") {
+      for (const partition of event.partitions) {
+        const key = keyOf(partition)
+        const lost = this.unanswered.some(({ kind, partitions }) =>
+          kind === "lost" && partitions.some((gone) => keyOf(gone) === key)
+        )
+        if (lost) continue
+        const from = start?.find((position) => keyOf(position) === key) ?? this.committed.get(key)
+        const fresh: Assigned = {
+          partition,
+          cursor: 0,
+          next: 0,
+          paused: false,
+          stored: undefined,
+          late: undefined
+        }
+        this.moveTo(fresh, from?.offset ?? 0)
+        this.assignment.set(key, fresh)
+        this.observer.assigned?.(partition, from?.offset ?? 0)
+      }
+      this.options!.onReady()
+      return
+    }
+    for (const partition of event.partitions) {
+      const assigned = this.assignment.get(keyOf(partition))
+      if (assigned !== undefined) this.commitStored(assigned)
+    }
+    this.observer.revoked?.(event, (partition) => this.committed.get(keyOf(partition))?.offset)
+    for (const partition of event.partitions) this.assignment.delete(keyOf(partition))
+  }
+
+  private commitStored(assigned: Assigned): void {
+    if (assigned.stored !== undefined) this.committed.set(keyOf(assigned.partition), assigned.stored)
+  }
+
+  private moveTo(assigned: Assigned, offset: number): void {
+    const at = this.log(assigned.partition).findIndex((record) => record.offset >= offset)
+    assigned.cursor = at === -1 ? this.log(assigned.partition).length : at
+    assigned.next = offset
+    assigned.late = undefined
+  }
+}
