@@ -1,6 +1,6 @@
 /**
- * Keeps one native consume in flight ahead of the reader: while a batch is handled, the next one is being taken out of
- * the client's queue on a pool thread.
+ * Keeps one native consume in flight ahead of the reader: while a batch is handled, the next one is being taken out of the
+ * client's queue on a pool thread.
  */
 import type { Chunk } from "../KafkaEngine.ts"
 import * as Chunks from "./chunks.ts"
@@ -9,13 +9,8 @@ import type { NativeConsumer, NativeError, NativeMessage } from "./native.ts"
 /** How often a client that nobody reads is served all the same, in milliseconds: its callbacks need it. */
 const serveMillis = 100
 
-/** How many records one consume takes at most: making objects of them holds up the event loop, 10 ms for each 1000. */
-const maxCount = 1_000
-
-/** What the pump asks and tells its owner. */
+/** What the pump tells its owner. */
 export interface PumpOwner {
-  /** For how long after a `take` or `serve` the client is served although nobody reads it, in milliseconds. */
-  readonly patience: number
   readonly wanted: (topic: string, partition: number) => boolean
   readonly onReady: () => void
   readonly onError: (error: NativeError) => void
@@ -32,7 +27,6 @@ export class FetchPump {
   private inFlight = false
   private signalled = false
   private holds = 0
-  private lastRead = performance.now()
   private stopped = false
   private idle: Array<() => void> = []
 
@@ -40,12 +34,8 @@ export class FetchPump {
     this.consumer = consumer
     this.count = firstCount
     this.owner = owner
-    // The edge may be lost while a consume is in flight, and callbacks come only while somebody consumes: also while
-    // fetched records wait for an owner who in turn waits for such a callback. An owner who hangs is not covered up.
-    this.timer = setInterval(() => {
-      if (this.readyRecords === 0) this.consume(this.count)
-      else if (performance.now() - this.lastRead < owner.patience) this.consume(1)
-    }, serveMillis)
+    // The edge may be lost while a consume is in flight, and callbacks come only while somebody consumes.
+    this.timer = setInterval(() => this.pump(), serveMillis)
   }
 
   /** The client's queue went from empty to not empty. Called from its own thread's callback. */
@@ -56,18 +46,30 @@ export class FetchPump {
 
   /** Takes what is there, at most about this much, and lets the next consume begin. */
   take(maxRecords: number, maxBytes: number): ReadonlyArray<Chunk> {
-    this.lastRead = performance.now()
-    this.count = Math.min(maxRecords, maxCount)
-    const { rest, taken } = Chunks.take(this.ready, maxRecords, maxBytes)
-    this.ready = rest
-    for (const chunk of taken) this.readyRecords -= chunk.records.length
+    this.count = maxRecords
+    const taken: Array<Chunk> = []
+    let records = 0
+    let bytes = 0
+    while (this.ready.length > 0 && records < maxRecords && (records === 0 || bytes < maxBytes)) {
+      let chunk = this.ready[0]!
+      if (records + chunk.records.length > maxRecords) {
+        const [head, tail] = Chunks.split(chunk, maxRecords - records)
+        chunk = head
+        this.ready[0] = tail
+      } else {
+        this.ready.shift()
+      }
+      taken.push(chunk)
+      records += chunk.records.length
+      bytes += chunk.bytes
+    }
+    this.readyRecords -= records
     this.pump()
     return taken
   }
 
   /** Serves the client's callbacks although the reader has no room: at most one more record is taken in. */
   serve(): void {
-    this.lastRead = performance.now()
     this.consume(1)
   }
 
@@ -107,7 +109,7 @@ export class FetchPump {
     if (this.stopped || this.inFlight || this.holds > 0 || !this.consumer.isConnected()) return
     this.inFlight = true
     this.signalled = false
-    this.consumer.consume(count, (error, messages) => {
+    const done = (error: NativeError | null | undefined, messages: Array<NativeMessage>) => {
       this.inFlight = false
       const idle = this.idle
       this.idle = []
@@ -115,6 +117,13 @@ export class FetchPump {
       else if (messages.length > 0) this.accept(messages)
       for (const done of idle) done()
       if (this.signalled) this.pump()
+    }
+    // The public call emits an event per message on top, which costs a tenth of the rate; otherwise it does the same.
+    const client = this.consumer._client
+    if (client?.consume === undefined) return this.consumer.consume(count, done)
+    client.consume(0, count, false, (error, messages, ends) => {
+      if (error === null || error === undefined) for (const end of ends) this.consumer.emit("partition.eof", end)
+      done(error, messages)
     })
   }
 

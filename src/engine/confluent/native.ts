@@ -1,6 +1,6 @@
 /**
- * The native client as this engine uses it: its rdkafka-like API, of which the package's own types lack a part. The
- * only place that loads it.
+ * The native client as this engine uses it: its rdkafka-like API, of which the package's own types lack a part. The only
+ * place that loads it.
  */
 import * as Effect from "effect/Effect"
 import * as Errors from "../../KafkaError.ts"
@@ -64,6 +64,20 @@ export interface NativeConsumer extends NativeClient {
   on(event: any, listener: (value: any) => void): this
   setDefaultConsumeTimeout(millis: number): void
   consume(count: number, done: Callback<Array<NativeMessage>>): void
+  emit(event: "partition.eof", end: unknown): boolean
+  /** What `consume` calls; not public, so it may be missing. */
+  readonly _client?: {
+    readonly consume?: (
+      timeoutMs: number,
+      count: number,
+      timeoutOnlyForFirst: boolean,
+      done: (
+        error: NativeError | null | undefined,
+        messages: Array<NativeMessage>,
+        ends: ReadonlyArray<Required<Pick<Position, "topic" | "partition" | "offset">>>
+      ) => void
+    ) => void
+  }
   subscribe(topics: ReadonlyArray<string>): this
   assign(partitions: ReadonlyArray<NativePosition>): this
   unassign(): this
@@ -165,10 +179,7 @@ export interface NativeAdmin {
     done: Callback<ReadonlyArray<NativeTopicDescription>>
   ): void
   listTopics(options: { readonly timeout: number }, done: Callback<ReadonlyArray<string>>): void
-  listGroups(
-    options: { readonly timeout: number },
-    done: Callback<{ readonly groups: ReadonlyArray<NativeGroup> }>
-  ): void
+  listGroups(options: { readonly timeout: number }, done: Callback<{ readonly groups: ReadonlyArray<NativeGroup> }>): void
   describeGroups(
     groups: ReadonlyArray<string>,
     options: { readonly timeout: number },
@@ -177,9 +188,7 @@ export interface NativeAdmin {
   deleteGroups(
     groups: ReadonlyArray<string>,
     options: { readonly timeout: number },
-    done: Callback<
-      ReadonlyArray<{ readonly groupId: string; readonly error?: NativeError; readonly errorCode?: number }>
-    >
+    done: Callback<ReadonlyArray<{ readonly groupId: string; readonly error?: NativeError; readonly errorCode?: number }>>
   ): void
   listConsumerGroupOffsets(
     request: ReadonlyArray<{ readonly groupId: string }>,
