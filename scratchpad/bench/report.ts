@@ -10,6 +10,7 @@ export interface Result {
   readonly unit: string
   readonly loopP99Ms: number
   readonly rssMb: number
+  readonly cpuMicros: number
 }
 
 interface Bar {
@@ -53,24 +54,27 @@ const bars: ReadonlyArray<Bar> = [
   { workload: "O", what: "us", limit: 0.3, atLeast: false, of: (_, { median }) => median }
 ]
 
-const orDash = (value: number, digits: number) => Number.isNaN(value) ? "-" : value.toFixed(digits)
+/** What is not measured is NaN, which JSON makes null. */
+const orDash = (value: number | null, digits: number) => value === null || !Number.isFinite(value) ? "-" : value.toFixed(digits)
 
 export const printTable = (
   results: ReadonlyArray<Result>,
-  run: { readonly machine: string; readonly idleP99: number; readonly repeat: number; readonly quick: boolean }
+  run: { readonly machine: string; readonly idleP99: number; readonly baseRss: number; readonly repeat: number; readonly quick: boolean }
 ): void => {
   const medianOf = (workload: string) => (subject: string) =>
     results.find((result) => result.workload === workload && result.subject === subject)?.median
   console.log(`${new Date().toISOString().slice(0, 10)}, ${run.machine}`)
-  console.log(`median of ${run.repeat} (min-max)${run.quick ? ", quick" : ""}; an idle 5 ms timer: p99 ${run.idleP99.toFixed(2)} ms late\n`)
-  console.log("| workload | subject | median (min-max) | / raw | loop p99 ms | max RSS MB |")
-  console.log("|---|---|---|---|---|---|")
+  console.log(`median of ${run.repeat} (min-max)${run.quick ? ", quick" : ""}; an idle 5 ms timer: p99 ${run.idleP99.toFixed(2)} ms late; `
+    + `a process that does nothing: ${run.baseRss.toFixed(0)} MB\n`)
+  console.log("| workload | subject | median (min-max) | / raw | CPU us/record | loop p99 ms | max RSS MB |")
+  console.log("|---|---|---|---|---|---|---|")
   for (const { show, name, unit } of workloads) {
     const raw = medianOf(name)("raw")
-    for (const { loopP99Ms, max, median, min, rssMb, subject } of results.filter(({ workload }) => workload === name)) {
+    for (const { cpuMicros, loopP99Ms, max, median, min, rssMb, subject } of results.filter(({ workload }) => workload === name)) {
       const ratio = raw === undefined ? "-" : (median / raw).toFixed(2)
       const value = `${show(median)} (${show(min)}-${show(max)}) ${unit}`
-      console.log(`| ${name} | ${subject} | ${value} | ${ratio} | ${orDash(loopP99Ms, 1)} | ${orDash(rssMb, 0)} |`)
+      const rest = [orDash(cpuMicros, 1), orDash(loopP99Ms, 1), orDash(rssMb, 0)]
+      console.log(`| ${[name, subject, value, ratio, ...rest].join(" | ")} |`)
     }
   }
   console.log("")
