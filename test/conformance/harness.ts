@@ -3,7 +3,7 @@ import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Consumer, ConsumerControl, HandlerFailed, Health, KafkaError } from "millrace"
+import type { Consumer, ConsumerControl, ConsumerEvent, HandlerFailed, Health, KafkaError } from "millrace"
 import type { KafkaEngine, Position, RawMessage } from "../../src/engine/KafkaEngine.ts"
 
 /** What some targets cannot do. */
@@ -42,6 +42,7 @@ export interface Network {
 export interface Member {
   readonly name: string
   readonly group: string
+  readonly events: ReadonlyArray<ConsumerEvent.ConsumerEvent>
   readonly control: Effect.Effect<ConsumerControl.ConsumerControl>
   readonly health: Effect.Effect<Health.ConsumerHealth | undefined>
   /** Its partitions, as `topic/partition`, sorted. */

@@ -4,7 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import { Codec, Consumer, ConsumerControl, Health, OnFailure, Producer, Topic } from "millrace"
+import * as Stream from "effect/Stream"
+import { Codec, Consumer, ConsumerControl, ConsumerEvent, Health, OnFailure, Producer, Topic } from "millrace"
 import type { Handler, KafkaError, Record } from "millrace"
 import type { Delivery, KafkaEngine } from "../../src/engine/KafkaEngine.ts"
 import type { EngineContext, Member, World } from "./harness.ts"
@@ -51,7 +52,14 @@ export const runMember = Effect.fnUntraced(function*<E>(
 ): Effect.fn.Return<Member, never, Scope.Scope> {
   const controls = new Set<ConsumerControl.ConsumerControl>()
   const healths = new Set<() => Health.ConsumerHealth>()
+  const bus = yield* ConsumerEvent.makeBus
+  const events: Array<ConsumerEvent.ConsumerEvent> = []
+  yield* Stream.runForEach(ConsumerEvent.stream, (event) => Effect.sync(() => events.push(event))).pipe(
+    Effect.provideService(ConsumerEvent.Bus, bus),
+    Effect.forkScoped({ startImmediately: true })
+  )
   const fiber = yield* Consumer.run(consumer).pipe(
+    Effect.provideService(ConsumerEvent.Bus, bus),
     Effect.provideService(ConsumerControl.Registry, controls),
     Effect.provideService(Health.Registry, healths),
     Effect.provide(options.engine ?? world.engine),
@@ -66,6 +74,7 @@ export const runMember = Effect.fnUntraced(function*<E>(
   const member: Member = {
     name,
     group: consumer.group,
+    events,
     control: Effect.andThen(
       Effect.orDie(world.until(`${name} is there`, Effect.sync(() => controls.size > 0))),
       Effect.sync(() => [...controls][0]!)

@@ -88,7 +88,7 @@ export const defaults: Group = {
         const topic = yield* world.topic(4)
         const group = world.name("group")
         yield* produce(topic, 0, 20, 4)
-        const owner = yield* bare(group, topic, world.settings)
+        const owner = yield* bare(group, topic, { ...world.settings, commitInterval: "1 minute" })
         yield* world.until("all are read", Effect.map(owner.step, (read) => read === 20))
         for (let time = 0; time < 2; time++) {
           yield* owner.client.commit([{ topic, partition: 0, offset: 3, metadata: `time ${time}` }])
