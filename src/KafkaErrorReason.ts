@@ -108,8 +108,8 @@ export class NoOffset extends Data.TaggedError("NoOffset")<{
   readonly partition: number
 }> {
   override get message(): string {
-    return `group "${this.group}" has no committed offset for ${this.topic}/${this.partition} and offsetReset is "none"; `
-      + `set the group's offsets, or choose offsetReset "earliest" or "latest"`
+    return `group "${this.group}" has no committed offset for ${this.topic}/${this.partition} and offsetReset is `
+      + `"none"; set the group's offsets, or choose offsetReset "earliest" or "latest"`
   }
   get isRetryable(): boolean {
     return false
@@ -268,8 +268,8 @@ export class Stalled extends Data.TaggedError("Stalled")<{
   readonly stalledMs: number
 }> {
   override get message(): string {
-    return `group "${this.group}": the handler of ${this.topic}/${this.partition} has been at offset ${this.offset} for `
-      + `${this.stalledMs} ms; give the handler a timeout, or raise maxHandlerStall`
+    return `group "${this.group}": the handler of ${this.topic}/${this.partition} has been at offset ${this.offset} `
+      + `for ${this.stalledMs} ms; give the handler a timeout, or raise maxHandlerStall`
   }
   get isRetryable(): boolean {
     return false

@@ -82,6 +82,8 @@ describe("doc comments", () => {
 
   it("lack something", () => {
     assert.deepStrictEqual(problems("export {}").length, 1)
+    assert.deepStrictEqual(DocComments.problemsOf(file("src/cli/main.ts", "export {}")), [])
+    assert.deepStrictEqual(DocComments.problemsOf(file("src/cli/index.ts", "export {}")).length, 1)
     assert.deepStrictEqual(problems(...header, "", "export const a = 1"), ["src/A.ts:8: a has no doc comment"])
     assert.deepStrictEqual(problems(...header, "/** Words. @since 0.1.0 */", "export class A {}"), [
       "src/A.ts:8: A lacks @stability, @category"
