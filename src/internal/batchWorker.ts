@@ -12,12 +12,14 @@ import { CallScope } from "./callScope.ts"
 import { judge, nextChunk } from "./workerHost.ts"
 import type { Work } from "./workerHost.ts"
 
+type AnyRecord = Record.Record<any, any, any>
+
 type BatchCall = Extract<Handler.Call, { readonly _tag: "Batch" | "Owned" }>
 
 /** A batch in the making: everything raw that it covers, and what of it was decoded. */
 interface Batch {
   readonly raws: Array<RawRecord>
-  readonly records: Array<Record.Record<any, any, any>>
+  readonly records: Array<AnyRecord>
   readonly exceptions: Array<Outcome>
   start: number
   next: number
@@ -34,41 +36,48 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
   let chunk: Chunk | undefined
   let i = 0
 
-  /** Almost every record is decoded at once, without an effect. */
-  const decodeOne = (
-    raw: RawRecord
-  ): Record.Record<any, any, any> | Effect.Effect<Record.Record<any, any, any>, Poison> => {
-    try {
-      const record = work.decode(raw)
-      return record instanceof Pending ? record.effect as Effect.Effect<any, Poison> : record
-    } catch (poison) {
-      return Effect.fail(poison as Poison)
+  const advance = (batch: Batch, current: Chunk, raw: RawRecord): void => {
+    batch.raws.push(raw)
+    i++
+    batch.next = i === current.records.length ? current.next : raw.offset + 1
+  }
+
+  /** Moves records into the batch for as long as their codecs need not wait; answers the first one that is not simple. */
+  const fillAtOnce = (batch: Batch, current: Chunk): Effect.Effect<AnyRecord, Poison> | undefined => {
+    const { records } = current
+    while (i < records.length && batch.records.length < call.maxSize) {
+      const raw = records[i]!
+      let record: AnyRecord | Pending<AnyRecord>
+      try {
+        record = work.decode(raw)
+      } catch (poison) {
+        return Effect.fail(poison as Poison)
+      }
+      // What a codec waits for fails with poison alone: `Decode` made sure of that.
+      if (record instanceof Pending) return record.effect as Effect.Effect<AnyRecord, Poison>
+      batch.records.push(record)
+      advance(batch, current, raw)
     }
+    return undefined
   }
 
   /** Moves records of the current chunk into the batch; `false` when one of them says stop. */
   const fill = Effect.fnUntraced(function*(batch: Batch, current: Chunk) {
-    const { records } = current
-    while (i < records.length && batch.records.length < call.maxSize) {
-      const raw = records[i]!
-      const record = decodeOne(raw)
-      if (!Effect.isEffect(record)) {
-        batch.records.push(record)
+    while (true) {
+      const special = fillAtOnce(batch, current)
+      if (special === undefined) return true
+      const raw = current.records[i]!
+      const exit = yield* Effect.exit(special)
+      if (Exit.isSuccess(exit)) {
+        batch.records.push(exit.value)
       } else {
-        const exit = yield* Effect.exit(record)
-        if (Exit.isSuccess(exit)) {
-          batch.records.push(exit.value)
-        } else {
-          const outcomes = yield* judge(work, [raw], exit.cause)
-          if (outcomes === undefined) return false
-          for (const outcome of outcomes) batch.exceptions.push(outcome)
-        }
+        if (!state.isActive) return false
+        const outcomes = yield* judge(work, [raw], exit.cause)
+        if (outcomes === undefined) return false
+        for (const outcome of outcomes) batch.exceptions.push(outcome)
       }
-      batch.raws.push(raw)
-      i++
-      batch.next = i === records.length ? current.next : raw.offset + 1
+      advance(batch, current, raw)
     }
-    return true
   })
 
   /** Gathers up to `maxSize` records, waiting up to `maxWait` for more when the first ones are there. */
@@ -116,16 +125,19 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     const exit = yield* scope.run(Effect.suspend(() => callBatch(batch)))
     if (Exit.isSuccess(exit)) return true
     if (state.phase !== "active") return false
-    // The decision covers the records that were handed over; the undecodable ones among them were judged before.
-    const outcomes = yield* judge(work, batch.records.map((record) => record.raw), exit.cause)
+    // The decision covers the records that were handed over; the undecodable ones among them were judged before. An owner of
+    // offsets is called without any when all were undecodable: then they are what failed.
+    const handed = batch.records.map((record) => record.raw)
+    const outcomes = yield* judge(work, handed.length === 0 ? batch.raws : handed, exit.cause)
     if (outcomes === undefined) return false
-    for (const outcome of outcomes) batch.exceptions.push(outcome)
+    if (handed.length > 0) { for (const outcome of outcomes) batch.exceptions.push(outcome) }
     return true
   })
 
   while (true) {
     const batch = yield* gather()
     if (batch === undefined) return
+    while (state.suspended && state.phase === "active") yield* state.signal.wait
     if (batch.raws.length === 0 || state.phase !== "active") return
     state.current = batch.raws[0]!.offset
     const startedAt = host.clock.currentTimeMillisUnsafe()
