@@ -4,8 +4,9 @@
  * @stability unstable
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
+import { brief } from "./internal/causes.ts"
 import type { Poison } from "./Poison.ts"
 
 /**
@@ -27,6 +28,6 @@ export class HandlerFailed<out E> extends Data.TaggedError("HandlerFailed")<{
 
   override get message(): string {
     return `group "${this.group}": stopped at ${this.topic}/${this.partition} offset ${this.offset}: `
-      + Cause.pretty(this.cause)
+      + brief(this.cause)
   }
 }

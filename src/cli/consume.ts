@@ -1,11 +1,11 @@
 /** `millrace consume`. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import * as Argument from "effect/cli/Argument"
-import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import * as Consumer from "../Consumer.ts"
 import { KafkaEngine } from "../engine/KafkaEngine.ts"
 import { defaults } from "../internal/plan.ts"
@@ -62,7 +62,9 @@ const dryRun = Effect.fnUntraced(function*(consumers: ReadonlyArray<AnyConsumer>
       for (const topic of topics) yield* Console.log(`  topic    ${topic}${missing.includes(topic) ? "  MISSING" : ""}`)
       for (const pattern of patterns) yield* Console.log(`  pattern  ${pattern}`)
       for (const [name, value] of Object.entries(settings)) {
-        if (value !== undefined) yield* Console.log(`  ${name} = ${typeof value === "object" ? JSON.stringify(value) : value}`)
+        if (value !== undefined) {
+          yield* Console.log(`  ${name} = ${typeof value === "object" ? JSON.stringify(value) : value}`)
+        }
       }
     }
     for (const topic of missing) yield* Console.error(`topic "${topic}" does not exist`)

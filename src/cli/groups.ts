@@ -1,10 +1,10 @@
 /** `millrace groups`: who reads what, how far behind, and resetting offsets. */
-import * as Console from "effect/Console"
-import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { AdminClient, Position } from "../engine/KafkaEngine.ts"
 import { KafkaEngine } from "../engine/KafkaEngine.ts"
 import type { KafkaError } from "../KafkaError.ts"
@@ -36,9 +36,18 @@ const describeGroup = Effect.fnUntraced(function*(admin: AdminClient, group: str
     const member = description?.members.find(({ assignment }) =>
       assignment.some((mine) => mine.topic === topic && mine.partition === partition)
     )
-    return { topic, partition, committed: offset, end, lag: Math.max(0, end - offset), member: member?.memberId ?? null }
+    return {
+      topic,
+      partition,
+      committed: offset,
+      end,
+      lag: Math.max(0, end - offset),
+      member: member?.memberId ?? null
+    }
   }).sort((a, b) => a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1)
-  if (json) return yield* Console.log(JSON.stringify({ group, state: description?.state ?? "unknown", partitions: lines }))
+  if (json) {
+    return yield* Console.log(JSON.stringify({ group, state: description?.state ?? "unknown", partitions: lines }))
+  }
   yield* Console.log(`group ${group}: ${description?.state ?? "unknown"}, ${description?.members.length ?? 0} members`)
   const rows = lines.map((l) => [l.topic, l.partition, l.committed, l.end, l.lag, l.member ?? "-"])
   for (const line of table(["TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "MEMBER"], rows)) yield* Console.log(line)
@@ -61,7 +70,8 @@ const resetOffsets = Effect.fnUntraced(function*(
   }
   const wanted = yield* Places.resolve(admin, partitions, place)
   const before = (position: Position) =>
-    committed.find(({ partition, topic }) => topic === position.topic && partition === position.partition)?.offset ?? "-"
+    committed.find(({ partition, topic }) => topic === position.topic && partition === position.partition)?.offset ??
+      "-"
   const rows = wanted.map((position) => [position.topic, position.partition, before(position), position.offset])
   for (const line of table(["TOPIC", "PARTITION", "COMMITTED", "NEW"], rows)) yield* Console.log(line)
   if (!options.execute) return yield* Console.log("nothing was changed; add --execute to do it")

@@ -1,10 +1,10 @@
 /** The `millrace` command as a process: signals, logger, exit code. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as Cause from "effect/Cause"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
-import * as Cause from "effect/Cause"
 import { consume } from "./consume.ts"
 import { codeOf, codes, render } from "./exit.ts"
 import { groups } from "./groups.ts"

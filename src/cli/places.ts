@@ -27,7 +27,8 @@ export const fromFlag = (flag: string, text: string): Effect.Effect<Place, Usage
   return place === undefined
     ? Effect.fail(
       new UsageError({
-        problem: `--${flag} ${text} is no place; use beginning, end, an offset, -n (n records before the end), or a time `
+        problem:
+          `--${flag} ${text} is no place; use beginning, end, an offset, -n (n records before the end), or a time `
           + "such as 2026-01-31T12:00:00Z"
       })
     )
@@ -46,7 +47,11 @@ export const resolve = Effect.fnUntraced(function*(
   const last = yield* admin.listOffsets(partitions, "latest")
   return last.map((end) => {
     const start = first.find(({ partition, topic }) => topic === end.topic && partition === end.partition)?.offset ?? 0
-    return { topic: end.topic, partition: end.partition, offset: Math.max(start, Math.min(end.offset, offsetOf(place, end))) }
+    return {
+      topic: end.topic,
+      partition: end.partition,
+      offset: Math.max(start, Math.min(end.offset, offsetOf(place, end)))
+    }
   })
 })
 

@@ -1,9 +1,9 @@
 /** `millrace produce`: NDJSON from standard input, checked by the topic's schemas. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Argument from "effect/cli/Argument"
-import * as Command from "effect/cli/Command"
 import { createInterface } from "node:readline"
 import { Pending } from "../Codec.ts"
 import type { KafkaEngine } from "../engine/KafkaEngine.ts"
@@ -51,7 +51,9 @@ const parse = (text: string, name: string, decode: Decoding.Decode) =>
         size: 0,
         key: bytesOf(key),
         value: bytesOf(value),
-        headers: Object.entries(own).map(([name, value]): readonly [string, Uint8Array | null] => [name, bytesOf(value)])
+        headers: Object.entries(own).map((
+          [name, value]
+        ): readonly [string, Uint8Array | null] => [name, bytesOf(value)])
       }
       const record = decode(raw)
       const settled = record instanceof Pending ? record.effect : Effect.succeed(record)
@@ -127,5 +129,7 @@ export const produce = Command.make(
     yield* Effect.provide(work as Effect.Effect<void, unknown, KafkaEngine>, engine)
   })
 ).pipe(
-  Command.withDescription("Send records from standard input, one JSON object a line: {\"key\":…,\"value\":…,\"headers\":{…}}")
+  Command.withDescription(
+    "Send records from standard input, one JSON object a line: {\"key\":…,\"value\":…,\"headers\":{…}}"
+  )
 )

@@ -1,8 +1,8 @@
 /** The command without its subcommands: the flags they share, and the config module behind them. */
-import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { load } from "./configModule.ts"
 
 /** `millrace`. */

@@ -9,7 +9,9 @@ export const table = (
   const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
   return cells.map((row, line) =>
     row.map((cell, column) =>
-      line > 0 && typeof rows[line - 1]![column] === "number" ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)
+      line > 0 && typeof rows[line - 1]![column] === "number"
+        ? cell.padStart(widths[column]!)
+        : cell.padEnd(widths[column]!)
     ).join("  ").trimEnd()
   )
 }

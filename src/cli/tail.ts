@@ -1,10 +1,10 @@
 /** `millrace tail`: reads a topic without a group, decoded or raw. */
-import * as Console from "effect/Console"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Codec from "../Codec.ts"
 import type { ClientEvent, Position, RawRecord } from "../engine/KafkaEngine.ts"
 import { KafkaEngine } from "../engine/KafkaEngine.ts"
@@ -20,7 +20,8 @@ import { unknown } from "./suggestions.ts"
 /** The codecs that the config knows for a topic, if any. */
 const codecsOf = (config: Config, name: string): Topic.Codecs | undefined =>
   config.topics.find((topic) => topic.name === name)?.codecs
-    ?? config.consumers.flatMap(({ handlers }) => handlers).find(({ source }) => Topic.matches(source, name))?.source.codecs
+    ?? config.consumers.flatMap(({ handlers }) => handlers).find(({ source }) => Topic.matches(source, name))?.source
+      .codecs
 
 const rawCodecs: Topic.Codecs = {
   key: Codec.nullable(Codec.bytes),
@@ -61,7 +62,9 @@ const print = Effect.fnUntraced(function*(raw: RawRecord, decode: Decoding.Decod
     const tags = headers.length === 0 ? "" : `  ${JSON.stringify(headers)}`
     return yield* Console.log(`${partition}/${offset}  ${time ?? "-"}  ${inWords(key)}  ${inWords(value)}${tags}`)
   }
-  const problem = String(exit.cause.reasons.map((reason) => "error" in reason ? messageOf(reason.error) : "defect").join("; "))
+  const problem = String(
+    exit.cause.reasons.map((reason) => "error" in reason ? messageOf(reason.error) : "defect").join("; ")
+  )
   if (json) return yield* Console.log(JSON.stringify({ topic, partition, offset, time, error: problem, headers }))
   yield* Console.log(`${partition}/${offset}  ${time ?? "-"}  undecodable: ${problem}`)
 })

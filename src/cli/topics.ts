@@ -1,8 +1,8 @@
 /** `millrace topics`. */
-import * as Console from "effect/Console"
-import * as Effect from "effect/Effect"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
 import { KafkaEngine } from "../engine/KafkaEngine.ts"
 import { config, json } from "./root.ts"
 import { table } from "./table.ts"

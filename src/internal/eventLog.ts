@@ -1,21 +1,13 @@
 /** What of a consumer's events is worth a line in the log, and how loud. */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { ConsumerEvent } from "../ConsumerEvent.ts"
 import type { TopicPartition } from "../engine/KafkaEngine.ts"
+import { brief } from "./causes.ts"
 
 const list = (partitions: ReadonlyArray<TopicPartition>): string => {
   const shown = partitions.slice(0, 20).map(({ partition, topic }) => `${topic}/${partition}`).join(", ")
   return partitions.length > 20 ? `${shown} and ${partitions.length - 20} more` : shown === "" ? "none" : shown
 }
-
-/** The messages of a cause; a stack only where it is a bug. */
-const brief = (cause: Cause.Cause<unknown>): string =>
-  cause.reasons.map((reason) =>
-    Cause.isFailReason(reason) && reason.error instanceof Error
-      ? `${reason.error.name}${reason.error.message === "" ? "" : `: ${reason.error.message}`}`
-      : Cause.pretty(Cause.fromReasons([reason]))
-  ).join("; ")
 
 const line = (event: ConsumerEvent): Effect.Effect<void> => {
   switch (event._tag) {

@@ -1,0 +1,122 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as TestConsole from "effect/testing/TestConsole"
+import { Producer } from "millrace"
+import { InMemoryKafka } from "millrace/testing"
+import { fileURLToPath } from "node:url"
+import { run } from "../../src/cli/main.ts"
+import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import { cluster, Orders } from "./fixtures/memory.config.ts"
+
+const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}.config.ts`, import.meta.url))
+const memory = fixture("memory")
+
+/** The exit code and what was printed, of a command on the shared cluster. */
+const millrace = (...args: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const before = (yield* TestConsole.logLines).length
+    const code = yield* run("0.0.0", [...args, "--config", memory])
+    const lines = (yield* TestConsole.logLines).slice(before)
+    return { code, out: lines.map(String).join("\n") }
+  })
+
+const admin = Effect.flatMap(Context.get(cluster, KafkaEngine).admin, Effect.succeed)
+
+/** One cluster, so one story: each step stands on the ones before. */
+describe("the command", () => {
+  it.effect("tells what is missing before anything runs", () =>
+    Effect.gen(function*() {
+      const { code, out } = yield* millrace("consume", "billing", "--dry-run")
+      assert.strictEqual(code, 1)
+      assert.include(out, "orders  MISSING")
+      assert.include(out, "commitInterval = 5 seconds")
+    }))
+
+  it.effect("lists topics, consumes, and shows groups with their lag", () =>
+    Effect.gen(function*() {
+      yield* Effect.flatMap(admin, (admin) => admin.createTopic({ name: "orders", partitions: 1 }))
+      yield* Effect.provideContext(
+        Producer.sendAll(Orders, [{ key: "1", value: { id: "1", total: 5 } }, {
+          key: "2",
+          value: { id: "2", total: 7 }
+        }]),
+        cluster
+      )
+      const topics = yield* millrace("topics", "--json")
+      assert.deepStrictEqual(JSON.parse(topics.out), [{ topic: "orders", partitions: 1, replicas: 1 }])
+      assert.strictEqual((yield* millrace("consume", "billing", "--dry-run")).code, 0)
+      const consumed = yield* millrace("consume", "billing")
+      assert.strictEqual(consumed.code, 0)
+      assert.include(consumed.out, "charging 1: 5\ncharging 2: 7")
+      const group = JSON.parse((yield* millrace("groups", "billing", "--json")).out)
+      assert.include(group.partitions[0], { topic: "orders", partition: 0, committed: 2, end: 2, lag: 0 })
+    }))
+
+  it.effect("resets offsets only when told to execute", () =>
+    Effect.gen(function*() {
+      const dry = yield* millrace("groups", "billing", "--reset-offsets", "--to", "1")
+      assert.include(dry.out, "nothing was changed")
+      const lagOf = Effect.map(millrace("groups", "billing", "--json"), ({ out }) => JSON.parse(out).partitions[0].lag)
+      assert.strictEqual(yield* lagOf, 0)
+      assert.strictEqual((yield* millrace("groups", "billing", "--reset-offsets", "--to", "1", "--execute")).code, 0)
+      assert.strictEqual(yield* lagOf, 1)
+    }))
+
+  it.effect("tails decoded, shows what cannot be decoded, and reads from where it is told", () =>
+    Effect.gen(function*() {
+      const bytes = new TextEncoder().encode("{")
+      yield* Effect.provideContext(
+        Effect.flatMap(InMemoryKafka, (kafka) => kafka.produce({ topic: "orders", key: bytes, value: bytes })),
+        cluster
+      )
+      const all = yield* millrace("tail", "orders", "--from", "beginning", "--until", "end")
+      assert.strictEqual(all.code, 0)
+      assert.include(all.out, "{\"id\":\"1\",\"total\":5}")
+      assert.include(all.out, "undecodable: orders/0 at offset 2")
+      const last = yield* millrace("tail", "orders", "--from", "-2", "--until", "1", "--json")
+      assert.strictEqual(JSON.parse(last.out).offset, 1)
+      const raw = yield* millrace("tail", "orders", "--from", "2", "--until", "end", "--raw", "--json")
+      assert.strictEqual(JSON.parse(raw.out).value, "{")
+    }))
+
+  it.effect("a consumer that stops by its policy is failed work", () =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* millrace("consume", "billing")).code, 1)
+    }))
+
+  it.effect("wrong usage is 2, whatever is wrong", () =>
+    Effect.gen(function*() {
+      const wrong: ReadonlyArray<ReadonlyArray<string>> = [
+        ["consume", "biling", "--config", memory],
+        ["consum"],
+        ["consume", "--no-such-flag", "--config", memory],
+        ["consume", "--config", "does-not-exist.ts"],
+        ["consume", "--config", fixture("broken")],
+        ["consume", "--config", fixture("twice")],
+        ["tail", "nothing-here", "--config", memory],
+        ["tail", "orders", "--from", "yesterday", "--config", memory],
+        ["tail", "orders", "--until", "later", "--config", memory],
+        ["produce", "unknown", "--config", memory],
+        ["groups", "nobody", "--config", memory],
+        ["groups", "--reset-offsets", "--config", memory]
+      ]
+      for (const args of wrong) assert.strictEqual(yield* run("0.0.0", args), 2, args.join(" "))
+    }))
+
+  it.effect("help is not an error", () =>
+    Effect.gen(function*() {
+      for (const args of [["--help"], ["consume", "--help"], ["--version"]]) {
+        assert.strictEqual(yield* run("0.0.0", args), 0, args.join(" "))
+      }
+    }))
+
+  it.effect("lists its consumers", () =>
+    Effect.gen(function*() {
+      const { out } = yield* millrace("consume", "--list", "--json")
+      assert.deepStrictEqual(JSON.parse(out).map(({ group }: { readonly group: string }) => group), [
+        "billing",
+        "audit"
+      ])
+    }))
+})
