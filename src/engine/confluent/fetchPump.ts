@@ -1,6 +1,6 @@
 /**
- * Keeps one native consume in flight ahead of the reader: while a batch is handled, the next one is being taken out of the
- * client's queue on a pool thread.
+ * Keeps one native consume in flight ahead of the reader: while a batch is handled, the next one is being taken out of
+ * the client's queue on a pool thread.
  */
 import type { Chunk } from "../KafkaEngine.ts"
 import * as Chunks from "./chunks.ts"
@@ -9,8 +9,13 @@ import type { NativeConsumer, NativeError, NativeMessage } from "./native.ts"
 /** How often a client that nobody reads is served all the same, in milliseconds: its callbacks need it. */
 const serveMillis = 100
 
-/** What the pump tells its owner. */
+/** How many records one consume takes at most: making objects of them holds up the event loop, 10 ms for each 1000. */
+const maxCount = 1_000
+
+/** What the pump asks and tells its owner. */
 export interface PumpOwner {
+  /** For how long after a `take` or `serve` the client is served although nobody reads it, in milliseconds. */
+  readonly patience: number
   readonly wanted: (topic: string, partition: number) => boolean
   readonly onReady: () => void
   readonly onError: (error: NativeError) => void
@@ -27,6 +32,7 @@ export class FetchPump {
   private inFlight = false
   private signalled = false
   private holds = 0
+  private lastRead = performance.now()
   private stopped = false
   private idle: Array<() => void> = []
 
@@ -34,8 +40,12 @@ export class FetchPump {
     this.consumer = consumer
     this.count = firstCount
     this.owner = owner
-    // The edge may be lost while a consume is in flight, and callbacks come only while somebody consumes.
-    this.timer = setInterval(() => this.pump(), serveMillis)
+    // The edge may be lost while a consume is in flight, and callbacks come only while somebody consumes: also while
+    // fetched records wait for an owner who in turn waits for such a callback. An owner who hangs is not covered up.
+    this.timer = setInterval(() => {
+      if (this.readyRecords === 0) this.consume(this.count)
+      else if (performance.now() - this.lastRead < owner.patience) this.consume(1)
+    }, serveMillis)
   }
 
   /** The client's queue went from empty to not empty. Called from its own thread's callback. */
@@ -46,30 +56,18 @@ export class FetchPump {
 
   /** Takes what is there, at most about this much, and lets the next consume begin. */
   take(maxRecords: number, maxBytes: number): ReadonlyArray<Chunk> {
-    this.count = maxRecords
-    const taken: Array<Chunk> = []
-    let records = 0
-    let bytes = 0
-    while (this.ready.length > 0 && records < maxRecords && (records === 0 || bytes < maxBytes)) {
-      let chunk = this.ready[0]!
-      if (records + chunk.records.length > maxRecords) {
-        const [head, tail] = Chunks.split(chunk, maxRecords - records)
-        chunk = head
-        this.ready[0] = tail
-      } else {
-        this.ready.shift()
-      }
-      taken.push(chunk)
-      records += chunk.records.length
-      bytes += chunk.bytes
-    }
-    this.readyRecords -= records
+    this.lastRead = performance.now()
+    this.count = Math.min(maxRecords, maxCount)
+    const { rest, taken } = Chunks.take(this.ready, maxRecords, maxBytes)
+    this.ready = rest
+    for (const chunk of taken) this.readyRecords -= chunk.records.length
     this.pump()
     return taken
   }
 
   /** Serves the client's callbacks although the reader has no room: at most one more record is taken in. */
   serve(): void {
+    this.lastRead = performance.now()
     this.consume(1)
   }
 

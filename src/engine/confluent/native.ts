@@ -1,6 +1,6 @@
 /**
- * The native client as this engine uses it: its rdkafka-like API, of which the package's own types lack a part. The only
- * place that loads it.
+ * The native client as this engine uses it: its rdkafka-like API, of which the package's own types lack a part. The
+ * only place that loads it.
  */
 import * as Effect from "effect/Effect"
 import * as Errors from "../../KafkaError.ts"
@@ -179,7 +179,10 @@ export interface NativeAdmin {
     done: Callback<ReadonlyArray<NativeTopicDescription>>
   ): void
   listTopics(options: { readonly timeout: number }, done: Callback<ReadonlyArray<string>>): void
-  listGroups(options: { readonly timeout: number }, done: Callback<{ readonly groups: ReadonlyArray<NativeGroup> }>): void
+  listGroups(
+    options: { readonly timeout: number },
+    done: Callback<{ readonly groups: ReadonlyArray<NativeGroup> }>
+  ): void
   describeGroups(
     groups: ReadonlyArray<string>,
     options: { readonly timeout: number },
@@ -188,7 +191,9 @@ export interface NativeAdmin {
   deleteGroups(
     groups: ReadonlyArray<string>,
     options: { readonly timeout: number },
-    done: Callback<ReadonlyArray<{ readonly groupId: string; readonly error?: NativeError; readonly errorCode?: number }>>
+    done: Callback<
+      ReadonlyArray<{ readonly groupId: string; readonly error?: NativeError; readonly errorCode?: number }>
+    >
   ): void
   listConsumerGroupOffsets(
     request: ReadonlyArray<{ readonly groupId: string }>,
