@@ -55,8 +55,9 @@ await Effect.runPromise(Effect.provide(main, InMemoryKafka.layer))
 
 const consumer = `
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import { Codec, Consumer, KafkaEngine, KafkaError, OnFailure, Topic } from "millrace"
+import { defineConfig } from "millrace/cli"
 import { ConfluentKafka } from "millrace/confluent"
 import { InMemoryKafka } from "millrace/testing"
 
@@ -70,6 +71,7 @@ export const inMemory: Layer.Layer<KafkaEngine.KafkaEngine | InMemoryKafka> = In
 export const real: Layer.Layer<KafkaEngine.KafkaEngine | ConfluentKafka.RawClient, KafkaError.KafkaError> =
   ConfluentKafka.layer({ bootstrapServers: ["localhost:9092"] })
 export const app: Layer.Layer<never, KafkaError.KafkaError, KafkaEngine.KafkaEngine> = Consumer.layer(reader)
+export default defineConfig({ engine: real, consumers: [reader], layer: Layer.empty })
 // @ts-expect-error a handler of texts gets no number
 Topic.handle(Notes, (record: { readonly value: number }) => Effect.log(record.value))
 `
