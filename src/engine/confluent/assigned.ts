@@ -46,4 +46,9 @@ export class Rebalances {
   answer(id: number): Asked | undefined {
     return this.waiting[0]?.id === id ? this.waiting.shift() : undefined
   }
+
+  /** Takes out all that wait, oldest first. */
+  rest(): ReadonlyArray<Asked> {
+    return this.waiting.splice(0)
+  }
 }

@@ -100,17 +100,18 @@ export const make = Effect.fnUntraced(function*(
     else consumer.unassign()
   }
 
+  const answerWhileClosing = (kind: "assign" | "revoke" | "lost", partitions: ReadonlyArray<TopicPartition>): void => {
+    try {
+      answerNative(kind, partitions)
+    } catch {
+      // The client is already on its way out; its close is bounded.
+    }
+  }
+
   const onRebalance = (error: NativeError | undefined, list: ReadonlyArray<NativePosition>): void => {
     const partitions = list.map(toPartition)
     const assign = error?.code === assignCode
-    if (closing) {
-      try {
-        answerNative(assign ? "assign" : "revoke", assign ? [] : partitions)
-      } catch {
-        // The client is already on its way out; its close is bounded.
-      }
-      return
-    }
+    if (closing) return answerWhileClosing(assign ? "assign" : "revoke", assign ? [] : partitions)
     const kind = assign ? "assign" : consumer.assignmentLost() ? "lost" : "revoke"
     if (!assign) {
       assigned.remove(partitions)
@@ -175,6 +176,8 @@ export const make = Effect.fnUntraced(function*(
       const leave = (done: () => void) =>
         pump.hold(() => {
           pump.stop()
+          // An eager group commits what is stored only with the answer to its revoke.
+          for (const { kind, partitions } of rebalances.rest()) answerWhileClosing(kind, partitions)
           if (connected && consumer.isConnected()) consumer.disconnect(done)
           else done()
         })

@@ -120,7 +120,7 @@ export class FetchPump {
     const client = this.consumer._client
     if (client?.consume === undefined) return this.consumer.consume(count, done)
     client.consume(0, count, false, (error, messages, ends) => {
-      if (error === null || error === undefined) for (const end of ends) this.consumer.emit("partition.eof", end)
+      if (error === null || error === undefined) { for (const end of ends) this.consumer.emit("partition.eof", end) }
       done(error, messages)
     })
   }
