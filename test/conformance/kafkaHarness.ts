@@ -153,7 +153,13 @@ const makeWorld = (
     })
     const world: World = {
       engine: Context.pick(KafkaEngine)(engine),
-      settings: { commitInterval: 300, metadataRefresh: 500, sessionTimeout: sessionMillis, fetchMaxWait: 100, ...settings },
+      settings: {
+        commitInterval: 300,
+        metadataRefresh: 500,
+        sessionTimeout: sessionMillis,
+        fetchMaxWait: 100,
+        ...settings
+      },
       sessionMillis,
       commitMillis: 300,
       slowMillis: 1_000,
@@ -166,7 +172,8 @@ const makeWorld = (
       network: Effect.as(
         Effect.acquireRelease(
           networkTurn.take(1),
-          () => Effect.andThen(up, networkTurn.release(1))
+          () =>
+            Effect.andThen(up, networkTurn.release(1))
         ),
         { engine: proxied, down, up }
       ),

@@ -12,8 +12,7 @@ import type { EngineContext, Member, World } from "./harness.ts"
 import type { Ledger } from "./ledger.ts"
 
 /** Topics of the suite carry text. */
-export const textTopic = (name: string) =>
-  Topic.make(name, { key: Codec.nullable(Codec.string), value: Codec.string })
+export const textTopic = (name: string) => Topic.make(name, { key: Codec.nullable(Codec.string), value: Codec.string })
 
 /** Sends the texts `from` to `to - 1`, one partition after the other, with keys that repeat. */
 export const produce = (
@@ -114,26 +113,28 @@ export interface Join {
 }
 
 /** Starts a member whose handlers write into the ledger. Without `work` they need no time. */
-export const join = Effect.fnUntraced(function*(world: World, options: Join): Effect.fn.Return<Member, never, Scope.Scope> {
-  const { concurrency = "partition", engine, group, ledger, name = "a", topics, work = () => Effect.void } = options
-  const life = { dead: false }
-  const handler = ledger.handler(name, life, work, concurrency !== "partition")
-  const consumer = Consumer.make(group, {
-    offsetReset: "earliest",
-    ...world.settings,
-    ...options.settings,
-    onFailure: options.onFailure ?? OnFailure.stop,
-    handlers: topics.map((topic) => Topic.handle(textTopic(topic), handler, { concurrency }))
-  })
-  return yield* runMember(world, consumer, {
-    name,
-    engine,
-    onKill: () => {
-      life.dead = true
-      ledger.forget(name)
-    }
-  })
-})
+export const join = Effect.fnUntraced(
+  function*(world: World, options: Join): Effect.fn.Return<Member, never, Scope.Scope> {
+    const { concurrency = "partition", engine, group, ledger, name = "a", topics, work = () => Effect.void } = options
+    const life = { dead: false }
+    const handler = ledger.handler(name, life, work, concurrency !== "partition")
+    const consumer = Consumer.make(group, {
+      offsetReset: "earliest",
+      ...world.settings,
+      ...options.settings,
+      onFailure: options.onFailure ?? OnFailure.stop,
+      handlers: topics.map((topic) => Topic.handle(textTopic(topic), handler, { concurrency }))
+    })
+    return yield* runMember(world, consumer, {
+      name,
+      engine,
+      onKill: () => {
+        life.dead = true
+        ledger.forget(name)
+      }
+    })
+  }
+)
 
 /** The reason of an error, for comparisons. */
 export const reasonOf = (error: unknown): string | undefined =>

@@ -31,7 +31,12 @@ const bare = Effect.fnUntraced(function*(group: string, topic: string, config: C
     }
     return read
   })
-  return { client, events, step, kinds: () => events.flatMap((event) => event._tag === "Rebalance" ? [event.kind] : []) }
+  return {
+    client,
+    events,
+    step,
+    kinds: () => events.flatMap((event) => event._tag === "Rebalance" ? [event.kind] : [])
+  }
 })
 
 const committedAll = (world: World, group: string, topic: string) =>
@@ -40,49 +45,66 @@ const committedAll = (world: World, group: string, topic: string) =>
 export const defaults: Group = {
   title: "the defaults",
   scenarios: [
-    scenario("share cooperatively: who stays keeps its partitions while another joins", ["classic groups"], (world) =>
-      Effect.gen(function*() {
-        const topic = yield* world.topic(4)
-        const group = world.name("group")
-        const first = yield* bare(group, topic)
-        yield* world.until("it is assigned", Effect.map(first.step, () => first.kinds().length === 1))
-        const second = yield* bare(group, topic)
-        yield* world.until(
-          "both are assigned",
-          Effect.map(Effect.andThen(first.step, second.step), () => second.events.some((event) =>
-            event._tag === "Rebalance" && event.kind === "assign" && event.partitions.length === 2
-          ))
-        )
-        const revokes = first.events.filter((event) => event._tag === "Rebalance" && event.kind === "revoke")
-        assert.lengthOf(revokes, 1)
-        assert.lengthOf((revokes[0] as Extract<ClientEvent, { _tag: "Rebalance" }>).partitions, 2)
-      })),
-    scenario("commit what is stored every 5 seconds, not before", ["classic groups"], (world) =>
-      Effect.gen(function*() {
-        const topic = yield* world.topic(4)
-        const group = world.name("group")
-        yield* produce(topic, 0, 20, 4)
-        const owner = yield* bare(group, topic)
-        yield* world.until("all are read", Effect.map(owner.step, (read) => read === 20))
-        const commits = () => owner.events.filter((event) => event._tag === "Committed").length
-        const before = commits()
-        yield* world.until("they are committed", Effect.map(
-          Effect.andThen(owner.step, committedAll(world, group, topic)),
-          (sum) => sum === 20
-        ))
-        // The next record waits for the next turn of the timer.
-        yield* produce(topic, 20, 24, 4)
-        yield* world.until("the next are read", Effect.map(owner.step, (read) => read === 24))
-        yield* world.advance(2_000)
-        yield* owner.step
-        assert.strictEqual(yield* committedAll(world, group, topic), 20)
-        yield* world.until("they are committed", Effect.map(
-          Effect.andThen(owner.step, committedAll(world, group, topic)),
-          (sum) => sum === 24
-        ))
-        yield* owner.step
-        assert.isAbove(commits(), before)
-      })),
+    scenario(
+      "share cooperatively: who stays keeps its partitions while another joins",
+      ["classic groups"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(4)
+          const group = world.name("group")
+          const first = yield* bare(group, topic)
+          yield* world.until("it is assigned", Effect.map(first.step, () => first.kinds().length === 1))
+          const second = yield* bare(group, topic)
+          yield* world.until(
+            "both are assigned",
+            Effect.map(Effect.andThen(first.step, second.step), () =>
+              second.events.some((event) =>
+                event._tag === "Rebalance" && event.kind === "assign" && event.partitions.length === 2
+              ))
+          )
+          const revokes = first.events.filter((event) =>
+            event._tag === "Rebalance" && event.kind === "revoke"
+          )
+          assert.lengthOf(revokes, 1)
+          assert.lengthOf((revokes[0] as Extract<ClientEvent, { _tag: "Rebalance" }>).partitions, 2)
+        })
+    ),
+    scenario(
+      "commit what is stored every 5 seconds, not before",
+      ["classic groups"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(4)
+          const group = world.name("group")
+          yield* produce(topic, 0, 20, 4)
+          const owner = yield* bare(group, topic)
+          yield* world.until("all are read", Effect.map(owner.step, (read) => read === 20))
+          const commits = () => owner.events.filter((event) => event._tag === "Committed").length
+          const before = commits()
+          yield* world.until(
+            "they are committed",
+            Effect.map(
+              Effect.andThen(owner.step, committedAll(world, group, topic)),
+              (sum) => sum === 20
+            )
+          )
+          // The next record waits for the next turn of the timer.
+          yield* produce(topic, 20, 24, 4)
+          yield* world.until("the next are read", Effect.map(owner.step, (read) => read === 24))
+          yield* world.advance(2_000)
+          yield* owner.step
+          assert.strictEqual(yield* committedAll(world, group, topic), 20)
+          yield* world.until(
+            "they are committed",
+            Effect.map(
+              Effect.andThen(owner.step, committedAll(world, group, topic)),
+              (sum) => sum === 24
+            )
+          )
+          yield* owner.step
+          assert.isAbove(commits(), before)
+        })
+    ),
     scenario("acknowledge commits truly, also at an unchanged offset", [], (world) =>
       Effect.gen(function*() {
         const topic = yield* world.topic(4)

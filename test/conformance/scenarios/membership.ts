@@ -13,14 +13,16 @@ const perMember = full ? 2_000 : 200
 const isHandled = (ledger: Ledger, count: number) => Effect.sync(() => ledger.distinct >= count)
 
 /** What holds after members came and went in good order. */
-const checkCleanly = Effect.fnUntraced(function*(world: World, ledger: Ledger, group: string, topic: string, count: number) {
-  assert.strictEqual(ledger.distinct, count)
-  assert.deepStrictEqual(ledger.duplicates, [])
-  assert.deepStrictEqual(ledger.overlaps, [])
-  assert.deepStrictEqual(ledger.disorder(), [])
-  const committed = yield* world.committed(group, topic)
-  assert.strictEqual(committed.reduce((sum, { offset }) => sum + offset, 0), count)
-})
+const checkCleanly = Effect.fnUntraced(
+  function*(world: World, ledger: Ledger, group: string, topic: string, count: number) {
+    assert.strictEqual(ledger.distinct, count)
+    assert.deepStrictEqual(ledger.duplicates, [])
+    assert.deepStrictEqual(ledger.overlaps, [])
+    assert.deepStrictEqual(ledger.disorder(), [])
+    const committed = yield* world.committed(group, topic)
+    assert.strictEqual(committed.reduce((sum, { offset }) => sum + offset, 0), count)
+  }
+)
 
 /** Members join one after the other under load, and leave the same way: each has its share, nobody does anything twice. */
 const comeAndGo = (members: number) =>
@@ -61,51 +63,72 @@ export const membership: Group = {
   scenarios: [
     scenario("two come and go under load: nothing is lost, doubled, or out of order", [], comeAndGo(2)),
     scenario("five come and go under load: nothing is lost, doubled, or out of order", [], comeAndGo(5)),
-    scenario("join during a slow handler: the partition moves when it finished, and only then", [], (world) =>
-      Effect.gen(function*() {
-        const topic = yield* world.topic(partitions)
-        const group = world.name("group")
-        const ledger = new Ledger()
-        yield* produce(topic, 0, 40, partitions)
-        const gate = yield* Deferred.make<void>()
-        const work = ({ offset }: { readonly offset: number }) => offset === 3 ? Deferred.await(gate) : Effect.void
-        const first = yield* join(world, { group, topics: [topic], ledger, work })
-        yield* world.until("every partition is in the middle", Effect.sync(() => ledger.started.length === 16))
-        const second = yield* join(world, { group, topics: [topic], ledger, name: "b" })
-        yield* world.advance(world.slowMillis)
-        assert.deepStrictEqual(yield* second.assignment, [])
-        assert.strictEqual(ledger.handled.length, 12)
-        yield* Deferred.succeed(gate, undefined)
-        yield* world.until("they share", share([first, second], partitions))
-        yield* world.until("all are handled", isHandled(ledger, 40))
-        yield* first.stop
-        yield* second.stop
-        yield* checkCleanly(world, ledger, group, topic, 40)
-      })),
-    scenario("join during a handler without an end: it is interrupted after the drain budget, its record goes with the partition", [], (world) =>
-      Effect.gen(function*() {
-        const topic = yield* world.topic(partitions)
-        const group = world.name("group")
-        const ledger = new Ledger()
-        yield* produce(topic, 0, 40, partitions)
-        const first = yield* join(world, {
-          group,
-          topics: [topic],
-          ledger,
-          settings: { drainTimeout: world.slowMillis },
-          work: ({ offset }) => offset === 3 ? Effect.never : Effect.void
+    scenario(
+      "join during a slow handler: the partition moves when it finished, and only then",
+      [],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(partitions)
+          const group = world.name("group")
+          const ledger = new Ledger()
+          yield* produce(topic, 0, 40, partitions)
+          const gate = yield* Deferred.make<void>()
+          const work = ({ offset }: { readonly offset: number }) => offset === 3 ? Deferred.await(gate) : Effect.void
+          const first = yield* join(world, { group, topics: [topic], ledger, work })
+          yield* world.until("every partition is in the middle", Effect.sync(() => ledger.started.length === 16))
+          const second = yield* join(world, { group, topics: [topic], ledger, name: "b" })
+          yield* world.advance(world.slowMillis)
+          assert.deepStrictEqual(yield* second.assignment, [])
+          assert.strictEqual(ledger.handled.length, 12)
+          yield* Deferred.succeed(gate, undefined)
+          yield* world.until("they share", share([first, second], partitions))
+          yield* world.until("all are handled", isHandled(ledger, 40))
+          yield* first.stop
+          yield* second.stop
+          yield* checkCleanly(world, ledger, group, topic, 40)
         })
-        yield* world.until("every partition is stuck", Effect.sync(() => ledger.started.length === 16))
-        const second = yield* join(world, { group, topics: [topic], ledger, name: "b" })
-        yield* world.until("they share", share([first, second], partitions))
-        yield* world.until("the moved ones are handled", Effect.sync(() => ledger.of("b").length >= 14))
-        yield* first.stop
-        yield* world.until("all are handled", isHandled(ledger, 40))
-        yield* second.stop
-        assert.deepStrictEqual(ledger.duplicates, [])
-        assert.deepStrictEqual(ledger.overlaps, [])
-        assert.deepStrictEqual(ledger.of("a").map(({ offset }) => offset).sort(), [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2])
-      })),
+    ),
+    scenario(
+      "join during a handler without an end: it is interrupted after the drain budget, its record goes with the partition",
+      [],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(partitions)
+          const group = world.name("group")
+          const ledger = new Ledger()
+          yield* produce(topic, 0, 40, partitions)
+          const first = yield* join(world, {
+            group,
+            topics: [topic],
+            ledger,
+            settings: { drainTimeout: world.slowMillis },
+            work: ({ offset }) => offset === 3 ? Effect.never : Effect.void
+          })
+          yield* world.until("every partition is stuck", Effect.sync(() => ledger.started.length === 16))
+          const second = yield* join(world, { group, topics: [topic], ledger, name: "b" })
+          yield* world.until("they share", share([first, second], partitions))
+          yield* world.until("the moved ones are handled", Effect.sync(() => ledger.of("b").length >= 14))
+          yield* first.stop
+          yield* world.until("all are handled", isHandled(ledger, 40))
+          yield* second.stop
+          assert.deepStrictEqual(ledger.duplicates, [])
+          assert.deepStrictEqual(ledger.overlaps, [])
+          assert.deepStrictEqual(ledger.of("a").map(({ offset }) => offset).sort(), [
+            0,
+            0,
+            0,
+            0,
+            1,
+            1,
+            1,
+            1,
+            2,
+            2,
+            2,
+            2
+          ])
+        })
+    ),
     scenario("are replaced after a crash when their session is over", ["network"], (world) =>
       Effect.gen(function*() {
         const network = yield* world.network
@@ -122,32 +145,39 @@ export const membership: Group = {
         yield* second.stop
         yield* checkCleanly(world, ledger, group, topic, 40)
       })),
-    scenario("lose their partitions with their session, say so, and come back", ["network"], (world) =>
-      Effect.gen(function*() {
-        const network = yield* world.network
-        const topic = yield* world.topic(partitions)
-        const group = world.name("group")
-        const ledger = new Ledger()
-        yield* produce(topic, 0, 400, partitions)
-        const first = yield* join(world, {
-          group,
-          topics: [topic],
-          ledger,
-          engine: network.engine,
-          work: () => Effect.sleep(20)
+    scenario(
+      "lose their partitions with their session, say so, and come back",
+      ["network"],
+      (world) =>
+        Effect.gen(function*() {
+          const network = yield* world.network
+          const topic = yield* world.topic(partitions)
+          const group = world.name("group")
+          const ledger = new Ledger()
+          yield* produce(topic, 0, 400, partitions)
+          const first = yield* join(world, {
+            group,
+            topics: [topic],
+            ledger,
+            engine: network.engine,
+            work: () => Effect.sleep(20)
+          })
+          yield* world.until("some are handled", Effect.sync(() => ledger.handled.length >= 40))
+          yield* world.expire(first)
+          yield* world.until("all are handled", isHandled(ledger, 400))
+          yield* world.until(
+            "it is back",
+            Effect.sync(() => first.events.filter(({ _tag }) => _tag === "Assigned").length > 1)
+          )
+          yield* world.until(
+            "all are committed",
+            Effect.map(world.committed(group, topic), (all) => all.reduce((sum, { offset }) => sum + offset, 0) === 400)
+          )
+          yield* first.stop
+          assert.isTrue(first.events.some(({ _tag }) => _tag === "Lost"))
+          assert.deepStrictEqual(ledger.overlaps, [])
+          assert.deepStrictEqual(ledger.disorder(), [])
         })
-        yield* world.until("some are handled", Effect.sync(() => ledger.handled.length >= 40))
-        yield* world.expire(first)
-        yield* world.until("all are handled", isHandled(ledger, 400))
-        yield* world.until("it is back", Effect.sync(() => first.events.filter(({ _tag }) => _tag === "Assigned").length > 1))
-        yield* world.until(
-          "all are committed",
-          Effect.map(world.committed(group, topic), (all) => all.reduce((sum, { offset }) => sum + offset, 0) === 400)
-        )
-        yield* first.stop
-        assert.isTrue(first.events.some(({ _tag }) => _tag === "Lost"))
-        assert.deepStrictEqual(ledger.overlaps, [])
-        assert.deepStrictEqual(ledger.disorder(), [])
-      }))
+    )
   ]
 }

@@ -11,7 +11,8 @@ const count = full ? 20_000 : 1_000
 const partitions = 4
 
 /** Handlers that take their time now and then, in a way that mixes up what may be mixed up. */
-const uneven = (value: string) => Number(value) % 97 === 0 ? Effect.sleep(5) : Number(value) % 7 === 0 ? Effect.yieldNow : Effect.void
+const uneven = (value: string) =>
+  Number(value) % 97 === 0 ? Effect.sleep(5) : Number(value) % 7 === 0 ? Effect.yieldNow : Effect.void
 
 const handleAll = (concurrency: Handler.Concurrency) =>
   Effect.fnUntraced(function*(world: World) {
@@ -37,11 +38,21 @@ const handleAll = (concurrency: Handler.Concurrency) =>
 export const order: Group = {
   title: "order",
   scenarios: [
-    scenario("holds in each partition", [], (world) =>
-      Effect.map(handleAll("partition")(world), (ledger) => assert.deepStrictEqual(ledger.disorder(), []))),
-    scenario("holds for each key when keys are handled side by side", [], (world) =>
-      Effect.map(handleAll({ keys: 8 })(world), (ledger) => assert.deepStrictEqual(ledger.disorder("key"), []))),
-    scenario("does not hold without order, and nothing is missing or handled twice", [], (world) =>
-      Effect.map(handleAll({ unordered: 8 })(world), (ledger) => assert.isNotEmpty(ledger.disorder())))
+    scenario(
+      "holds in each partition",
+      [],
+      (world) => Effect.map(handleAll("partition")(world), (ledger) => assert.deepStrictEqual(ledger.disorder(), []))
+    ),
+    scenario(
+      "holds for each key when keys are handled side by side",
+      [],
+      (world) =>
+        Effect.map(handleAll({ keys: 8 })(world), (ledger) => assert.deepStrictEqual(ledger.disorder("key"), []))
+    ),
+    scenario(
+      "does not hold without order, and nothing is missing or handled twice",
+      [],
+      (world) => Effect.map(handleAll({ unordered: 8 })(world), (ledger) => assert.isNotEmpty(ledger.disorder()))
+    )
   ]
 }

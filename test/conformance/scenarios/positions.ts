@@ -98,7 +98,10 @@ export const positions: Group = {
             yield* world.until(
               "new ones are handled",
               Effect.suspend(() =>
-                Effect.andThen(produce(topic, sent, sent += partitions, partitions), Effect.map(zero, (all) => all.length > 0))
+                Effect.andThen(
+                  produce(topic, sent, sent += partitions, partitions),
+                  Effect.map(zero, (all) => all.length > 0)
+                )
               )
             )
             assert.isAtLeast((yield* zero)[0]!.offset, 20)
@@ -152,24 +155,28 @@ export const positions: Group = {
         assert.deepStrictEqual(ledger.disorder(), [])
         assert.deepStrictEqual(ledger.duplicates, [])
       })),
-    scenario("reaches the end, and a run until the end is over with everything committed", [], (world) =>
-      Effect.gen(function*() {
-        const topic = yield* world.topic(partitions)
-        const group = world.name("group")
-        const ledger = new Ledger()
-        yield* produce(topic, 0, 41, partitions)
-        const once = Effect.gen(function*() {
-          const member = yield* join(world, { group, topics: [topic], ledger, settings: { until: "end" } })
-          assert.isUndefined(yield* member.ended)
+    scenario(
+      "reaches the end, and a run until the end is over with everything committed",
+      [],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(partitions)
+          const group = world.name("group")
+          const ledger = new Ledger()
+          yield* produce(topic, 0, 41, partitions)
+          const once = Effect.gen(function*() {
+            const member = yield* join(world, { group, topics: [topic], ledger, settings: { until: "end" } })
+            assert.isUndefined(yield* member.ended)
+          })
+          yield* once
+          assert.deepStrictEqual(sorted(ledger.values), texts(0, 41))
+          const committed = yield* world.committed(group, topic)
+          assert.deepStrictEqual(committed.map(({ offset }) => offset).sort(), [10, 10, 10, 11])
+          // A second run finds nothing, and ends all the same.
+          yield* once
+          assert.strictEqual(ledger.handled.length, 41)
         })
-        yield* once
-        assert.deepStrictEqual(sorted(ledger.values), texts(0, 41))
-        const committed = yield* world.committed(group, topic)
-        assert.deepStrictEqual(committed.map(({ offset }) => offset).sort(), [10, 10, 10, 11])
-        // A second run finds nothing, and ends all the same.
-        yield* once
-        assert.strictEqual(ledger.handled.length, 41)
-      })),
+    ),
     scenario("reaches the end of an empty topic", [], (world) =>
       Effect.gen(function*() {
         const topic = yield* world.topic(partitions)

@@ -96,22 +96,34 @@ export const records: Group = {
           ]
         )
       })),
-    scenario("without a timestamp gets the time of sending, and what is acknowledged is what is read", [], (world) =>
-      Effect.gen(function*() {
-        const topic = yield* world.topic(4)
-        const sent = yield* Producer.send(rawTopic(topic), { key: null, value: text("x") })
-        const [record] = yield* readAll(world, topic)
-        assert.deepInclude(sent, { partition: record!.partition, offset: record!.offset, timestamp: record!.timestamp })
-        const now = world.sessionMillis === 45_000 ? 0 : Date.now()
-        assert.isBelow(Math.abs(record!.timestamp - now), 60_000)
-      })),
-    scenario("goes to the partition that murmur2 of its key says, as with the Java client", [], (world) =>
-      Effect.gen(function*() {
-        const topic = yield* world.topic(4)
-        const keys = ["", "a", "order-1", "order-2", "ключ", "x".repeat(100)].map(text)
-        const sent = yield* Producer.sendAll(rawTopic(topic), keys.map((key) => ({ key, value: key })))
-        const expected = keys.map((key) => (murmur2(key) & 0x7fffffff) % 4)
-        assert.deepStrictEqual(sent.map(({ partition }) => partition), expected)
-      }))
+    scenario(
+      "without a timestamp gets the time of sending, and what is acknowledged is what is read",
+      [],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(4)
+          const sent = yield* Producer.send(rawTopic(topic), { key: null, value: text("x") })
+          const [record] = yield* readAll(world, topic)
+          assert.deepInclude(sent, {
+            partition: record!.partition,
+            offset: record!.offset,
+            timestamp: record!.timestamp
+          })
+          const now = world.sessionMillis === 45_000 ? 0 : Date.now()
+          assert.isBelow(Math.abs(record!.timestamp - now), 60_000)
+        })
+    ),
+    scenario(
+      "goes to the partition that murmur2 of its key says, as with the Java client",
+      [],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(4)
+          const keys = ["", "a", "order-1", "order-2", "ключ", "x".repeat(100)].map(text)
+          const sent = yield* Producer.sendAll(rawTopic(topic), keys.map((key) => ({ key, value: key })))
+          const expected = keys.map((key) => (murmur2(key) & 0x7fffffff) % 4)
+          assert.deepStrictEqual(sent.map(({ partition }) => partition), expected)
+        })
+    )
   ]
 }

@@ -68,67 +68,76 @@ export const running: Group = {
         yield* member.stop
         assert.deepStrictEqual(ledger.duplicates, [])
       })),
-    scenario("as a layer starts when the cluster comes up later, and again after it was away", ["network"], (world) =>
-      Effect.gen(function*() {
-        const network = yield* world.network
-        const topic = yield* world.topic(4)
-        const group = world.name("group")
-        const ledger = new Ledger()
-        const handler = ledger.handler("a", { dead: false }, () => Effect.void, false)
-        const consumer = Consumer.make(group, {
-          offsetReset: "earliest",
-          ...world.settings,
-          restart: Schedule.spaced(200),
-          onFailure: OnFailure.stop,
-          handlers: [Topic.handle(textTopic(topic), handler)]
-        })
-        yield* produce(topic, 0, 20, 4)
-        yield* network.down
-        yield* Effect.gen(function*() {
-          yield* Layer.build(Consumer.layer(consumer))
-          yield* world.advance(world.slowMillis)
-          assert.deepStrictEqual(ledger.handled, [])
-          yield* network.up
-          yield* world.until("all are handled", Effect.sync(() => ledger.handled.length === 20))
-          const [health] = yield* Health.all
-          assert.deepInclude(health, { group, status: "running", healthy: true })
+    scenario(
+      "as a layer starts when the cluster comes up later, and again after it was away",
+      ["network"],
+      (world) =>
+        Effect.gen(function*() {
+          const network = yield* world.network
+          const topic = yield* world.topic(4)
+          const group = world.name("group")
+          const ledger = new Ledger()
+          const handler = ledger.handler("a", { dead: false }, () => Effect.void, false)
+          const consumer = Consumer.make(group, {
+            offsetReset: "earliest",
+            ...world.settings,
+            restart: Schedule.spaced(200),
+            onFailure: OnFailure.stop,
+            handlers: [Topic.handle(textTopic(topic), handler)]
+          })
+          yield* produce(topic, 0, 20, 4)
           yield* network.down
-          yield* world.advance(world.slowMillis)
-          yield* network.up
-          yield* produce(topic, 20, 40, 4)
-          yield* world.until("the next ones are handled", Effect.sync(() => ledger.distinct === 40))
-        }).pipe(Effect.scoped, Effect.provide(isolated), Effect.provide(network.engine))
-        assert.deepStrictEqual(ledger.disorder(), [])
-        const committed = yield* world.committed(group, topic)
-        assert.deepStrictEqual(committed.map(({ offset }) => offset), [10, 10, 10, 10])
-      })),
-    scenario("as a layer holds the partition that stopped, and the others go on", [], (world) =>
-      Effect.gen(function*() {
-        const topic = yield* world.topic(4)
-        const group = world.name("group")
-        const ledger = new Ledger()
-        let broken = true
-        const work = ({ value }: { readonly value: string }) => value === "4" && broken ? Effect.fail("no") : Effect.void
-        const consumer = Consumer.make(group, {
-          offsetReset: "earliest",
-          ...world.settings,
-          onFailure: OnFailure.stop,
-          handlers: [Topic.handle(textTopic(topic), ledger.handler("a", { dead: false }, work, false))]
+          yield* Effect.gen(function*() {
+            yield* Layer.build(Consumer.layer(consumer))
+            yield* world.advance(world.slowMillis)
+            assert.deepStrictEqual(ledger.handled, [])
+            yield* network.up
+            yield* world.until("all are handled", Effect.sync(() => ledger.handled.length === 20))
+            const [health] = yield* Health.all
+            assert.deepInclude(health, { group, status: "running", healthy: true })
+            yield* network.down
+            yield* world.advance(world.slowMillis)
+            yield* network.up
+            yield* produce(topic, 20, 40, 4)
+            yield* world.until("the next ones are handled", Effect.sync(() => ledger.distinct === 40))
+          }).pipe(Effect.scoped, Effect.provide(isolated), Effect.provide(network.engine))
+          assert.deepStrictEqual(ledger.disorder(), [])
+          const committed = yield* world.committed(group, topic)
+          assert.deepStrictEqual(committed.map(({ offset }) => offset), [10, 10, 10, 10])
         })
-        yield* produce(topic, 0, 40, 4)
-        yield* Effect.gen(function*() {
-          yield* Layer.build(Consumer.layer(consumer))
-          yield* world.until("the others are handled", Effect.sync(() => ledger.handled.length === 31))
-          const [health] = yield* Health.all
-          assert.strictEqual(health!.healthy, false)
-          assert.deepInclude(health!.held[0], { topic, partition: 0, offset: 1 })
-          broken = false
-          const [control] = yield* ConsumerControl.find(group)
-          yield* control!.seek({ topic, partition: 0, offset: 1 })
-          yield* world.until("all are handled", Effect.sync(() => ledger.handled.length === 40))
-        }).pipe(Effect.scoped, Effect.provide(isolated))
-        assert.deepStrictEqual(ledger.disorder(), [])
-        assert.deepStrictEqual(ledger.duplicates, [])
-      }))
+    ),
+    scenario(
+      "as a layer holds the partition that stopped, and the others go on",
+      [],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(4)
+          const group = world.name("group")
+          const ledger = new Ledger()
+          let broken = true
+          const work = ({ value }: { readonly value: string }) =>
+            value === "4" && broken ? Effect.fail("no") : Effect.void
+          const consumer = Consumer.make(group, {
+            offsetReset: "earliest",
+            ...world.settings,
+            onFailure: OnFailure.stop,
+            handlers: [Topic.handle(textTopic(topic), ledger.handler("a", { dead: false }, work, false))]
+          })
+          yield* produce(topic, 0, 40, 4)
+          yield* Effect.gen(function*() {
+            yield* Layer.build(Consumer.layer(consumer))
+            yield* world.until("the others are handled", Effect.sync(() => ledger.handled.length === 31))
+            const [health] = yield* Health.all
+            assert.strictEqual(health!.healthy, false)
+            assert.deepInclude(health!.held[0], { topic, partition: 0, offset: 1 })
+            broken = false
+            const [control] = yield* ConsumerControl.find(group)
+            yield* control!.seek({ topic, partition: 0, offset: 1 })
+            yield* world.until("all are handled", Effect.sync(() => ledger.handled.length === 40))
+          }).pipe(Effect.scoped, Effect.provide(isolated))
+          assert.deepStrictEqual(ledger.disorder(), [])
+          assert.deepStrictEqual(ledger.duplicates, [])
+        })
+    )
   ]
 }

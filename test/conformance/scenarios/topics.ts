@@ -12,77 +12,99 @@ const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
 export const topics: Group = {
   title: "topics",
   scenarios: [
-    scenario("that match a pattern are followed, also those that appear later", ["topics admin"], (world) =>
-      Effect.gen(function*() {
-        const prefix = world.name("audit")
-        const [first, other, later] = [`${prefix}.a`, `x${prefix}.a`, `${prefix}.b`]
-        yield* world.topic(2, { name: first })
-        yield* world.topic(2, { name: other })
-        const seen: Array<string> = []
-        const source = Topic.pattern(new RegExp(`${prefix}\\.[a-z]`), { key: Codec.bytes.pipe(Codec.nullable), value: Codec.string })
-        const consumer = Consumer.make(world.name("group"), {
-          offsetReset: "earliest",
-          ...world.settings,
-          onFailure: OnFailure.stop,
-          handlers: [Topic.handle(source, (record) => Effect.sync(() => seen.push(`${record.topic}:${record.value}`)))]
+    scenario(
+      "that match a pattern are followed, also those that appear later",
+      ["topics admin"],
+      (world) =>
+        Effect.gen(function*() {
+          const prefix = world.name("audit")
+          const [first, other, later] = [`${prefix}.a`, `x${prefix}.a`, `${prefix}.b`]
+          yield* world.topic(2, { name: first })
+          yield* world.topic(2, { name: other })
+          const seen: Array<string> = []
+          const source = Topic.pattern(new RegExp(`${prefix}\\.[a-z]`), {
+            key: Codec.bytes.pipe(Codec.nullable),
+            value: Codec.string
+          })
+          const consumer = Consumer.make(world.name("group"), {
+            offsetReset: "earliest",
+            ...world.settings,
+            onFailure: OnFailure.stop,
+            handlers: [
+              Topic.handle(source, (record) => Effect.sync(() => seen.push(`${record.topic}:${record.value}`)))
+            ]
+          })
+          yield* produce(first, 0, 2, 2)
+          yield* produce(other, 0, 2, 2)
+          const member = yield* runMember(world, consumer)
+          yield* world.until("the first is read", Effect.sync(() => seen.length === 2))
+          yield* world.topic(2, { name: later })
+          yield* produce(later, 0, 2, 2)
+          yield* world.until("the later one is read", Effect.sync(() => seen.length === 4))
+          yield* member.stop
+          assert.deepStrictEqual([...seen].sort(), [`${first}:0`, `${first}:1`, `${later}:0`, `${later}:1`])
         })
-        yield* produce(first, 0, 2, 2)
-        yield* produce(other, 0, 2, 2)
-        const member = yield* runMember(world, consumer)
-        yield* world.until("the first is read", Effect.sync(() => seen.length === 2))
-        yield* world.topic(2, { name: later })
-        yield* produce(later, 0, 2, 2)
-        yield* world.until("the later one is read", Effect.sync(() => seen.length === 4))
-        yield* member.stop
-        assert.deepStrictEqual([...seen].sort(), [`${first}:0`, `${first}:1`, `${later}:0`, `${later}:1`])
-      })),
-    scenario("that grow are read in their new partitions, from the beginning", ["topics admin"], (world) =>
-      Effect.gen(function*() {
-        const topic = yield* world.topic(2)
-        const ledger = new Ledger()
-        yield* produce(topic, 0, 10, 2)
-        const member = yield* join(world, { group: world.name("group"), topics: [topic], ledger })
-        yield* world.until("the first are handled", Effect.sync(() => ledger.handled.length === 10))
-        yield* (yield* adminOf).createPartitions(topic, 6)
-        yield* world.until(
-          "the new partitions are there",
-          Effect.map(member.assignment, (all) => all.length === 6)
-        )
-        // A client that has not seen the topic before knows all of its partitions.
-        const encoder = new TextEncoder()
-        yield* world.foreignProduce(texts(10, 70).map((value) => ({
-          topic,
-          partition: Number(value) % 6,
-          key: null,
-          value: encoder.encode(value)
-        })))
-        yield* world.until("all are handled", Effect.sync(() => ledger.distinct === 70))
-        yield* member.stop
-        assert.deepStrictEqual(sorted(new Set(ledger.values)), texts(0, 70))
-        assert.deepStrictEqual(ledger.disorder(), [])
-        assert.deepStrictEqual(ledger.overlaps, [])
-      })),
-    scenario("that are deleted and made anew are read from their new beginning", ["topics admin"], (world) =>
-      Effect.gen(function*() {
-        const topic = yield* world.topic(2)
-        const ledger = new Ledger()
-        const admin = yield* adminOf
-        const group = world.name("group")
-        yield* produce(topic, 0, 10, 2)
-        const member = yield* join(world, { group, topics: [topic], ledger })
-        yield* world.until("the first are handled", Effect.sync(() => ledger.handled.length === 10))
-        yield* admin.deleteTopic(topic)
-        yield* world.until("it is gone", Effect.map(admin.describeTopics([topic]), (all) => all.length === 0))
-        yield* world.until("it is given up", Effect.map(member.assignment, (all) => all.length === 0))
-        // A commit that is on its way would count for the new topic: Kafka knows groups' positions by the topic's name.
-        yield* world.advance(world.slowMillis)
-        yield* world.until("its positions are gone", Effect.map(world.committed(group, topic), (all) => all.length === 0))
-        yield* world.topic(2, { name: topic })
-        yield* produce(topic, 10, 30, 2)
-        yield* world.until("the new ones are handled", Effect.sync(() => new Set(ledger.values).size === 30))
-        yield* member.stop
-        assert.deepStrictEqual(sorted(new Set(ledger.values)), texts(0, 30))
-      })),
+    ),
+    scenario(
+      "that grow are read in their new partitions, from the beginning",
+      ["topics admin"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(2)
+          const ledger = new Ledger()
+          yield* produce(topic, 0, 10, 2)
+          const member = yield* join(world, { group: world.name("group"), topics: [topic], ledger })
+          yield* world.until("the first are handled", Effect.sync(() => ledger.handled.length === 10))
+          yield* (yield* adminOf).createPartitions(topic, 6)
+          yield* world.until(
+            "the new partitions are there",
+            Effect.map(member.assignment, (all) => all.length === 6)
+          )
+          // A client that has not seen the topic before knows all of its partitions.
+          const encoder = new TextEncoder()
+          yield* world.foreignProduce(
+            texts(10, 70).map((value) => ({
+              topic,
+              partition: Number(value) % 6,
+              key: null,
+              value: encoder.encode(value)
+            }))
+          )
+          yield* world.until("all are handled", Effect.sync(() => ledger.distinct === 70))
+          yield* member.stop
+          assert.deepStrictEqual(sorted(new Set(ledger.values)), texts(0, 70))
+          assert.deepStrictEqual(ledger.disorder(), [])
+          assert.deepStrictEqual(ledger.overlaps, [])
+        })
+    ),
+    scenario(
+      "that are deleted and made anew are read from their new beginning",
+      ["topics admin"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(2)
+          const ledger = new Ledger()
+          const admin = yield* adminOf
+          const group = world.name("group")
+          yield* produce(topic, 0, 10, 2)
+          const member = yield* join(world, { group, topics: [topic], ledger })
+          yield* world.until("the first are handled", Effect.sync(() => ledger.handled.length === 10))
+          yield* admin.deleteTopic(topic)
+          yield* world.until("it is gone", Effect.map(admin.describeTopics([topic]), (all) => all.length === 0))
+          yield* world.until("it is given up", Effect.map(member.assignment, (all) => all.length === 0))
+          // A commit that is on its way would count for the new topic: Kafka knows groups' positions by the topic's name.
+          yield* world.advance(world.slowMillis)
+          yield* world.until(
+            "its positions are gone",
+            Effect.map(world.committed(group, topic), (all) => all.length === 0)
+          )
+          yield* world.topic(2, { name: topic })
+          yield* produce(topic, 10, 30, 2)
+          yield* world.until("the new ones are handled", Effect.sync(() => new Set(ledger.values).size === 30))
+          yield* member.stop
+          assert.deepStrictEqual(sorted(new Set(ledger.values)), texts(0, 30))
+        })
+    ),
     scenario("that do not exist are an error at the start", [], (world) =>
       Effect.gen(function*() {
         const topic = world.name("nowhere")
@@ -91,20 +113,24 @@ export const topics: Group = {
         assert.strictEqual(reasonOf(error), "UnknownTopic")
         assert.deepInclude((error as any).reason, { topic })
       })),
-    scenario("of 300 partitions are read whole, in order, and left in time", ["any partition count"], (world) =>
-      Effect.gen(function*() {
-        const topic = yield* world.topic(300)
-        const group = world.name("group")
-        const ledger = new Ledger()
-        yield* produce(topic, 0, 1_500, 300)
-        const member = yield* join(world, { group, topics: [topic], ledger, work: () => Effect.sleep(1) })
-        yield* world.until("all are handled", Effect.sync(() => ledger.handled.length >= 1_500))
-        yield* member.stop
-        assert.deepStrictEqual(sorted(ledger.values), texts(0, 1_500))
-        assert.deepStrictEqual(ledger.disorder(), [])
-        const committed = yield* world.committed(group, topic)
-        assert.strictEqual(committed.length, 300)
-        assert.isTrue(committed.every(({ offset }) => offset === 5))
-      }))
+    scenario(
+      "of 300 partitions are read whole, in order, and left in time",
+      ["any partition count"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(300)
+          const group = world.name("group")
+          const ledger = new Ledger()
+          yield* produce(topic, 0, 1_500, 300)
+          const member = yield* join(world, { group, topics: [topic], ledger, work: () => Effect.sleep(1) })
+          yield* world.until("all are handled", Effect.sync(() => ledger.handled.length >= 1_500))
+          yield* member.stop
+          assert.deepStrictEqual(sorted(ledger.values), texts(0, 1_500))
+          assert.deepStrictEqual(ledger.disorder(), [])
+          const committed = yield* world.committed(group, topic)
+          assert.strictEqual(committed.length, 300)
+          assert.isTrue(committed.every(({ offset }) => offset === 5))
+        })
+    )
   ]
 }

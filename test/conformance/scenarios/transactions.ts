@@ -13,105 +13,124 @@ const message = (value: string) => ({ key: null, value, partition: 0 })
 export const transactions: Group = {
   title: "a transaction",
   scenarios: [
-    scenario("is seen when it is committed, and never when it is aborted", ["transactions"], (world) =>
-      Effect.gen(function*() {
-        const topic = textTopic(yield* world.topic(4))
-        const id = world.name("tx")
-        yield* Producer.send(topic, message("1"))
-        yield* Producer.transaction(id, Producer.sendAll(topic, [message("2"), message("3")]))
-        const failed = yield* Effect.flip(
-          Producer.transaction(id, Effect.andThen(Producer.send(topic, message("aborted")), Effect.fail("no")))
-        )
-        assert.strictEqual(failed, "no")
-        yield* Producer.send(topic, message("4"))
-        const read = (isolation: "read_committed" | "read_uncommitted" | undefined) =>
-          Effect.gen(function*() {
-            const ledger = new Ledger()
-            const group = world.name("group")
-            const settings = { until: "end", ...(isolation === undefined ? {} : { isolation }) } as const
-            const member = yield* join(world, { group, topics: [topic.name], ledger, settings })
-            assert.isUndefined(yield* member.ended)
-            const committed = yield* world.committed(group, topic.name)
-            return { values: ledger.values, next: committed.find(({ partition }) => partition === 0)?.offset }
-          })
-        assert.deepStrictEqual((yield* read(undefined)).values, ["1", "2", "3", "4"])
-        assert.deepStrictEqual((yield* read("read_committed")).values, ["1", "2", "3", "4"])
-        assert.deepStrictEqual((yield* read("read_uncommitted")).values, ["1", "2", "3", "aborted", "4"])
-      })),
-    scenario("is not seen while it is open, and holds back what comes after it", ["transactions"], (world) =>
-      Effect.gen(function*() {
-        const topic = textTopic(yield* world.topic(4))
-        const ledger = new Ledger()
-        const member = yield* join(world, { group: world.name("group"), topics: [topic.name], ledger })
-        yield* Producer.send(topic, message("1"))
-        yield* world.until("the first is handled", Effect.sync(() => ledger.handled.length === 1))
-        yield* Producer.transaction(
-          world.name("tx"),
-          Effect.gen(function*() {
-            yield* Producer.send(topic, message("2"))
-            yield* world.foreignProduce([{
-              topic: topic.name,
-              partition: 0,
-              key: null,
-              value: new TextEncoder().encode("3")
-            }])
-            yield* world.advance(world.slowMillis)
-            assert.deepStrictEqual(ledger.values, ["1"])
-          })
-        )
-        yield* world.until("all are handled", Effect.sync(() => ledger.handled.length === 3))
-        yield* member.stop
-        assert.deepStrictEqual(ledger.values, ["1", "2", "3"])
-      })),
-    scenario("carries what a batch handler read and wrote, and its progress, or nothing of it", ["transactions"], (world) =>
-      Effect.gen(function*() {
-        const [source, target] = [yield* world.topic(4), yield* world.topic(4)]
-        const group = world.name("group")
-        const id = world.name("tx")
-        yield* produce(source, 0, 40, 4)
-        const admin = yield* adminOf
-        let healthy = false
-        const copy = Topic.handleOwned(textTopic(source), (batch) =>
-          Producer.transaction(
-            id,
+    scenario(
+      "is seen when it is committed, and never when it is aborted",
+      ["transactions"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = textTopic(yield* world.topic(4))
+          const id = world.name("tx")
+          yield* Producer.send(topic, message("1"))
+          yield* Producer.transaction(id, Producer.sendAll(topic, [message("2"), message("3")]))
+          const failed = yield* Effect.flip(
+            Producer.transaction(id, Effect.andThen(Producer.send(topic, message("aborted")), Effect.fail("no")))
+          )
+          assert.strictEqual(failed, "no")
+          yield* Producer.send(topic, message("4"))
+          const read = (isolation: "read_committed" | "read_uncommitted" | undefined) =>
             Effect.gen(function*() {
-              yield* Producer.sendAll(textTopic(target), batch.records.map(({ value }) => message(value)))
-              yield* Producer.sendOffsets([{ topic: source, partition: batch.partition, offset: batch.next }])
-              if (!healthy && batch.start > 0) return yield* Effect.fail("the batch fails after all")
+              const ledger = new Ledger()
+              const group = world.name("group")
+              const settings = { until: "end", ...(isolation === undefined ? {} : { isolation }) } as const
+              const member = yield* join(world, { group, topics: [topic.name], ledger, settings })
+              assert.isUndefined(yield* member.ended)
+              const committed = yield* world.committed(group, topic.name)
+              return { values: ledger.values, next: committed.find(({ partition }) => partition === 0)?.offset }
             })
-          ), {
-          maxSize: 5,
-          startOffsets: (partitions) =>
-            Effect.map(admin.groupOffsets(group), (all) =>
-              all.filter((position) =>
-                partitions.some(({ partition, topic }) => position.topic === topic && position.partition === partition)
-              ))
+          assert.deepStrictEqual((yield* read(undefined)).values, ["1", "2", "3", "4"])
+          assert.deepStrictEqual((yield* read("read_committed")).values, ["1", "2", "3", "4"])
+          assert.deepStrictEqual((yield* read("read_uncommitted")).values, ["1", "2", "3", "aborted", "4"])
         })
-        const consumer = Consumer.make(group, {
-          offsetReset: "earliest",
-          ...world.settings,
-          onFailure: OnFailure.stop,
-          handlers: [copy]
+    ),
+    scenario(
+      "is not seen while it is open, and holds back what comes after it",
+      ["transactions"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = textTopic(yield* world.topic(4))
+          const ledger = new Ledger()
+          const member = yield* join(world, { group: world.name("group"), topics: [topic.name], ledger })
+          yield* Producer.send(topic, message("1"))
+          yield* world.until("the first is handled", Effect.sync(() => ledger.handled.length === 1))
+          yield* Producer.transaction(
+            world.name("tx"),
+            Effect.gen(function*() {
+              yield* Producer.send(topic, message("2"))
+              yield* world.foreignProduce([{
+                topic: topic.name,
+                partition: 0,
+                key: null,
+                value: new TextEncoder().encode("3")
+              }])
+              yield* world.advance(world.slowMillis)
+              assert.deepStrictEqual(ledger.values, ["1"])
+            })
+          )
+          yield* world.until("all are handled", Effect.sync(() => ledger.handled.length === 3))
+          yield* member.stop
+          assert.deepStrictEqual(ledger.values, ["1", "2", "3"])
         })
-        // Each failure ends the run, as its policy says; the next run begins where the transactions say.
-        for (let run = 0; run < 2; run++) {
-          const failing = yield* runMember(world, consumer)
-          assert.strictEqual((yield* failing.ended)?._tag, "HandlerFailed")
-        }
-        healthy = true
-        const member = yield* runMember(world, consumer)
-        const ledger = new Ledger()
-        const reader = yield* join(world, { group: world.name("reader"), topics: [target], ledger, name: "r" })
-        yield* world.until("all are copied", Effect.sync(() => ledger.handled.length >= 40))
-        yield* world.until(
-          "all are committed",
-          Effect.map(world.committed(group, source), (all) => all.reduce((sum, { offset }) => sum + offset, 0) === 40)
-        )
-        yield* member.stop
-        yield* reader.stop
-        assert.strictEqual(new Set(ledger.values).size, 40)
-        assert.strictEqual(ledger.values.length, 40, sorted(ledger.values).join())
-      })),
+    ),
+    scenario(
+      "carries what a batch handler read and wrote, and its progress, or nothing of it",
+      ["transactions"],
+      (world) =>
+        Effect.gen(function*() {
+          const [source, target] = [yield* world.topic(4), yield* world.topic(4)]
+          const group = world.name("group")
+          const id = world.name("tx")
+          yield* produce(source, 0, 40, 4)
+          const admin = yield* adminOf
+          let healthy = false
+          const copy = Topic.handleOwned(textTopic(source), (batch) =>
+            Producer.transaction(
+              id,
+              Effect.gen(function*() {
+                yield* Producer.sendAll(textTopic(target), batch.records.map(({ value }) => message(value)))
+                yield* Producer.sendOffsets([{ topic: source, partition: batch.partition, offset: batch.next }])
+                if (!healthy && batch.start > 0) return yield* Effect.fail("the batch fails after all")
+              })
+            ), {
+            maxSize: 5,
+            startOffsets: (partitions) =>
+              Effect.map(admin.groupOffsets(group), (all) =>
+                all.filter((position) =>
+                  partitions.some(({ partition, topic }) =>
+                    position.topic === topic && position.partition === partition
+                  )
+                ))
+          })
+          const consumer = Consumer.make(group, {
+            offsetReset: "earliest",
+            ...world.settings,
+            onFailure: OnFailure.stop,
+            handlers: [copy]
+          })
+          // Each failure ends the run, as its policy says; the next run begins where the transactions say.
+          for (let run = 0; run < 2; run++) {
+            const failing = yield* runMember(world, consumer)
+            assert.strictEqual((yield* failing.ended)?._tag, "HandlerFailed")
+          }
+          healthy = true
+          const member = yield* runMember(world, consumer)
+          const ledger = new Ledger()
+          const reader = yield* join(world, { group: world.name("reader"), topics: [target], ledger, name: "r" })
+          yield* world.until(
+            "all are copied",
+            Effect.sync(() =>
+              ledger.handled.length >= 40
+            )
+          )
+          yield* world.until(
+            "all are committed",
+            Effect.map(world.committed(group, source), (all) => all.reduce((sum, { offset }) => sum + offset, 0) === 40)
+          )
+          yield* member.stop
+          yield* reader.stop
+          assert.strictEqual(new Set(ledger.values).size, 40)
+          assert.strictEqual(ledger.values.length, 40, sorted(ledger.values).join())
+        })
+    ),
     scenario("of an older producer with the same id is fenced", ["transactions"], (world) =>
       Effect.gen(function*() {
         const topic = yield* world.topic(4)
