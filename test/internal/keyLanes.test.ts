@@ -1,0 +1,66 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Arbitrary from "effect/Arbitrary"
+import * as Schema from "effect/Schema"
+import { KeyLanes } from "../../src/internal/keyLanes.ts"
+import { randomOf } from "./random.ts"
+
+const Keys = Arbitrary.array(
+  Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 4 }))),
+  { minLength: 1, maxLength: 80 }
+)
+const Seed = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000 })))
+
+describe("KeyLanes", () => {
+  it.prop(
+    "hands every item out once, per key in order and one at a time",
+    { keys: Keys, seed: Seed },
+    ({ keys, seed }) => {
+      const random = randomOf(seed)
+      const lanes = new KeyLanes<number>()
+      const waiting = keys.map((key, item) => ({ key: `k${key}`, item }))
+      const offered = new Map<string, Array<number>>()
+      const out = new Map<string, number>()
+      const taken: Array<number> = []
+      while (taken.length < keys.length || out.size > 0) {
+        const next = random.chance(0.5) ? waiting.shift() : undefined
+        if (next !== undefined) {
+          lanes.offer(next.key, next.item)
+          offered.set(next.key, [...offered.get(next.key) ?? [], next.item])
+        }
+        const free = [...offered].filter(([key, items]) => items.length > 0 && !out.has(key)).length
+        assert.strictEqual(lanes.available, free)
+        if (random.chance(0.6)) {
+          const got = lanes.take()
+          assert.strictEqual(got === undefined, free === 0)
+          if (got !== undefined) {
+            assert.isFalse(out.has(got.key))
+            assert.strictEqual(got.item, offered.get(got.key)!.shift())
+            out.set(got.key, got.item)
+            taken.push(got.item)
+          }
+        }
+        const [busy] = out.keys()
+        if (busy !== undefined && random.chance(0.5)) {
+          out.delete(busy)
+          lanes.release(busy)
+        }
+      }
+      assert.deepStrictEqual(taken.toSorted((a, b) => a - b), keys.map((_, item) => item))
+      assert.isUndefined(lanes.take())
+    }
+  )
+
+  it("goes on for as long as it likes without a barrier between the keys", () => {
+    const lanes = new KeyLanes<number>()
+    for (let i = 0; i < 5_000; i++) lanes.offer("hot", i)
+    lanes.offer("cold", -1)
+    assert.deepStrictEqual(lanes.take(), { key: "hot", item: 0 })
+    assert.deepStrictEqual(lanes.take(), { key: "cold", item: -1 })
+    for (let i = 1; i < 5_000; i++) {
+      lanes.release("hot")
+      assert.strictEqual(lanes.take()?.item, i)
+    }
+    lanes.clear()
+    assert.strictEqual(lanes.available, 0)
+  })
+})
