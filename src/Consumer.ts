@@ -54,7 +54,7 @@ export type TypeId = typeof TypeId
  * - `closeTimeout` (default 30 seconds): how long the final commit and leaving the group may take.
  * - `maxHandlerStall` (default `maxPollInterval`): a handler without any progress for so long ends the consumer with
  *   the reason `Stalled`.
- * - `chunkRecords` (default 500): the most records fetched in one step.
+ * - `chunkRecords` (default 300): the most records fetched in one step.
  * - `bufferRecords` (default 20 000), `bufferBytes` (default 64 MiB): the most that is fetched and not handled, over
  *   all partitions of this member.
  * - `until: "end"`: ends when every assigned partition reached the end it had when it was assigned.

@@ -26,7 +26,7 @@ export interface Settings extends KafkaConfig.ConsumerConfig {
 export const defaults = {
   drainTimeout: "30 seconds",
   closeTimeout: "30 seconds",
-  chunkRecords: 500,
+  chunkRecords: 300,
   bufferRecords: 20_000,
   bufferBytes: 67_108_864
 } as const
