@@ -18,7 +18,14 @@ interface Connectable {
   poll?(): unknown
   on(event: "event.error", listener: (error: NativeError) => void): unknown
   on(event: "event.log", listener: (entry: { readonly message: string }) => void): unknown
+  on(event: "error", listener: (error: unknown) => void): unknown
 }
+
+/** How the client's own errors about a token begin. */
+const tokenRefresh = "oauthbearer_token_refresh_cb: "
+
+/** How much later than the client itself the bound falls, in milliseconds. */
+const graceMs = 1_000
 
 /** Connecting occupies a thread of the process's small pool: one client at a time. */
 const turn = Semaphore.makeUnsafe(1)
@@ -46,26 +53,48 @@ export const connect = (
         // Not connected yet.
       }
     }, 50)
-    const settle = (result: Effect.Effect<NativeMetadata, KafkaError>) => {
-      if (settled) return
+    const stop = () => {
       settled = true
       clearInterval(polling)
+      clearTimeout(bound)
+    }
+    const settle = (result: Effect.Effect<NativeMetadata, KafkaError>) => {
+      if (settled) return
+      stop()
       resume(result)
     }
+    const refuse = (problem: string) =>
+      settle(Effect.fail(Errors.make(context.operation, new Errors.AuthenticationFailed({ problem }))))
+    // The client keeps its own timeout, but may then take its time to clean up.
+    const bound = setTimeout(() => {
+      const { operation } = context
+      settle(Effect.fail(
+        last === undefined
+          ? Errors.make(operation, new Errors.Timeout({ operation, timeoutMs }))
+          : fromNative(last, context)
+      ))
+    }, timeoutMs + graceMs)
     client.on("event.error", (error) => {
       last = error
+    })
+    client.on("error", (error) => {
+      const message = error instanceof Error ? error.message : String(error)
+      if (message.startsWith(tokenRefresh)) refuse(`no token: ${message.slice(tokenRefresh.length)}`)
     })
     client.on("event.log", ({ message }) => {
       if (settled) return
       const problem = refusal.exec(message)?.[1]
-      if (problem === undefined) return
-      settle(Effect.fail(Errors.make(context.operation, new Errors.AuthenticationFailed({ problem }))))
+      if (problem !== undefined) refuse(problem)
     })
     client.connect({ timeout: timeoutMs }, (error, metadata) => {
-      if (error === null || error === undefined) return settle(Effect.succeed(metadata))
+      if (error === null || error === undefined) {
+        // Nobody waits for it any more, and so nobody else would close it.
+        if (settled) client.disconnect(() => {})
+        return settle(Effect.succeed(metadata))
+      }
       settle(Effect.fail(fromNative(last !== undefined && isTransport(error) ? last : error, context)))
     })
-    return Effect.sync(() => clearInterval(polling))
+    return Effect.sync(stop)
   }))
 
 /** Whether an error says no more than that nothing came back. */

@@ -90,7 +90,9 @@ const clientOf = (
   environment: Environment,
   transactionalId: string | undefined
 ): ProducerClient => {
-  let waiters: Array<() => void> = []
+  let waiters = new Set<() => void>()
+  let full = false
+  let taken = 0
   const toError = (error: NativeError, topic: string, sizeBytes: number): KafkaError =>
     error.code === -149 || error.code === -150 || error.code === -144
       ? fromNative(error, { operation: "produce", bootstrapServers: environment.bootstrapServers, transactionalId })
@@ -101,11 +103,24 @@ const clientOf = (
         sizeBytes,
         timeoutMs: environment.requestTimeoutMs
       })
+  const refusalOf = (error: NativeError, topic: string, sizeBytes: number): KafkaError => {
+    if (!producer.isConnected()) return Errors.make("produce", new Errors.Closed({ client: "producer" }), error)
+    // An empty buffer that is full: the record alone is larger than it.
+    if (error.code === queueFull) {
+      return Errors.make("produce", new Errors.RecordTooLarge({ topic, sizeBytes }), error)
+    }
+    // What has no code of librdkafka was thrown before the native client saw the record.
+    return typeof error.code !== "number"
+      ? Errors.make("produce", new Errors.InvalidRecord({ topic, problem: error.message }), error)
+      : toError(error, topic, sizeBytes)
+  }
   producer.on("delivery-report", (error: NativeError | null, report: NativeReport) => {
+    taken--
+    full = false
     report.opaque(error, report)
-    if (waiters.length === 0) return
+    if (waiters.size === 0) return
     const waiting = waiters
-    waiters = []
+    waiters = new Set()
     for (const resume of waiting) resume()
   })
   return {
@@ -126,19 +141,24 @@ const clientOf = (
           opaque,
           toHeaders(message.headers)
         )
+        taken++
         return true
       } catch (cause) {
         const error = cause as NativeError
-        if (error.code === queueFull) return false
-        const typed = producer.isConnected()
-          ? toError(error, topic, size)
-          : Errors.make("produce", new Errors.Closed({ client: "producer" }), cause)
+        if (error.code === queueFull && taken > 0) {
+          full = true
+          return false
+        }
+        const typed = refusalOf(error, topic, size)
         queueMicrotask(() => done(typed, undefined))
         return true
       }
     },
     whenSpace: Effect.callback<void>((resume) => {
-      waiters.push(() => resume(Effect.void))
+      if (!full) return resume(Effect.void)
+      const waiter = () => resume(Effect.void)
+      waiters.add(waiter)
+      return Effect.sync(() => waiters.delete(waiter))
     }),
     flush: (timeout) => flush(producer, Duration.toMillis(timeout))
   }

@@ -26,6 +26,9 @@ const reserved: { readonly [name: string]: string } = {
   "queue_non_empty_cb": "the engine's wake-up",
   "dr_cb": "delivery reports are the engine's",
   "dr_msg_cb": "delivery reports are the engine's",
+  "delivery.report.only.error": "delivery reports are the engine's",
+  "event_cb": "the client's events are the engine's",
+  "group.protocol": "use `groupProtocol` of the consumer",
   "transactional.id": "use Producer.transaction"
 }
 
@@ -110,7 +113,6 @@ export const consumer = (
     "queued.min.messages": 10_000,
     "queued.max.messages.kbytes": 16_384,
     "fetch.queue.backoff.ms": 20,
-    ...door?.consumer,
     "group.id": inGroup ? subscription.groupId : "millrace-manual",
     "group.instance.id": inGroup ? set.groupInstanceId : undefined,
     "group.protocol": inGroup ? classic ? "classic" : "consumer" : undefined,
@@ -130,7 +132,9 @@ export const consumer = (
     "topic.metadata.refresh.interval.ms": metadataRefresh,
     "metadata.max.age.ms": metadataRefresh * 3,
     "allow.auto.create.topics": false,
-    "enable.partition.eof": signalEnd
+    "enable.partition.eof": signalEnd,
+    ...door?.global,
+    ...door?.consumer
   })
 }
 
@@ -171,6 +175,7 @@ export const producer = (
     "topic.metadata.propagation.max.ms": 5_000,
     "transactional.id": transactionalId,
     "transaction.timeout.ms": transactionalId === undefined ? undefined : millis(set.transactionTimeout),
+    ...door?.global,
     ...door?.producer,
     "dr_cb": true
   })

@@ -32,7 +32,9 @@ const topic = Effect.fnUntraced(function*(prefix: string) {
 
 layer(engine, { excludeTestServices: true })("a group on a real broker", (it) => {
   for (const [name, config] of Object.entries(protocols)) {
-    describe(name, () => groupTests(it, config, topic))
+    describe(name, () => {
+      groupTests(it, config, topic)
+    })
   }
 
   it.effect("a static member that another one replaces ends, and says why", () =>

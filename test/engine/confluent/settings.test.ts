@@ -71,6 +71,13 @@ describe("settings of librdkafka", () => {
     assert.strictEqual(Settings.consumer({}, "earliest", group, false, door)["queued.min.messages"], 3)
   })
 
+  it("let the open door win over own settings too, for all clients or one kind", () => {
+    const door = { global: { "fetch.min.bytes": 2, "linger.ms": 3 }, consumer: { "fetch.wait.max.ms": 4 } }
+    const consumer = Settings.consumer({ fetchMinBytes: 9, fetchMaxWait: 9 }, "earliest", group, false, door)
+    assert.include(consumer, { "fetch.min.bytes": 2, "fetch.wait.max.ms": 4 })
+    assert.strictEqual(producer({ linger: 9 }, undefined, door)["linger.ms"], 3)
+  })
+
   it("refuse what would break the engine, by name and with the reason", () => {
     const error = Settings.refused({ consumer: { "enable.auto.offset.store": true } })
     assert.include(error?.message ?? "", "librdkafka.consumer.enable.auto.offset.store")
