@@ -4,9 +4,9 @@
  * @stability unstable
  * @since 0.1.0
  */
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import type * as Schema from "effect/Schema"
 import * as Sink from "effect/Sink"
 import type * as Types from "effect/Types"
@@ -40,15 +40,23 @@ export type Message<K, V, H = unknown> =
   }
   & (unknown extends H ? unknown : { readonly headerValues: H })
 
-/** The client that a fiber sends with: its transaction's, or the shared one. */
-const clientOf = (fiber: Fiber.Fiber<unknown, unknown>): Effect.Effect<ProducerClient, KafkaError, KafkaEngine> => {
+/** What a context leads to: its transaction's client, or the shared one of its engine. It stays so. */
+const clients = new WeakMap<Context.Context<never>, ProducerClient>()
+
+/** The client that the current fiber sends with. */
+const currentClient: Effect.Effect<ProducerClient, KafkaError, KafkaEngine> = Effect.withFiber((fiber) => {
+  const { context } = fiber
+  const known = clients.get(context)
+  if (known !== undefined) return Effect.succeed(known)
   const transaction = fiber.getRef(CurrentTransaction)
-  return transaction === undefined
+  const client = transaction === undefined
     ? Effect.flatMap(KafkaEngine, (engine) => engine.producer)
     : Effect.succeed(transaction.client)
-}
-
-const currentClient = Effect.withFiber(clientOf)
+  return Effect.map(client, (client) => {
+    clients.set(context, client)
+    return client
+  })
+})
 
 /** Encodes one message; what goes wrong in it is an error of the send. */
 const encodeOne = (
@@ -75,17 +83,22 @@ const deliver = (client: ProducerClient, raw: RawMessage): Effect.Effect<Deliver
 
 /** Encodes and sends one message. */
 const sendOne = (
-  client: Effect.Effect<ProducerClient, KafkaError, KafkaEngine>,
+  client: ProducerClient,
   encode: Encoding.Encode,
   topic: string,
   message: Encoding.AnyMessage
-): Effect.Effect<Delivery, KafkaError | Schema.SchemaError, KafkaEngine> => {
+): Effect.Effect<Delivery, KafkaError | Schema.SchemaError> => {
   const raw = encodeOne(topic, encode, message)
-  return Effect.flatMap(
-    client,
-    (client) => Effect.isEffect(raw) ? Effect.flatMap(raw, (raw) => deliver(client, raw)) : deliver(client, raw)
-  )
+  return Effect.isEffect(raw) ? Effect.flatMap(raw, (raw) => deliver(client, raw)) : deliver(client, raw)
 }
+
+const sendFirst = Effect.fnUntraced(function*(
+  topic: Topic.Topic<any, any, any, any, any>,
+  message: Encoding.AnyMessage
+): Effect.fn.Return<Delivery, KafkaError | Schema.SchemaError, any> {
+  const encode = yield* Encoding.encoderOf(topic)
+  return yield* sendOne(yield* currentClient, encode, topic.name, message)
+})
 
 /**
  * Sends one message and ends when the broker acknowledged it.
@@ -124,12 +137,13 @@ export const send: <K, V, RD, RE, H>(
   topic: Topic.Topic<any, any, any, any, any>,
   message: Encoding.AnyMessage
 ): Effect.Effect<Delivery, KafkaError | Schema.SchemaError, any> =>
-  // Without a generator: a send is little more than its callback, and many are under way at once.
-  Effect.withFiber((fiber) => {
-    const encode = Encoding.known(fiber.context, topic)
-    return encode === undefined
-      ? Effect.flatMap(Encoding.encoderOf(topic), (encode) => sendOne(currentClient, encode, topic.name, message))
-      : sendOne(clientOf(fiber), encode, topic.name, message)
+  // After the first send in a context nothing is looked up: a send is then little more than its callback.
+  Effect.withFiber(({ context }) => {
+    const encode = Encoding.known(context, topic)
+    const client = clients.get(context)
+    return encode === undefined || client === undefined
+      ? sendFirst(topic, message)
+      : sendOne(client, encode, topic.name, message)
   })
 
 /** Hands many records to the client, waiting for space, and ends when all of them have their fate. */
