@@ -7,6 +7,7 @@
 import type * as Schema from "effect/Schema"
 import type * as Types from "effect/Types"
 import type * as Codec from "./Codec.ts"
+import { matchesPattern } from "./engine/KafkaEngine.ts"
 
 export {
   /**
@@ -244,19 +245,6 @@ export const pattern = <K, V, KD, KE, VD, VE, H = unknown, HD = never, HE = neve
  */
 export const matches = (source: Pick<AnySource, "match">, name: string): boolean =>
   source.match._tag === "Name" ? source.match.name === name : matchesPattern(source.match.regex, name)
-
-/**
- * Whether a pattern matches the whole of a topic name. Internal topics never match.
- *
- * @stability unstable
- * @since 0.1.0
- * @category predicates
- */
-export const matchesPattern = (regex: RegExp, name: string): boolean => {
-  if (name.startsWith("__")) return false
-  const flags = regex.flags.replace("g", "").replace("y", "")
-  return new RegExp(`^(?:${regex.source})$`, flags).test(name)
-}
 
 /**
  * The source in the words of an error message or a listing: the name, or the pattern between slashes.

@@ -51,8 +51,8 @@ export const load = Effect.fnUntraced(function*(
   const shared = sharedGroup(config)
   if (shared !== undefined) {
     return yield* usage(
-      `config module ${file}: two consumers of group "${shared}" subscribe to different topics, and Kafka would deal the `
-        + "partitions of one to the other; merge them into one consumer, or give one of them another group"
+      `config module ${file}: two consumers of group "${shared}" subscribe to different topics, and Kafka would deal `
+        + "the partitions of one to the other; merge them into one consumer, or give one of them another group"
     )
   }
   return config

@@ -33,7 +33,9 @@ const hasErrors = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "errors" in error && Array.isArray(error.errors)
   && error.errors.length > 0
 
-/** What is to be printed of a failure: messages; stacks only of defects, or when asked for. Nothing for printed ones. */
+/**
+ * What is to be printed of a failure: messages; stacks only of defects, or when asked for. Nothing for printed ones.
+ */
 export const render = (cause: Cause.Cause<unknown>, stacks: boolean): ReadonlyArray<string> =>
   cause.reasons.flatMap((reason) => {
     if (Cause.isFailReason(reason)) {

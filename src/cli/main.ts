@@ -15,7 +15,9 @@ import { topics } from "./topics.ts"
 
 const command = root.pipe(Command.withSubcommands([consume, topics, groups, tail, produce]))
 
-/** Lines for people on a terminal, structured ones elsewhere; both on standard error, which leaves output to the work. */
+/**
+ * Lines for people on a terminal, structured ones elsewhere; both on standard error, which leaves output to the work.
+ */
 const logger = Logger.layer([
   Logger.withConsoleError(process.stderr.isTTY ? Logger.formatLogFmt : Logger.formatJson)
 ])
@@ -30,8 +32,7 @@ const logger = Logger.layer([
  */
 export const run = (version: string, args: ReadonlyArray<string>): Effect.Effect<number> =>
   Command.runWith(command, { version })(args).pipe(
-    Effect.provide(logger),
-    Effect.provide(NodeServices.layer),
+    Effect.provide([logger, NodeServices.layer]),
     Effect.exit,
     Effect.map((exit) => {
       if (Exit.isSuccess(exit)) return codes.done

@@ -1,4 +1,7 @@
-/** Where to read from, in the words of the command line: `beginning`, `end`, an offset, `-n`, or a time. Pure but for the lookup. */
+/**
+ * Where to read from, in the words of the command line: `beginning`, `end`, an offset, `-n`, or a time. Pure but for
+ * the lookup.
+ */
 import * as Effect from "effect/Effect"
 import type { AdminClient, Position, TopicPartition } from "../engine/KafkaEngine.ts"
 import type { KafkaError } from "../KafkaError.ts"

@@ -66,7 +66,8 @@ export interface Options extends KafkaConfig.ConnectionConfig {
  *   const raw = yield* ConfluentKafka.RawClient
  *   return yield* raw.use((producer: any) =>
  *     new Promise((resolve, reject) =>
- *       producer.getMetadata({ timeout: 5_000 }, (error: unknown, data: any) => error ? reject(error) : resolve(data.brokers))
+ *       producer.getMetadata({ timeout: 5_000 }, (error: unknown, data: any) =>
+ *         error ? reject(error) : resolve(data.brokers))
  *     )
  *   )
  * })

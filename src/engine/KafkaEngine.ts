@@ -147,6 +147,20 @@ export type Subscription =
   | { readonly _tag: "Manual"; readonly positions: ReadonlyArray<Position> }
 
 /**
+ * Whether a pattern matches the whole of a topic name, as every engine does it. Internal topics (`__…`) never match.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category predicates
+ */
+export const matchesPattern = (regex: RegExp, name: string): boolean => {
+  if (name.startsWith("__")) return false
+  // Global and sticky patterns remember where they were.
+  const flags = regex.flags.replace(/[gy]/g, "")
+  return new RegExp(`^(?:${regex.source})$`, flags).test(name)
+}
+
+/**
  * How to make a consumer client. `onReady` and `onEvent` are called from the client's own callbacks: they may only note
  * what happened and wake the owner.
  *

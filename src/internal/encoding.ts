@@ -1,4 +1,7 @@
-/** Messages to raw ones: encoders are prepared once per topic and context, and everything Kafka would refuse is refused here. */
+/**
+ * Messages to raw ones: encoders are prepared once per topic and context, and everything Kafka would refuse is refused
+ * here.
+ */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -61,13 +64,13 @@ const check = (message: RawMessage): RawMessage => {
 const settle = <A>(value: A | Pending<A>): Effect.Effect<A, unknown> =>
   value instanceof Pending ? value.effect : Effect.succeed(value)
 
-const headerEncoder = (schema: Schema.Top): Effect.Effect<Codec.Encoder<any>, never, any> => {
+const headerEncoder = (schema: Schema.Top): Effect.Effect<(value: unknown) => unknown, never, any> => {
   const encode = Schema.encodeUnknownEffect(schema)
   return Effect.map(Effect.context<any>(), (context) => (value) => {
     const result = encode(value)
-    return (Exit.isExit(result) && Exit.isSuccess(result)
+    return Exit.isExit(result) && Exit.isSuccess(result)
       ? result.value
-      : new Pending(Effect.provideContext(result, context))) as any
+      : new Pending(Effect.provideContext(result, context))
   })
 }
 

@@ -1,6 +1,7 @@
 /** A consumer's settings, checked and filled in: what the run loop works from. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { matchesPattern } from "../engine/KafkaEngine.ts"
 import type * as Handler from "../Handler.ts"
 import * as KafkaConfig from "../KafkaConfig.ts"
 import type { KafkaError } from "../KafkaError.ts"
@@ -90,7 +91,7 @@ const subscriptionProblem = (handlers: ReadonlyArray<PlannedHandler>): string | 
     if (patterns.has(String(regex))) return `pattern ${regex} has two handlers; put what both do into one`
     patterns.add(String(regex))
     for (const name of names) {
-      if (Topic.matchesPattern(regex, name)) {
+      if (matchesPattern(regex, name)) {
         return `topic "${name}" has a handler of its own and also matches pattern ${regex}; make the pattern narrower`
       }
     }
@@ -158,8 +159,8 @@ export const make = Effect.fnUntraced(function*(consumer: {
   if (drainTimeout >= maxPollInterval) {
     return yield* invalidSetting(
       "drainTimeout",
-      `${drainTimeout} ms is not below maxPollInterval (${maxPollInterval} ms): the broker would throw the member out of `
-        + "the group before its handlers are drained"
+      `${drainTimeout} ms is not below maxPollInterval (${maxPollInterval} ms): the broker would throw the member out `
+        + "of the group before its handlers are drained"
     )
   }
   const closeTimeout = yield* millis("closeTimeout", settings.closeTimeout ?? defaults.closeTimeout)

@@ -35,6 +35,7 @@ export const partitions = Effect.fnUntraced(function*(
     settings,
     onFailure: OnFailure.stop,
     handlers: [{
+      // The variance marker exists for the type checker alone.
       "~millrace/Handler": {} as any,
       source,
       call: {

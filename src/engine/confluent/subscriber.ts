@@ -2,7 +2,7 @@
  * Patterns with the semantics of JavaScript: the topics that match are looked up and subscribed by name, again and
  * again. (librdkafka's own patterns speak another dialect.)
  */
-import { matchesPattern } from "../../Topic.ts"
+import { matchesPattern } from "../KafkaEngine.ts"
 import type { NativeConsumer, NativeError } from "./native.ts"
 
 /** Follows the topics of the cluster for one consumer. */

@@ -4,12 +4,12 @@ import * as KafkaConfig from "../../KafkaConfig.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { ClientEvent, GroupMetadata, Subscription, TopicPartition } from "../KafkaEngine.ts"
+import { matchesPattern } from "../KafkaEngine.ts"
 import type { Appointment } from "./agenda.ts"
 import type { Cluster } from "./cluster.ts"
 import type { MemberSpec } from "./group.ts"
 import type { MemberLink } from "./groups.ts"
 import { PartitionSet } from "./partitionSet.ts"
-import { isInternal } from "./topics.ts"
 
 /** A rebalance that was told and not answered. `stale`: the membership it belonged to is over. */
 export interface Rebalance {
@@ -39,11 +39,8 @@ export type MemberConfig = KafkaConfig.ConsumerConfig & { readonly clientId: str
 const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
 
 /** Which topics a subscription wants. */
-export const wants = ({ patterns, topics }: GroupSubscription) => {
-  const whole = patterns.map((pattern) => new RegExp(`^(?:${pattern.source})$`, pattern.flags.replace(/[gy]/g, "")))
-  return (topic: string): boolean =>
-    topics.includes(topic) || (!isInternal(topic) && whole.some((pattern) => pattern.test(topic)))
-}
+export const wants = ({ patterns, topics }: GroupSubscription) => (topic: string): boolean =>
+  topics.includes(topic) || patterns.some((pattern) => matchesPattern(pattern, topic))
 
 /** Never calls the owner directly: everything it says goes through the mail. */
 export class Membership {
