@@ -1,0 +1,111 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { afterAll, beforeAll } from "vitest"
+import { type Broker, startBroker } from "../services/kafka.ts"
+import type { FaultProxy } from "../services/proxy.ts"
+import { committed, startLoad, until } from "./cluster.ts"
+import { type Scene, scene, stop } from "./scene.ts"
+
+const partitions = 6
+const sessionMillis = 6_000
+
+let broker: Broker
+let proxy: FaultProxy
+beforeAll(async () => {
+  broker = await startBroker()
+  proxy = await broker.startProxy()
+})
+afterAll(async () => {
+  await proxy.close()
+  await broker.remove()
+})
+
+const consumer = { sessionTimeout: sessionMillis }
+
+/** Two members work while something happens to the broker, or to the way there; then everything is handled. */
+const survive = (
+  way: "direct" | "proxied",
+  happens: (scene: Scene) => Effect.Effect<unknown, unknown>
+) =>
+  Effect.suspend(() =>
+    scene(
+      { broker, partitions, consumer, bootstrap: way === "direct" ? broker.bootstrap : broker.proxied },
+      (scene) =>
+        Effect.gen(function*() {
+          const { group, groupId, handledAll, share, topic, works } = scene
+          const load = yield* startLoad(topic, 0, partitions)
+          const [a, b] = [group.start("a"), group.start("b")]
+          yield* share([a, b])
+          yield* Effect.all([works(a), works(b)], { concurrency: 2 })
+          yield* happens(scene)
+          yield* share([a, b])
+          yield* Effect.all([works(a), works(b)], { concurrency: 2 })
+          const total = yield* load.end
+          yield* handledAll(total)
+          yield* stop(a)
+          yield* stop(b)
+          yield* until(
+            "all are committed",
+            Effect.map(committed(groupId), (all) => all.reduce((sum, { offset }) => sum + offset, 0) === total)
+          )
+        })
+    )
+  )
+
+const pause = (millis: number) => Effect.sleep(Duration.millis(millis))
+
+describe("members in the middle of their work survive", () => {
+  it.live("a restart of the broker", () => survive("direct", () => Effect.promise(broker.restart)))
+
+  it.live("a crash of the broker", () =>
+    survive("direct", () =>
+      Effect.gen(function*() {
+        yield* Effect.promise(broker.kill)
+        yield* pause(500)
+        yield* Effect.promise(broker.start)
+      })))
+
+  it.live("a broker that hangs for a while", () =>
+    survive("direct", () =>
+      Effect.gen(function*() {
+        broker.pause()
+        yield* pause(2_000)
+        broker.continue()
+      })))
+
+  it.live("connections that are cut again and again", () =>
+    survive("proxied", () =>
+      Effect.gen(function*() {
+        for (let time = 0; time < 8; time++) {
+          assert.isAbove(proxy.connections(), 0)
+          proxy.cut()
+          yield* pause(300)
+        }
+      })))
+
+  it.live("a network that swallows everything for less than the session", () =>
+    survive("proxied", () =>
+      Effect.gen(function*() {
+        proxy.blackhole()
+        yield* pause(2_000)
+        yield* Effect.promise(proxy.heal)
+      })))
+
+  it.live("a network that swallows everything for longer than the session: all is lost, and taken up again", () =>
+    survive("proxied", ({ group }) =>
+      Effect.gen(function*() {
+        proxy.blackhole()
+        yield* pause(sessionMillis + 3_000)
+        yield* Effect.promise(proxy.heal)
+        yield* until("they know", Effect.sync(() => group.lost("a") && group.lost("b")))
+      })))
+
+  it.live("a slow network", () =>
+    survive("proxied", () =>
+      Effect.gen(function*() {
+        proxy.latency(100)
+        yield* pause(2_000)
+        yield* Effect.promise(proxy.heal)
+      })))
+})

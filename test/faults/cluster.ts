@@ -1,0 +1,81 @@
+/** What fault scenarios do to a broker's cluster, in real time. */
+import { assert } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import { ConfluentKafka } from "millrace/confluent"
+import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import type { Position } from "../../src/engine/KafkaEngine.ts"
+import { produce } from "../conformance/members.ts"
+import { full } from "../full.ts"
+
+const patienceMillis = 40_000
+
+/** So many records at a time, and so long in between. */
+const loadStep = full ? 200 : 20
+const loadMillis = 50
+
+/** Waits for a condition; fails with `what` when it does not come true. */
+export const until = Effect.fnUntraced(function*<E, R>(what: string, condition: Effect.Effect<boolean, E, R>) {
+  const end = performance.now() + patienceMillis
+  while (!(yield* condition)) {
+    if (performance.now() > end) assert.fail(`${what}: not within ${patienceMillis} ms`)
+    yield* Effect.sleep(Duration.millis(50))
+  }
+})
+
+/** An engine at a bootstrap server, for as long as the scope. */
+export const engineAt = (bootstrap: string, options: Partial<ConfluentKafka.Options> = {}) =>
+  Effect.map(
+    Layer.build(ConfluentKafka.layer({ bootstrapServers: [bootstrap], ...options })),
+    (context) => Context.pick(KafkaEngine)(context)
+  )
+
+/** Makes a topic and waits until it can be used. */
+export const createTopic = Effect.fnUntraced(function*(name: string, partitions: number) {
+  const admin = yield* (yield* KafkaEngine).admin
+  yield* admin.createTopic({ name, partitions })
+  yield* until(
+    `topic ${name}`,
+    Effect.map(admin.describeTopics([name]), ([topic]) => topic?.partitions.length === partitions)
+  )
+})
+
+/** The committed positions of a group. */
+export const committed = Effect.fnUntraced(function*(group: string): Effect.fn.Return<
+  ReadonlyArray<Position>,
+  unknown,
+  KafkaEngine
+> {
+  return yield* (yield* (yield* KafkaEngine).admin).groupOffsets(group)
+})
+
+/** Load until it is told to end. */
+export interface Load {
+  readonly sent: () => number
+  /** Ends it, and answers how many records there are. */
+  readonly end: Effect.Effect<number, unknown>
+}
+
+/** Sends numbers from `from` on, a few every now and then, as long as the scope. */
+export const startLoad = Effect.fnUntraced(function*(topic: string, from: number, partitions: number) {
+  let sent = from
+  let ending = false
+  const fiber = yield* Effect.forkScoped(Effect.gen(function*() {
+    while (!ending) {
+      yield* produce(topic, sent, sent + loadStep, partitions)
+      sent += loadStep
+      yield* Effect.sleep(Duration.millis(loadMillis))
+    }
+  }))
+  const load: Load = {
+    sent: () => sent,
+    end: Effect.suspend(() => {
+      ending = true
+      return Effect.as(Fiber.join(fiber), undefined)
+    }).pipe(Effect.map(() => sent))
+  }
+  return load
+})
