@@ -1,12 +1,11 @@
-/** The reference model of the run loop: what handlers did, and what the client was told, checked while it happens. */
+/** Random schedules of everything that can happen to a consumer, played against the reference. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
-import { Codec, ConsumerControl, OnFailure, Topic } from "millrace"
-import { Pending } from "../../src/Codec.ts"
-import type { Position, TopicPartition } from "../../src/engine/KafkaEngine.ts"
+import { ConsumerControl } from "millrace"
+import type { TopicPartition } from "../../src/engine/KafkaEngine.ts"
 import type * as Handler from "../../src/Handler.ts"
 import { HealthCell } from "../../src/internal/healthCell.ts"
 import * as Plan from "../../src/internal/plan.ts"
@@ -14,60 +13,27 @@ import * as Runtime from "../../src/internal/runtime.ts"
 import { keyOf, Script } from "../kit/scriptedEngine.ts"
 import type { Random } from "./random.ts"
 import { randomOf } from "./random.ts"
+import type { Kind } from "./reference.ts"
+import { drainTimeout, Reference } from "./reference.ts"
 
-const drainTimeout = 5_000
 const graceAndTicks = 2_000
 const chunkRecords = 4
-const partitions: ReadonlyArray<TopicPartition> = [0, 1, 2].map((partition) => ({ topic: "t", partition }))
-const lanesOf = 4
-
-type Kind = "partition" | "keys" | "unordered" | "batch" | "owned"
-
-/** A partition between an assignment or a seek and the next one. */
-interface Generation {
-  readonly start: number
-  readonly done: Set<number>
-  readonly lastStarted: Map<string, number>
-}
-
-interface Running {
-  readonly offset: number
-  readonly lane: string
-  readonly generation: Generation
-}
-
-const values = Codec.string
-const value: typeof values = {
-  ...values,
-  decoder: (site) =>
-    Effect.map(values.decoder(site), (decode) => (bytes, headers) => {
-      const decoded = decode(bytes, headers)
-      return decoded === "pending" ? new Pending(Effect.as(Effect.sleep(3), "pending")) : decoded
-    })
-}
-const Records = Topic.make("t", { key: Codec.none, value })
 const encoder = new TextEncoder()
 const poisoned = new Uint8Array([0xff, 0xfe])
+const partitions: ReadonlyArray<TopicPartition> = [0, 1, 2].map((partition) => ({ topic: "t", partition }))
 
 /** One schedule: what happens is drawn from the seed, so that the same seed makes the same schedule. */
 export class Model {
   readonly schedule: Array<string> = []
-  private readonly violations: Array<string> = []
   private readonly script = new Script()
+  private readonly reference: Reference
   private readonly random: Random
   private readonly seed: number
   private readonly kind: Kind
   private readonly holds: boolean
   private readonly bufferRecords: number
-  private readonly generations = new Map<string, Generation>()
-  private readonly running = new Map<string, Set<Running>>()
-  private readonly own = new Map<string, Position>()
   private readonly member = new Set<TopicPartition>()
-  private readonly revokedAt = new Map<number, number>()
   private run: Runtime.Run | undefined
-  private now = 0
-  private mayFail = false
-  private storesRefused = false
 
   constructor(seed: number) {
     this.seed = seed
@@ -77,16 +43,7 @@ export class Model {
     this.bufferRecords = this.random.between(chunkRecords, 16)
     this.script.lateOnPause = this.random.chance(0.5)
     this.script.keepCalls = false
-    this.script.observer = {
-      assigned: (partition, offset) => this.begin(partition, offset),
-      sought: (position) => this.begin(position, position.offset),
-      positioned: (position, delivered) => this.checkPosition(position, delivered),
-      revoked: ({ id, partitions }, committed) => {
-        if (this.mayFail || this.now - (this.revokedAt.get(id) ?? 0) >= drainTimeout) return
-        for (const partition of partitions) this.checkCommitted(partition, committed(partition), "revoked")
-      },
-      polled: () => this.checkBuffer()
-    }
+    this.reference = new Reference(this.script, seed, this.kind, this.bufferRecords, () => this.run!.loop.assignment)
   }
 
   private get title(): string {
@@ -95,9 +52,9 @@ export class Model {
 
   /** Runs the schedule; fails with everything that is needed to see it again. */
   readonly check = Effect.suspend(() =>
-    Effect.catchCause(this.play(), (cause) => Effect.sync(() => this.violate(Cause.pretty(cause)))).pipe(
+    Effect.catchCause(this.play(), (cause) => Effect.sync(() => this.reference.violate(Cause.pretty(cause)))).pipe(
       Effect.andThen(Effect.sync(() => {
-        const all = [...this.violations, ...this.script.violations]
+        const all = [...this.reference.violations, ...this.script.violations]
         if (all.length === 0) return
         throw new Error(
           `${all.slice(0, 5).join("\n")}\nMILLRACE_MODEL_SEED=${this.seed} replays it (${this.title}):\n  `
@@ -114,8 +71,8 @@ export class Model {
     const plan = yield* Plan.make({
       group: "g",
       settings: { offsetReset: "earliest", drainTimeout, chunkRecords, bufferRecords: this.bufferRecords },
-      handlers: [this.handler() as Handler.Handler<any, any>],
-      onFailure: this.policy
+      handlers: [this.reference.handler() as Handler.Handler<any, any>],
+      onFailure: this.reference.policy
     })
     const health = new HealthCell("g")
     const clock = yield* Effect.clockWith(Effect.succeed)
@@ -130,25 +87,25 @@ export class Model {
     const [control] = [...(yield* ConsumerControl.Registry)]
     const advance = Effect.fnUntraced({ self: this as Model }, function*(millis: number) {
       yield* TestClock.adjust(millis)
-      this.now = clock.currentTimeMillisUnsafe()
+      this.reference.now = clock.currentTimeMillisUnsafe()
     })
     const steps = this.random.between(5, 40)
-    for (let step = 0; step < steps && ended.exit === undefined && this.violations.length === 0; step++) {
+    for (let step = 0; step < steps && ended.exit === undefined && this.reference.violations.length === 0; step++) {
       yield* this.act(control!)
       yield* advance(this.random.chance(0.5) ? 0 : this.random.pick([1, 20, 100, 300, 1_000, 4_000, 7_000]))
     }
-    if (ended.exit === undefined && this.violations.length === 0 && this.random.chance(0.7)) {
+    if (ended.exit === undefined && this.reference.violations.length === 0 && this.random.chance(0.7)) {
       yield* this.settleDown(control!, advance, () => ended.exit !== undefined, health)
     }
     this.note("stop")
-    const stoppedAt = this.now
+    const stoppedAt = this.reference.now
     const stopping: Fiber.Fiber<void, unknown> = yield* Effect.forkDetach(run.stop)
     for (let waited = 0; waited < drainTimeout + graceAndTicks && stopping.pollUnsafe() === undefined; waited += 100) {
       yield* advance(100)
     }
     yield* advance(0)
-    if (ended.exit === undefined) return this.violate("the run did not end within its bound")
-    this.judgeEnd(ended.exit, this.now - stoppedAt)
+    if (ended.exit === undefined) return this.reference.violate("the run did not end within its bound")
+    this.judgeEnd(ended.exit, this.reference.now - stoppedAt)
   })
 
   /** Everything a run is expected to work off when nobody disturbs it any more. */
@@ -162,19 +119,19 @@ export class Model {
     this.script.failing.length = 0
     yield* Effect.forkDetach(control.resume(partitions))
     for (let waited = 0; waited < 20_000 && this.script.answersDue > 0; waited += 500) yield* advance(500)
-    if (!isOver() && this.script.answersDue > 0) return this.violate("a rebalance is not answered")
+    if (!isOver() && this.script.answersDue > 0) return this.reference.violate("a rebalance is not answered")
     const missing = partitions.filter((partition) => !this.member.has(partition))
     if (missing.length > 0 && !isOver()) this.emit("assign", missing)
-    const left = () =>
-      partitions.filter((partition) => {
-        const generation = this.generations.get(keyOf(partition))
-        return generation === undefined || !this.script.isAssigned(partition)
-          || this.script.log(partition).some(({ offset }) =>
-              offset >= generation.start && !generation.done.has(offset)
-            ) && !health.read().held.some((held) => keyOf(held) === keyOf(partition))
-      })
+    const left = () => {
+      const held = new Set(health.read().held.map(keyOf))
+      return partitions.filter((partition) =>
+        !this.script.isAssigned(partition) || !held.has(keyOf(partition)) && !this.reference.isWorkedOff(partition)
+      )
+    }
     for (let waited = 0; waited < 900_000 && !isOver() && left().length > 0; waited += 500) yield* advance(500)
-    if (!isOver() && left().length > 0) this.violate(`never handled: the rest of ${left().map(keyOf).join(", ")}`)
+    if (!isOver() && left().length > 0) {
+      this.reference.violate(`never handled: the rest of ${left().map(keyOf).join(", ")}`)
+    }
   })
 
   private readonly act = Effect.fnUntraced({ self: this as Model }, function*(
@@ -236,7 +193,7 @@ export class Model {
       }
       case "refuse": {
         this.note("refuse a store")
-        this.storesRefused = true
+        this.reference.storesRefused = true
         script.refuseStores++
         return
       }
@@ -253,7 +210,7 @@ export class Model {
       }
       case "failed": {
         this.note("the client fails")
-        this.mayFail = true
+        this.reference.mayFail = true
         return script.fail()
       }
       case "stop": {
@@ -268,7 +225,7 @@ export class Model {
     let offset = script.endOffset(partition)
     const records = Array.from({ length: random.between(1, 10) }, () => {
       offset += random.chance(0.2) ? random.between(1, 5) : 0
-      const { poison } = this.behaviour(partition, offset)
+      const { poison } = this.reference.behaviour(partition, offset)
       const bytes = poison ? poisoned : encoder.encode(random.chance(0.05) ? "pending" : "ok")
       return { offset: offset++, value: bytes, size: random.between(1, 50), key: null }
     })
@@ -284,182 +241,30 @@ export class Model {
       else this.member.delete(partition)
     }
     const id = this.script.emit(kind, which)
-    if (kind === "revoke") this.revokedAt.set(id, this.now)
-  }
-
-  // What the handlers do.
-
-  private behaviour(partition: TopicPartition, offset: number) {
-    const random = randomOf((this.seed * 31 + partition.partition) * 1_009 + offset)
-    const kind = random.weighted({ instant: 60, yields: 10, sleeps: 20, hard: 2, fails: 4, dies: 2, poison: 4 })
-    return { kind, poison: kind === "poison", stops: random.chance(0.15), millis: random.between(1, 2_000) }
-  }
-
-  private laneOf(offset: number): string {
-    return this.kind === "keys" ? `k${randomOf(offset).between(0, 5)}` : this.kind === "unordered" ? `${offset}` : ""
-  }
-
-  private work(partition: TopicPartition, offsets: ReadonlyArray<number>): Effect.Effect<void, string> {
-    return Effect.suspend(() => {
-      const key = keyOf(partition)
-      const generation = this.generations.get(key)!
-      const all = this.running.get(key) ?? new Set()
-      this.running.set(key, all)
-      const mine = offsets.map((offset): Running => ({ offset, lane: this.laneOf(offset), generation }))
-      for (const running of mine) {
-        const parallel = this.kind === "keys" || this.kind === "unordered"
-        for (const other of all) {
-          if (other.generation !== generation) this.violate(`two owners of ${key} at ${running.offset}`)
-          if (!parallel || other.lane === running.lane) {
-            this.violate(`${key}: ${other.offset} and ${running.offset} at once`)
-          }
-        }
-        const last = generation.lastStarted.get(running.lane) ?? -1
-        if (running.offset <= last) this.violate(`${key}: ${running.offset} started after ${last}`)
-        generation.lastStarted.set(running.lane, running.offset)
-      }
-      for (const running of mine) all.add(running)
-      const { kind, millis } = this.behaviour(partition, offsets[0] ?? 0)
-      const body: Effect.Effect<void, string> = kind === "yields"
-        ? Effect.yieldNow
-        : kind === "sleeps"
-        ? Effect.sleep(millis)
-        : kind === "hard"
-        ? Effect.uninterruptible(Effect.sleep(8_000))
-        : kind === "fails"
-        ? Effect.fail("failed")
-        : kind === "dies"
-        ? Effect.die("died")
-        : Effect.void
-      return Effect.onExit(body, (exit) =>
-        Effect.sync(() => {
-          for (const running of mine) {
-            all.delete(running)
-            if (Exit.isSuccess(exit)) generation.done.add(running.offset)
-          }
-        }))
-    })
-  }
-
-  private handler() {
-    const record = (raw: { readonly topic: string; readonly partition: number; readonly offset: number }) =>
-      this.work({ topic: raw.topic, partition: raw.partition }, [raw.offset])
-    switch (this.kind) {
-      case "partition":
-        return Topic.handle(Records, record)
-      case "keys":
-        return Topic.handle(Records, record, { concurrency: { keys: lanesOf } })
-      case "unordered":
-        return Topic.handle(Records, record, { concurrency: { unordered: lanesOf } })
-      case "batch":
-        return Topic.handleBatch(Records, (records) => this.work(records[0]!, records.map(({ offset }) => offset)), {
-          maxSize: 6,
-          maxWait: 50
-        })
-      case "owned":
-        return Topic.handleOwned(Records, ({ next, partition, records, topic }) =>
-          Effect.andThen(
-            this.work({ topic, partition }, records.map(({ offset }) => offset)),
-            Effect.sync(() => {
-              const position = { topic, partition, offset: next }
-              this.checkPosition(position, Number.POSITIVE_INFINITY)
-              this.own.set(keyOf(position), position)
-            })
-          ), {
-          maxSize: 6,
-          startOffsets: (asked) => Effect.as(Effect.sleep(10), asked.flatMap((one) => this.own.get(keyOf(one)) ?? []))
-        })
-    }
-  }
-
-  private readonly policy = OnFailure.make((failure) =>
-    Effect.sync((): OnFailure.Decision => {
-      const { record, records } = failure
-      if (this.behaviour(record, record.offset).stops) return { _tag: "Stop" }
-      const generation = this.generations.get(keyOf(record))!
-      for (const { offset } of records) generation.done.add(offset)
-      return { _tag: "Skip" }
-    })
-  )
-
-  // What must hold.
-
-  private begin(partition: TopicPartition, offset: number): void {
-    this.generations.set(keyOf(partition), { start: offset, done: new Set(), lastStarted: new Map() })
-  }
-
-  private checkPosition(position: Position, delivered: number): void {
-    const generation = this.generations.get(keyOf(position))
-    if (generation === undefined) return this.violate(`${keyOf(position)} has a position, but was never assigned`)
-    if (position.offset > Math.max(delivered, generation.start)) {
-      this.violate(`${keyOf(position)}: ${position.offset} is behind what was handed out (${delivered})`)
-    }
-    for (const { offset } of this.script.log(position)) {
-      if (offset >= generation.start && offset < position.offset && !generation.done.has(offset)) {
-        return this.violate(`${keyOf(position)}: position ${position.offset} is past ${offset}, which is not done`)
-      }
-    }
-  }
-
-  /** Nothing that is done, and not behind something undone, is handled again after an orderly end. */
-  private checkCommitted(partition: TopicPartition, committed: number | undefined, when: string): void {
-    const generation = this.generations.get(keyOf(partition))
-    if (generation === undefined || !this.script.isAssigned(partition) || this.storesRefused) return
-    let finished: number | undefined
-    const batches = this.kind === "batch" || this.kind === "owned"
-    for (const { offset } of this.script.log(partition)) {
-      if (offset < generation.start) continue
-      if (!generation.done.has(offset)) break
-      // What a batch skipped is committed with the batch, and judged again when it never came to that.
-      if (!batches || !this.behaviour(partition, offset).poison) finished = offset
-    }
-    if (finished !== undefined && (committed === undefined || committed <= finished)) {
-      this.violate(`${keyOf(partition)} ${when} at ${committed}, although ${finished} is done`)
-    }
-  }
-
-  private checkBuffer(): void {
-    const { assignment } = this.run!.loop
-    let records = 0
-    let bytes = 0
-    for (const state of assignment) {
-      if (state.bufferedRecords < 0 || state.bufferedBytes < 0) this.violate(`${keyOf(state)}: a buffer below zero`)
-      records += state.bufferedRecords
-      bytes += state.bufferedBytes
-    }
-    if (records !== assignment.bufferedRecords || bytes !== assignment.bufferedBytes) {
-      this.violate(
-        `buffers of ${records} records, ${bytes} bytes count as ${assignment.bufferedRecords}, ${assignment.bufferedBytes}`
-      )
-    }
-    if (records > this.bufferRecords) this.violate(`${records} records are buffered, above ${this.bufferRecords}`)
+    if (kind === "revoke") this.reference.revokedAt.set(id, this.reference.now)
   }
 
   private judgeEnd(exit: Exit.Exit<void, unknown>, stopTook: number): void {
     const { assignment } = this.run!.loop
-    if (this.script.isOpen) this.violate("the client was not closed")
-    if (this.script.answersDue > 0) this.violate(`${this.script.answersDue} rebalances were never answered`)
+    if (this.script.isOpen) this.reference.violate("the client was not closed")
+    if (this.script.answersDue > 0) this.reference.violate(`${this.script.answersDue} rebalances were never answered`)
     if (assignment.size + assignment.bufferedRecords + assignment.bufferedBytes !== 0) {
-      this.violate("something of the assignment is left")
+      this.reference.violate("something of the assignment is left")
     }
     if (Exit.isFailure(exit)) {
       const error = Cause.findErrorOption(exit.cause)
       const tag = error._tag === "None" ? "a defect" : (error.value as { readonly _tag: string })._tag
-      if (!(tag === "HandlerFailed" ? !this.holds : this.mayFail && tag === "KafkaError")) {
-        this.violate(`the run ended with ${Cause.pretty(exit.cause)}`)
+      if (!(tag === "HandlerFailed" ? !this.holds : this.reference.mayFail && tag === "KafkaError")) {
+        this.reference.violate(`the run ended with ${Cause.pretty(exit.cause)}`)
       }
     }
-    if (this.mayFail || stopTook >= drainTimeout) return
+    if (this.reference.mayFail || stopTook >= drainTimeout) return
     for (const partition of partitions) {
-      this.checkCommitted(partition, this.script.committed.get(keyOf(partition))?.offset, "left")
+      this.reference.checkCommitted(partition, this.script.committed.get(keyOf(partition))?.offset, "left")
     }
   }
 
   private note(what: string): void {
-    this.schedule.push(`${this.now} ms: ${what}`)
-  }
-
-  private violate(what: string): void {
-    this.violations.push(`${this.now} ms: ${what}`)
+    this.schedule.push(`${this.reference.now} ms: ${what}`)
   }
 }

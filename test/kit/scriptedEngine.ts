@@ -1,6 +1,6 @@
 /**
- * An engine for faults that no real one can be made to show: a consumer client that keeps the contract, does what the test
- * says, notes every call, and says what its owner did wrong.
+ * An engine for faults that no real one can be made to show: a consumer client that keeps the contract, does what the
+ * test says, notes every call, and says what its owner did wrong.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -125,12 +125,22 @@ export class Script {
     this.options?.onEvent({ _tag: "EndOfPartition", ...partition, offset: this.endOffset(partition) })
   }
 
+  /** The time on the consumer's clock, in milliseconds. */
+  get time(): number {
+    return this.now()
+  }
+
   get isOpen(): boolean {
     return !this.closed
   }
 
   get answersDue(): number {
     return this.unanswered.length
+  }
+
+  /** The rebalance that is to be answered next. */
+  get head(): Rebalance | undefined {
+    return this.unanswered[0]
   }
 
   isAssigned(partition: TopicPartition): boolean {
