@@ -2,6 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as KafkaConfig from "../../KafkaConfig.ts"
 import * as Errors from "../../KafkaError.ts"
 import { KafkaError } from "../../KafkaError.ts"
 import type { Delivery, DeliveryCallback, ProducerClient, RawMessage, TransactionalClient } from "../KafkaEngine.ts"
@@ -40,7 +41,8 @@ const toDelivery = ({ offset, partition, timestamp, topic }: NativeReport): Deli
 
 const makeNative = Effect.fnUntraced(function*(
   environment: Environment,
-  transactionalId: string | undefined
+  transactionalId: string | undefined,
+  lastFlush: (producer: NativeProducer) => Effect.Effect<void, KafkaError>
 ): Effect.fn.Return<NativeProducer, KafkaError, Scope.Scope> {
   const { bootstrapServers, connectTimeoutMs, native } = environment
   const settings = Settings.producer(environment.producer, transactionalId, environment.door)
@@ -56,7 +58,7 @@ const makeNative = Effect.fnUntraced(function*(
   let connected = false
   yield* Effect.addFinalizer(() =>
     connected && producer.isConnected()
-      ? Effect.catch(end(producer), (error) => Effect.logWarning("records may be lost", error))
+      ? Effect.catch(end(producer, lastFlush(producer)), (error) => Effect.logWarning("records may be lost", error))
       : Effect.void
   )
   const operation = transactionalId === undefined ? "connect the producer" : `connect producer "${transactionalId}"`
@@ -67,9 +69,9 @@ const makeNative = Effect.fnUntraced(function*(
 })
 
 /** The last flush, whose failure is told, and then the end: `disconnect` alone would lose what is left in silence. */
-const end = (producer: NativeProducer): Effect.Effect<void, KafkaError> =>
+const end = (producer: NativeProducer, lastFlush: Effect.Effect<void, KafkaError>): Effect.Effect<void, KafkaError> =>
   Effect.ensuring(
-    flush(producer, closeTimeoutMs),
+    lastFlush,
     Effect.ignore(disconnect((done) => producer.disconnect(done), closeTimeoutMs, "close the producer"))
   )
 
@@ -93,6 +95,9 @@ const clientOf = (
   let waiters = new Set<() => void>()
   let full = false
   let taken = 0
+  let told = 0
+  let flushes: Array<{ readonly target: number; readonly done: () => void }> = []
+  const room = environment.producer.bufferRecords ?? KafkaConfig.producerDefaults.bufferRecords
   const toError = (error: NativeError, topic: string, sizeBytes: number): KafkaError =>
     error.code === -149 || error.code === -150 || error.code === -144
       ? fromNative(error, { operation: "produce", bootstrapServers: environment.bootstrapServers, transactionalId })
@@ -115,16 +120,34 @@ const clientOf = (
       : toError(error, topic, sizeBytes)
   }
   producer.on("delivery-report", (error: NativeError | null, report: NativeReport) => {
-    taken--
+    told++
     full = false
     report.opaque(error, report)
+    if (flushes.length > 0) {
+      for (const { done, target } of flushes) if (told >= target) done()
+      flushes = flushes.filter(({ target }) => told < target)
+    }
     if (waiters.size === 0) return
     const waiting = waiters
     waiters = new Set()
     for (const resume of waiting) resume()
   })
+  /** The native flush ends when the broker answered; the answers still come in turn by turn of the event loop. */
+  const allTold = Effect.callback<void>((resume) => {
+    if (told >= taken) return resume(Effect.void)
+    const waiting = { target: taken, done: () => resume(Effect.void) }
+    flushes.push(waiting)
+    return Effect.sync(() => {
+      flushes = flushes.filter((one) => one !== waiting)
+    })
+  })
   return {
     produce: (message: RawMessage, done: DeliveryCallback) => {
+      // The native buffer has room again before its reports are told: those count as well.
+      if (taken - told >= room) {
+        full = true
+        return false
+      }
       const { key, partition, timestamp, topic, value } = message
       const size = (key?.length ?? 0) + (value?.length ?? 0)
       const opaque: NativeReport["opaque"] = (error, report) =>
@@ -145,7 +168,7 @@ const clientOf = (
         return true
       } catch (cause) {
         const error = cause as NativeError
-        if (error.code === queueFull && taken > 0) {
+        if (error.code === queueFull && taken > told) {
           full = true
           return false
         }
@@ -160,17 +183,39 @@ const clientOf = (
       waiters.add(waiter)
       return Effect.sync(() => waiters.delete(waiter))
     }),
-    flush: (timeout) => flush(producer, Duration.toMillis(timeout))
+    flush: (timeout) => {
+      const timeoutMs = Duration.toMillis(timeout)
+      const operation = "flush the producer"
+      return Effect.timeoutOrElse(Effect.andThen(flush(producer, timeoutMs), allTold), {
+        duration: timeout,
+        orElse: () => Effect.fail(Errors.make(operation, new Errors.Timeout({ operation, timeoutMs })))
+      })
+    }
   }
 }
 
 /** A connected native producer, as it is. */
 export const makeRaw = (environment: Environment): Effect.Effect<NativeProducer, KafkaError, Scope.Scope> =>
-  makeNative(environment, undefined)
+  makeNative(environment, undefined, (producer) => flush(producer, closeTimeoutMs))
+
+/** A client whose callbacks are all called before its native producer ends. */
+const makeClient = Effect.fnUntraced(function*(
+  environment: Environment,
+  transactionalId: string | undefined
+): Effect.fn.Return<readonly [NativeProducer, ProducerClient], KafkaError, Scope.Scope> {
+  let client: ProducerClient | undefined
+  const producer = yield* makeNative(
+    environment,
+    transactionalId,
+    (producer) => client === undefined ? flush(producer, closeTimeoutMs) : client.flush(Duration.millis(closeTimeoutMs))
+  )
+  client = clientOf(producer, environment, transactionalId)
+  return [producer, client]
+})
 
 /** Connects a producer. The scope flushes and closes it. */
 export const make = (environment: Environment): Effect.Effect<ProducerClient, KafkaError, Scope.Scope> =>
-  Effect.map(makeNative(environment, undefined), (producer) => clientOf(producer, environment, undefined))
+  Effect.map(makeClient(environment, undefined), ([, client]) => client)
 
 /** Connects a transactional producer and claims its id. */
 export const makeTransactional = Effect.fnUntraced(function*(
@@ -178,7 +223,7 @@ export const makeTransactional = Effect.fnUntraced(function*(
   transactionalId: string
 ): Effect.fn.Return<TransactionalClient, KafkaError, Scope.Scope> {
   const { bootstrapServers, requestTimeoutMs } = environment
-  const producer = yield* makeNative(environment, transactionalId)
+  const [producer, client] = yield* makeClient(environment, transactionalId)
   const step = (
     operation: string,
     start: (done: (error: NativeError | null | undefined) => void) => void
@@ -206,7 +251,7 @@ export const makeTransactional = Effect.fnUntraced(function*(
     )
   yield* step("begin to use the transactional id", (done) => producer.initTransactions(requestTimeoutMs, done))
   return {
-    ...clientOf(producer, environment, transactionalId),
+    ...client,
     begin: step("begin a transaction", (done) => producer.beginTransaction(done)),
     sendOffsets: (positions, group) =>
       step("send offsets to the transaction", (done) => {
