@@ -52,8 +52,8 @@ export class Assignment {
   }
 
   /**
-   * Takes a partition out. Its buffer no longer counts, and what its worker still reports is ignored; while the worker is
-   * alive the next one of the same partition waits for it.
+   * Takes a partition out. Its buffer no longer counts, and what its worker still reports is ignored; while the worker
+   * is alive the next one of the same partition waits for it.
    */
   remove(state: PartitionState): void {
     if (!this.owns(state)) return

@@ -6,7 +6,7 @@ import { Pending } from "../Codec.ts"
 import type { Chunk, RawRecord } from "../engine/KafkaEngine.ts"
 import type * as Handler from "../Handler.ts"
 import type { Outcome } from "../Outcome.ts"
-import { Poison } from "../Poison.ts"
+import type { Poison } from "../Poison.ts"
 import type * as Record from "../Record.ts"
 import { CallScope } from "./callScope.ts"
 import { judge, nextChunk } from "./workerHost.ts"
@@ -42,7 +42,9 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     batch.next = i === current.records.length ? current.next : raw.offset + 1
   }
 
-  /** Moves records into the batch for as long as their codecs need not wait; answers the first one that is not simple. */
+  /**
+   * Moves records into the batch for as long as their codecs need not wait; answers the first one that is not simple.
+   */
   const fillAtOnce = (batch: Batch, current: Chunk): Effect.Effect<AnyRecord, Poison> | undefined => {
     const { records } = current
     while (i < records.length && batch.records.length < call.maxSize) {
@@ -125,8 +127,8 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     const exit = yield* scope.run(Effect.suspend(() => callBatch(batch)))
     if (Exit.isSuccess(exit)) return true
     if (state.phase !== "active") return false
-    // The decision covers the records that were handed over; the undecodable ones among them were judged before. An owner of
-    // offsets is called without any when all were undecodable: then they are what failed.
+    // The decision covers the records that were handed over; the undecodable ones among them were judged before. An
+    // owner of offsets is called without any when all were undecodable: then they are what failed.
     const handed = batch.records.map((record) => record.raw)
     const outcomes = yield* judge(work, handed.length === 0 ? batch.raws : handed, exit.cause)
     if (outcomes === undefined) return false

@@ -1,6 +1,6 @@
 /**
- * One `Scope` per handler call, for handlers that want one, at no cost for those that do not: an untouched scope is used
- * for the next call as well.
+ * One `Scope` per handler call, for handlers that want one, at no cost for those that do not: an untouched scope is
+ * used for the next call as well.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -16,8 +16,8 @@ export class CallScope {
   }
 
   /**
-   * Runs a call, or several that do not use the scope, in the current scope. What is left in it is closed with the exit of
-   * the call, also when the fiber is interrupted meanwhile.
+   * Runs a call, or several that do not use the scope, in the current scope. What is left in it is closed with the exit
+   * of the call, also when the fiber is interrupted meanwhile.
    */
   run<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Exit.Exit<A, E>, never, Exclude<R, Scope.Scope>> {
     return Effect.uninterruptibleMask((restore) =>

@@ -15,7 +15,9 @@ const steps = Metric.histogram("millrace_consumer_step_duration_ms", {
   description: "How long the records of one step took, in milliseconds",
   boundaries: Metric.exponentialBoundaries({ start: 1, factor: 4, count: 9 })
 })
-const lag = Metric.gauge("millrace_consumer_lag", { description: "Records behind the end, over the assigned partitions" })
+const lag = Metric.gauge("millrace_consumer_lag", {
+  description: "Records behind the end, over the assigned partitions"
+})
 const partitions = Metric.gauge("millrace_consumer_assigned_partitions", { description: "Partitions of this member" })
 const pauses = Metric.counter("millrace_consumer_pauses_total", {
   description: "Partitions paused by the fetch budget",

@@ -17,7 +17,8 @@ type AnyRecord = Record.Record<any, any, any>
 export type Decode = (raw: RawRecord) => AnyRecord | Pending<AnyRecord>
 
 const problemOf = (cause: unknown): string =>
-  cause instanceof Error ? cause.cause instanceof Error ? `${cause.message}: ${cause.cause.message}` : cause.message
+  cause instanceof Error ?
+    cause.cause instanceof Error ? `${cause.message}: ${cause.cause.message}` : cause.message
     : String(cause)
 
 const poison = (raw: RawRecord, part: Part, cause: unknown): Poison =>

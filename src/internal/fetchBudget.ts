@@ -2,8 +2,8 @@
  * How much may be fetched, and which partitions must pause, from how much is buffered.
  *
  * Memory is bounded by a global budget of records and bytes. A partition is paused only while it is full and others are
- * hungry: pausing makes clients throw prefetched data away (librdkafka #1447), so pausing around chunks would multiply the
- * traffic. It is rare and has hysteresis.
+ * hungry: pausing makes clients throw prefetched data away (librdkafka #1447), so pausing around chunks would multiply
+ * the traffic. It is rare and has hysteresis.
  */
 
 /** The limits of one consumer. */
@@ -36,8 +36,8 @@ export const allowance = (limits: Limits, buffered: Buffered): { readonly record
 }
 
 /**
- * At how many records a partition counts as full: an equal share of the budget less the chunk that may come on top, or two
- * chunks when that is more, but never more than half of the budget: one that stands still must not take it all.
+ * At how many records a partition counts as full: an equal share of the budget less the chunk that may come on top, or
+ * two chunks when that is more, but never more than half of the budget: one that stands still must not take it all.
  */
 export const fullAt = (limits: Limits, partitions: number): number => {
   const share = Math.floor(limits.maxRecords / Math.max(1, partitions)) - limits.chunkRecords

@@ -1,6 +1,6 @@
 /**
- * Which record may run next when order holds per key: records of one key queue up behind each other in a lane, lanes run
- * free of each other, and there is no barrier at the end of a chunk.
+ * Which record may run next when order holds per key: records of one key queue up behind each other in a lane, lanes
+ * run free of each other, and there is no barrier at the end of a chunk.
  */
 
 /** The records of one key that wait or run. A lane exists only while it has some. */

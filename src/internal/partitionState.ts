@@ -1,4 +1,6 @@
-/** What the run loop and the worker of one assigned partition share. All of it changes on one thread, without awaiting. */
+/**
+ * What the run loop and the worker of one assigned partition share. All of it changes on one thread, without awaiting.
+ */
 import type * as Fiber from "effect/Fiber"
 import type { Chunk, Position, TopicPartition } from "../engine/KafkaEngine.ts"
 import type { HandlerFailed } from "../HandlerFailed.ts"

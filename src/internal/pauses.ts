@@ -1,4 +1,6 @@
-/** Fairness between partitions: which ones the client is told to pause, so that full ones leave room for hungry ones. */
+/**
+ * Fairness between partitions: which ones the client is told to pause, so that full ones leave room for hungry ones.
+ */
 import type { Assignment } from "./assignment.ts"
 import type { Buffered, Limits } from "./fetchBudget.ts"
 import { fullAt, shouldPause } from "./fetchBudget.ts"

@@ -273,7 +273,9 @@ export class RunLoop {
     if (isCrowded(limits, { records: assignment.bufferedRecords, bytes: assignment.bufferedBytes })) this.crowded = true
   }
 
-  /** Gives a chunk to its worker. Dropped is only what belongs to a partition that is being given up or stands still. */
+  /**
+   * Gives a chunk to its worker. Dropped is only what belongs to a partition that is being given up or stands still.
+   */
   private route(chunk: Chunk): void {
     const state = this.assignment.get(chunk.topic, chunk.partition)
     if (state === undefined || !state.isActive) return
@@ -344,7 +346,9 @@ export class RunLoop {
     return this.again ? Effect.yieldNow : this.signal.wait
   }
 
-  /** Leaves nobody waiting and the client closed, however the run ended. A bug on the way is the outcome of a clean run. */
+  /**
+   * Leaves nobody waiting and the client closed, however the run ended. A bug on the way is the outcome of a clean run.
+   */
   private close(outcome: Outcome): Effect.Effect<Outcome> {
     this.outcome = outcome
     this.stopping?.endTicks()

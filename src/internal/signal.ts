@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 
 /**
- * Raising it while nobody waits is remembered. The waiter goes on in a later task, never inside of `raise`: who raises may
- * be in the middle of a change.
+ * Raising it while nobody waits is remembered. The waiter goes on in a later task, never inside of `raise`: who raises
+ * may be in the middle of a change.
  */
 export class Signal {
   private raised = false

@@ -29,8 +29,8 @@ export class Stopping {
   }
 
   /**
-   * What is to be done now: `interrupt` once when the budget is over, `done` when nothing runs any more or even that did
-   * not help, else `wait`.
+   * What is to be done now: `interrupt` once when the budget is over, `done` when nothing runs any more or even that
+   * did not help, else `wait`.
    */
   step(now: Moment, running: boolean): "wait" | "interrupt" | "done" {
     if (!running) return "done"

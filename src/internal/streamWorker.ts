@@ -1,5 +1,5 @@
 /** The worker of a partition whose records are handed to a stream, and which are done when the reader says so. */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
@@ -45,7 +45,9 @@ export const streamWorker = Effect.fnUntraced(function*(work: Work, accept: Acce
 
   const decode = Effect.fnUntraced(function*(raw: RawRecord) {
     const record = yield* Effect.try({ try: () => work.decode(raw), catch: (poison) => poison as Poison })
-    return record instanceof Pending ? yield* record.effect as Effect.Effect<Record.Record<any, any, any>, Poison> : record
+    return record instanceof Pending
+      ? yield* record.effect as Effect.Effect<Record.Record<any, any, any>, Poison>
+      : record
   })
 
   yield* accept(

@@ -1,4 +1,7 @@
-/** One span per handled record, for consumers that ask for it: OpenTelemetry's messaging names, W3C context from headers. */
+/**
+ * One span per handled record, for consumers that ask for it: OpenTelemetry's messaging names, W3C context from
+ * headers.
+ */
 import * as Effect from "effect/Effect"
 import * as Tracer from "effect/Tracer"
 import * as Headers from "../Headers.ts"
@@ -11,7 +14,11 @@ const parentOf = (headers: Headers.Headers): Tracer.ExternalSpan | undefined => 
   const match = traceparent.exec(Headers.get(headers, "traceparent") ?? "")
   return match === null
     ? undefined
-    : Tracer.externalSpan({ traceId: match[1]!, spanId: match[2]!, sampled: (Number.parseInt(match[3]!, 16) & 1) === 1 })
+    : Tracer.externalSpan({
+      traceId: match[1]!,
+      spanId: match[2]!,
+      sampled: (Number.parseInt(match[3]!, 16) & 1) === 1
+    })
 }
 
 /** Wraps a handler of records in a span. */

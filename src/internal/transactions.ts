@@ -84,7 +84,10 @@ export const within = <A, E, R>(
           yield* Effect.tapError(client.commit, () => Effect.ignore(client.abort))
           return exit.value
         }
-        yield* Effect.catch(client.abort, (error) => Effect.logWarning("the transaction was not aborted cleanly", error))
+        yield* Effect.catch(
+          client.abort,
+          (error) => Effect.logWarning("the transaction was not aborted cleanly", error)
+        )
         return yield* exit
       })
     )

@@ -56,8 +56,8 @@ const decide = (work: Work, failure: OnFailure.Failure<any>): Effect.Effect<OnFa
   )
 
 /**
- * From failure to consequence, the one place where a failed record is judged. Answers the outcomes to report when the work
- * goes on behind the records, or `undefined` when it stopped and the state says why.
+ * From failure to consequence, the one place where a failed record is judged. Answers the outcomes to report when the
+ * work goes on behind the records, or `undefined` when it stopped and the state says why.
  */
 export const judge = Effect.fnUntraced(function*(
   work: Work,

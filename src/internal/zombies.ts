@@ -1,6 +1,6 @@
 /**
- * Workers whose partition was taken away while their handler was still running. Within one process the next worker of such
- * a partition waits for them, whichever member or run of the group it belongs to.
+ * Workers whose partition was taken away while their handler was still running. Within one process the next worker of
+ * such a partition waits for them, whichever member or run of the group it belongs to.
  */
 import type * as Fiber from "effect/Fiber"
 import type { TopicPartition } from "../engine/KafkaEngine.ts"
@@ -11,7 +11,10 @@ const keyOf = (tp: TopicPartition): string => `${tp.topic}/${tp.partition}`
 
 const none: ReadonlyArray<Worker> = []
 
-/** The ones of one group. A partition may have several: one may have been waiting for another when it was taken away too. */
+/**
+ * The ones of one group. A partition may have several: one may have been waiting for another when it was taken away
+ * too.
+ */
 export class Zombies {
   private readonly workers = new Map<string, Set<Worker>>()
 
