@@ -7,7 +7,7 @@
  *
  * --quick     less of everything, only Millrace, raw and the native client's KafkaJS-like interface: under five minutes
  * --only      workloads, by the beginning of their names
- * --subjects  only these
+ * --subjects  only these, also with --quick
  * --repeat    how often each cell is run (default 3)
  * --json      one line of JSON a cell instead of the table
  * --keep      leaves the filled topics for the next run
@@ -21,8 +21,8 @@ import { join } from "node:path"
 import { parseArgs } from "node:util"
 import type { Figures, Spec } from "../scratchpad/bench/cell.ts"
 import { javaRate } from "../scratchpad/bench/java.ts"
-import { printTable } from "../scratchpad/bench/report.ts"
 import { median } from "../scratchpad/bench/meter.ts"
+import { printTable } from "../scratchpad/bench/report.ts"
 import { subjectsOf, workloads } from "../scratchpad/bench/workloads.ts"
 import type { Workload } from "../scratchpad/bench/workloads.ts"
 import { startBroker } from "../test/services/kafka.ts"
@@ -54,18 +54,25 @@ const { NODE_OPTIONS: _, ...env } = process.env
 
 const build = () => {
   const tsc = join(root, "node_modules", "typescript", "bin", "tsc")
-  const { status } = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], { cwd: root, stdio: ["ignore", 2, 2] })
+  const { status } = spawnSync(process.execPath, [tsc, "-p", "tsconfig.build.json"], {
+    cwd: root,
+    stdio: ["ignore", 2, 2]
+  })
   if (status !== 0) throw new Error("the build failed")
 }
 
 const node = (file: string, argument: string, timeoutMs: number): Promise<string> =>
   new Promise((resolve, reject) => {
-    execFile(process.execPath, [join(folder, file), argument], { timeout: timeoutMs, killSignal: "SIGKILL", env },
+    execFile(
+      process.execPath,
+      [join(folder, file), argument],
+      { timeout: timeoutMs, killSignal: "SIGKILL", env },
       (error, stdout, stderr) => {
         const lines = stdout.trim().split("\n")
         if (error === null) resolve(lines.at(-1)!)
         else reject(new Error((stderr.trim() || error.message).split("\n").slice(-12).join("\n")))
-      })
+      }
+    )
   })
 
 interface Cell {
@@ -109,7 +116,7 @@ const runCell = async (spec: Spec): Promise<Figures> => {
 const main = async () => {
   await ensureAddon()
   build()
-  if (!quick) installPeers()
+  if (!quick || wanted !== undefined) installPeers()
   const named = process.env["MILLRACE_KAFKA_BOOTSTRAP"]
   const broker = named === undefined || named === "" ? await startBroker() : undefined
   const bootstrap = broker?.bootstrap ?? named!
@@ -125,7 +132,7 @@ const main = async () => {
     }
     const idle: Array<Figures> = []
     const cells = chosen.flatMap((workload) =>
-      subjectsOf(workload, quick)
+      subjectsOf(workload, quick && wanted === undefined)
         .filter((subject) => wanted === undefined || wanted.includes(subject))
         .map((subject): Cell => ({ workload, subject, figures: [] }))
     )

@@ -33,12 +33,16 @@ const fill = async (bootstrap: string, content: Content): Promise<boolean> => {
   const { keys, partitions, records, topic } = content
   const created = await withAdmin(bootstrap, (admin) =>
     promised((done) =>
-      admin.createTopic({
-        topic,
-        num_partitions: partitions,
-        replication_factor: 1,
-        config: { "retention.ms": "-1" }
-      }, 10_000, done)
+      admin.createTopic(
+        {
+          topic,
+          num_partitions: partitions,
+          replication_factor: 1,
+          config: { "retention.ms": "-1" }
+        },
+        10_000,
+        done
+      )
     ).then(() => true, (error: any) => {
       if (error.code !== topicExists) throw error
       return false
@@ -91,7 +95,9 @@ const { bootstrap, content, remove: topics }: {
 if (content !== undefined) {
   const began = performance.now()
   const made = await fill(bootstrap, content)
-  console.log(`${content.topic}: ${made ? `filled in ${Math.round(performance.now() - began)} ms` : "is there already"}`)
+  console.log(
+    `${content.topic}: ${made ? `filled in ${Math.round(performance.now() - began)} ms` : "is there already"}`
+  )
 }
 if (topics !== undefined) {
   await remove(bootstrap, topics)

@@ -48,8 +48,10 @@ export const kafkajsLike = (clients: Clients): Subject => ({
     const producer = clients.producer(task.bootstrap)
     await producer.connect()
     const { topic, value } = task
-    return sendAll(task, (count) =>
-      producer.send({ topic, messages: Array.from({ length: count }, () => ({ key: null, value })) }))
+    return sendAll(
+      task,
+      (count) => producer.send({ topic, messages: Array.from({ length: count }, () => ({ key: null, value })) })
+    )
   },
   echo: async ({ bootstrap, group, topic }, arrived) => {
     const consumer = clients.consumer(bootstrap, group, false)

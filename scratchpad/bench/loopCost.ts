@@ -1,6 +1,6 @@
 /**
- * O: what the run loop itself costs. A scripted engine hands out chunks that were built before; the same handler over the
- * same chunks in one `Effect.forEach` each is subtracted.
+ * O: what the run loop itself costs. A scripted engine hands out chunks that were built before; the same handler over
+ * the same chunks in one `Effect.forEach` each is subtracted.
  */
 import { Deferred, Effect, Layer } from "effect"
 import { Codec, Consumer, KafkaEngine, OnFailure, Topic } from "millrace"
@@ -47,7 +47,11 @@ const scripted = (chunks: ReadonlyArray<KafkaEngine.Chunk>) => {
         close: () => Effect.void
       }
     })
-  const engine = { name: "scripted", capabilities: new Set(), consumer } as unknown as KafkaEngine.KafkaEngine["Service"]
+  const engine = {
+    name: "scripted",
+    capabilities: new Set(),
+    consumer
+  } as unknown as KafkaEngine.KafkaEngine["Service"]
   return Layer.succeed(KafkaEngine.KafkaEngine, engine)
 }
 

@@ -12,8 +12,8 @@ export const median = (values: ReadonlyArray<number>): number => {
 const period = 5
 
 /**
- * A timer of 5 ms that notes how late it fires. A stall swallows the samples that would have been late as well: they are
- * added (coordinated omission), so that one second of stall counts as 200 late samples and not as one.
+ * A timer of 5 ms that notes how late it fires. A stall swallows the samples that would have been late as well: they
+ * are added (coordinated omission), so that one second of stall counts as 200 late samples and not as one.
  */
 export class LateTimer {
   private readonly lates: Array<number> = []

@@ -21,7 +21,8 @@ export const Row = Schema.Struct({
   note: Schema.String
 })
 
-const bytesOf = (name: string) => Topic.make(name, { key: Codec.nullable(Codec.bytes), value: Codec.nullable(Codec.bytes) })
+const bytesOf = (name: string) =>
+  Topic.make(name, { key: Codec.nullable(Codec.bytes), value: Codec.nullable(Codec.bytes) })
 const rowsOf = (name: string) => Topic.make(name, { key: Codec.none, value: Codec.json(Row) })
 
 const handlerOf = ({ handled, handling, topic }: ConsumeTask) => {
@@ -133,26 +134,27 @@ const produce = (engineOf: (task: ProduceTask) => Engine) => async (task: Produc
   return await Effect.runPromise(Effect.provide(program, engineOf(task)))
 }
 
-const echo = (engineOf: (task: { readonly bootstrap: string; readonly topic: string }) => Engine): NonNullable<Subject["echo"]> =>
-async (task, arrived) => {
-  const topic = bytesOf(task.topic)
-  const runtime = ManagedRuntime.make(engineOf(task))
-  const consumer = Consumer.make(task.group, {
-    offsetReset: "latest",
-    onFailure: OnFailure.stop,
-    handlers: [Topic.handle(topic, (record) => Effect.sync(() => arrived(record.value!)))]
-  })
-  const controller = new AbortController()
-  const running = runtime.runPromise(Consumer.run(consumer), { signal: controller.signal }).catch(() => {})
-  return {
-    send: (value) => void runtime.runFork(Producer.send(topic, { key: null, value })),
-    close: async () => {
-      controller.abort()
-      await running
-      await runtime.dispose()
+const echo =
+  (engineOf: (task: { readonly bootstrap: string; readonly topic: string }) => Engine): NonNullable<Subject["echo"]> =>
+  async (task, arrived) => {
+    const topic = bytesOf(task.topic)
+    const runtime = ManagedRuntime.make(engineOf(task))
+    const consumer = Consumer.make(task.group, {
+      offsetReset: "latest",
+      onFailure: OnFailure.stop,
+      handlers: [Topic.handle(topic, (record) => Effect.sync(() => arrived(record.value!)))]
+    })
+    const controller = new AbortController()
+    const running = runtime.runPromise(Consumer.run(consumer), { signal: controller.signal }).catch(() => {})
+    return {
+      send: (value) => void runtime.runFork(Producer.send(topic, { key: null, value })),
+      close: async () => {
+        controller.abort()
+        await running
+        await runtime.dispose()
+      }
     }
   }
-}
 
 export const millrace: Subject = {
   consume: consume((task) => confluent(task.bootstrap, task.received === undefined ? undefined : "100 millis")),

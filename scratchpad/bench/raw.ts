@@ -40,9 +40,11 @@ const handlerOf = ({ handled, handling }: ConsumeTask): (messages: ReadonlyArray
       }
     case "pause":
       return async (messages) => {
-        await Promise.all(groupBy(messages).map(async (group) => {
-          for (const message of group) await one(message)
-        }))
+        await Promise.all(
+          groupBy(messages).map(async (group) => {
+            for (const message of group) await one(message)
+          })
+        )
       }
     case "keys":
       return async (messages) => {
@@ -76,7 +78,9 @@ const consume = async (task: ConsumeTask): Promise<() => Promise<void>> => {
   const store = (messages: ReadonlyArray<any>) => {
     const last = new Map<number, any>()
     for (const message of messages) last.set(message.partition, message)
-    consumer.offsetsStore([...last.values()].map(({ offset, partition, topic }) => ({ topic, partition, offset: offset + 1 })))
+    consumer.offsetsStore(
+      [...last.values()].map(({ offset, partition, topic }) => ({ topic, partition, offset: offset + 1 }))
+    )
   }
   const done = (messages: ReadonlyArray<any>) => {
     store(messages)

@@ -54,23 +54,42 @@ const bars: ReadonlyArray<Bar> = [
   { workload: "O", what: "us", limit: 0.3, atLeast: false, of: (_, { median }) => median }
 ]
 
+/** An idle timer that is later than this tells of other work on the machine. */
+const busyMillis = 2
+
 /** What is not measured is NaN, which JSON makes null. */
-const orDash = (value: number | null, digits: number) => value === null || !Number.isFinite(value) ? "-" : value.toFixed(digits)
+const orDash = (value: number | null, digits: number) =>
+  value === null || !Number.isFinite(value) ? "-" : value.toFixed(digits)
 
 export const printTable = (
   results: ReadonlyArray<Result>,
-  run: { readonly machine: string; readonly idleP99: number; readonly baseRss: number; readonly repeat: number; readonly quick: boolean }
+  run: {
+    readonly machine: string
+    readonly idleP99: number
+    readonly baseRss: number
+    readonly repeat: number
+    readonly quick: boolean
+  }
 ): void => {
   const medianOf = (workload: string) => (subject: string) =>
     results.find((result) => result.workload === workload && result.subject === subject)?.median
   console.log(`${new Date().toISOString().slice(0, 10)}, ${run.machine}`)
-  console.log(`median of ${run.repeat} (min-max)${run.quick ? ", quick" : ""}; an idle 5 ms timer: p99 ${run.idleP99.toFixed(2)} ms late; `
-    + `a process that does nothing: ${run.baseRss.toFixed(0)} MB\n`)
+  console.log(
+    `median of ${run.repeat} (min-max)${run.quick ? ", quick" : ""}; an idle 5 ms timer: p99 ${
+      run.idleP99.toFixed(2)
+    } ms late; `
+      + `a process that does nothing: ${run.baseRss.toFixed(0)} MB\n`
+  )
+  if (run.idleP99 > busyMillis) console.log("The machine was busy with other things: take the rates with care.\n")
   console.log("| workload | subject | median (min-max) | / raw | CPU us/record | loop p99 ms | max RSS MB |")
   console.log("|---|---|---|---|---|---|---|")
   for (const { show, name, unit } of workloads) {
     const raw = medianOf(name)("raw")
-    for (const { cpuMicros, loopP99Ms, max, median, min, rssMb, subject } of results.filter(({ workload }) => workload === name)) {
+    for (
+      const { cpuMicros, loopP99Ms, max, median, min, rssMb, subject } of results.filter(({ workload }) =>
+        workload === name
+      )
+    ) {
       const ratio = raw === undefined ? "-" : (median / raw).toFixed(2)
       const value = `${show(median)} (${show(min)}-${show(max)}) ${unit}`
       const rest = [orDash(cpuMicros, 1), orDash(loopP99Ms, 1), orDash(rssMb, 0)]
@@ -83,6 +102,8 @@ export const printTable = (
     const value = millrace === undefined ? undefined : of(medianOf(workload), millrace)
     if (value === undefined) continue
     const reached = atLeast ? value >= limit : value <= limit
-    console.log(`${reached ? "ok    " : "MISSED"} ${workload}: ${value.toFixed(2)} ${what} (${atLeast ? ">=" : "<="} ${limit})`)
+    console.log(
+      `${reached ? "ok    " : "MISSED"} ${workload}: ${value.toFixed(2)} ${what} (${atLeast ? ">=" : "<="} ${limit})`
+    )
   }
 }

@@ -18,7 +18,11 @@ export interface Workload {
 }
 
 const thousands = (value: number) =>
-  value >= 100_000 ? `${Math.round(value / 1_000)} k` : value >= 1_000 ? `${(value / 1_000).toFixed(1)} k` : `${Math.round(value)}`
+  value >= 100_000
+    ? `${Math.round(value / 1_000)} k`
+    : value >= 1_000
+    ? `${(value / 1_000).toFixed(1)} k`
+    : `${Math.round(value)}`
 
 const consuming = {
   unit: "records/s",
@@ -65,7 +69,8 @@ export const workloads: ReadonlyArray<Workload> = [
   {
     ...consuming,
     name: "C4",
-    what: "a handler that waits 5 ms, 64 keys: Millrace with `keys: 64`, and with `partition`; the others one after the other",
+    what:
+      "a handler that waits 5 ms, 64 keys: Millrace with `keys: 64`, and with `partition`; the others one after the other",
     keys: 64,
     sizes: size(2_000, 2_000),
     peers: ["millrace-partition", ...everybody]
@@ -82,7 +87,7 @@ export const workloads: ReadonlyArray<Workload> = [
     ...producing,
     name: "P1 inflight",
     what: "1,000 workers, each awaiting its own record",
-    sizes: size(200_000, 60_000),
+    sizes: size(400_000, 200_000),
     peers: everybody
   },
   {

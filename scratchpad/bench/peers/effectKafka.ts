@@ -57,7 +57,8 @@ export const effectKafka: Subject = {
     const { capMs, records, topic, value } = task
     const program = Effect.gen(function*() {
       const producer = yield* Producer
-      const send = (count: number) => producer.send({ topic, messages: Array.from({ length: count }, () => ({ value })) })
+      const send = (count: number) =>
+        producer.send({ topic, messages: Array.from({ length: count }, () => ({ value })) })
       yield* send(task.partitions)
       task.begin()
       const end = performance.now() + capMs
@@ -77,11 +78,17 @@ export const effectKafka: Subject = {
           for (; mayGo(); sent += batchSize) yield* send(batchSize)
           break
         case "inflight":
-          yield* Effect.forEach(Array.from({ length: inFlight }), () => worker, { concurrency: inFlight, discard: true })
+          yield* Effect.forEach(Array.from({ length: inFlight }), () => worker, {
+            concurrency: inFlight,
+            discard: true
+          })
           break
         case "all":
           sent = records
-          yield* Effect.forEach(Array.from({ length: records }), () => send(1), { concurrency: "unbounded", discard: true })
+          yield* Effect.forEach(Array.from({ length: records }), () => send(1), {
+            concurrency: "unbounded",
+            discard: true
+          })
       }
       return sent
     })

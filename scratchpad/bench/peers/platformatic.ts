@@ -9,7 +9,12 @@ const clientId = "bench"
 export const platformatic: Subject = {
   consume: async ({ bootstrap, group, handled, handling, topic }) => {
     if (handling === "batch" || handling === "keys" || handling === "pause") throw new Error(`knows no ${handling}`)
-    const consumer = new Consumer({ clientId, groupId: group, bootstrapBrokers: bootstrap.split(","), autocommit: true })
+    const consumer = new Consumer({
+      clientId,
+      groupId: group,
+      bootstrapBrokers: bootstrap.split(","),
+      autocommit: true
+    })
     const stream = await consumer.consume({ topics: [topic], mode: "earliest" } as any)
     if (handling === "record") stream.on("data", () => handled(1))
     else if (handling === "json") {
@@ -36,11 +41,18 @@ export const platformatic: Subject = {
       compression: "lz4"
     } as any)
     const { topic, value } = task
-    return sendAll(task, (count) =>
-      producer.send({ messages: Array.from({ length: count }, () => ({ topic, value })) } as any))
+    return sendAll(
+      task,
+      (count) => producer.send({ messages: Array.from({ length: count }, () => ({ topic, value })) } as any)
+    )
   },
   echo: async ({ bootstrap, group, topic }, arrived) => {
-    const consumer = new Consumer({ clientId, groupId: group, bootstrapBrokers: bootstrap.split(","), autocommit: true })
+    const consumer = new Consumer({
+      clientId,
+      groupId: group,
+      bootstrapBrokers: bootstrap.split(","),
+      autocommit: true
+    })
     const producer = new Producer({ clientId, bootstrapBrokers: bootstrap.split(",") } as any)
     const stream = await consumer.consume({ topics: [topic], mode: "latest" } as any)
     stream.on("data", (message: any) => arrived(message.value))
