@@ -1,6 +1,6 @@
 /**
- * Random schedules of everything that can happen to a consumer, against a reference model. A failure prints its seed and
- * its schedule; `MILLRACE_MODEL_SEED=<seed>` plays that one alone.
+ * Random schedules of everything that can happen to a consumer, against a reference model. A failure prints its seed
+ * and its schedule; `MILLRACE_MODEL_SEED=<seed>` plays that one alone.
  */
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"

@@ -144,6 +144,26 @@ describe("a lost partition", () => {
   lostWhile("handling")
   lostWhile("draining")
 
+  it.effect("has one owner even when it is lost again while its new owner still waits for the old one", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const { handle, started } = seen()
+      const handler = Topic.handle(Texts, handle(() => Effect.uninterruptible(Effect.sleep("1 minute"))))
+      const { control } = yield* start(script, Consumer.make("g", { ...settings, handlers: [handler] }))
+      script.produce(p0, [text(0)])
+      script.emit("assign", [p0])
+      yield* until(() => started.length === 1)
+      for (let times = 0; times < 3; times++) {
+        script.emit("lost", [p0])
+        script.emit("assign", [p0])
+        yield* TestClock.adjust("10 seconds")
+      }
+      assert.strictEqual(started.length, 1)
+      yield* TestClock.adjust("31 seconds")
+      assert.strictEqual(started.length, 2)
+      yield* TestClock.adjust("1 minute")
+      yield* control.stop
+    })))
+
   it.effect("does not come to life when its assignment is answered after the loss", () =>
     scripted(Effect.fnUntraced(function*(script) {
       const { handle, started } = seen()
