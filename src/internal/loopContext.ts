@@ -66,6 +66,8 @@ export interface LoopContext {
   readonly report: Effect.Effect<void>
   readonly held: (failure: HandlerFailed<any>) => void
   readonly released: (partition: TopicPartition) => void
+  /** Counts pauses by the fetch budget. */
+  readonly paused: (partitions: number) => void
   readonly measure: (assignment: Assignment, client: ConsumerClient) => void
 }
 
@@ -210,6 +212,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       publish({ _tag: "Held", topic: failure.topic, partition: failure.partition, error: failure })
     },
     released: health.released,
+    paused: metrics.paused,
     measure: (assignment, client) => {
       let lag: number | undefined = 0
       for (const state of assignment) {

@@ -299,6 +299,7 @@ export class RunLoop {
     const { pause, resume } = choosePauses(this.context.plan.limits, this.assignment)
     if (pause.length > 0) {
       this.context.publish({ _tag: "Paused", partitions: pause.map(tp) })
+      this.context.paused(pause.length)
       this.ownership.setPaused(pause, true)
     }
     if (resume.length > 0) {

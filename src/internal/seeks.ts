@@ -13,7 +13,8 @@ import type { Outcome } from "./stopping.ts"
 interface Seek {
   readonly state: PartitionState
   position: Position
-  readonly deadline: number
+  /** When its handler is interrupted, which happens once. */
+  deadline: number
   /** Everybody who asked; the last one decides where to. */
   readonly done: Deferred.Deferred<void, KafkaError>
 }
@@ -80,7 +81,10 @@ export class Seeks {
       } else if (seek.state.ended) {
         yield* Deferred.into(this.move(seek.state, seek.position), seek.done)
       } else {
-        if (now >= seek.deadline) seek.state.fiber?.interruptUnsafe()
+        if (now >= seek.deadline) {
+          seek.deadline = Number.POSITIVE_INFINITY
+          this.ownership.interrupt([seek.state], this.context.plan.drainTimeout, "after the drain budget of a seek")
+        }
         waiting.push(seek)
       }
     }

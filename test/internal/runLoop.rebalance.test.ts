@@ -202,6 +202,22 @@ describe("a seek", () => {
       assert.strictEqual(exit()?._tag, "Failure")
     })))
 
+  it.effect("interrupts a handler that takes longer than the drain budget", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const { handle, started } = seen()
+      const handler = Topic.handle(Texts, handle((value) => value === "0" ? Effect.sleep("1 hour") : Effect.void))
+      const consumer = Consumer.make("g", { ...settings, drainTimeout: "5 seconds", handlers: [handler] })
+      const { control } = yield* start(script, consumer)
+      script.produce(p0, texts(0, 3))
+      script.emit("assign", [p0])
+      yield* until(() => started.length === 1)
+      const seeking = yield* Effect.forkScoped(control.seek({ ...p0, offset: 2 }))
+      yield* TestClock.adjust("6 seconds")
+      yield* until(() => seeking.pollUnsafe()?._tag === "Success")
+      yield* until(() => started.length === 3)
+      assert.deepStrictEqual(started, ["0:0", "0:2", "0:3"])
+    })))
+
   it.effect("twice goes to the later place, and both callers hear of it", () =>
     scripted(Effect.fnUntraced(function*(script) {
       const { handle, started } = seen()
