@@ -55,6 +55,30 @@ describe("Consumer.stream", () => {
       assert.strictEqual(script.committed.get("t/0")?.offset, 200)
     })))
 
+  it.effect("that nobody reads does not hold a rebalance up", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const { finished, handle } = seen()
+      const handler = Topic.handle(Texts, handle(() => Effect.void))
+      const consumer = Consumer.make("g", { ...settings, chunkRecords: 1, handlers: [handler] })
+      const gate = yield* Deferred.make<void>()
+      const steps: Array<number> = []
+      yield* Effect.forkScoped(
+        Stream.runForEach(Consumer.stream(consumer), ({ to }) =>
+          Effect.tap(Deferred.await(gate), () => Effect.sync(() => steps.push(to))))
+      )
+      yield* until(() => script.isOpen)
+      script.produce(p0, texts(0, 99))
+      script.emit("assign", [p0])
+      yield* settle
+      const held = finished.length
+      script.emit("revoke", [p0])
+      yield* until(() => script.answersDue === 0)
+      assert.strictEqual(script.committed.get("t/0")?.offset, held)
+      yield* Deferred.succeed(gate, undefined)
+      yield* until(() => steps.length === held)
+      assert.strictEqual(finished.length, held)
+    })))
+
   it.effect("that ends early does not wait for a handler that waits for its reader", () =>
     scripted(Effect.fnUntraced(function*(script) {
       const consumer = Consumer.make("g", { ...settings, chunkRecords: 1, handlers: [quick] })

@@ -155,7 +155,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     state.leaderEpoch = batch.raws[batch.raws.length - 1]!.leaderEpoch
     state.steps++
     host.progressed(state)
-    yield* host.emit({
+    yield* host.emit(state, {
       topic: state.topic,
       partition: state.partition,
       from: batch.raws[0]!.offset,

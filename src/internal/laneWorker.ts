@@ -92,7 +92,7 @@ export const laneWorker = Effect.fnUntraced(function*(
     const exceptions = count === records.length
       ? open.exceptions
       : open.exceptions.filter(({ offset }) => offset <= to)
-    return host.emit({
+    return host.emit(state, {
       topic: state.topic,
       partition: state.partition,
       from: records[0]!.offset,

@@ -126,9 +126,11 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     release: (state, records, bytes) => options.loop().release(state, records, bytes),
     progressed: (state) => options.loop().progressed(state),
     failed: (state) => options.loop().failed(state),
-    emit: (batch) => {
+    emit: (state, batch) => {
       metrics.step(batch)
-      return emit === undefined ? Effect.void : emit(batch)
+      if (emit === undefined) return Effect.void
+      state.reporting++
+      return Effect.ensuring(emit(batch), Effect.sync(() => state.reporting--))
     },
     skipped: ({ partition, topic }, offset, cause) => publish({ _tag: "Skipped", topic, partition, offset, cause })
   }

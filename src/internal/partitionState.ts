@@ -40,6 +40,8 @@ export class PartitionState implements TopicPartition {
   endSeen: number | undefined = undefined
   /** Counts finished steps, for the stall guard. */
   steps = 0
+  /** How many finished steps wait for the reader of the outcome stream. */
+  reporting = 0
   /** The offset in work, for messages. */
   current: number | undefined = undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
@@ -64,6 +66,11 @@ export class PartitionState implements TopicPartition {
   /** Whether the worker goes on at all. */
   get isActive(): boolean {
     return this.phase === "active" && this.failure === undefined
+  }
+
+  /** Nothing of a draining partition runs any more: at most what it did still waits to be read. */
+  get isDrained(): boolean {
+    return this.ended || this.reporting > 0 && this.current === undefined
   }
 
   offer(chunk: Chunk): void {

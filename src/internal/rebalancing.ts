@@ -102,7 +102,8 @@ export class Rebalancing {
 
   private drainRevoked(pending: Pending): void {
     const { ownership } = this
-    const running = ownership.running(ownership.assignment.of(pending.partitions))
+    // A slow reader of the outcomes is no reason to hold the group up.
+    const running = ownership.assignment.of(pending.partitions).filter((state) => !state.isDrained)
     const now = this.now()
     switch (drainStep(pending, now, running.length === 0)) {
       case "wait":

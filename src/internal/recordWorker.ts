@@ -68,7 +68,7 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
   host.release(state, records.length, chunk.bytes)
   if (i > 0) {
     host.progressed(state)
-    yield* host.emit({
+    yield* host.emit(state, {
       topic: state.topic,
       partition: state.partition,
       from: records[0]!.offset,

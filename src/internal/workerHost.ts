@@ -21,7 +21,7 @@ export interface WorkerHost {
   /** Says that the policy stopped this partition while others of its records are still in work. */
   readonly failed: (state: PartitionState) => void
   /** Reports a finished step; waits while the reader of the outcome stream is slow. */
-  readonly emit: (batch: OutcomeBatch) => Effect.Effect<void>
+  readonly emit: (state: PartitionState, batch: OutcomeBatch) => Effect.Effect<void>
   readonly skipped: (partition: TopicPartition, offset: number, cause: Cause.Cause<unknown>) => void
 }
 
