@@ -1,4 +1,6 @@
-/** What the conformance suite asks of an engine and its surroundings: a cluster, faults, time, and what is not there. */
+/**
+ * What the conformance suite asks of an engine and its surroundings: a cluster, faults, time, and what is not there.
+ */
 import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -9,7 +11,9 @@ import type { KafkaEngine, Position, RawMessage } from "../../src/engine/KafkaEn
 /** What some targets cannot do. */
 export const abilities = {
   "header null": "a header without a value arrives as one",
+  "acknowledged time": "an acknowledgement has the record's timestamp",
   "any partition count": "topics have as many partitions as wanted",
+  "crowds": "members join and leave in the middle of a rebalance",
   "topics admin": "topics are created, grown, deleted and described",
   "groups admin": "groups are listed and described, their offsets read and changed",
   "records admin": "records are deleted before their time",
@@ -17,8 +21,7 @@ export const abilities = {
   "classic groups": "the assignors of the classic protocol",
   "transactions": "aborted records are hidden, offsets are part of a transaction",
   "authorization": "a topic can be forbidden",
-  "network": "members can be cut off from the cluster",
-  "first start": "records of a test are the first of their topic"
+  "network": "members can be cut off from the cluster"
 } as const
 
 export type Ability = keyof typeof abilities

@@ -8,7 +8,6 @@ import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { KafkaConfig } from "millrace"
-import { Codec, Consumer, OnFailure, Producer, Topic } from "millrace"
 import * as ConfluentKafka from "../../src/engine/ConfluentKafka.ts"
 import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
 import type { RawMessage } from "../../src/engine/KafkaEngine.ts"
@@ -16,8 +15,8 @@ import { users } from "../services/brokerConfig.ts"
 import { denySecretsToMallory } from "../services/foreignClient.ts"
 import { type Broker, startBroker } from "../services/kafka.ts"
 import type { FaultProxy } from "../services/proxy.ts"
-import type { Ability, Harness, Limit, World } from "./harness.ts"
-import { reasonOf } from "./members.ts"
+import { bindingLimits } from "./bindingLimits.ts"
+import type { Harness, World } from "./harness.ts"
 
 /** Long enough for a busy machine, short enough to be waited for. */
 export const sessionMillis = 6_000
@@ -55,36 +54,6 @@ export const produceNatively = (raw: ConfluentKafka.RawClient["Service"], messag
       producer.flush(10_000, (error) => error === null || error === undefined ? resolve() : reject(error))
     })
   })
-
-const limits: { readonly [ability in Ability]?: Limit } = {
-  "header null": {
-    reason: "the native binding sends a null header as an empty one",
-    proof: Effect.fnUntraced(function*(world) {
-      const topic = Topic.make(yield* world.topic(4), { key: Codec.none, value: Codec.string })
-      yield* Producer.send(topic, { key: null, value: "x", headers: [["h", null]] })
-      const seen: Array<unknown> = []
-      yield* Consumer.run(Consumer.make(world.name("group"), {
-        offsetReset: "earliest",
-        ...world.settings,
-        until: "end",
-        onFailure: OnFailure.stop,
-        handlers: [Topic.handle(topic, ({ headers }) => Effect.sync(() => seen.push(headers[0]![1]?.length)))]
-      }))
-      assert.deepStrictEqual(seen, [0])
-    })
-  },
-  "configs admin": {
-    reason: "the native binding has no call for it, and the engine says so",
-    proof: Effect.fnUntraced(function*(world) {
-      const topic = yield* world.topic(4)
-      const admin = yield* (yield* KafkaEngine).admin
-      assert.isFalse((yield* KafkaEngine).capabilities.has("configs"))
-      for (const call of [admin.describeConfigs(topic), admin.alterConfigs(topic, {})]) {
-        assert.strictEqual(reasonOf(yield* Effect.flip(call as Effect.Effect<unknown, unknown>)), "Unsupported")
-      }
-    })
-  }
-}
 
 /** What all scenarios of a file share: a broker with its proxy, and the engines at its listeners. */
 export interface Shared {
@@ -201,7 +170,7 @@ export const kafkaHarness = (
   return {
     name: `on Kafka, ${title}`,
     clock: "real",
-    cannot: limits,
+    cannot: bindingLimits,
     world: Effect.suspend(() => makeWorld(name, shared(), settings))
   }
 }

@@ -98,7 +98,7 @@ export const records: Group = {
       })),
     scenario(
       "without a timestamp gets the time of sending, and what is acknowledged is what is read",
-      [],
+      ["acknowledged time"],
       (world) =>
         Effect.gen(function*() {
           const topic = yield* world.topic(4)

@@ -92,7 +92,8 @@ export const topics: Group = {
           yield* admin.deleteTopic(topic)
           yield* world.until("it is gone", Effect.map(admin.describeTopics([topic]), (all) => all.length === 0))
           yield* world.until("it is given up", Effect.map(member.assignment, (all) => all.length === 0))
-          // A commit that is on its way would count for the new topic: Kafka knows groups' positions by the topic's name.
+          // A commit that is on its way would count for the new topic: Kafka knows groups' positions by the topic's
+          // name.
           yield* world.advance(world.slowMillis)
           yield* world.until(
             "its positions are gone",
