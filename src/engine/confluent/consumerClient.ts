@@ -21,6 +21,7 @@ import type { Environment } from "./environment.ts"
 import { construct } from "./environment.ts"
 import { fromNative } from "./errors.ts"
 import { FetchPump } from "./fetchPump.ts"
+import { missingTopic } from "./missingTopic.ts"
 import type { NativeConsumer, NativeError, NativePosition } from "./native.ts"
 import { Resets } from "./resets.ts"
 import * as Settings from "./settings.ts"
@@ -194,7 +195,7 @@ export const make = Effect.fnUntraced(function*(
   consumer.on("event.error", disturbed("consume"))
   const existing = new Set(metadata.topics.map((topic) => topic.name))
   const missing = subscription._tag === "Group" ? subscription.topics.find((name) => !existing.has(name)) : undefined
-  if (missing !== undefined) return yield* Errors.make("subscribe", new Errors.UnknownTopic({ topic: missing }))
+  if (missing !== undefined) return yield* yield* missingTopic(native, consumer, missing)
   if (subscription._tag === "Manual") {
     assigned.add(subscription.positions)
     consumer.assign(subscription.positions.map(toNative))

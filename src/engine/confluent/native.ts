@@ -219,7 +219,11 @@ export type NativeConfig = { readonly [name: string]: unknown }
 export interface Native {
   readonly KafkaConsumer: new(config: NativeConfig) => NativeConsumer
   readonly Producer: new(config: NativeConfig) => NativeProducer
-  readonly AdminClient: { readonly create: (config: NativeConfig) => NativeAdmin }
+  readonly AdminClient: {
+    readonly create: (config: NativeConfig) => NativeAdmin
+    /** Shares the connections of a connected client, and does not end them. */
+    readonly createFrom: (client: NativeConsumer | NativeProducer) => NativeAdmin
+  }
   readonly OffsetSpec: (new(timestamp: number) => unknown) & { readonly EARLIEST: unknown; readonly LATEST: unknown }
   readonly librdkafkaVersion: string
 }
