@@ -66,7 +66,9 @@ describe("Consumer.stream", () => {
         Stream.runForEach(Consumer.stream(consumer), ({ to }) =>
           Effect.tap(Deferred.await(gate), () => Effect.sync(() => steps.push(to))))
       )
-      yield* until(() => script.isOpen)
+      yield* until(() =>
+        script.isOpen
+      )
       script.produce(p0, texts(0, 99))
       script.emit("assign", [p0])
       yield* settle
