@@ -92,6 +92,7 @@ const consume = async (task: ConsumeTask): Promise<() => Promise<void>> => {
     busy = true
     signalled = false
     consumer.consume(500, (error: unknown, messages: Array<any>) => {
+      if (closed) return
       if (error) throw error
       if (messages.length === 0) {
         busy = false
