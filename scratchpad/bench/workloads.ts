@@ -69,8 +69,7 @@ export const workloads: ReadonlyArray<Workload> = [
   {
     ...consuming,
     name: "C4",
-    what:
-      "a handler that waits 5 ms, 64 keys: Millrace with `keys: 64`, and with `partition`; the others one after the other",
+    what: "a handler that waits 5 ms, 64 keys: Millrace with `keys: 64`, and with `partition`; the others one by one",
     keys: 64,
     sizes: size(2_000, 2_000),
     peers: ["millrace-partition", ...everybody]

@@ -52,8 +52,10 @@ const limits: { readonly [ability in Ability]?: Limit } = {
   "crowds": { reason: "the mock cluster keeps partitions back when members leave in the middle of a rebalance" },
   "topics admin": {
     reason: "the mock cluster does not answer requests to create or delete topics",
-    proof: refuses("Timeout", (world) =>
-      Effect.flatMap(adminOf, (admin) => admin.createTopic({ name: world.name("new"), partitions: 1 })))
+    proof: refuses(
+      "Timeout",
+      (world) => Effect.flatMap(adminOf, (admin) => admin.createTopic({ name: world.name("new"), partitions: 1 }))
+    )
   },
   "groups admin": { reason: "describing a group of the mock cluster ends the process" },
   "records admin": {
@@ -65,7 +67,7 @@ const limits: { readonly [ability in Ability]?: Limit } = {
         yield* (yield* adminOf).deleteRecords([{ topic, partition: 0, offset: 1 }])
       }))
   },
-  "classic groups": { reason: "a classic rebalance of the mock cluster takes a session, and refuses commits meanwhile" },
+  "classic groups": { reason: "a classic rebalance of the mock cluster takes a session and refuses commits" },
   "transactions": {
     reason: "the mock cluster shows aborted records",
     proof: Effect.fnUntraced(function*(world) {
@@ -146,7 +148,8 @@ const makeWorld = (name: World["name"], { bootstrap, engine }: Shared) =>
         Effect.map(committed(bootstrap, group, topic), (all) =>
           all.flatMap(({ offset = -1, partition }) => offset < 0 ? [] : [{ topic, partition, offset }])),
       network: nowhere,
-      dieSilently: () => nowhere,
+      dieSilently: () =>
+        nowhere,
       expire: () => nowhere,
       forbidden: nowhere,
       advance: Effect.sleep,

@@ -135,7 +135,9 @@ export class ProcessGroup {
     for (const { member, offset, partition } of ledger.handled) {
       const id = `${partition}@${offset}`
       const owner = first.get(id)
-      if (owner !== undefined && !this.victims.has(owner) && !this.lost(owner)) unexpected.push(`${id} by ${owner} and by ${member}`)
+      if (owner !== undefined && !this.victims.has(owner) && !this.lost(owner)) {
+        unexpected.push(`${id} by ${owner} and by ${member}`)
+      }
       first.set(id, owner ?? member)
     }
     assert.deepStrictEqual(unexpected, [], "records are handled twice")

@@ -1,6 +1,7 @@
 /**
- * A member of a group as a process of its own: `node member.ts '<settings>'`. It writes what it does into a file that all
- * members of the group append to, so that the order of the lines is the order of the events. SIGTERM ends it in good order.
+ * A member of a group as a process of its own: `node member.ts '<settings>'`. It writes what it does into a file that
+ * all members of the group append to, so that the order of the lines is the order of the events. SIGTERM ends it in
+ * good order.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import * as Effect from "effect/Effect"

@@ -28,7 +28,9 @@ export interface SceneOptions {
 
 let scenes = 0
 
-/** Runs a scenario. The promises are checked twice a second while it runs, as far as the broker answers, and at its end. */
+/**
+ * Runs a scenario. The promises are checked twice a second while it runs, as far as the broker answers, and at its end.
+ */
 export const scene = (
   { bootstrap, broker, consumer, partitions }: SceneOptions,
   body: (scene: Scene) => Effect.Effect<void, unknown, KafkaEngine | Scope.Scope>

@@ -16,8 +16,7 @@ const timeout = full ? 600_000 : 60_000
 
 const check = (seed: number): Effect.Effect<void> =>
   new Model(seed).check.pipe(
-    Effect.provide(TestClock.layer()),
-    Effect.provide(Logger.layer([]))
+    Effect.provide([TestClock.layer(), Logger.layer([])])
   )
 
 describe("the run loop against its model", () => {

@@ -203,13 +203,17 @@ const makeClient = Effect.fnUntraced(function*(
   environment: Environment,
   transactionalId: string | undefined
 ): Effect.fn.Return<readonly [NativeProducer, ProducerClient], KafkaError, Scope.Scope> {
-  let client: ProducerClient | undefined
+  const made: { client: ProducerClient | undefined } = { client: undefined }
   const producer = yield* makeNative(
     environment,
     transactionalId,
-    (producer) => client === undefined ? flush(producer, closeTimeoutMs) : client.flush(Duration.millis(closeTimeoutMs))
+    (producer) =>
+      made.client === undefined
+        ? flush(producer, closeTimeoutMs)
+        : made.client.flush(Duration.millis(closeTimeoutMs))
   )
-  client = clientOf(producer, environment, transactionalId)
+  const client = clientOf(producer, environment, transactionalId)
+  made.client = client
   return [producer, client]
 })
 

@@ -91,7 +91,7 @@ export const membership: Group = {
         })
     ),
     scenario(
-      "join during a handler without an end: it is interrupted after the drain budget, its record goes with the partition",
+      "join during a handler without an end: interrupted after the drain budget, its record goes with the partition",
       [],
       (world) =>
         Effect.gen(function*() {

@@ -174,7 +174,7 @@ describe("connecting", () => {
       const { bootstrap } = yield* Mock
       const from = performance.now()
       const options = { bootstrapServers: [bootstrap], connectTimeout: "8 seconds" } as const
-      const sasl = { mechanism: "oauthbearer", token: Effect.fail(new Error("identity provider is down")) } as const
+      const sasl = { mechanism: "oauthbearer", token: Effect.fail("identity provider is down") } as const
       const error = yield* Effect.flip(
         Effect.flatMap(KafkaEngine, (engine) => engine.producer).pipe(
           Effect.provide(engineOf({ ...options, sasl }))
