@@ -16,6 +16,7 @@ import type { NativeError, NativeHeader, NativeProducer, NativeReport } from "./
 import * as Settings from "./settings.ts"
 
 const queueFull = -184
+const unknownPartition = -190
 
 /** How long the last flush of a producer may take. */
 const closeTimeoutMs = 30_000
@@ -97,6 +98,9 @@ const clientOf = (
   let taken = 0
   let told = 0
   let flushes: Array<{ readonly target: number; readonly done: () => void }> = []
+  /** Topics whose partitions are being looked up again, or were just now. */
+  const lookups = new Map<string, "looking" | "looked">()
+  let looking = 0
   const room = environment.producer.bufferRecords ?? KafkaConfig.producerDefaults.bufferRecords
   const toError = (error: NativeError, topic: string, sizeBytes: number): KafkaError =>
     error.code === -149 || error.code === -150 || error.code === -144
@@ -127,11 +131,34 @@ const clientOf = (
       for (const { done, target } of flushes) if (told >= target) done()
       flushes = flushes.filter(({ target }) => told < target)
     }
+    wake()
+  })
+  const wake = () => {
     if (waiters.size === 0) return
     const waiting = waiters
     waiters = new Set()
     for (const resume of waiting) resume()
-  })
+  }
+  /**
+   * A topic may have grown since the client last asked, minutes ago: it asks again before a partition counts as
+   * unknown. Answers whether trying again makes sense.
+   */
+  const lookUp = (topic: string): boolean => {
+    if (lookups.get(topic) === "looked") {
+      lookups.delete(topic)
+      return false
+    }
+    if (lookups.get(topic) === undefined) {
+      lookups.set(topic, "looking")
+      producer.getMetadata({ topic, timeout: environment.requestTimeoutMs }, () => {
+        lookups.set(topic, "looked")
+        looking--
+        wake()
+      })
+      looking++
+    }
+    return true
+  }
   /** The native flush ends when the broker answered; the answers still come in turn by turn of the event loop. */
   const allTold = Effect.callback<void>((resume) => {
     if (told >= taken) return resume(Effect.void)
@@ -165,9 +192,11 @@ const clientOf = (
           toHeaders(message.headers)
         )
         taken++
+        if (lookups.size > 0 && lookups.get(topic) === "looked") lookups.delete(topic)
         return true
       } catch (cause) {
         const error = cause as NativeError
+        if (error.code === unknownPartition && producer.isConnected() && lookUp(topic)) return false
         if (error.code === queueFull && taken > told) {
           full = true
           return false
@@ -178,7 +207,7 @@ const clientOf = (
       }
     },
     whenSpace: Effect.callback<void>((resume) => {
-      if (!full) return resume(Effect.void)
+      if (!full && looking === 0) return resume(Effect.void)
       const waiter = () => resume(Effect.void)
       waiters.add(waiter)
       return Effect.sync(() => waiters.delete(waiter))

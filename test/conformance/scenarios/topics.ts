@@ -1,11 +1,11 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { Codec, Consumer, OnFailure, Topic } from "millrace"
+import { Codec, Consumer, OnFailure, Producer, Topic } from "millrace"
 import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
 import type { Group } from "../harness.ts"
 import { scenario } from "../harness.ts"
 import { Ledger } from "../ledger.ts"
-import { join, produce, reasonOf, runMember, sorted, texts } from "../members.ts"
+import { join, produce, reasonOf, runMember, sorted, textTopic, texts } from "../members.ts"
 
 const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
 
@@ -60,17 +60,11 @@ export const topics: Group = {
             "the new partitions are there",
             Effect.map(member.assignment, (all) => all.length === 6)
           )
-          // A client that has not seen the topic before knows all of its partitions.
-          const encoder = new TextEncoder()
-          yield* world.foreignProduce(
-            texts(10, 70).map((value) => ({
-              topic,
-              partition: Number(value) % 6,
-              key: null,
-              value: encoder.encode(value)
-            }))
-          )
-          yield* world.until("all are handled", Effect.sync(() => ledger.distinct === 70))
+          // The producer knows the topic from before, without its new partitions.
+        yield* produce(topic, 10, 70, 6)
+        const nowhere = Producer.send(textTopic(topic), { key: null, value: "x", partition: 6 })
+        assert.strictEqual(reasonOf(yield* Effect.flip(nowhere)), "UnknownTopic")
+        yield* world.until("all are handled", Effect.sync(() => ledger.distinct === 70))
           yield* member.stop
           assert.deepStrictEqual(sorted(new Set(ledger.values)), texts(0, 70))
           assert.deepStrictEqual(ledger.disorder(), [])
