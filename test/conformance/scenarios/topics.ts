@@ -5,7 +5,7 @@ import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
 import type { Group } from "../harness.ts"
 import { scenario } from "../harness.ts"
 import { Ledger } from "../ledger.ts"
-import { join, produce, reasonOf, runMember, sorted, textTopic, texts } from "../members.ts"
+import { join, produce, reasonOf, runMember, sorted, texts, textTopic } from "../members.ts"
 
 const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
 
@@ -61,10 +61,10 @@ export const topics: Group = {
             Effect.map(member.assignment, (all) => all.length === 6)
           )
           // The producer knows the topic from before, without its new partitions.
-        yield* produce(topic, 10, 70, 6)
-        const nowhere = Producer.send(textTopic(topic), { key: null, value: "x", partition: 6 })
-        assert.strictEqual(reasonOf(yield* Effect.flip(nowhere)), "UnknownTopic")
-        yield* world.until("all are handled", Effect.sync(() => ledger.distinct === 70))
+          yield* produce(topic, 10, 70, 6)
+          const nowhere = Producer.send(textTopic(topic), { key: null, value: "x", partition: 6 })
+          assert.strictEqual(reasonOf(yield* Effect.flip(nowhere)), "UnknownTopic")
+          yield* world.until("all are handled", Effect.sync(() => ledger.distinct === 70))
           yield* member.stop
           assert.deepStrictEqual(sorted(new Set(ledger.values)), texts(0, 70))
           assert.deepStrictEqual(ledger.disorder(), [])
