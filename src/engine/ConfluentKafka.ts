@@ -105,12 +105,16 @@ const callbacksOf = (options: Options, context: Context.Context<never>): Environ
   if (sasl?.mechanism !== "oauthbearer") return {}
   return {
     oauthbearer_token_refresh_cb: () =>
-      Effect.runPromiseWith(context)(Effect.map(sasl.token, (token) => ({
-        tokenValue: Redacted.value(token.token),
-        lifetime: token.expiresAt,
-        principal: token.principal,
-        extensions: token.extensions ?? {}
-      })))
+      Effect.runPromiseWith(context)(Effect.mapBoth(sasl.token, {
+        // The binding takes nothing else for a failure.
+        onFailure: (cause) => cause instanceof Error ? cause : new Error(String(cause)),
+        onSuccess: (token) => ({
+          tokenValue: Redacted.value(token.token),
+          lifetime: token.expiresAt,
+          principal: token.principal,
+          extensions: token.extensions ?? {}
+        })
+      }))
   }
 }
 
