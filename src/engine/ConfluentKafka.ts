@@ -106,8 +106,11 @@ const callbacksOf = (options: Options, context: Context.Context<never>): Environ
   return {
     oauthbearer_token_refresh_cb: () =>
       Effect.runPromiseWith(context)(Effect.mapBoth(sasl.token, {
-        // The binding takes nothing else for a failure.
-        onFailure: (cause) => cause instanceof Error ? cause : new Error(String(cause)),
+        // The binding takes only an Error for a failure, and waits for ever for anything else.
+        onFailure: (cause) => {
+          const problem = cause instanceof Error ? cause.message : String(cause)
+          return Errors.make("fetch a token", new Errors.AuthenticationFailed({ problem }), cause)
+        },
         onSuccess: (token) => ({
           tokenValue: Redacted.value(token.token),
           lifetime: token.expiresAt,
