@@ -9,6 +9,7 @@
  */
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -99,6 +100,9 @@ const checkConnection = (options: Options): KafkaError | undefined => {
   return Settings.refused(options.librdkafka)
 }
 
+/** Why there is no token, in the words that the client repeats when it fails to connect. */
+class NoToken extends Data.TaggedError("NoToken")<{ readonly message: string }> {}
+
 /** What librdkafka calls back for: fresh tokens. */
 const callbacksOf = (options: Options, context: Context.Context<never>): Environment["callbacks"] => {
   const { sasl } = options
@@ -107,10 +111,7 @@ const callbacksOf = (options: Options, context: Context.Context<never>): Environ
     oauthbearer_token_refresh_cb: () =>
       Effect.runPromiseWith(context)(Effect.mapBoth(sasl.token, {
         // The binding takes only an Error for a failure, and waits for ever for anything else.
-        onFailure: (cause) => {
-          const problem = cause instanceof Error ? cause.message : String(cause)
-          return Errors.make("fetch a token", new Errors.AuthenticationFailed({ problem }), cause)
-        },
+        onFailure: (cause) => new NoToken({ message: cause instanceof Error ? cause.message : String(cause) }),
         onSuccess: (token) => ({
           tokenValue: Redacted.value(token.token),
           lifetime: token.expiresAt,
