@@ -19,7 +19,7 @@ const find = (folder: string): string | undefined => {
   }
 }
 
-const usage = (problem: string) => new UsageError({ problem })
+const usage = (problem: string, cause?: unknown) => new UsageError({ problem, cause })
 
 const subscription = (consumer: Config["consumers"][number]): string =>
   consumer.handlers.map(({ source }) => Topic.show(source)).sort().join(", ")
@@ -42,7 +42,8 @@ export const load = Effect.fnUntraced(function*(
   if (!existsSync(file)) return yield* usage(`config module ${file} does not exist`)
   const module = yield* Effect.tryPromise({
     try: (): Promise<{ readonly default?: unknown }> => import(pathToFileURL(file).href),
-    catch: (cause) => usage(`config module ${file} cannot be loaded: ${cause instanceof Error ? cause.message : cause}`)
+    catch: (cause) =>
+      usage(`config module ${file} cannot be loaded: ${cause instanceof Error ? cause.message : cause}`, cause)
   })
   const config = module.default
   if (!isConfig(config)) {

@@ -6,7 +6,10 @@ import * as Data from "effect/Data"
 export const codes = { done: 0, failed: 1, usage: 2, signal: 130 } as const
 
 /** The command was called, or configured, wrong. */
-export class UsageError extends Data.TaggedError("UsageError")<{ readonly problem: string }> {
+export class UsageError extends Data.TaggedError("UsageError")<{
+  readonly problem: string
+  readonly cause?: unknown
+}> {
   override get message(): string {
     return this.problem
   }
@@ -47,3 +50,10 @@ export const render = (cause: Cause.Cause<unknown>, stacks: boolean): ReadonlyAr
     }
     return Cause.isDieReason(reason) ? [Cause.pretty(Cause.fromReasons([reason]))] : []
   })
+
+/** Whether the arguments ask for so much detail that stacks are wanted. */
+export const wantsStacks = (args: ReadonlyArray<string>): boolean => {
+  const level = args.find((arg) => arg.startsWith("--log-level="))?.slice("--log-level=".length)
+    ?? (args.includes("--log-level") ? args[args.indexOf("--log-level") + 1] : undefined)
+  return level === "all" || level === "trace" || level === "debug"
+}

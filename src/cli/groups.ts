@@ -56,7 +56,12 @@ const describeGroup = Effect.fnUntraced(function*(admin: AdminClient, group: str
 const resetOffsets = Effect.fnUntraced(function*(
   admin: AdminClient,
   group: string,
-  options: { readonly to: string; readonly topic: string | undefined; readonly execute: boolean }
+  options: {
+    readonly to: string
+    readonly topic: string | undefined
+    readonly execute: boolean
+    readonly json: boolean
+  }
 ): Effect.fn.Return<void, UsageError | KafkaError> {
   const place = yield* Places.fromFlag("to", options.to)
   const committed = yield* admin.groupOffsets(group)
@@ -65,18 +70,32 @@ const resetOffsets = Effect.fnUntraced(function*(
   const partitions = topics.flatMap(({ name, partitions }) =>
     partitions.map(({ partition }) => ({ topic: name, partition }))
   )
+  if (options.topic !== undefined && partitions.length === 0) {
+    const existing = (yield* admin.listTopics).map(({ name }) => name).filter((name) => !name.startsWith("__"))
+    return yield* new UsageError({ problem: unknown("topic", options.topic, existing) })
+  }
   if (partitions.length === 0) {
     return yield* new UsageError({ problem: `group "${group}" has no offsets; name a topic with --topic` })
   }
   const wanted = yield* Places.resolve(admin, partitions, place)
   const before = (position: Position) =>
-    committed.find(({ partition, topic }) => topic === position.topic && partition === position.partition)?.offset ??
-      "-"
-  const rows = wanted.map((position) => [position.topic, position.partition, before(position), position.offset])
+    committed.find(({ partition, topic }) => topic === position.topic && partition === position.partition)?.offset
+  // First the change, so that nothing is shown as done that was refused.
+  if (options.execute) yield* admin.alterGroupOffsets(group, wanted)
+  if (options.json) {
+    const changes = wanted.map(({ offset, partition, topic }) => ({
+      topic,
+      partition,
+      committed: before({ topic, partition, offset }) ?? null,
+      new: offset
+    }))
+    return yield* Console.log(JSON.stringify({ group, executed: options.execute, partitions: changes }))
+  }
+  const rows = wanted.map((position) => [position.topic, position.partition, before(position) ?? "-", position.offset])
   for (const line of table(["TOPIC", "PARTITION", "COMMITTED", "NEW"], rows)) yield* Console.log(line)
-  if (!options.execute) return yield* Console.log("nothing was changed; add --execute to do it")
-  yield* admin.alterGroupOffsets(group, wanted)
-  yield* Console.log(`offsets of group "${group}" are set`)
+  yield* Console.log(
+    options.execute ? `offsets of group "${group}" are set` : "nothing was changed; add --execute to do it"
+  )
 })
 
 /** Lists groups, shows one, resets its offsets. */
@@ -90,13 +109,19 @@ export const groups = Command.make(
       Flag.withDefault(false)
     ),
     to: Flag.String("to").pipe(
-      Flag.withDescription("beginning, end, an offset, -n, or a time"),
-      Flag.withDefault("beginning")
+      Flag.withDescription("With --reset-offsets: beginning (unless given), end, an offset, -n, or a time"),
+      Flag.optional
     ),
-    topic: Flag.String("topic").pipe(Flag.withDescription("Only this topic"), Flag.optional),
-    execute: Flag.Boolean("execute").pipe(Flag.withDescription("Really reset"), Flag.withDefault(false))
+    topic: Flag.String("topic").pipe(Flag.withDescription("With --reset-offsets: only this topic"), Flag.optional),
+    execute: Flag.Boolean("execute").pipe(
+      Flag.withDescription("With --reset-offsets: really reset"),
+      Flag.withDefault(false)
+    )
   },
   Effect.fnUntraced(function*(flags) {
+    if (!flags.resetOffsets && (flags.execute || Option.isSome(flags.to) || Option.isSome(flags.topic))) {
+      return yield* new UsageError({ problem: "--to, --topic and --execute need --reset-offsets" })
+    }
     const { engine } = yield* config
     const work = Effect.gen(function*() {
       const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
@@ -105,8 +130,9 @@ export const groups = Command.make(
         return yield* listGroups(admin, flags.json)
       }
       const topic = Option.getOrUndefined(flags.topic)
+      const to = Option.getOrElse(flags.to, () => "beginning")
       return flags.resetOffsets
-        ? yield* resetOffsets(admin, flags.group.value, { ...flags, topic })
+        ? yield* resetOffsets(admin, flags.group.value, { ...flags, to, topic })
         : yield* describeGroup(admin, flags.group.value, flags.json)
     })
     yield* Effect.provide(work, engine)

@@ -5,4 +5,4 @@
  * @since 0.1.0
  */
 export { type Config, defineConfig } from "./Config.ts"
-export { main } from "./main.ts"
+export { main, run } from "./main.ts"

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import { consume } from "./consume.ts"
-import { codeOf, codes, render } from "./exit.ts"
+import { codeOf, codes, render, wantsStacks } from "./exit.ts"
 import { groups } from "./groups.ts"
 import { produce } from "./produce.ts"
 import { root } from "./root.ts"
@@ -15,43 +15,61 @@ import { topics } from "./topics.ts"
 
 const command = root.pipe(Command.withSubcommands([consume, topics, groups, tail, produce]))
 
+/** Removes the progress line of a terminal, so that a log line does not start behind it. */
+const clearLine = "\r\x1b[2K"
+
 /**
  * Lines for people on a terminal, structured ones elsewhere; both on standard error, which leaves output to the work.
  */
 const logger = Logger.layer([
-  Logger.withConsoleError(process.stderr.isTTY ? Logger.formatLogFmt : Logger.formatJson)
+  Logger.withConsoleError(
+    process.stderr.isTTY ? Logger.map(Logger.formatLogFmt, (line) => `${clearLine}${line}`) : Logger.formatJson
+  )
 ])
+
+const work = (version: string, args: ReadonlyArray<string>) =>
+  Effect.provide(Command.runWith(command, { version })(args), [logger, NodeServices.layer])
+
+/** Says what there is to say about a failure, and answers the exit code. */
+const settle = (exit: Exit.Exit<unknown, unknown>, args: ReadonlyArray<string>): number => {
+  if (Exit.isSuccess(exit)) return codes.done
+  for (const line of render(exit.cause, wantsStacks(args))) process.stderr.write(`${line}\n`)
+  // Interrupted by a signal and nothing else: everything was drained on the way here.
+  return Cause.hasInterruptsOnly(exit.cause) ? codes.done : codeOf(exit.cause)
+}
 
 /**
  * Runs the command with these arguments and answers its exit code: 0 done, 1 the work failed, 2 usage or config module
  * wrong. What is to be said about a failure is on standard error.
+ *
+ * **When to use**: to run a command inside of another program or a test. It leaves signals and the process alone.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { run } from "millrace/cli"
+ *
+ * export const program = Effect.map(run("1.0.0", ["consume", "--list"]), (code) => code === 0)
+ * ```
  *
  * @stability unstable
  * @since 0.1.0
  * @category running
  */
 export const run = (version: string, args: ReadonlyArray<string>): Effect.Effect<number> =>
-  Command.runWith(command, { version })(args).pipe(
-    Effect.provide([logger, NodeServices.layer]),
-    Effect.exit,
-    Effect.map((exit) => {
-      if (Exit.isSuccess(exit)) return codes.done
-      const stacks = args.includes("debug") || args.includes("trace")
-      for (const line of render(exit.cause, stacks)) process.stderr.write(`${line}\n`)
-      return Cause.hasInterruptsOnly(exit.cause) ? codes.done : codeOf(exit.cause)
-    })
-  )
+  Effect.map(Effect.exit(work(version, args)), (exit) => settle(exit, args))
 
 /**
  * The whole process: runs the command, drains on the first SIGINT or SIGTERM, ends at once with 130 on the second, and
- * exits with the command's code.
+ * exits with the command's code. It ends as well when nobody reads its output any more (`millrace tail orders | head`).
  *
  * @stability unstable
  * @since 0.1.0
  * @category running
  */
 export const main = (version: string): void => {
-  const fiber = Effect.runFork(run(version, process.argv.slice(2)))
+  const args = process.argv.slice(2)
+  const fiber = Effect.runFork(work(version, args))
   let asked = false
   const onSignal = () => {
     if (asked) process.exit(codes.signal)
@@ -60,8 +78,9 @@ export const main = (version: string): void => {
   }
   process.on("SIGINT", onSignal)
   process.on("SIGTERM", onSignal)
-  fiber.addObserver((exit) => {
-    // Interrupted by a signal: everything was drained on the way here.
-    process.exit(Exit.isSuccess(exit) ? exit.value : codes.done)
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error
+    fiber.interruptUnsafe()
   })
+  fiber.addObserver((exit) => process.exit(settle(exit, args)))
 }

@@ -18,7 +18,10 @@ export class Progress {
   line(health: ReadonlyArray<Health.ConsumerHealth>): string {
     const rate = this.handled - this.last
     this.last = this.handled
-    const lag = health.reduce((sum, consumer) => sum + (consumer.lag ?? 0), 0)
+    // Unknown for one is unknown for all: a sum of the others would look like good news.
+    const lag = health.some((consumer) => consumer.lag === undefined)
+      ? "unknown"
+      : health.reduce((sum, consumer) => sum + (consumer.lag ?? 0), 0)
     const partitions = health.reduce((sum, consumer) => sum + consumer.assignment.length, 0)
     return `${this.handled} handled (${rate}/s), ${this.exceptions} skipped, lag ${lag}, ${partitions} partitions`
   }

@@ -41,7 +41,16 @@ const readable = (value: unknown): unknown => {
   }
 }
 
-const inWords = (value: unknown): string => typeof value === "string" ? value : JSON.stringify(value) ?? String(value)
+/** JSON of what a Schema may decode to, which is more than JSON has: no value may end the command. */
+const toJson = (value: unknown): string => {
+  try {
+    return JSON.stringify(value, (_, part: unknown) => typeof part === "bigint" ? String(part) : part) ?? String(value)
+  } catch {
+    return JSON.stringify(String(value))
+  }
+}
+
+const inWords = (value: unknown): string => typeof value === "string" ? value : toJson(value)
 
 const print = Effect.fnUntraced(function*(raw: RawRecord, decode: Decoding.Decode, json: boolean) {
   const exit = yield* Effect.exit(Effect.suspend(() => {
@@ -58,7 +67,7 @@ const print = Effect.fnUntraced(function*(raw: RawRecord, decode: Decoding.Decod
   if (Exit.isSuccess(exit)) {
     const key = readable(exit.value.key)
     const value = readable(exit.value.value)
-    if (json) return yield* Console.log(JSON.stringify({ topic, partition, offset, time, key, value, headers }))
+    if (json) return yield* Console.log(toJson({ topic, partition, offset, time, key, value, headers }))
     const tags = headers.length === 0 ? "" : `  ${JSON.stringify(headers)}`
     return yield* Console.log(`${partition}/${offset}  ${time ?? "-"}  ${inWords(key)}  ${inWords(value)}${tags}`)
   }

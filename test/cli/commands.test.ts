@@ -6,6 +6,7 @@ import { Producer } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import { fileURLToPath } from "node:url"
 import { run } from "../../src/cli/main.ts"
+import { sendLines } from "../../src/cli/produce.ts"
 import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
 import { cluster, Orders } from "./fixtures/memory.config.ts"
 
@@ -59,6 +60,12 @@ describe("the command", () => {
       assert.include(dry.out, "nothing was changed")
       const lagOf = Effect.map(millrace("groups", "billing", "--json"), ({ out }) => JSON.parse(out).partitions[0].lag)
       assert.strictEqual(yield* lagOf, 0)
+      const asJson = yield* millrace("groups", "billing", "--reset-offsets", "--to", "1", "--json")
+      assert.deepStrictEqual(JSON.parse(asJson.out), {
+        group: "billing",
+        executed: false,
+        partitions: [{ topic: "orders", partition: 0, committed: 2, new: 1 }]
+      })
       assert.strictEqual((yield* millrace("groups", "billing", "--reset-offsets", "--to", "1", "--execute")).code, 0)
       assert.strictEqual(yield* lagOf, 1)
     }))
@@ -80,6 +87,18 @@ describe("the command", () => {
       assert.strictEqual(JSON.parse(raw.out).value, "{")
     }))
 
+  it.effect("sends lines of standard input, which tail prints again", () =>
+    Effect.gen(function*() {
+      const input = async function*() {
+        yield "{\"key\":\"3\",\"value\":{\"id\":\"3\",\"total\":9}}\n{\"key\":\"4\"}\n"
+      }
+      const refused = yield* Effect.flip(Effect.provideContext(sendLines(Orders, input()), cluster))
+      assert.strictEqual(refused._tag, "WorkFailed")
+      const last = yield* millrace("tail", "orders", "--from", "-1", "--until", "end", "--json")
+      assert.include(JSON.parse(last.out), { offset: 3, key: "3" })
+      assert.deepStrictEqual(JSON.parse(last.out).value, { id: "3", total: 9 })
+    }))
+
   it.effect("a consumer that stops by its policy is failed work", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* millrace("consume", "billing")).code, 1)
@@ -99,7 +118,9 @@ describe("the command", () => {
         ["tail", "orders", "--until", "later", "--config", memory],
         ["produce", "unknown", "--config", memory],
         ["groups", "nobody", "--config", memory],
-        ["groups", "--reset-offsets", "--config", memory]
+        ["groups", "--reset-offsets", "--config", memory],
+        ["groups", "billing", "--to", "end", "--execute", "--config", memory],
+        ["groups", "billing", "--reset-offsets", "--topic", "order", "--config", memory]
       ]
       for (const args of wrong) assert.strictEqual(yield* run("0.0.0", args), 2, args.join(" "))
     }))

@@ -1,5 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import { codeOf, render, UsageError, wantsStacks, WorkFailed } from "../../src/cli/exit.ts"
 import { parse } from "../../src/cli/places.ts"
+import { Progress } from "../../src/cli/progress.ts"
 import { nearest, unknown } from "../../src/cli/suggestions.ts"
 import { table } from "../../src/cli/table.ts"
 
@@ -26,5 +29,51 @@ describe("suggestions", () => {
 describe("tables", () => {
   it("align texts left and numbers right", () => {
     assert.deepStrictEqual(table(["A", "LAG"], [["x", 7], ["long", 12]]), ["A     LAG", "x       7", "long   12"])
+  })
+})
+
+describe("exits", () => {
+  it("a failure beside an interrupt counts: draining may fail", () => {
+    const failed = Cause.combine(Cause.interrupt(), Cause.fail(new Error("the last commit failed")))
+    assert.strictEqual(codeOf(failed), 1)
+    assert.deepStrictEqual(render(failed, false), ["the last commit failed"])
+  })
+
+  it("wrong usage is 2, failed work says nothing more", () => {
+    assert.strictEqual(codeOf(Cause.fail(new UsageError({ problem: "no" }))), 2)
+    assert.deepStrictEqual(render(Cause.fail(new UsageError({ problem: "no" })), false), ["no"])
+    assert.strictEqual(codeOf(Cause.fail(new WorkFailed())), 1)
+    assert.deepStrictEqual(render(Cause.fail(new WorkFailed()), true), [])
+  })
+
+  it("stacks are for those who debug", () => {
+    assert.isTrue(wantsStacks(["topics", "--log-level", "debug"]))
+    assert.isTrue(wantsStacks(["--log-level=trace", "topics"]))
+    assert.isFalse(wantsStacks(["tail", "debug"]))
+    assert.isFalse(wantsStacks(["tail", "--log-level", "info"]))
+    assert.isFalse(wantsStacks(["tail", "--log-level"]))
+  })
+})
+
+describe("progress", () => {
+  const health = (lag: number | undefined) => ({
+    group: "g",
+    status: "running" as const,
+    healthy: true,
+    assignment: [{ topic: "t", partition: 0 }],
+    held: [],
+    stalled: [],
+    lag,
+    lastError: undefined
+  })
+
+  it("says what was handled since the last line, and never that an unknown lag is none", () => {
+    const progress = new Progress()
+    progress.note({ topic: "t", partition: 0, from: 0, to: 5, handled: 5, duration: 1, exceptions: [] })
+    assert.strictEqual(progress.line([health(3)]), "5 handled (5/s), 0 skipped, lag 3, 1 partitions")
+    assert.strictEqual(
+      progress.line([health(3), health(undefined)]),
+      "5 handled (0/s), 0 skipped, lag unknown, 2 partitions"
+    )
   })
 })

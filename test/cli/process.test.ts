@@ -1,0 +1,125 @@
+import { assert, describe, it } from "@effect/vitest"
+import { tmpdir } from "node:os"
+import { fileURLToPath } from "node:url"
+import { fixture, millrace, start } from "./millrace.ts"
+
+const memory = ["--config", fixture("memory")]
+const slow = ["--config", fixture("slow")]
+
+describe("exit codes of the process", () => {
+  it("0: help, a completion script, a listing", async () => {
+    const help = await millrace(["consume", "--help"])
+    assert.strictEqual(help.code, 0, help.err)
+    assert.include(help.out, "--dry-run")
+    const completions = await millrace(["--completions", "bash"])
+    assert.strictEqual(completions.code, 0, completions.err)
+    assert.include(completions.out, "millrace")
+    const list = await millrace(["consume", "--list", ...memory])
+    assert.deepInclude(list, { code: 0, err: "" })
+    assert.include(list.out, "billing   orders")
+  })
+
+  it("1: the work failed, in one line", async () => {
+    const { code, err } = await millrace(["tail", "numbers", ...slow, "--until", "1", "--log-level", "none"], {
+      env: { MILLRACE_TEST_ENGINE: "broken" }
+    })
+    assert.deepStrictEqual({ code, err }, { code: 1, err: "the engine is broken\n" })
+  })
+
+  it("2: an unknown consumer, with the name that was probably meant", async () => {
+    const { code, err, out } = await millrace(["consume", "biling", ...memory])
+    assert.deepStrictEqual({ code, err, out }, {
+      code: 2,
+      err: "unknown consumer \"biling\"; did you mean \"billing\"?\n",
+      out: ""
+    })
+  })
+
+  it("2: a wrong flag, and a wrong command with a suggestion", async () => {
+    assert.strictEqual((await millrace(["consume", "--no-such-flag", ...memory])).code, 2)
+    const { code, err } = await millrace(["consum"])
+    assert.strictEqual(code, 2)
+    assert.include(err, "Did you mean this?\n    consume")
+  })
+
+  it("2: a config module that is none, with a stack only when debugging", async () => {
+    const broken = await millrace(["topics", "--config", fixture("broken")])
+    assert.strictEqual(broken.code, 2)
+    assert.match(broken.err, /^config module .+ must export a defineConfig\(\{ … \}\) as its default\n$/)
+    const debugged = await millrace(["topics", "--config", fixture("broken"), "--log-level=debug"])
+    assert.strictEqual(debugged.code, 2)
+    assert.include(debugged.err, "    at ")
+  })
+
+  it.each(["20.20.2", "22.21.1", "23.11.0", "24.5.0"])("2: Node %s is too old, in one line", async (nodeVersion) => {
+    const { code, err } = await millrace(["--help"], { nodeVersion })
+    assert.strictEqual(code, 2)
+    assert.strictEqual(err, `millrace needs Node.js 22.22 or later, or 24.6 or later; this is ${nodeVersion}\n`)
+  })
+})
+
+describe("the config module", () => {
+  it("is found upwards", async () => {
+    const cwd = fileURLToPath(new URL("fixtures/upwards/inner", import.meta.url))
+    const { code, err, out } = await millrace(["consume", "--list"], { cwd })
+    assert.strictEqual(code, 0, err)
+    assert.include(out, "billing")
+  })
+
+  it("is asked for where there is none", async () => {
+    const { code, err } = await millrace(["topics"], { cwd: tmpdir() })
+    assert.strictEqual(code, 2)
+    assert.include(err, "no millrace.config.ts in")
+  })
+})
+
+describe("signals", () => {
+  it.each(["SIGINT", "SIGTERM"] as const)("the first %s drains and ends with 0", async (signal) => {
+    const { child, ended, until } = start(["consume", ...slow], { env: { MILLRACE_TEST_DRAIN: "10 millis" } })
+    await until("handling")
+    child.kill(signal)
+    const { code, err, out } = await ended
+    assert.strictEqual(code, 0, err)
+    assert.include(out, "interrupted")
+    assert.include(err, "consumer stopped")
+  })
+
+  it("the second one stops at once with 130", async () => {
+    const { child, ended, until } = start(["consume", ...slow])
+    await until("handling")
+    child.kill("SIGINT")
+    child.kill("SIGTERM")
+    const { code, err, out } = await ended
+    assert.strictEqual(code, 130, err)
+    assert.notInclude(out, "interrupted")
+  })
+})
+
+describe("standard input and output", () => {
+  it("logs JSON lines to standard error where there is no terminal", async () => {
+    const { child, ended, until } = start(["consume", ...slow], { env: { MILLRACE_TEST_DRAIN: "10 millis" } })
+    await until("handling")
+    child.kill("SIGINT")
+    const { err, out } = await ended
+    assert.deepStrictEqual(new Set(out.trim().split("\n")), new Set(["handling", "interrupted"]))
+    const messages = err.trim().split("\n").map((line) => JSON.parse(line).message)
+    assert.include(messages, "consumer started")
+  })
+
+  it("a reader that goes away ends the command", async () => {
+    const { child, ended, until } = start(["tail", "numbers", "--from", "beginning", ...slow])
+    await until("0/0 ")
+    child.stdout.destroy()
+    const { code, err } = await ended
+    assert.deepStrictEqual({ code, err }, { code: 0, err: "" })
+  })
+
+  it("produce sends the good lines and reports the bad ones by their numbers", async () => {
+    const input = "{\"value\":\"7\"}\nno json\n\n{\"value\":\"seven\"}\n{\"value\":\"8\"}"
+    const { code, err } = await millrace(["produce", "numbers", ...slow], { input })
+    assert.strictEqual(code, 1)
+    assert.match(err, /^line 2: .+\nline 4: value: [^]+\n2 sent, 2 refused\n$/)
+    const good = await millrace(["produce", "numbers", ...slow], { input: "{\"value\":\"7\"}\n" })
+    assert.deepInclude(good, { code: 0, err: "1 sent, 0 refused\n" })
+  })
+})
