@@ -1,8 +1,10 @@
 /** Finding and loading the config module. */
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { existsSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
+import * as Consumer from "../Consumer.ts"
 import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
 import { isConfig } from "./Config.ts"
@@ -20,6 +22,18 @@ const find = (folder: string): string | undefined => {
 }
 
 const usage = (problem: string, cause?: unknown) => new UsageError({ problem, cause })
+
+/** What is wrong with a config that no type checker saw. */
+export const untyped = ({ consumers, engine, layer, topics }: Config): string | undefined => {
+  if (!Layer.isLayer(engine)) return "engine must be a Layer, such as ConfluentKafka.layer({ … })"
+  if (!Array.isArray(topics) || !topics.every((topic) => Topic.TypeId in Object(topic))) {
+    return "topics must be an array of what Topic.make answers"
+  }
+  if (!Array.isArray(consumers) || !consumers.every((consumer) => Consumer.TypeId in Object(consumer))) {
+    return "consumers must be an array of what Consumer.make answers"
+  }
+  return Layer.isLayer(layer) ? undefined : "layer must be a Layer; Layer.empty if the consumers need nothing"
+}
 
 const subscription = (consumer: Config["consumers"][number]): string =>
   consumer.handlers.map(({ source }) => Topic.show(source)).sort().join(", ")
@@ -49,6 +63,8 @@ export const load = Effect.fnUntraced(function*(
   if (!isConfig(config)) {
     return yield* usage(`config module ${file} must export a defineConfig({ … }) as its default`)
   }
+  const wrong = untyped(config)
+  if (wrong !== undefined) return yield* usage(`config module ${file}: ${wrong}`)
   const shared = sharedGroup(config)
   if (shared !== undefined) {
     return yield* usage(

@@ -1,6 +1,7 @@
 /** How the command ends: its exit codes, and errors in words instead of stacks. */
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
+import { KafkaError } from "../KafkaError.ts"
 
 /** 0 done, 1 the work failed, 2 usage or config module wrong, 130 second signal. */
 export const codes = { done: 0, failed: 1, usage: 2, signal: 130 } as const
@@ -26,11 +27,15 @@ export const codeOf = (cause: Cause.Cause<unknown>): number => {
   for (const reason of cause.reasons) {
     if (!Cause.isFailReason(reason)) continue
     const tag = tagOf(reason.error)
-    if (tag === "UsageError") return codes.usage
+    if (tag === "UsageError" || isWrongSetting(reason.error)) return codes.usage
     if (tag === "ShowHelp") return hasErrors(reason.error) ? codes.usage : codes.done
   }
   return codes.failed
 }
+
+/** A setting comes from the config module, whenever it is found to be wrong. */
+const isWrongSetting = (error: unknown): boolean =>
+  error instanceof KafkaError && error.reason._tag === "InvalidSetting"
 
 const hasErrors = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "errors" in error && Array.isArray(error.errors)

@@ -1,14 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as TestConsole from "effect/testing/TestConsole"
 import { Producer } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import { fileURLToPath } from "node:url"
+import { defineConfig } from "../../src/cli/Config.ts"
+import { untyped } from "../../src/cli/configModule.ts"
 import { run } from "../../src/cli/main.ts"
 import { sendLines } from "../../src/cli/produce.ts"
 import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
-import { cluster, Orders } from "./fixtures/memory.config.ts"
+import { built, cluster, Orders } from "./fixtures/memory.config.ts"
 
 const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}.config.ts`, import.meta.url))
 const memory = fixture("memory")
@@ -47,8 +50,10 @@ describe("the command", () => {
       const topics = yield* millrace("topics", "--json")
       assert.deepStrictEqual(JSON.parse(topics.out), [{ topic: "orders", partitions: 1, replicas: 1 }])
       assert.strictEqual((yield* millrace("consume", "billing", "--dry-run")).code, 0)
+      assert.strictEqual(built.times, 0)
       const consumed = yield* millrace("consume", "billing")
       assert.strictEqual(consumed.code, 0)
+      assert.strictEqual(built.times, 1)
       assert.include(consumed.out, "charging 1: 5\ncharging 2: 7")
       const group = JSON.parse((yield* millrace("groups", "billing", "--json")).out)
       assert.include(group.partitions[0], { topic: "orders", partition: 0, committed: 2, end: 2, lag: 0 })
@@ -101,7 +106,10 @@ describe("the command", () => {
 
   it.effect("a consumer that stops by its policy is failed work", () =>
     Effect.gen(function*() {
+      // What tail, produce and groups did before built the engine alone.
+      assert.strictEqual(built.times, 1)
       assert.strictEqual((yield* millrace("consume", "billing")).code, 1)
+      assert.strictEqual(built.times, 2)
     }))
 
   it.effect("wrong usage is 2, whatever is wrong", () =>
@@ -113,6 +121,8 @@ describe("the command", () => {
         ["consume", "--config", "does-not-exist.ts"],
         ["consume", "--config", fixture("broken")],
         ["consume", "--config", fixture("twice")],
+        ["consume", "--config", fixture("setting")],
+        ["consume", "--dry-run", "--config", fixture("setting")],
         ["tail", "nothing-here", "--config", memory],
         ["tail", "orders", "--from", "yesterday", "--config", memory],
         ["tail", "orders", "--until", "later", "--config", memory],
@@ -123,6 +133,22 @@ describe("the command", () => {
         ["groups", "billing", "--reset-offsets", "--topic", "order", "--config", memory]
       ]
       for (const args of wrong) assert.strictEqual(yield* run("0.0.0", args), 2, args.join(" "))
+    }))
+
+  it.effect("a config that no type checker saw is checked", () =>
+    Effect.gen(function*() {
+      const { layer, ...good } = { engine: InMemoryKafka.layer, topics: [], consumers: [], layer: Layer.empty }
+      const configs: ReadonlyArray<readonly [string, object]> = [
+        ["engine must be a Layer", { ...good, layer, engine: {} }],
+        ["topics must be", { ...good, layer, topics: ["orders"] }],
+        ["consumers must be", { ...good, layer, consumers: {} }],
+        ["layer must be a Layer", good]
+      ]
+      for (const [problem, config] of configs) {
+        // The casts are the point: a JavaScript module may hand over anything.
+        assert.include(untyped(defineConfig(config as any)) ?? "accepted", problem)
+      }
+      assert.strictEqual(untyped(defineConfig({ ...good, layer })), undefined)
     }))
 
   it.effect("help is not an error", () =>
