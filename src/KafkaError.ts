@@ -8,8 +8,8 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import { InvalidSetting } from "./KafkaErrorClientReason.ts"
 import type { Reason } from "./KafkaErrorReason.ts"
-import { InvalidSetting } from "./KafkaErrorReason.ts"
 
 export * from "./KafkaErrorReason.ts"
 

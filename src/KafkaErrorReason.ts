@@ -4,6 +4,16 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import type {
+  Closed,
+  DriverMissing,
+  InvalidRecord,
+  InvalidSetting,
+  Stalled,
+  Unsupported
+} from "./KafkaErrorClientReason.ts"
+
+export * from "./KafkaErrorClientReason.ts"
 
 /**
  * No broker answered: the address is wrong, the broker is down, or the network is cut. Retryable.
@@ -159,44 +169,6 @@ export class RecordTooLarge extends Data.TaggedError("RecordTooLarge")<{
 }
 
 /**
- * A record to be sent breaks a rule of Kafka (partition, header, key or value) and was not handed to the client.
- *
- * @stability unstable
- * @since 0.1.0
- * @category errors
- */
-export class InvalidRecord extends Data.TaggedError("InvalidRecord")<{
-  readonly topic: string
-  readonly problem: string
-}> {
-  override get message(): string {
-    return `a record for topic "${this.topic}" cannot be sent: ${this.problem}`
-  }
-  get isRetryable(): boolean {
-    return false
-  }
-}
-
-/**
- * A setting, or a combination of settings, is wrong. The program must be changed.
- *
- * @stability unstable
- * @since 0.1.0
- * @category errors
- */
-export class InvalidSetting extends Data.TaggedError("InvalidSetting")<{
-  readonly setting: string
-  readonly problem: string
-}> {
-  override get message(): string {
-    return `setting \`${this.setting}\`: ${this.problem}`
-  }
-  get isRetryable(): boolean {
-    return false
-  }
-}
-
-/**
  * Another instance with the same identity took over: a static group member, or a producer's transactional id.
  *
  * @stability unstable
@@ -254,29 +226,6 @@ export class CommitFailed extends Data.TaggedError("CommitFailed")<{
 }
 
 /**
- * A handler made no progress for longer than `maxHandlerStall` while records waited.
- *
- * @stability unstable
- * @since 0.1.0
- * @category errors
- */
-export class Stalled extends Data.TaggedError("Stalled")<{
-  readonly group: string
-  readonly topic: string
-  readonly partition: number
-  readonly offset: number
-  readonly stalledMs: number
-}> {
-  override get message(): string {
-    return `group "${this.group}": the handler of ${this.topic}/${this.partition} has been at offset ${this.offset} `
-      + `for ${this.stalledMs} ms; give the handler a timeout, or raise maxHandlerStall`
-  }
-  get isRetryable(): boolean {
-    return false
-  }
-}
-
-/**
  * An operation was not answered in time. Its outcome is unknown. Retryable.
  *
  * @stability unstable
@@ -296,57 +245,24 @@ export class Timeout extends Data.TaggedError("Timeout")<{
 }
 
 /**
- * The client was closed while, or before, it was used.
+ * A record was sent, later ones of its partition were acknowledged, and it never was: whether it is in the log is not
+ * known. Rare; seen when a leader refuses the first records for a partition and takes the next. Retryable: at worst the
+ * record is there twice.
  *
  * @stability unstable
  * @since 0.1.0
  * @category errors
  */
-export class Closed extends Data.TaggedError("Closed")<{ readonly client: string }> {
-  override get message(): string {
-    return `the ${this.client} is closed; use it inside of the scope that made it`
-  }
-  get isRetryable(): boolean {
-    return false
-  }
-}
-
-/**
- * The engine cannot do this. `KafkaError` of this reason never comes from a broker.
- *
- * @stability unstable
- * @since 0.1.0
- * @category errors
- */
-export class Unsupported extends Data.TaggedError("Unsupported")<{
-  readonly engine: string
-  readonly capability: string
+export class Unconfirmed extends Data.TaggedError("Unconfirmed")<{
+  readonly topic: string
+  readonly partition: number
 }> {
   override get message(): string {
-    return `the ${this.engine} engine does not support ${this.capability}; use another engine for it`
+    return `a record for ${this.topic}/${this.partition} was never acknowledged, although later ones were; send it `
+      + "again if a duplicate does no harm"
   }
   get isRetryable(): boolean {
-    return false
-  }
-}
-
-/**
- * An optional package that the engine needs is not installed, or its native part was not built.
- *
- * @stability unstable
- * @since 0.1.0
- * @category errors
- */
-export class DriverMissing extends Data.TaggedError("DriverMissing")<{
-  readonly driver: string
-  readonly problem: string
-  readonly command: string
-}> {
-  override get message(): string {
-    return `${this.driver} cannot be loaded (${this.problem}); run: ${this.command}`
-  }
-  get isRetryable(): boolean {
-    return false
+    return true
   }
 }
 
@@ -394,6 +310,7 @@ export type Reason =
   | CommitFailed
   | Stalled
   | Timeout
+  | Unconfirmed
   | Closed
   | Unsupported
   | DriverMissing

@@ -115,6 +115,7 @@ export interface NativeProducer extends NativeClient {
     opaque: NativeReport["opaque"],
     headers: ReadonlyArray<NativeHeader> | undefined
   ): unknown
+  queryWatermarkOffsets(topic: string, partition: number, timeout: number, done: Callback<unknown>): void
   flush(timeout: number, done: Callback): this
   poll(): this
   setPollInBackground(on: boolean): this

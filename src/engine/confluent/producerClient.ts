@@ -12,6 +12,7 @@ import type { ConfluentGroup } from "./consumerClient.ts"
 import type { Environment } from "./environment.ts"
 import { construct } from "./environment.ts"
 import { fromNative } from "./errors.ts"
+import { Leaders } from "./leaders.ts"
 import type { NativeError, NativeHeader, NativeProducer, NativeReport } from "./native.ts"
 import * as Settings from "./settings.ts"
 
@@ -88,19 +89,23 @@ const flush = (producer: NativeProducer, timeoutMs: number): Effect.Effect<void,
     })
   })
 
+/** A client whose owner can ask how many records, since it last asked, are not known to be in the log. */
+interface Client extends ProducerClient {
+  readonly takeUnconfirmed: () => number
+}
+
 const clientOf = (
   producer: NativeProducer,
   environment: Environment,
   transactionalId: string | undefined
-): ProducerClient => {
+): Client => {
   let waiters = new Set<() => void>()
   let full = false
   let taken = 0
   let told = 0
   let flushes: Array<{ readonly target: number; readonly done: () => void }> = []
-  /** Topics whose partitions are being looked up again, or were just now. */
-  const lookups = new Map<string, "looking" | "looked">()
-  let looking = 0
+  let unconfirmed = 0
+  const confirmed = environment.producer.acks !== "none"
   const room = environment.producer.bufferRecords ?? KafkaConfig.producerDefaults.bufferRecords
   const toError = (error: NativeError, topic: string, sizeBytes: number): KafkaError =>
     error.code === -149 || error.code === -150 || error.code === -144
@@ -123,6 +128,11 @@ const clientOf = (
       ? Errors.make("produce", new Errors.InvalidRecord({ topic, problem: error.message }), error)
       : toError(error, topic, sizeBytes)
   }
+  /** The client takes a later record's acknowledgement for this one's: nobody knows whether it is in the log. */
+  const notConfirmed = ({ partition, topic }: NativeReport): KafkaError => {
+    unconfirmed++
+    return Errors.make("produce", new Errors.Unconfirmed({ topic, partition }))
+  }
   producer.on("delivery-report", (error: NativeError | null, report: NativeReport) => {
     told++
     full = false
@@ -139,26 +149,7 @@ const clientOf = (
     waiters = new Set()
     for (const resume of waiting) resume()
   }
-  /**
-   * A topic may have grown since the client last asked, minutes ago: it asks again before a partition counts as
-   * unknown. Answers whether trying again makes sense.
-   */
-  const lookUp = (topic: string): boolean => {
-    if (lookups.get(topic) === "looked") {
-      lookups.delete(topic)
-      return false
-    }
-    if (lookups.get(topic) === undefined) {
-      lookups.set(topic, "looking")
-      producer.getMetadata({ topic, timeout: environment.requestTimeoutMs }, () => {
-        lookups.set(topic, "looked")
-        looking--
-        wake()
-      })
-      looking++
-    }
-    return true
-  }
+  const leaders = new Leaders(producer, environment.requestTimeoutMs, wake)
   /** The native flush ends when the broker answered; the answers still come in turn by turn of the event loop. */
   const allTold = Effect.callback<void>((resume) => {
     if (told >= taken) return resume(Effect.void)
@@ -169,6 +160,11 @@ const clientOf = (
     })
   })
   return {
+    takeUnconfirmed: () => {
+      const count = unconfirmed
+      unconfirmed = 0
+      return count
+    },
     produce: (message: RawMessage, done: DeliveryCallback) => {
       // The native buffer has room again before its reports are told: those count as well.
       if (taken - told >= room) {
@@ -176,11 +172,14 @@ const clientOf = (
         return false
       }
       const { key, partition, timestamp, topic, value } = message
+      if (!leaders.admits(topic)) return false
       const size = (key?.length ?? 0) + (value?.length ?? 0)
       const opaque: NativeReport["opaque"] = (error, report) =>
-        error === null || error === undefined
-          ? done(undefined, toDelivery(report))
-          : done(toError(error, topic, size), undefined)
+        error !== null && error !== undefined
+          ? done(toError(error, topic, size), undefined)
+          : report.offset < 0 && confirmed
+          ? done(notConfirmed(report), undefined)
+          : done(undefined, toDelivery(report))
       try {
         producer.produce(
           topic,
@@ -192,11 +191,11 @@ const clientOf = (
           toHeaders(message.headers)
         )
         taken++
-        if (lookups.size > 0 && lookups.get(topic) === "looked") lookups.delete(topic)
+        leaders.took(topic)
         return true
       } catch (cause) {
         const error = cause as NativeError
-        if (error.code === unknownPartition && producer.isConnected() && lookUp(topic)) return false
+        if (error.code === unknownPartition && producer.isConnected() && leaders.looksAgain(topic)) return false
         if (error.code === queueFull && taken > told) {
           full = true
           return false
@@ -207,7 +206,7 @@ const clientOf = (
       }
     },
     whenSpace: Effect.callback<void>((resume) => {
-      if (!full && looking === 0) return resume(Effect.void)
+      if (!full && !leaders.isLooking) return resume(Effect.void)
       const waiter = () => resume(Effect.void)
       waiters.add(waiter)
       return Effect.sync(() => waiters.delete(waiter))
@@ -231,8 +230,8 @@ export const makeRaw = (environment: Environment): Effect.Effect<NativeProducer,
 const makeClient = Effect.fnUntraced(function*(
   environment: Environment,
   transactionalId: string | undefined
-): Effect.fn.Return<readonly [NativeProducer, ProducerClient], KafkaError, Scope.Scope> {
-  const made: { client: ProducerClient | undefined } = { client: undefined }
+): Effect.fn.Return<readonly [NativeProducer, Client], KafkaError, Scope.Scope> {
+  const made: { client: Client | undefined } = { client: undefined }
   const producer = yield* makeNative(
     environment,
     transactionalId,
@@ -285,13 +284,24 @@ export const makeTransactional = Effect.fnUntraced(function*(
   yield* step("begin to use the transactional id", (done) => producer.initTransactions(requestTimeoutMs, done))
   return {
     ...client,
-    begin: step("begin a transaction", (done) => producer.beginTransaction(done)),
+    begin: Effect.suspend(() => {
+      client.takeUnconfirmed()
+      return step("begin a transaction", (done) => producer.beginTransaction(done))
+    }),
     sendOffsets: (positions, group) =>
       step("send offsets to the transaction", (done) => {
         const consumer = (group as ConfluentGroup)["~millrace/engine/GroupMetadata"]
         producer.sendOffsetsToTransaction(positions.map(toNative), consumer, requestTimeoutMs, done)
       }),
-    commit: step("commit the transaction", (done) => producer.commitTransaction(requestTimeoutMs, done)),
+    commit: Effect.suspend(() => {
+      const operation = "commit the transaction"
+      const lost = client.takeUnconfirmed()
+      if (lost === 0) return step(operation, (done) => producer.commitTransaction(requestTimeoutMs, done))
+      const problem = `${lost} of its records are not known to be in the log; run it again`
+      return Effect.fail(
+        Errors.make(operation, new Errors.TransactionFailed({ transactionalId, problem, retryable: true }))
+      )
+    }),
     abort: step("abort the transaction", (done) => producer.abortTransaction(requestTimeoutMs, done))
   }
 })

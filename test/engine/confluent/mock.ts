@@ -12,6 +12,7 @@ import type {
   ConsumerClient,
   ConsumerClientOptions,
   Delivery,
+  ProducerClient,
   RawMessage,
   RawRecord,
   TopicPartition
@@ -80,15 +81,20 @@ export const bytes = (text: string): Uint8Array => encoder.encode(text)
 export const values = (records: ReadonlyArray<RawRecord>): Array<string> =>
   records.map(({ value }) => value === null ? "null" : new TextDecoder().decode(value))
 
+/** Hands a record over, waiting for room, and answers its fate. */
+export const send = (producer: ProducerClient, message: RawMessage): Effect.Effect<Delivery, KafkaError> =>
+  Effect.callback<Delivery, KafkaError>((resume) => {
+    const taken = producer.produce(
+      message,
+      (error, delivery) => resume(error === undefined ? Effect.succeed(delivery!) : Effect.fail(error))
+    )
+    if (!taken) resume(Effect.andThen(producer.whenSpace, send(producer, message)))
+  })
+
 /** Produces and waits for every acknowledgement, in order. */
 export const produce = Effect.fnUntraced(function*(messages: ReadonlyArray<RawMessage>) {
   const producer = yield* (yield* KafkaEngine).producer
-  return yield* Effect.forEach(messages, (message) =>
-    Effect.callback<Delivery, KafkaError>((resume) => {
-      const taken = producer.produce(message, (error, delivery) =>
-        resume(error === undefined ? Effect.succeed(delivery!) : Effect.fail(error)))
-      assert.isTrue(taken)
-    }), { concurrency: "unbounded" })
+  return yield* Effect.forEach(messages, (message) => send(producer, message), { concurrency: "unbounded" })
 })
 
 /** Numbered records of one partition. */

@@ -1,0 +1,123 @@
+/**
+ * Reasons that arise in the client, without a broker having been asked. Part of `KafkaError`.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+
+/**
+ * A record to be sent breaks a rule of Kafka (partition, header, key or value) and was not handed to the client.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidRecord extends Data.TaggedError("InvalidRecord")<{
+  readonly topic: string
+  readonly problem: string
+}> {
+  override get message(): string {
+    return `a record for topic "${this.topic}" cannot be sent: ${this.problem}`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * A setting, or a combination of settings, is wrong. The program must be changed.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidSetting extends Data.TaggedError("InvalidSetting")<{
+  readonly setting: string
+  readonly problem: string
+}> {
+  override get message(): string {
+    return `setting \`${this.setting}\`: ${this.problem}`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * A handler made no progress for longer than `maxHandlerStall` while records waited.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class Stalled extends Data.TaggedError("Stalled")<{
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly stalledMs: number
+}> {
+  override get message(): string {
+    return `group "${this.group}": the handler of ${this.topic}/${this.partition} has been at offset ${this.offset} `
+      + `for ${this.stalledMs} ms; give the handler a timeout, or raise maxHandlerStall`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * The client was closed while, or before, it was used.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class Closed extends Data.TaggedError("Closed")<{ readonly client: string }> {
+  override get message(): string {
+    return `the ${this.client} is closed; use it inside of the scope that made it`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * The engine cannot do this. `KafkaError` of this reason never comes from a broker.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class Unsupported extends Data.TaggedError("Unsupported")<{
+  readonly engine: string
+  readonly capability: string
+}> {
+  override get message(): string {
+    return `the ${this.engine} engine does not support ${this.capability}; use another engine for it`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
+ * An optional package that the engine needs is not installed, or its native part was not built.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class DriverMissing extends Data.TaggedError("DriverMissing")<{
+  readonly driver: string
+  readonly problem: string
+  readonly command: string
+}> {
+  override get message(): string {
+    return `${this.driver} cannot be loaded (${this.problem}); run: ${this.command}`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
