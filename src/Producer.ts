@@ -10,12 +10,10 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import * as Sink from "effect/Sink"
 import type * as Types from "effect/Types"
-import { Pending } from "./Codec.ts"
-import type { Delivery, DeliveryCallback, Position, ProducerClient, RawMessage } from "./engine/KafkaEngine.ts"
-import { KafkaEngine } from "./engine/KafkaEngine.ts"
+import type { Delivery, KafkaEngine, Position } from "./engine/KafkaEngine.ts"
 import type * as Headers from "./Headers.ts"
 import { CurrentGroup } from "./internal/currentGroup.ts"
-import * as Encoding from "./internal/encoding.ts"
+import * as Sending from "./internal/sending.ts"
 import { CurrentTransaction, within } from "./internal/transactions.ts"
 import type { KafkaError } from "./KafkaError.ts"
 import * as Errors from "./KafkaError.ts"
@@ -40,65 +38,30 @@ export type Message<K, V, H = unknown> =
   }
   & (unknown extends H ? unknown : { readonly headerValues: H })
 
-/** What a context leads to: its transaction's client, or the shared one of its engine. It stays so. */
-const clients = new WeakMap<Context.Context<never>, ProducerClient>()
-
-/** The client that the current fiber sends with. */
-const currentClient: Effect.Effect<ProducerClient, KafkaError, KafkaEngine> = Effect.withFiber((fiber) => {
-  const { context } = fiber
-  const known = clients.get(context)
-  if (known !== undefined) return Effect.succeed(known)
-  const transaction = fiber.getRef(CurrentTransaction)
-  const client = transaction === undefined
-    ? Effect.flatMap(KafkaEngine, (engine) => engine.producer)
-    : Effect.succeed(transaction.client)
-  return Effect.map(client, (client) => {
-    clients.set(context, client)
-    return client
-  })
-})
-
-/** Encodes one message; what goes wrong in it is an error of the send. */
-const encodeOne = (
-  topic: string,
-  encode: Encoding.Encode,
-  message: Encoding.AnyMessage
-): RawMessage | Effect.Effect<RawMessage, KafkaError | Schema.SchemaError> => {
-  try {
-    const raw = encode(message)
-    return raw instanceof Pending ? Effect.mapError(raw.effect, (cause) => Encoding.failure(topic, cause)) : raw
-  } catch (cause) {
-    return Effect.fail(Encoding.failure(topic, cause))
-  }
-}
-
-/** Hands one record to the client, waiting for space, and ends with its acknowledgement. */
-const deliver = (client: ProducerClient, raw: RawMessage): Effect.Effect<Delivery, KafkaError> =>
-  Effect.callback<Delivery, KafkaError>((resume) => {
-    const taken = client.produce(raw, (error, delivery) => {
-      resume(error === undefined ? Effect.succeed(delivery!) : Effect.fail(error))
-    })
-    if (!taken) resume(Effect.flatMap(client.whenSpace, () => deliver(client, raw)))
-  })
-
-/** Encodes and sends one message. */
-const sendOne = (
-  client: ProducerClient,
-  encode: Encoding.Encode,
-  topic: string,
-  message: Encoding.AnyMessage
-): Effect.Effect<Delivery, KafkaError | Schema.SchemaError> => {
-  const raw = encodeOne(topic, encode, message)
-  return Effect.isEffect(raw) ? Effect.flatMap(raw, (raw) => deliver(client, raw)) : deliver(client, raw)
-}
-
-const sendFirst = Effect.fnUntraced(function*(
-  topic: Topic.Topic<any, any, any, any, any>,
-  message: Encoding.AnyMessage
-): Effect.fn.Return<Delivery, KafkaError | Schema.SchemaError, any> {
-  const encode = yield* Encoding.encoderOf(topic)
-  return yield* sendOne(yield* currentClient, encode, topic.name, message)
-})
+/**
+ * Whether sends are traced (default `"off"`, which costs nothing). With `"record"` each `send`, `sendAll` and `offer` is
+ * a span `send <topic>` of kind `producer`, child of the current one, and its records carry it in the headers
+ * `traceparent` and, when the trace came with one, `tracestate` (W3C Trace Context). A message with a `traceparent` of
+ * its own keeps it. A consumer with `tracing: "record"` continues the trace.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Producer, Topic } from "millrace"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ *
+ * export const program = Producer.send(Notes, { key: null, value: "a" }).pipe(
+ *   Effect.withSpan("checkout"),
+ *   Effect.provideService(Producer.Tracing, "record")
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category references
+ */
+export const Tracing: Context.Reference<"off" | "record"> = Sending.CurrentTracing
 
 /**
  * Sends one message and ends when the broker acknowledged it.
@@ -133,42 +96,7 @@ const sendFirst = Effect.fnUntraced(function*(
 export const send: <K, V, RD, RE, H>(
   topic: Topic.Topic<K, V, RD, RE, H>,
   message: Types.NoInfer<Message<K, V, H>>
-) => Effect.Effect<Delivery, KafkaError | Schema.SchemaError, RE | KafkaEngine> = (
-  topic: Topic.Topic<any, any, any, any, any>,
-  message: Encoding.AnyMessage
-): Effect.Effect<Delivery, KafkaError | Schema.SchemaError, any> =>
-  // After the first send in a context nothing is looked up: a send is then little more than its callback.
-  Effect.withFiber(({ context }) => {
-    const encode = Encoding.known(context, topic)
-    const client = clients.get(context)
-    return encode === undefined || client === undefined
-      ? sendFirst(topic, message)
-      : sendOne(client, encode, topic.name, message)
-  })
-
-/** Hands many records to the client, waiting for space, and ends when all of them have their fate. */
-const deliverAll = Effect.fnUntraced(function*(
-  client: ProducerClient,
-  raws: ReadonlyArray<RawMessage>
-): Effect.fn.Return<ReadonlyArray<Delivery>, KafkaError> {
-  const deliveries = new Array<Delivery>(raws.length)
-  let failure: KafkaError | undefined
-  let left = raws.length
-  let settled: (() => void) | undefined
-  for (let i = 0; i < raws.length; i++) {
-    const done: DeliveryCallback = (error, delivery) => {
-      if (error === undefined) deliveries[i] = delivery!
-      else failure ??= error
-      if (--left === 0) settled?.()
-    }
-    while (!client.produce(raws[i]!, done)) yield* client.whenSpace
-  }
-  yield* Effect.callback<void>((resume) => {
-    settled = () => resume(Effect.void)
-    if (left === 0) settled()
-  })
-  return failure === undefined ? deliveries : yield* failure
-})
+) => Effect.Effect<Delivery, KafkaError | Schema.SchemaError, RE | KafkaEngine> = Sending.send
 
 /**
  * Sends many messages with one wait: it ends when each of them was acknowledged or failed. The deliveries are in the
@@ -191,20 +119,7 @@ const deliverAll = Effect.fnUntraced(function*(
 export const sendAll: <K, V, RD, RE, H>(
   topic: Topic.Topic<K, V, RD, RE, H>,
   messages: ReadonlyArray<Types.NoInfer<Message<K, V, H>>>
-) => Effect.Effect<ReadonlyArray<Delivery>, KafkaError | Schema.SchemaError, RE | KafkaEngine> = Effect.fnUntraced(
-  function*(
-    topic: Topic.Topic<any, any, any, any, any>,
-    messages: ReadonlyArray<Encoding.AnyMessage>
-  ): Effect.fn.Return<ReadonlyArray<Delivery>, KafkaError | Schema.SchemaError, any> {
-    const encode = yield* Encoding.encoderOf(topic)
-    const raws: Array<RawMessage> = []
-    for (const message of messages) {
-      const raw = encodeOne(topic.name, encode, message)
-      raws.push(Effect.isEffect(raw) ? yield* raw : raw)
-    }
-    return yield* deliverAll(yield* currentClient, raws)
-  }
-)
+) => Effect.Effect<ReadonlyArray<Delivery>, KafkaError | Schema.SchemaError, RE | KafkaEngine> = Sending.sendAll
 
 /**
  * A sink that sends every message of a stream, a chunk of the stream at a time.
@@ -258,21 +173,7 @@ export const offer: <K, V, RD, RE, H, R = never>(
   topic: Topic.Topic<K, V, RD, RE, H>,
   message: Types.NoInfer<Message<K, V, H>>,
   options: { readonly onError: (error: KafkaError) => Effect.Effect<unknown, never, R> }
-) => Effect.Effect<void, KafkaError | Schema.SchemaError, RE | R | KafkaEngine> = Effect.fnUntraced(function*(
-  topic: Topic.Topic<any, any, any, any, any>,
-  message: Encoding.AnyMessage,
-  options: { readonly onError: (error: KafkaError) => Effect.Effect<unknown, never, any> }
-): Effect.fn.Return<void, KafkaError | Schema.SchemaError, any> {
-  const encode = yield* Encoding.encoderOf(topic)
-  const encoded = encodeOne(topic.name, encode, message)
-  const raw = Effect.isEffect(encoded) ? yield* encoded : encoded
-  const client = yield* currentClient
-  const context = yield* Effect.context<any>()
-  const done = (error: KafkaError | undefined) => {
-    if (error !== undefined) Effect.runForkWith(context)(options.onError(error))
-  }
-  while (!client.produce(raw, done)) yield* client.whenSpace
-})
+) => Effect.Effect<void, KafkaError | Schema.SchemaError, RE | R | KafkaEngine> = Sending.offer
 
 /**
  * Runs an effect inside of a Kafka transaction (KIP-98): everything it sends, in any fiber it forks and awaits, becomes
@@ -363,4 +264,4 @@ export const sendOffsets = Effect.fnUntraced(function*(
  * @category producing
  */
 export const flush = (timeout: Duration.Input = "30 seconds"): Effect.Effect<void, KafkaError, KafkaEngine> =>
-  Effect.flatMap(currentClient, (client) => client.flush(Duration.fromInputUnsafe(timeout)))
+  Effect.flatMap(Sending.currentClient, (client) => client.flush(Duration.fromInputUnsafe(timeout)))

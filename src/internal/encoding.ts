@@ -33,8 +33,6 @@ export interface AnyMessage {
 /** Answers the raw message, or a pending one when a codec has to wait. Throws what the codec throws. */
 export type Encode = (message: AnyMessage) => RawMessage | Pending<RawMessage>
 
-const noHeaders: Headers.Headers = []
-
 const invalid = (topic: string, problem: string): KafkaError =>
   Errors.make("produce", new Errors.InvalidRecord({ topic, problem }))
 
@@ -89,8 +87,8 @@ const prepare = Effect.fnUntraced(function*(
     value: Uint8Array | null,
     texts: { readonly [name: string]: string } | undefined
   ): RawMessage => {
-    const own = message.headers === undefined ? noHeaders : Headers.fromInput(message.headers)
-    const headers = texts === undefined ? own : [...Headers.fromInput(texts), ...own]
+    const own = message.headers === undefined ? undefined : Headers.fromInput(message.headers)
+    const headers = texts === undefined ? own : [...Headers.fromInput(texts), ...own ?? Headers.empty]
     return check({ topic, partition: message.partition, timestamp: message.timestamp, key, value, headers })
   }
 
@@ -111,14 +109,10 @@ const prepare = Effect.fnUntraced(function*(
 /** By context, because a codec may take services from it; most fibers of a program share one. */
 const prepared = new WeakMap<Context.Context<never>, WeakMap<Topic, Encode>>()
 
-/** The encoder of a topic, when it was prepared in this context before. */
-export const known = (context: Context.Context<never>, topic: Topic): Encode | undefined =>
-  prepared.get(context)?.get(topic)
-
 /** The encoder of a topic for the current context. */
 export const encoderOf = (topic: Topic): Effect.Effect<Encode, never, any> =>
   Effect.withFiber(({ context }) => {
-    const before = known(context, topic)
+    const before = prepared.get(context)?.get(topic)
     if (before !== undefined) return Effect.succeed(before)
     return Effect.map(prepare(topic.name, topic.codecs), (encode) => {
       const ofContext = prepared.get(context) ?? new WeakMap<Topic, Encode>()
