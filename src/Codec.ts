@@ -90,6 +90,8 @@ export interface Codec<in out A, out RD = never, out RE = never> extends Pipeabl
   }
   readonly decoder: (site: Site) => Effect.Effect<Decoder<A>, never, RD>
   readonly encoder: (site: Site) => Effect.Effect<Encoder<A>, never, RE>
+  /** The Schema that it was made of, if it was made of one: `Producer.suppress` knows records by it. */
+  readonly schema?: Schema.Top | undefined
 }
 
 const variance = {
@@ -100,12 +102,14 @@ const variance = {
 
 const fromParts = <A, RD, RE>(
   decoder: (site: Site) => Effect.Effect<Decoder<A>, never, RD>,
-  encoder: (site: Site) => Effect.Effect<Encoder<A>, never, RE>
+  encoder: (site: Site) => Effect.Effect<Encoder<A>, never, RE>,
+  schema?: Schema.Top
 ): Codec<A, RD, RE> => ({
   // The variance marker exists for the type checker alone.
   [TypeId]: variance as any,
   decoder,
   encoder,
+  schema,
   pipe() {
     return pipeArguments(this, arguments)
   }
@@ -124,7 +128,7 @@ const unexpectedNull = (site: Site): Error =>
  * is wrapped in {@link nullable}.
  *
  * **When to use**: for formats that Millrace does not know. `decoder` and `encoder` run once per topic and part and may
- * use services; the functions they answer run per record.
+ * use services; the functions they answer run per record. `schema` is for codecs that are made of one.
  *
  * @example
  * ```ts
@@ -151,6 +155,7 @@ export const make = <A, RD = never, RE = never>(options: {
     site: Site
   ) => Effect.Effect<(bytes: Uint8Array, headers: ReadonlyArray<RawHeader>) => A | Pending<A>, never, RD>
   readonly encoder: (site: Site) => Effect.Effect<(value: A) => Uint8Array | Pending<Uint8Array>, never, RE>
+  readonly schema?: Schema.Top | undefined
 }): Codec<A, RD, RE> =>
   fromParts<A, RD, RE>(
     (site) =>
@@ -158,7 +163,8 @@ export const make = <A, RD = never, RE = never>(options: {
         if (bytes === null) throw unexpectedNull(site)
         return decode(bytes, headers)
       }),
-    options.encoder
+    options.encoder,
+    options.schema
   )
 
 /**
@@ -184,7 +190,8 @@ export const nullable = <A, RD, RE>(codec: Codec<A, RD, RE>): Codec<A | null, RD
         codec.decoder(site),
         (decode): Decoder<A | null> => (bytes, headers) => bytes === null ? null : decode(bytes, headers)
       ),
-    (site) => Effect.map(codec.encoder(site), (encode) => (value) => value === null ? null : encode(value))
+    (site) => Effect.map(codec.encoder(site), (encode) => (value) => value === null ? null : encode(value)),
+    codec.schema
   )
 
 /**
@@ -255,6 +262,7 @@ export const json = <S extends Schema.Top>(
   const decode = Schema.decodeUnknownEffect(codec)
   const encode = Schema.encodeUnknownEffect(codec)
   return make<S["Type"], S["DecodingServices"], S["EncodingServices"]>({
+    schema,
     decoder: () =>
       Effect.map(Effect.context<S["DecodingServices"]>(), (context) => (raw: Uint8Array) => {
         const result = decode(JSON.parse(decodeText(raw)))

@@ -386,7 +386,7 @@ export const layer = <E, R>(
   Layer.effectDiscard(Effect.gen(function*() {
     const plan = yield* Plan.make(consumer)
     const health = yield* HealthCell.register(plan.group)
-    yield* supervise((onStarted) => Runtime.start(plan, { holds: true, health, emit: undefined }, onStarted), {
+    yield* supervise((onStarted) => Runtime.startIfOn(plan, { holds: true, health, emit: undefined }, onStarted), {
       restart: consumer.settings.restart ?? defaultRestart,
       health
     })

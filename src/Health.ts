@@ -26,8 +26,9 @@ export interface HeldPartition extends TopicPartition {
  * How a consumer is doing.
  *
  * - `status`: `"starting"` until the client is made, `"running"`, `"restarting"` after an engine error, `"stopped"`
- *   when it ended as asked, `"failed"` when it ended with `lastError`.
- * - `healthy`: running and nothing held or stalled.
+ *   when it ended as asked, `"failed"` when it ended with `lastError`, `"off"` when it was not started because
+ *   consuming is switched off ({@link Switches.Switches}).
+ * - `healthy`: running and nothing held or stalled, or switched off.
  * - `assignment`: the partitions of this member. `lag`: records behind the end, over all of them, as far as is known.
  *
  * @stability unstable
@@ -36,7 +37,7 @@ export interface HeldPartition extends TopicPartition {
  */
 export interface ConsumerHealth {
   readonly group: string
-  readonly status: "starting" | "running" | "restarting" | "stopped" | "failed"
+  readonly status: "starting" | "running" | "restarting" | "stopped" | "failed" | "off"
   readonly healthy: boolean
   readonly assignment: ReadonlyArray<TopicPartition>
   readonly held: ReadonlyArray<HeldPartition>

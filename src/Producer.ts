@@ -7,6 +7,8 @@
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import * as Sink from "effect/Sink"
 import type * as Types from "effect/Types"
@@ -17,6 +19,7 @@ import * as Sending from "./internal/sending.ts"
 import { CurrentTransaction, within } from "./internal/transactions.ts"
 import type { KafkaError } from "./KafkaError.ts"
 import * as Errors from "./KafkaError.ts"
+import * as Suppression from "./Suppression.ts"
 import type * as Topic from "./Topic.ts"
 
 /**
@@ -69,7 +72,7 @@ export const Tracing: Context.Reference<"off" | "record"> = Sending.CurrentTraci
  * A full buffer is waited for. Fails with `SchemaError` when the message does not fit the topic's Schema, and with
  * `KafkaError` otherwise (`RecordTooLarge`, `UnknownTopic`, `AuthorizationFailed`, `InvalidRecord`, …). The client
  * retries by itself, in order and without duplicates, for up to `deliveryTimeout`. Interrupting it does not take back a
- * record.
+ * record. A suppressed message is not sent; {@link isSuppressed} tells by the answer.
  *
  * **When to use**: for single messages. Awaiting one after the other costs a round trip each: use {@link sendAll} for
  * many.
@@ -174,6 +177,103 @@ export const offer: <K, V, RD, RE, H, R = never>(
   message: Types.NoInfer<Message<K, V, H>>,
   options: { readonly onError: (error: KafkaError) => Effect.Effect<unknown, never, R> }
 ) => Effect.Effect<void, KafkaError | Schema.SchemaError, RE | R | KafkaEngine> = Sending.offer
+
+/**
+ * Runs an effect without the sends to the targets: topics, names of topics, Schemas ({@link Suppression.Target}), or
+ * everything when there are none. It holds for the effect, for the streams that it runs and the fibers that it forks;
+ * nested ones add up, everything stays everything, and {@link unsuppress} ends all of them. Whoever uses the effect
+ * decides, when it runs.
+ *
+ * A suppressed message is neither encoded nor sent. `send` and `sendAll` answer a delivery that {@link isSuppressed}
+ * knows, `offer` does nothing. Copies to retry and dead letter topics are never suppressed.
+ *
+ * **When to use**: to write what came out of Kafka without sending it back there, or to run a migration quietly.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Producer, Topic } from "millrace"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ * const save = Effect.andThen(Effect.log("saved"), Producer.send(Notes, { key: null, value: "saved" }))
+ *
+ * export const withoutNotes = save.pipe(Producer.suppress([Notes]))
+ * export const withoutAny = save.pipe(Producer.suppress())
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category suppression
+ */
+export const suppress: {
+  (targets?: ReadonlyArray<Suppression.Target>): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, targets?: ReadonlyArray<Suppression.Target>): Effect.Effect<A, E, R>
+} = dual(
+  ([self]) => Effect.isEffect(self),
+  <A, E, R>(self: Effect.Effect<A, E, R>, targets?: ReadonlyArray<Suppression.Target>): Effect.Effect<A, E, R> =>
+    Effect.updateService(self, Suppression.Current, Suppression.add(targets))
+)
+
+/**
+ * Runs an effect with every send again, however many suppressions it is within.
+ *
+ * @example
+ * ```ts
+ * import { Codec, Producer, Topic } from "millrace"
+ *
+ * const Audit = Topic.make("audit", { key: Codec.none, value: Codec.string })
+ *
+ * export const always = Producer.send(Audit, { key: null, value: "done" }).pipe(Producer.unsuppress)
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category suppression
+ */
+export const unsuppress = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.provideService(self, Suppression.Current, Suppression.none)
+
+/**
+ * Suppresses for a part of a program: all that the layer builds and runs, such as the handlers of a `Consumer.layer`. A
+ * layer that is already built elsewhere is shared, not built again: give this one a `Layer.fresh` then.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Consumer, OnFailure, Producer, Topic } from "millrace"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ * const printer = Consumer.make("printer", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.stop,
+ *   handlers: [Topic.handle(Notes, (record) => Effect.log(record.value))]
+ * })
+ *
+ * export const app = Consumer.layer(printer).pipe(Producer.suppressLayer([Notes]))
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category suppression
+ */
+export const suppressLayer: {
+  (targets?: ReadonlyArray<Suppression.Target>): <A, E, R>(self: Layer.Layer<A, E, R>) => Layer.Layer<A, E, R>
+  <A, E, R>(self: Layer.Layer<A, E, R>, targets?: ReadonlyArray<Suppression.Target>): Layer.Layer<A, E, R>
+} = dual(
+  ([self]) => Layer.isLayer(self),
+  <A, E, R>(self: Layer.Layer<A, E, R>, targets?: ReadonlyArray<Suppression.Target>): Layer.Layer<A, E, R> =>
+    Layer.updateService(self, Suppression.Current, Suppression.add(targets))
+)
+
+/**
+ * Whether a delivery is that of a suppressed message, which was not sent. Its `partition`, `offset` and `timestamp` are
+ * -1.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category suppression
+ */
+export const isSuppressed = (delivery: Delivery): boolean => delivery.partition === -1
 
 /**
  * Runs an effect inside of a Kafka transaction (KIP-98): everything it sends, in any fiber it forks and awaits, becomes

@@ -25,7 +25,8 @@ export class HealthCell {
   readonly read = (): ConsumerHealth => ({
     group: this.group,
     status: this.status,
-    healthy: this.status === "running" && this.held.length === 0 && this.stalled.length === 0,
+    healthy: this.status === "off"
+      || (this.status === "running" && this.held.length === 0 && this.stalled.length === 0),
     assignment: this.assignment,
     held: this.held,
     stalled: this.stalled,
@@ -81,6 +82,10 @@ export class HealthCell {
     this.assignment = []
     this.held = []
     this.stalled = []
+  }
+
+  switchedOff(): void {
+    this.status = "off"
   }
 
   givenUp(): void {

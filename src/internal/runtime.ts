@@ -9,6 +9,7 @@ import { KafkaEngine } from "../engine/KafkaEngine.ts"
 import type { HandlerFailed } from "../HandlerFailed.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import type { OutcomeBatch } from "../Outcome.ts"
+import * as Switches from "../Switches.ts"
 import * as Control from "./control.ts"
 import type { HealthCell } from "./healthCell.ts"
 import * as LoopContext from "./loopContext.ts"
@@ -17,15 +18,19 @@ import { RunLoop, tickMillis } from "./runLoop.ts"
 import * as Signal from "./signal.ts"
 import * as Zombies from "./zombies.ts"
 
-/** A run that is under way. */
-export interface Run {
-  readonly plan: Plan
-  readonly loop: RunLoop
-  readonly client: ConsumerClient
+/** A run for those that wait for its end or want it. */
+export interface Running {
   /** Ends when the run does, with its error. */
   readonly await: Effect.Effect<void, KafkaError | HandlerFailed<any>>
   /** Drains, commits, leaves the group; bounded by the drain and close timeouts. */
   readonly stop: Effect.Effect<void>
+}
+
+/** A run that is under way. */
+export interface Run extends Running {
+  readonly plan: Plan
+  readonly loop: RunLoop
+  readonly client: ConsumerClient
 }
 
 /** How a run is to be done. */
@@ -106,6 +111,25 @@ export const start = <R>(
     })
   )
 
+/** A consumer without records: it waits, and with `until: "end"` it is at the end. */
+const switchedOff = Effect.fnUntraced(function*(plan: Plan, health: HealthCell): Effect.fn.Return<Running> {
+  health.switchedOff()
+  yield* Effect.logWarning(`consuming is switched off: group "${plan.group}" is not started`)
+  return { await: plan.bounded ? Effect.void : Effect.never, stop: Effect.void }
+})
+
+/** {@link start}, unless consuming is switched off. */
+export const startIfOn = <R>(
+  plan: Plan,
+  options: Options,
+  onStarted: (run: Running) => Effect.Effect<void, never, R>
+): Effect.Effect<Running, KafkaError, any> =>
+  Effect.flatMap(
+    Effect.service(Switches.Current),
+    ({ consume }): Effect.Effect<Running, KafkaError, any> =>
+      consume ? start(plan, options, onStarted) : switchedOff(plan, options.health)
+  )
+
 /** Starts a run and stops it with the scope; interrupting the start itself leaves nothing behind. */
-export const startScoped = (plan: Plan, options: Options): Effect.Effect<Run, KafkaError, any> =>
-  start(plan, options, (run) => Effect.addFinalizer(() => run.stop))
+export const startScoped = (plan: Plan, options: Options): Effect.Effect<Running, KafkaError, any> =>
+  startIfOn(plan, options, (run) => Effect.addFinalizer(() => run.stop))

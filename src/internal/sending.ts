@@ -12,6 +12,7 @@ import type { KafkaError } from "../KafkaError.ts"
 import type * as Topic from "../Topic.ts"
 import * as Encoding from "./encoding.ts"
 import * as Metrics from "./producerMetrics.ts"
+import * as Suppression from "./suppression.ts"
 import * as Tracing from "./tracing.ts"
 import { CurrentTransaction } from "./transactions.ts"
 
@@ -31,6 +32,8 @@ interface Route {
   readonly encode: Encoding.Encode
   readonly metrics: Metrics.ProducerMetrics
   readonly traced: boolean
+  /** Which values are suppressed. */
+  readonly suppresses: ((value: unknown) => boolean) | undefined
 }
 
 /** What a context leads to: its transaction's client, or the shared one of its engine. It stays so. */
@@ -70,7 +73,10 @@ const knownRoute = (context: Context.Context<never>, topic: AnyTopic): Route | u
   return origin.last?.topic === topic ? origin.last : origin.last = origin.routes.get(topic)
 }
 
-const makeRoute = Effect.fnUntraced(function*(topic: AnyTopic): Effect.fn.Return<Route, KafkaError, any> {
+/** Undefined when the whole topic is suppressed: then neither an encoder nor a client is made. */
+const makeRoute = Effect.fnUntraced(function*(topic: AnyTopic): Effect.fn.Return<Route | undefined, KafkaError, any> {
+  const verdict = yield* Suppression.verdictOf(topic)
+  if (verdict === "all") return undefined
   const encode = yield* Encoding.encoderOf(topic)
   const { client, routes } = yield* currentOrigin
   const context = yield* Effect.context<never>()
@@ -79,13 +85,14 @@ const makeRoute = Effect.fnUntraced(function*(topic: AnyTopic): Effect.fn.Return
     client,
     encode,
     metrics: Metrics.make(topic.name, context),
-    traced: (yield* CurrentTracing) === "record"
+    traced: (yield* CurrentTracing) === "record",
+    suppresses: verdict === "none" ? undefined : verdict
   }
   routes.set(topic, route)
   return route
 })
 
-const routeOf = (topic: AnyTopic): Effect.Effect<Route, KafkaError, any> =>
+const routeOf = (topic: AnyTopic): Effect.Effect<Route | undefined, KafkaError, any> =>
   Effect.withFiber(({ context }) => {
     const known = knownRoute(context, topic)
     return known === undefined ? makeRoute(topic) : Effect.succeed(known)
@@ -153,7 +160,9 @@ const sendTraced = (route: Route, message: Encoding.AnyMessage): Effect.Effect<D
     ))
 
 const sendBy = (route: Route, message: Encoding.AnyMessage): Effect.Effect<Delivery, Failure> =>
-  route.traced
+  route.suppresses?.(message.value)
+    ? Effect.succeed(Suppression.nowhere(route.topic.name))
+    : route.traced
     ? sendTraced(route, message)
     : Effect.callback<Delivery, Failure>((resume) => start(route, message, undefined, resume))
 
@@ -162,8 +171,14 @@ export const send = (topic: AnyTopic, message: Encoding.AnyMessage): Effect.Effe
   Effect.callback<Delivery, Failure, any>((resume) => {
     // The fiber that waits is the one that runs: asking for it here saves the operation that `withFiber` is.
     const route = knownRoute(Fiber.getCurrent()!.context, topic)
-    if (route === undefined) resume(Effect.flatMap(makeRoute(topic), (route) => sendBy(route, message)))
-    else if (route.traced) resume(sendTraced(route, message))
+    if (route === undefined) {
+      resume(
+        Effect.flatMap(
+          makeRoute(topic),
+          (route) => route === undefined ? Effect.succeed(Suppression.nowhere(topic.name)) : sendBy(route, message)
+        )
+      )
+    } else if (route.traced || route.suppresses !== undefined) resume(sendBy(route, message))
     else start(route, message, undefined, resume)
   })
 
@@ -224,17 +239,40 @@ const sendBatch = Effect.fnUntraced(function*(
   return yield* deliverAll(route, raws)
 })
 
+const sendAllBy = (
+  route: Route,
+  messages: ReadonlyArray<Encoding.AnyMessage>
+): Effect.Effect<ReadonlyArray<Delivery>, Failure> =>
+  messages.length === 0
+    ? Effect.succeed([])
+    : route.traced
+    ? Tracing.sending(route.topic.name, messages.length, (span) => sendBatch(route, messages, span))
+    : sendBatch(route, messages, undefined)
+
+/** Sends what is not suppressed; the deliveries are in the order of all messages. */
+const sendRest = (
+  route: Route,
+  messages: ReadonlyArray<Encoding.AnyMessage>,
+  suppresses: (value: unknown) => boolean
+): Effect.Effect<ReadonlyArray<Delivery>, Failure> => {
+  const suppressed = messages.map(({ value }) => suppresses(value))
+  return Effect.map(sendAllBy(route, messages.filter((_, i) => !suppressed[i])), (deliveries) => {
+    let next = 0
+    return suppressed.map((yes) => yes ? Suppression.nowhere(route.topic.name) : deliveries[next++]!)
+  })
+}
+
 /** Encodes all messages, sends them, and waits once. */
 export const sendAll = (
   topic: AnyTopic,
   messages: ReadonlyArray<Encoding.AnyMessage>
 ): Effect.Effect<ReadonlyArray<Delivery>, Failure, any> =>
   Effect.flatMap(routeOf(topic), (route) =>
-    messages.length === 0
-      ? Effect.succeed([])
-      : route.traced
-      ? Tracing.sending(topic.name, messages.length, (span) => sendBatch(route, messages, span))
-      : sendBatch(route, messages, undefined))
+    route === undefined
+      ? Effect.succeed(messages.map(() => Suppression.nowhere(topic.name)))
+      : route.suppresses === undefined
+      ? sendAllBy(route, messages)
+      : sendRest(route, messages, route.suppresses))
 
 const handOver = Effect.fnUntraced(function*(
   route: Route,
@@ -261,6 +299,8 @@ export const offer = (
   { onError }: { readonly onError: (error: KafkaError) => Effect.Effect<unknown, never, any> }
 ): Effect.Effect<void, Failure, any> =>
   Effect.flatMap(routeOf(topic), (route) =>
-    route.traced
+    route === undefined || route.suppresses?.(message.value)
+      ? Effect.void
+      : route.traced
       ? Tracing.sending(topic.name, undefined, (span) => handOver(route, message, span, onError))
       : handOver(route, message, undefined, onError))

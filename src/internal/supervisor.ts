@@ -7,7 +7,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { KafkaError, Reason } from "../KafkaError.ts"
 import type { HealthCell } from "./healthCell.ts"
-import type { Run } from "./runtime.ts"
+import type { Running } from "./runtime.ts"
 
 /** After so long without an error the restart schedule begins anew, in milliseconds. */
 const settled = 60_000
@@ -25,10 +25,10 @@ const hopeless: ReadonlySet<Reason["_tag"]> = new Set([
  * leaves the supervisor trying.
  */
 export const supervise = Effect.fnUntraced(function*(
-  start: (onStarted: (run: Run) => Effect.Effect<void>) => Effect.Effect<Run, KafkaError, any>,
+  start: (onStarted: (run: Running) => Effect.Effect<void>) => Effect.Effect<Running, KafkaError, any>,
   options: { readonly restart: Schedule.Schedule<unknown, unknown>; readonly health: HealthCell }
 ): Effect.fn.Return<void, KafkaError, Scope.Scope> {
-  let current: Run | undefined
+  let current: Running | undefined
   const attempt = start((run) =>
     Effect.sync(() => {
       current = run
@@ -41,8 +41,8 @@ export const supervise = Effect.fnUntraced(function*(
     if (error._tag === "None" || hopeless.has(error.value.reason._tag)) return yield* Exit.asVoid(first)
   }
 
-  const again = Effect.fnUntraced(function*(before: Exit.Exit<Run, KafkaError>) {
-    let exit: Exit.Exit<Run, KafkaError> = before
+  const again = Effect.fnUntraced(function*(before: Exit.Exit<Running, KafkaError>) {
+    let exit: Exit.Exit<Running, KafkaError> = before
     let delay = yield* Schedule.toStepWithSleep(options.restart)
     while (true) {
       const startedAt = yield* Clock.currentTimeMillis

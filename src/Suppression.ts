@@ -1,0 +1,139 @@
+/**
+ * What the current fiber does not produce. `Producer.suppress` and `Producer.unsuppress` change it; this module is for
+ * asking about it, and for streams.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Schema from "effect/Schema"
+import * as Internal from "./internal/suppression.ts"
+import * as Topic from "./Topic.ts"
+
+/**
+ * What can be suppressed:
+ *
+ * - a topic, or the name of one: every record of it;
+ * - a Schema: every record of the topics whose value codec is made of it (also within `Codec.nullable`, tombstones
+ *   included), and, if it is a class, every record of any topic whose value is an instance of it.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Target = string | Topic.Any | Schema.Top
+
+/**
+ * What is suppressed: everything, or the topics of these names and the records of these Schemas.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Suppression {
+  readonly everything: boolean
+  readonly topics: ReadonlySet<string>
+  readonly schemas: ReadonlySet<Schema.Top>
+}
+
+/**
+ * Suppresses nothing.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category constructors
+ */
+export const none: Suppression = Internal.none
+
+/**
+ * Suppresses everything.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category constructors
+ */
+export const all: Suppression = { ...none, everything: true }
+
+/**
+ * The suppression of the current fiber; `none` by default. It follows forks, and ends with the effect it was provided
+ * to.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category references
+ */
+export const Current: Context.Reference<Suppression> = Internal.CurrentSuppression
+
+/**
+ * Adds targets to a suppression; without targets the result suppresses everything, and what suppresses everything stays
+ * so. A text that is no name of a topic, or a target of another kind, is a programming error and throws.
+ *
+ * **When to use**: to suppress within a stream, which `Producer.suppress` does not take.
+ *
+ * @example
+ * ```ts
+ * import { Stream } from "effect"
+ * import { Codec, Producer, Suppression, Topic } from "millrace"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ *
+ * export const quiet = Stream.make("a", "b").pipe(
+ *   Stream.tap((value) => Producer.send(Notes, { key: null, value })),
+ *   Stream.updateService(Suppression.Current, Suppression.add([Notes]))
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category combinators
+ */
+export const add: {
+  (targets: ReadonlyArray<Target> | undefined): (self: Suppression) => Suppression
+  (self: Suppression, targets: ReadonlyArray<Target> | undefined): Suppression
+} = dual(2, (self: Suppression, targets: ReadonlyArray<Target> | undefined): Suppression => {
+  if (targets === undefined || self.everything) return all
+  const topics = new Set(self.topics)
+  const schemas = new Set(self.schemas)
+  for (const target of targets) {
+    if (Schema.isSchema(target)) {
+      schemas.add(target)
+      continue
+    }
+    const name = typeof target === "string" ? target : target?.name
+    if (typeof name !== "string") throw new Error("only topics, names of topics and Schemas can be suppressed")
+    const problem = Topic.invalidName(name)
+    if (problem !== undefined) throw new Error(`cannot suppress: ${problem}`)
+    topics.add(name)
+  }
+  return { everything: false, topics, schemas }
+})
+
+/**
+ * Whether the current fiber suppresses every record of a topic, or, without one, everything.
+ *
+ * **When to use**: when something else than a send goes by the suppression, such as a flag of a row that a change data
+ * capture reads.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Suppression, Topic } from "millrace"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ *
+ * export const program = Effect.gen(function*() {
+ *   if (yield* Suppression.isActive(Notes)) yield* Effect.log("no note leaves this program")
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category getters
+ */
+export const isActive = (topic?: Topic.Topic<any, any, any, any, any>): Effect.Effect<boolean> =>
+  Effect.map(
+    Effect.service(Current),
+    (current) => topic === undefined ? current.everything : Internal.decide(current, topic) === "all"
+  )
