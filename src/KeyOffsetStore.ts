@@ -1,0 +1,199 @@
+/**
+ * The latest offset of each key, for telling that a failing record is stale: that a later record of its key exists, so
+ * that there is no point in handling it again.
+ *
+ * Only for topics whose value is the full state of its key, where the later record replaces the earlier one.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type { RawRecord } from "./engine/KafkaEngine.ts"
+import { LatestOffsets } from "./internal/latestOffsets.ts"
+
+/**
+ * Where the latest known record of a key is.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Latest {
+  readonly partition: number
+  readonly offset: number
+}
+
+/**
+ * What the store needs of a record, tombstones included. In a retry topic it is the place where the record was first
+ * read from.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Observed = Pick<RawRecord, "topic" | "partition" | "offset" | "key">
+
+/**
+ * The store could not be asked or told. Whether a record is stale is then unknown: treat it as if it was not.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class KeyOffsetStoreError extends Data.TaggedError("KeyOffsetStoreError")<{
+  readonly operation: "latest" | "observe" | "forget"
+  readonly topics: ReadonlyArray<string>
+  readonly cause: unknown
+}> {
+  override get message(): string {
+    return `key offset store: "${this.operation}" failed for ${this.topics.join(", ")}, see the cause; `
+      + "check that what it is kept in can be reached"
+  }
+}
+
+/**
+ * A store of the latest offset of each key.
+ *
+ * - `latest`: where the latest known record of a key is; none when the key is not known (any more).
+ * - `observe`: notes records as the consumer reads them, a chunk at a time. Records without a key are left out. An offset
+ *   never goes back within a partition, so that reading again changes nothing; a key that moved to another partition
+ *   (the topic got more of them) is known by what was read last.
+ * - `forget`: drops all that is known of a topic. Needed when a topic was deleted and created anew under its name: its
+ *   offsets begin at 0 again, and every record of it would look stale.
+ *
+ * A consumer observes what it could decode, before its handlers run: a later record in the same chunk counts, one that
+ * cannot be decoded does not replace anything.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category services
+ */
+export class KeyOffsetStore extends Context.Service<KeyOffsetStore, {
+  readonly latest: (topic: string, key: Uint8Array) => Effect.Effect<Option.Option<Latest>, KeyOffsetStoreError>
+  readonly observe: (records: ReadonlyArray<Observed>) => Effect.Effect<void, KeyOffsetStoreError>
+  readonly forget: (topic: string) => Effect.Effect<void, KeyOffsetStoreError>
+}>()("millrace/KeyOffsetStore") {}
+
+/**
+ * Whether the latest record of a key makes a record of that key stale: it lies behind it, in the same partition. Offsets
+ * of different partitions do not compare, and a record that may be the latest is none that can be skipped.
+ *
+ * @example
+ * ```ts
+ * import { Option } from "effect"
+ * import { KeyOffsetStore } from "millrace"
+ *
+ * const latest = Option.some({ partition: 0, offset: 7 })
+ *
+ * export const yes = KeyOffsetStore.isStale(latest, { partition: 0, offset: 5 })
+ * export const no = KeyOffsetStore.isStale(latest, { partition: 0, offset: 7 })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isStale = (latest: Option.Option<Latest>, record: Latest): boolean =>
+  Option.isSome(latest) && latest.value.partition === record.partition && latest.value.offset > record.offset
+
+/**
+ * Asks the store whether a record is stale. A record without a key never is, and is not asked for.
+ *
+ * **When to use**: in a failure policy, once it is known that the error is one that staleness explains (a row that is
+ * gone, a reference that is not there).
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { KeyOffsetStore, OnFailure } from "millrace"
+ *
+ * export const policy = OnFailure.make((failure) =>
+ *   Effect.map(
+ *     Effect.orElseSucceed(KeyOffsetStore.check(failure.record), () => false),
+ *     (stale) => stale ? { _tag: "Skip" } : { _tag: "Stop" }
+ *   )
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category getters
+ */
+export const check = (record: Observed): Effect.Effect<boolean, KeyOffsetStoreError, KeyOffsetStore> => {
+  const { key } = record
+  return key === null
+    ? Effect.succeed(false)
+    : Effect.flatMap(
+      KeyOffsetStore,
+      (store) => Effect.map(store.latest(record.topic, key), (latest) => isStale(latest, record))
+    )
+}
+
+/**
+ * Limits of the store in memory. A key that is not kept makes no record stale.
+ *
+ * - `maxKeys` (default 100 000): the most keys, over all topics; the ones that were not seen for longest go first.
+ * - `maxKeyBytes` (default 1024): longer keys are not kept.
+ *
+ * With the defaults it takes some 20 MB for short keys, and at most some 120 MB.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface MemoryOptions {
+  readonly maxKeys?: number | undefined
+  readonly maxKeyBytes?: number | undefined
+}
+
+/**
+ * The defaults of {@link MemoryOptions}.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category defaults
+ */
+export const memoryDefaults = {
+  maxKeys: 100_000,
+  maxKeyBytes: 1024
+} as const satisfies MemoryOptions
+
+const limit = (name: keyof typeof memoryDefaults, options: MemoryOptions): number => {
+  const value = options[name] ?? memoryDefaults[name]
+  if (Number.isSafeInteger(value) && value >= 1) return value
+  throw new Error(`KeyOffsetStore.layerMemory: ${name} is ${value}, not a whole number of at least 1`)
+}
+
+/**
+ * A store in the memory of this process, which knows what this process has read since it started. It serves consumers,
+ * and their retry consumers, of one process; a partition that moves away takes nothing along. It then misses stale
+ * records, and never takes one for stale that is not. Limits that are no whole numbers of at least 1 are a programming
+ * error and throw.
+ *
+ * @example
+ * ```ts
+ * import { KeyOffsetStore } from "millrace"
+ *
+ * export const store = KeyOffsetStore.layerMemory({ maxKeys: 1_000_000 })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<KeyOffsetStore> => {
+  const maxKeys = limit("maxKeys", options)
+  const maxKeyBytes = limit("maxKeyBytes", options)
+  return Layer.sync(KeyOffsetStore, () => {
+    const offsets = new LatestOffsets(maxKeys, maxKeyBytes)
+    return {
+      latest: (topic, key) => Effect.sync(() => Option.fromUndefinedOr(offsets.get(topic, key))),
+      observe: (records) => Effect.sync(() => offsets.observe(records)),
+      forget: (topic) => Effect.sync(() => offsets.forget(topic))
+    }
+  })
+}
