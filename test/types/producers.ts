@@ -25,6 +25,18 @@ same<typeof sent, Effect.Effect<KafkaEngine.Delivery, Failure, Engine>>(true)
 const sealed = Producer.send(Secrets, { key: "1", value: "text" })
 same<typeof sealed, Effect.Effect<KafkaEngine.Delivery, Failure, WriteKeys | Engine>>(true)
 
+// A suppressed effect is what it was, also as the first argument; a layer likewise.
+const quiet = sealed.pipe(Producer.suppress([Orders, "users", Order]), Producer.unsuppress)
+same<typeof quiet, typeof sealed>(true)
+const quieter = Producer.suppress(sealed)
+same<typeof quieter, typeof sealed>(true)
+declare const part: Layer.Layer<Engine, Failure, WriteKeys>
+const quietPart = part.pipe(Producer.suppressLayer([Orders]))
+same<typeof quietPart, typeof part>(true)
+
+// @ts-expect-error a pattern names no topic
+export const suppress1 = sealed.pipe(Producer.suppress([Audit]))
+
 const moved = Producer.transaction("id", sent)
 same<typeof moved, Effect.Effect<KafkaEngine.Delivery, Failure, Engine>>(true)
 
