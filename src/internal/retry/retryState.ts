@@ -1,0 +1,140 @@
+/**
+ * Reads the state of a retry from the headers of its record, whichever toolkit wrote them. What arrives is not trusted: a
+ * value that cannot be right counts as absent.
+ */
+import type { RawHeader, RawRecord, TimestampType } from "../../engine/KafkaEngine.ts"
+import * as Bytes from "./bytes.ts"
+import { django, type Family, type Names, own, spring, table } from "./headerNames.ts"
+
+/** What the codec looks at. */
+export type Source = Pick<RawRecord, "topic" | "partition" | "offset" | "timestamp" | "timestampType" | "headers">
+
+/** Where a record was first read. `timestamp` is -1 when it is not known. */
+export interface Origin {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly timestamp: number
+  readonly timestampType: TimestampType | undefined
+}
+
+/** What a record's headers tell. Times are in milliseconds. */
+export interface RetryState {
+  /** The number of this delivery, from 1: hops so far + 1. Blocking retries do not count. */
+  readonly attempts: number
+  /** How often a handler ran for the record, blocking retries included. */
+  readonly executions: number
+  /** When the retry is due, as the header says. To be bounded by `clampDue`. */
+  readonly due: number | undefined
+  readonly origin: Origin | undefined
+  readonly firstFailedAt: number | undefined
+  readonly errorTag: string | undefined
+  readonly errorMessage: string | undefined
+  readonly group: string | undefined
+  readonly replays: number
+  readonly policy: string | undefined
+  readonly family: Family | undefined
+}
+
+/** More is not believed, by Spring neither. */
+export const maxAttempts = 32_767
+const maxCount = 2_147_483_647
+export const nameBytes = 256
+export const messageBytes = 1024
+
+type Last = ReadonlyMap<string, Uint8Array | null>
+
+const lastOf = (headers: ReadonlyArray<RawHeader> | undefined): Last => new Map(headers)
+
+const count = (value: number | undefined, min: number, max: number): number | undefined =>
+  value !== undefined && value >= min && value <= max ? value : undefined
+
+const timestampTypeOf = (last: Last, name: string | undefined): TimestampType | undefined => {
+  const text = name === undefined ? undefined : Bytes.readText(last.get(name), 16)
+  return text === "CreateTime" || text === "LogAppendTime" ? text : undefined
+}
+
+const originIn = (last: Last, names: Names): Origin | undefined => {
+  if (names.topic === undefined || names.partition === undefined || names.offset === undefined) return undefined
+  const topic = Bytes.readText(last.get(names.topic), 249)
+  if (topic === undefined || !/^[\w.-]+$/.test(topic)) return undefined
+  const [read32, read64] = names.binary ? [Bytes.readInt32, Bytes.readInt64] : [Bytes.readDecimal, Bytes.readDecimal]
+  const partition = count(read32(last.get(names.partition)), 0, maxCount)
+  const offset = count(read64(last.get(names.offset)), 0, Number.MAX_SAFE_INTEGER)
+  if (partition === undefined || offset === undefined) return undefined
+  const timestamp = names.timestamp === undefined ? undefined : Bytes.moment(read64(last.get(names.timestamp)))
+  const timestampType = timestampTypeOf(last, names.timestampType)
+  return { topic, partition, offset, timestamp: timestamp ?? -1, timestampType }
+}
+
+/** The class without its package; of Spring's wrapper, what it wraps. */
+const tagIn = (last: Last, names: Names): string | undefined => {
+  const simple = (name: string | undefined) =>
+    name === undefined ? undefined : Bytes.readText(last.get(name), nameBytes)?.split(/[.$]/).at(-1)
+  const tag = simple(names.error)
+  return (tag === "ListenerExecutionFailedException" ? simple(names.cause) : undefined) || tag || undefined
+}
+
+const textIn = (last: Last, name: string | undefined, maxBytes: number): string | undefined =>
+  name === undefined ? undefined : Bytes.readText(last.get(name), maxBytes)
+
+const first = <A>(last: Last, find: (last: Last, names: Names) => A | undefined): A | undefined => {
+  for (const names of table) {
+    const found = find(last, names)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+const familyOf = (last: Last): Family | undefined => {
+  if (last.has(own.executions) || last.has(own.firstFailedAt) || last.has(own.replays)) return "millrace"
+  if (last.has(django.due)) return "django-kafka"
+  return first(
+    last,
+    (last, { binary: _, family, ...names }) => Object.values(names).some((name) => last.has(name)) ? family : undefined
+  )
+}
+
+/** The legacy form is one byte without a sign. */
+const attemptsIn = (last: Last): number | undefined => {
+  const bytes = last.get(spring.attempts)
+  return count(bytes?.length === 1 ? bytes[0] : Bytes.readInt32(bytes), 1, maxAttempts)
+}
+
+/**
+ * Reads a record's headers. Of repeated names the last one counts. `attempts` is the number of this delivery for records
+ * that do not tell: django-kafka's carry it only in the name of their topic, where `retry.1` is the second delivery.
+ */
+export const read = (record: Source, fallback?: { readonly attempts?: number | undefined }): RetryState => {
+  const last = lastOf(record.headers)
+  const attempts = attemptsIn(last) ?? count(fallback?.attempts, 1, maxAttempts) ?? 1
+  return {
+    attempts,
+    executions: count(Bytes.readDecimal(last.get(own.executions)), 0, maxCount) ?? attempts - 1,
+    due: Bytes.moment(Bytes.readBigInteger(last.get(spring.due)))
+      ?? Bytes.moment(Bytes.readSeconds(last.get(django.due))),
+    origin: first(last, originIn),
+    firstFailedAt: Bytes.moment(Bytes.readDecimal(last.get(own.firstFailedAt))),
+    errorTag: Bytes.readText(last.get(own.errorTag), nameBytes) ?? first(last, tagIn),
+    errorMessage: first(last, (last, names) => textIn(last, names.message, messageBytes)),
+    group: first(last, (last, names) => textIn(last, names.group, 1024)),
+    replays: count(Bytes.readDecimal(last.get(own.replays)), 0, maxCount) ?? 0,
+    policy: Bytes.readText(last.get(own.policy), nameBytes),
+    family: familyOf(last)
+  }
+}
+
+/**
+ * When a record of a tier is really due: what its header says, but no later than the tier allows by the record's own
+ * timestamp, and never more than `maxDelay` after now. A header beyond that gives way to timestamp and tier, so that the
+ * record is not early either. To be asked once, when the record comes up: the bound moves with `now`.
+ */
+export const clampDue = (
+  record: { readonly timestamp: number; readonly due: number | undefined },
+  { maxDelay, now, tierDelay }: { readonly tierDelay: number; readonly maxDelay: number; readonly now: number }
+): number => {
+  const sane = record.timestamp > 0 && record.timestamp <= now + maxDelay
+  const nominal = sane ? record.timestamp + tierDelay : undefined
+  const due = Math.min(record.due ?? nominal ?? now, nominal === undefined ? Infinity : nominal + 1000)
+  return due - now <= maxDelay ? due : Math.min(nominal ?? now + tierDelay, now + maxDelay)
+}
