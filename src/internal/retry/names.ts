@@ -1,0 +1,105 @@
+/** Names of retry topics and dead letter topics. */
+import * as Effect from "effect/Effect"
+import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
+import { invalidName } from "../../Topic.ts"
+import type { Tier } from "./tiers.ts"
+
+/** Makes names, from the source topic and the group. `tiers` are all of the policy. */
+export interface Naming {
+  readonly retry: (source: Source, tier: Tier, tiers: ReadonlyArray<Tier>) => string
+  readonly deadLetter: (source: Source) => string
+}
+
+export interface Source {
+  readonly group: string
+  readonly topic: string
+}
+
+/** The names of a topic's retry topics, in the order of the tiers, and of its dead letter topic. */
+export interface Names {
+  readonly retry: ReadonlyArray<string>
+  readonly deadLetter: string
+}
+
+/** `<group>.<topic>.retry.<N>` from 1, `<group>.<topic>.dlt`: django-kafka's names. Groups do not meet in them. */
+export const standard: Naming = {
+  retry: ({ group, topic }, tier) => `${group}.${topic}.retry.${tier.index}`,
+  deadLetter: ({ group, topic }) => `${group}.${topic}.dlt`
+}
+
+/** `<topic>-retry-<milliseconds>`, `<topic>-retry` when there is one alone, `<topic>-dlt`: Spring's names. */
+export const spring: Naming = {
+  retry: ({ topic }, tier, tiers) => tiers.length === 1 ? `${topic}-retry` : `${topic}-retry-${tier.delay}`,
+  deadLetter: ({ topic }) => `${topic}-dlt`
+}
+
+const longest = 249
+
+const problemOf = ({ group, topic }: Source, name: string): string | undefined => {
+  const problem = invalidName(name)
+  if (problem === undefined) return undefined
+  if (name.length > longest && invalidName(name.slice(0, longest)) === undefined) {
+    return `topic name "${name}" has ${name.length} characters, Kafka allows ${longest}: shorten the group id `
+      + `(${group.length}) or the name of the topic (${topic.length}) by ${name.length - longest}, or name it yourself`
+  }
+  const culprit = name.includes(group) && invalidName(group.slice(0, longest) || "_") !== undefined
+    ? `; the group id ${JSON.stringify(group)} does not fit into a topic name: change it, or name the topics yourself`
+    : ""
+  return problem + culprit
+}
+
+/** The names for a source topic, checked: Kafka takes them, and none is there twice. */
+export const names = (
+  naming: Naming,
+  source: Source,
+  tiers: ReadonlyArray<Tier>
+): Effect.Effect<Names, KafkaError> =>
+  Effect.suspend(() => {
+    const retry = tiers.map((tier) => naming.retry(source, tier, tiers))
+    const deadLetter = naming.deadLetter(source)
+    const taken = new Set([source.topic])
+    for (const name of [...retry, deadLetter]) {
+      const problem = problemOf(source, name)
+      if (problem !== undefined) return Effect.fail(invalidSetting("onFailure", problem))
+      if (taken.has(name)) {
+        return Effect.fail(invalidSetting(
+          "onFailure",
+          `two topics of "${source.topic}" would have the name "${name}": each delay of the schedule, the dead letters and `
+            + "the topic itself need a name of their own"
+        ))
+      }
+      taken.add(name)
+    }
+    return Effect.succeed({ retry, deadLetter })
+  })
+
+const sourceOf = (group: string, name: string, suffix: number): string | undefined => {
+  const topic = name.slice(group.length + 1, name.length - suffix)
+  return name.startsWith(`${group}.`) && topic.length > 0 ? topic : undefined
+}
+
+/**
+ * Source topic and tier of a retry topic with a standard name, also of a tier that the policy no longer has. The group
+ * has to be known: dots are part of groups and topics alike.
+ */
+export const parse = (
+  group: string,
+  name: string
+): { readonly topic: string; readonly tier: number } | undefined => {
+  const suffix = /\.retry\.([1-9]\d{0,4})$/.exec(name)
+  const topic = suffix === null ? undefined : sourceOf(group, name, suffix[0].length)
+  return topic === undefined ? undefined : { topic, tier: Number(suffix![1]) }
+}
+
+/** The source topic of a dead letter topic with a standard name. */
+export const parseDeadLetter = (group: string, name: string): string | undefined =>
+  name.endsWith(".dlt") ? sourceOf(group, name, ".dlt".length) : undefined
+
+/** Source topic and delay (in milliseconds) of one of Spring's retry topics; one that is alone does not tell its delay. */
+export const parseSpring = (
+  name: string
+): { readonly topic: string; readonly delay: number | undefined } | undefined => {
+  const found = /^(.+)-retry(?:-(\d{1,15}))?$/.exec(name)
+  if (found === null) return undefined
+  return { topic: found[1]!, delay: found[2] === undefined ? undefined : Number(found[2]) }
+}
