@@ -69,7 +69,7 @@ export const startLoad = Effect.fnUntraced(function*(topic: string, from: number
       sent += loadStep
       yield* Effect.sleep(Duration.millis(loadMillis))
     }
-  }))
+  }).pipe(Effect.tapCause((cause) => Effect.logError("the load failed", cause))))
   const load: Load = {
     sent: () => sent,
     end: Effect.suspend(() => {

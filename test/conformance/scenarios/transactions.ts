@@ -1,4 +1,5 @@
 import { assert } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { Consumer, OnFailure, Producer, Topic } from "millrace"
 import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
@@ -140,9 +141,9 @@ export const transactions: Group = {
         yield* older.begin
         const newer = yield* engine.transactional(id)
         const raw = { topic, partition: 0, key: null, value: new Uint8Array([1]) }
-        yield* Effect.callback<void>((resume) => {
-          older.produce(raw, () => resume(Effect.void))
-        })
+        const told = yield* Deferred.make<void>()
+        while (!older.produce(raw, () => Deferred.doneUnsafe(told, Effect.void))) yield* older.whenSpace
+        yield* Deferred.await(told)
         const error = yield* Effect.flip(older.commit)
         assert.strictEqual(reasonOf(error), "Fenced")
         yield* newer.begin
