@@ -62,10 +62,10 @@ export const readBigInteger = (bytes: Value): number | undefined => {
 /** The text, up to about so many bytes; an empty one counts as none. */
 export const readText = (bytes: Value, maxBytes: number): string | undefined => {
   if (bytes === null || bytes === undefined || bytes.length === 0) return undefined
-  if (bytes.length <= maxBytes) return decoder.decode(bytes)
+  if (bytes.length <= maxBytes) return decoder.decode(bytes) || undefined
   let end = maxBytes
   while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end--
-  return decoder.decode(bytes.subarray(0, end))
+  return decoder.decode(bytes.subarray(0, end)) || undefined
 }
 
 /** A whole number of at least 0 in decimal digits. */

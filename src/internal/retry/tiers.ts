@@ -104,8 +104,8 @@ const probe = Effect.fnUntraced(function*(schedule: Schedule.Schedule<unknown, u
       return { tiers, retries, ended: true } satisfies Probed
     }
     const delay = Math.round(Duration.toMillis(exit.value[1]))
-    if (!Number.isSafeInteger(now + delay)) return yield* endless()
-    now += delay
+    if (!Number.isSafeInteger(delay)) return yield* endless()
+    now = Math.min(now + delay, Number.MAX_SAFE_INTEGER)
     const last = tiers.at(-1)
     if (last?.delay === delay) last.attempts++
     else if (tiers.length === maxTiers) return yield* tooMany()
@@ -114,13 +114,17 @@ const probe = Effect.fnUntraced(function*(schedule: Schedule.Schedule<unknown, u
   return { tiers, retries, ended: false } satisfies Probed
 }, Effect.provideService(Random.Random, middle))
 
+/** The delays that both probes went through. */
 const firstOf = ({ tiers }: Probed): string => {
   let left = compared
-  return tiers.map(({ attempts, delay }) => {
+  let text = ""
+  for (const { attempts, delay } of tiers) {
+    if (left === 0) break
     const some = Math.min(attempts, left)
     left -= some
-    return `${delay}x${some}`
-  }).join()
+    text += `${delay}x${some},`
+  }
+  return text
 }
 
 /** FNV-1a. */
