@@ -29,6 +29,7 @@ import type * as OnFailure from "./OnFailure.ts"
 import type { Outcome, OutcomeBatch } from "./Outcome.ts"
 import type { Poison } from "./Poison.ts"
 import type * as Record from "./Record.ts"
+import type * as RetryTopics from "./RetryTopics.ts"
 import type * as Topic from "./Topic.ts"
 
 /**
@@ -61,6 +62,8 @@ export type TypeId = typeof TypeId
  * - `tracing` (default `"off"`): with `"record"` each call of a handler is a span, child of the producer's.
  * - `restart` (default exponential from 500 ms, at most 30 s apart, for ever): when `Consumer.layer` tries again after
  *   an engine error.
+ * - `retries`: how the retry topics and dead letter topics of its policies are called and made; see
+ *   {@link RetryTopics.Options}.
  *
  * The rest is described at {@link KafkaConfig.ConsumerConfig}; it overrides the engine's.
  *
@@ -79,6 +82,7 @@ export interface Settings extends KafkaConfig.ConsumerConfig {
   readonly until?: "end" | undefined
   readonly tracing?: "off" | "record" | undefined
   readonly restart?: Schedule.Schedule<unknown, unknown> | undefined
+  readonly retries?: RetryTopics.Options | undefined
 }
 
 /**

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type { Pipeable } from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
+import type * as Schedule from "effect/Schedule"
 import type * as Types from "effect/Types"
 import type { RawRecord } from "./engine/KafkaEngine.ts"
 import type { Poison } from "./Poison.ts"
@@ -38,8 +39,12 @@ export type TypeId = typeof TypeId
 export type Kind = "error" | "defect" | "poison"
 
 /**
- * A failure of one record (or of a batch; then `records` are all of them, and `record` is the first). `attempts` counts
- * the executions so far, so it is at least 1 for a handler and 0 for poison.
+ * A failure of one record (or of a batch; then `records` are all of them, and `record` is the first).
+ *
+ * - `topic`: the topic that the record was first read from, also when it failed in a retry topic.
+ * - `attempts` counts the executions so far, so it is at least 1 for a handler and 0 for poison.
+ * - `retries` counts the retry topics' part of them: how often the record was routed to one.
+ * - `firstFailedAt` and `failedAt` are milliseconds since the epoch.
  *
  * @stability unstable
  * @since 0.1.0
@@ -48,21 +53,57 @@ export type Kind = "error" | "defect" | "poison"
 export interface Failure<out E> {
   readonly kind: Kind
   readonly group: string
+  readonly topic: string
   readonly record: RawRecord
   readonly records: ReadonlyArray<RawRecord>
   readonly attempts: number
+  readonly retries: number
+  readonly firstFailedAt: number
+  readonly failedAt: number
   readonly cause: Cause.Cause<E | Poison>
+  /** How many retries the retry topics of the handler have room for. @internal */
+  readonly maxRetries: number
+  /** Where a policy keeps what it knows of this record, for as long as it waits in place. @internal */
+  readonly memory: Map<unknown, unknown>
 }
 
 /**
- * What to do: `Stop` ends the consumer (or holds the partition, under `Consumer.layer`); `Skip` goes on behind the
- * record.
+ * What to do:
+ *
+ * - `Stop` ends the consumer (or holds the partition, under `Consumer.layer`).
+ * - `Skip` goes on behind the record.
+ * - `Wait` runs the handler again after `delay` milliseconds; the partition (or the key) waits.
+ * - `Retry` routes the record to the next retry topic.
+ * - `DeadLetter` routes it to the dead letter topic of its topic, or to another `topic`.
+ * - `Pass` leaves the decision to what stands behind the policy (`orElse`, in the end `Stop`).
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
-export type Decision = { readonly _tag: "Stop" } | { readonly _tag: "Skip" }
+export type Decision =
+  | { readonly _tag: "Stop" }
+  | { readonly _tag: "Skip" }
+  | { readonly _tag: "Wait"; readonly delay: number }
+  | { readonly _tag: "Retry" }
+  | { readonly _tag: "DeadLetter"; readonly topic?: string | undefined }
+  | { readonly _tag: "Pass" }
+
+/**
+ * What a policy needs to exist: retry topics by its schedules, the dead letter topic, other topics. A consumer checks or
+ * creates them before it starts.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Needs {
+  readonly schedules: ReadonlyArray<Schedule.Schedule<unknown, unknown>>
+  readonly deadLetter: boolean
+  readonly topics: ReadonlyArray<string>
+  /** Whether it may wait in place: attempts are then kept with the committed offset. */
+  readonly waits: boolean
+}
 
 /**
  * A failure policy for handlers that fail with `E`. A policy for `unknown` fits every handler.
@@ -77,10 +118,24 @@ export interface OnFailure<in E, out R = never> extends Pipeable {
     readonly _R: Types.Covariant<R>
   }
   readonly decide: (failure: Failure<E>) => Effect.Effect<Decision, never, R>
+  readonly needs: Needs
+  /** What is decided when it passes and nothing stands behind it. @internal */
+  readonly last: Decision
 }
 
+/** Needs nothing. @internal */
+export const noNeeds: Needs = { schedules: [], deadLetter: false, topics: [], waits: false }
+
+const both = (a: Needs, b: Needs): Needs => ({
+  schedules: [...new Set([...a.schedules, ...b.schedules])],
+  deadLetter: a.deadLetter || b.deadLetter,
+  topics: [...new Set([...a.topics, ...b.topics])],
+  waits: a.waits || b.waits
+})
+
 /**
- * A policy from a function.
+ * A policy from a function. What it may decide beyond `Stop` and `Skip` must be said in `needs`: `deadLetter: true` for
+ * `DeadLetter`, and the names of other `topics`, so that they are there before the first failure.
  *
  * **When to use**: when the decision depends on the error or on the record.
  *
@@ -101,11 +156,15 @@ export interface OnFailure<in E, out R = never> extends Pipeable {
  * @category constructors
  */
 export const make = <E = unknown, R = never>(
-  decide: (failure: Failure<E>) => Effect.Effect<Decision, never, R>
+  decide: (failure: Failure<E>) => Effect.Effect<Decision, never, R>,
+  needs: Partial<Needs> = noNeeds,
+  last: Decision = { _tag: "Stop" }
 ): OnFailure<E, R> => ({
   // The variance marker exists for the type checker alone.
   [TypeId]: {} as any,
   decide,
+  needs: { ...noNeeds, ...needs },
+  last,
   pipe() {
     return pipeArguments(this, arguments)
   }
@@ -130,10 +189,128 @@ export const stop: OnFailure<unknown> = make(() => Effect.succeed({ _tag: "Stop"
  */
 export const skip: OnFailure<unknown> = make(() => Effect.succeed({ _tag: "Skip" }))
 
+/**
+ * Routes the record to `<group>.<topic>.dlt`, with its key, value and headers as they were, and headers that say where
+ * it came from and why it failed. The offset is done when the broker acknowledged the copy.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category policies
+ */
+export const deadLetter: OnFailure<unknown> = make(() => Effect.succeed({ _tag: "DeadLetter" }), { deadLetter: true })
+
+/** What a policy decides in the end, when nothing stands behind it. @internal */
+export const decideLast = <E, R>(
+  policy: OnFailure<E, R>,
+  failure: Failure<E>
+): Effect.Effect<Decision, never, R> =>
+  Effect.map(policy.decide(failure), (decision) => decision._tag === "Pass" ? policy.last : decision)
+
+/**
+ * What happens when a policy passes: its retries are used up, or it does not retry such a failure. Without it, blocking
+ * retries end with `stop` and non-blocking ones with `deadLetter`.
+ *
+ * @example
+ * ```ts
+ * import { Schedule } from "effect"
+ * import { OnFailure, Retry } from "millrace"
+ *
+ * // Twice in place, then an hour later, then never again.
+ * export const policy = Retry.blocking(Schedule.recurs(2)).pipe(
+ *   OnFailure.orElse(Retry.nonBlocking(Schedule.spaced("1 hour").pipe(Schedule.upTo({ times: 1 })))),
+ *   OnFailure.orElse(OnFailure.skip)
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category combinators
+ */
+export const orElse: {
+  <E2, R2>(that: OnFailure<E2, R2>): <E1, R1>(self: OnFailure<E1, R1>) => OnFailure<E1 & E2, R1 | R2>
+  <E1, R1, E2, R2>(self: OnFailure<E1, R1>, that: OnFailure<E2, R2>): OnFailure<E1 & E2, R1 | R2>
+} = dual(
+  2,
+  <E1, R1, E2, R2>(self: OnFailure<E1, R1>, that: OnFailure<E2, R2>): OnFailure<E1 & E2, R1 | R2> =>
+    make<E1 & E2, R1 | R2>(
+      (failure) =>
+        Effect.flatMap(
+          self.decide(failure),
+          (decision): Effect.Effect<Decision, never, R2> =>
+            decision._tag === "Pass" ? that.decide(failure) : Effect.succeed(decision)
+        ),
+      both(self.needs, that.needs),
+      that.last
+    )
+)
+
+/**
+ * Where a failure goes by its error or record: `"retry"` asks the policy, the others decide at once. A topic of its own
+ * is to be listed in `topics`, so that it is checked or created before the start.
+ *
+ * @example
+ * ```ts
+ * import { Cause, Schedule } from "effect"
+ * import { OnFailure, Retry } from "millrace"
+ *
+ * export const policy = Retry.nonBlocking(Schedule.recurs(3)).pipe(
+ *   OnFailure.route((failure) => Cause.hasDies(failure.cause) ? { topic: "bugs" } : "retry", { topics: ["bugs"] })
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category combinators
+ */
+export const route: {
+  <E2>(
+    to: (failure: Failure<E2>) => Route,
+    options?: { readonly topics?: ReadonlyArray<string> | undefined }
+  ): <E1, R1>(self: OnFailure<E1, R1>) => OnFailure<E1 & E2, R1>
+  <E1, R1, E2>(
+    self: OnFailure<E1, R1>,
+    to: (failure: Failure<E2>) => Route,
+    options?: { readonly topics?: ReadonlyArray<string> | undefined }
+  ): OnFailure<E1 & E2, R1>
+} = dual(
+  (args) => TypeId in args[0],
+  <E1, R1, E2>(
+    self: OnFailure<E1, R1>,
+    to: (failure: Failure<E2>) => Route,
+    options?: { readonly topics?: ReadonlyArray<string> | undefined }
+  ): OnFailure<E1 & E2, R1> =>
+    make<E1 & E2, R1>(
+      (failure) =>
+        Effect.suspend(() => {
+          const where = to(failure)
+          return where === "retry" ? self.decide(failure) : Effect.succeed(decisionOf(where))
+        }),
+      both(self.needs, { ...noNeeds, deadLetter: true, topics: options?.topics ?? [] }),
+      self.last
+    )
+)
+
+/**
+ * Where `route` sends a failure.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Route = "retry" | "dlt" | "skip" | "fail" | { readonly topic: string }
+
+const decisionOf = (route: Exclude<Route, "retry">): Decision => {
+  if (typeof route === "object") return { _tag: "DeadLetter", topic: route.topic }
+  return { _tag: route === "dlt" ? "DeadLetter" : route === "skip" ? "Skip" : "Stop" }
+}
+
 const override =
   (kind: Kind) => <E1, R1, E2, R2>(self: OnFailure<E1, R1>, that: OnFailure<E2, R2>): OnFailure<E1 & E2, R1 | R2> =>
-    make<E1 & E2, R1 | R2>((failure): Effect.Effect<Decision, never, R1 | R2> =>
-      failure.kind === kind ? that.decide(failure) : self.decide(failure)
+    make<E1 & E2, R1 | R2>(
+      (failure): Effect.Effect<Decision, never, R1 | R2> =>
+        failure.kind === kind ? decideLast(that, failure) : self.decide(failure),
+      both(self.needs, that.needs),
+      self.last
     )
 
 /**

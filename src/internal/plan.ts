@@ -7,8 +7,11 @@ import * as KafkaConfig from "../KafkaConfig.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import { invalidSetting } from "../KafkaError.ts"
 import type * as OnFailure from "../OnFailure.ts"
+import type * as RetryTopics from "../RetryTopics.ts"
 import * as Topic from "../Topic.ts"
 import type { Limits } from "./fetchBudget.ts"
+import { topologyOf } from "./retry/planning.ts"
+import type { Topology } from "./retry/topology.ts"
 
 /** What a consumer may set, with the defaults documented at `Consumer.Options`. */
 export interface Settings extends KafkaConfig.ConsumerConfig {
@@ -21,6 +24,7 @@ export interface Settings extends KafkaConfig.ConsumerConfig {
   readonly bufferBytes?: number | undefined
   readonly until?: "end" | undefined
   readonly tracing?: "off" | "record" | undefined
+  readonly retries?: RetryTopics.Options | undefined
 }
 
 /** The defaults of what is the run loop's own. */
@@ -41,7 +45,12 @@ export interface PlannedHandler {
 
 /** The checked consumer. Durations are in milliseconds. */
 export interface Plan {
+  /** What it is towards Kafka: the consumer's own group, or that of its retry topics. */
   readonly group: string
+  /** Whether it reads the retry topics of a consumer, not its source topics. */
+  readonly retrying: boolean
+  readonly topology: Topology
+  readonly retries: RetryTopics.Options
   readonly offsetReset: KafkaConfig.OffsetReset
   readonly config: KafkaConfig.ConsumerConfig
   readonly handlers: ReadonlyArray<PlannedHandler>
@@ -55,9 +64,15 @@ export interface Plan {
   readonly traced: boolean
 }
 
+/** The topic that a topic of the plan is about: of a retry topic, the one that its records were first read from. */
+export const sourceTopic = (plan: Plan, topic: string): string =>
+  plan.retrying ? plan.topology.placeOf(topic)?.source ?? topic : topic
+
 /** The handler of a topic: named ones first; a check made sure that no pattern matches those too. */
-export const handlerFor = (plan: Plan, topic: string): PlannedHandler | undefined =>
-  plan.handlers.find((handler) => Topic.matches(handler.source, topic))
+export const handlerFor = (plan: Plan, topic: string): PlannedHandler | undefined => {
+  const source = sourceTopic(plan, topic)
+  return plan.handlers.find((handler) => Topic.matches(handler.source, source))
+}
 
 const millis = (setting: string, input: Duration.Input): Effect.Effect<number, KafkaError> =>
   Effect.suspend(() => {
@@ -172,6 +187,9 @@ export const make = Effect.fnUntraced(function*(consumer: {
   const bufferRecords = yield* whole("bufferRecords", settings.bufferRecords ?? defaults.bufferRecords, chunkRecords)
   return {
     group,
+    retrying: false,
+    topology: yield* topologyOf(group, handlers, settings.retries ?? {}),
+    retries: settings.retries ?? {},
     offsetReset: settings.offsetReset,
     config: settings,
     handlers,

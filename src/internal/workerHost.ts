@@ -68,7 +68,21 @@ export const judge = Effect.fnUntraced(function*(
   const record = records[0]!
   const kind = kindOf(cause)
   const attempts = kind === "poison" ? 0 : 1
-  const decision = yield* decide(work, { kind, group: host.group, record, records, attempts, cause })
+  const failedAt = host.clock.currentTimeMillisUnsafe()
+  const decision = yield* decide(work, {
+    kind,
+    group: host.group,
+    topic: record.topic,
+    record,
+    records,
+    attempts,
+    retries: 0,
+    firstFailedAt: failedAt,
+    failedAt,
+    cause,
+    maxRetries: 0,
+    memory: new Map()
+  })
   if (decision._tag === "Skip") {
     return records.map((skipped) => {
       host.skipped(state, skipped.offset, cause)

@@ -73,7 +73,8 @@ const consumer = namesOf<Omit<Consumer.Settings, keyof KafkaConfig.ConsumerConfi
   bufferBytes: true,
   until: true,
   tracing: true,
-  restart: true
+  restart: true,
+  retries: true
 })
 
 const handlers = namesOf<Handler.Options<unknown, never> & Handler.BatchOptions<unknown, never>>({

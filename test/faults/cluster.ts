@@ -63,13 +63,15 @@ export interface Load {
 export const startLoad = Effect.fnUntraced(function*(topic: string, from: number, partitions: number) {
   let sent = from
   let ending = false
-  const fiber = yield* Effect.forkScoped(Effect.gen(function*() {
-    while (!ending) {
-      yield* produce(topic, sent, sent + loadStep, partitions)
-      sent += loadStep
-      yield* Effect.sleep(Duration.millis(loadMillis))
-    }
-  }).pipe(Effect.tapCause((cause) => Effect.logError("the load failed", cause))))
+  const fiber = yield* Effect.forkScoped(
+    Effect.gen(function*() {
+      while (!ending) {
+        yield* produce(topic, sent, sent + loadStep, partitions)
+        sent += loadStep
+        yield* Effect.sleep(Duration.millis(loadMillis))
+      }
+    }).pipe(Effect.tapCause((cause) => Effect.logError("the load failed", cause)))
+  )
   const load: Load = {
     sent: () => sent,
     end: Effect.suspend(() => {

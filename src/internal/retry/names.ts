@@ -1,19 +1,8 @@
 /** Names of retry topics and dead letter topics. */
 import * as Effect from "effect/Effect"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
+import type { Naming, Source, Tier } from "../../RetryTopics.ts"
 import { invalidName } from "../../Topic.ts"
-import type { Tier } from "./tiers.ts"
-
-/** Makes names, from the source topic and the group. `tiers` are all of the policy. */
-export interface Naming {
-  readonly retry: (source: Source, tier: Tier, tiers: ReadonlyArray<Tier>) => string
-  readonly deadLetter: (source: Source) => string
-}
-
-export interface Source {
-  readonly group: string
-  readonly topic: string
-}
 
 /** The names of a topic's retry topics, in the order of the tiers, and of its dead letter topic. */
 export interface Names {

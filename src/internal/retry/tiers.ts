@@ -7,15 +7,8 @@ import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
+import type { Tier } from "../../RetryTopics.ts"
 import { maxAttempts } from "./retryState.ts"
-
-/** A retry topic: retries in a row with the same delay (in milliseconds). `attempts` may be `Infinity`. */
-export interface Tier {
-  /** From 1. */
-  readonly index: number
-  readonly delay: number
-  readonly attempts: number
-}
 
 /** The retry topics of a policy. */
 export interface Plan {
@@ -134,24 +127,38 @@ const hash = (text: string): string => {
   return (value >>> 0).toString(16).padStart(8, "0")
 }
 
+const policyOf = (tiers: ReadonlyArray<Tier>): string =>
+  hash(tiers.map(({ attempts, delay }) => `${delay}x${attempts}`).join())
+
+/** No retry topics at all: what fails goes to the dead letter topic, or nowhere. */
+export const none: Plan = { tiers: [], maxAttempts: 1, policy: policyOf([]) }
+
+/** A schedule without an end takes half a second to ask, and several handlers may share one. */
+const plans = new WeakMap<Schedule.Schedule<unknown, unknown>, Plan>()
+
 /**
  * The tiers of a schedule. Delays are rounded to milliseconds, jitter is dropped. Refused are schedules that look at the
  * error or at the time of day, and those with too many different delays.
  */
-export const plan = (schedule: Schedule.Schedule<unknown, unknown>): Effect.Effect<Plan, KafkaError> =>
-  Effect.gen(function*() {
+export const plan = Effect.fnUntraced(
+  function*(schedule: Schedule.Schedule<unknown, unknown>): Effect.fn.Return<Plan, KafkaError> {
+    const known = plans.get(schedule)
+    if (known !== undefined) return known
     const all = yield* probe(schedule, 0, mostRetries)
     // Another time has to make no difference.
     const again = yield* probe(schedule, 1_234_567, compared)
     if (firstOf(all) !== firstOf(again)) return yield* timed()
     const last = all.tiers.length - 1
     const tiers = all.tiers.map((tier, i) => i === last && !all.ended ? { ...tier, attempts: Infinity } : tier)
-    return {
+    const made: Plan = {
       tiers,
       maxAttempts: all.ended ? all.retries + 1 : Infinity,
-      policy: hash(tiers.map(({ attempts, delay }) => `${delay}x${attempts}`).join())
+      policy: policyOf(tiers)
     }
-  })
+    plans.set(schedule, made)
+    return made
+  }
+)
 
 /** The tier of the next retry after so many, or `undefined` when there are no more. */
 export const tierOf = (plan: Plan, retriesDone: number): Tier | undefined => {

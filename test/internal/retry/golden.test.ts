@@ -11,10 +11,12 @@ const textOf = (headers: ReadonlyArray<RawHeader>, name: string) =>
   Buffer.from(lastOf(headers).get(name) ?? "", "hex").toString()
 
 describe("records of Spring's retry topics", () => {
-  for (const [file, group, deliveries] of [
-    ["spring-kafka/non-blocking-retry", "sk-billing", 5],
-    ["spring-kafka/non-blocking-retry-single-topic", "sk-single-g", 4]
-  ] as const) {
+  for (
+    const [file, group, deliveries] of [
+      ["spring-kafka/non-blocking-retry", "sk-billing", 5],
+      ["spring-kafka/non-blocking-retry-single-topic", "sk-single-g", 4]
+    ] as const
+  ) {
     const [source, ...hops] = recorded(file)
 
     it(`are read: ${file}`, () => {

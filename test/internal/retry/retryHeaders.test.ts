@@ -36,7 +36,10 @@ const whole = (minimum: number, maximum: number) =>
 const Binary = Arbitrary.map(Arbitrary.array(whole(0, 255), { maxLength: 12 }), (bytes) => Uint8Array.from(bytes))
 const Name = Arbitrary.schema(Schema.Literals(["trace", "é", "", "kafka_own", "retry", "x-request", "traceparent"]))
 const User = Arbitrary.array(
-  Arbitrary.flatMap(Name, (name) => Arbitrary.map(Binary, (value): RawHeader => [name, value.length > 8 ? null : value])),
+  Arbitrary.flatMap(
+    Name,
+    (name) => Arbitrary.map(Binary, (value): RawHeader => [name, value.length > 8 ? null : value])
+  ),
   { maxLength: 8 }
 )
 const StateName = Arbitrary.schema(Schema.Literals([
@@ -90,7 +93,8 @@ describe("reading retry headers", () => {
   })
 
   it("counts attempts as Spring does, and an attempt that cannot be as the first", () => {
-    const attemptsOf = (value: Uint8Array | null) => RetryHeaders.read(recordOf([["retry_topic-attempts", value]])).attempts
+    const attemptsOf = (value: Uint8Array | null) =>
+      RetryHeaders.read(recordOf([["retry_topic-attempts", value]])).attempts
     const table: ReadonlyArray<readonly [string, number]> = [
       ["00000002", 2],
       ["00007fff", 32_767],
@@ -112,11 +116,15 @@ describe("reading retry headers", () => {
     assert.strictEqual(RetryHeaders.read(recordOf([]), { attempts: 4 }).attempts, 4)
     assert.strictEqual(RetryHeaders.read(recordOf([]), { attempts: 4 }).executions, 3)
     assert.strictEqual(RetryHeaders.read(recordOf([]), { attempts: 99_999 }).attempts, 1)
-    assert.strictEqual(RetryHeaders.read(recordOf([["retry_topic-attempts", hex("00000007")]]), { attempts: 4 }).attempts, 7)
+    assert.strictEqual(
+      RetryHeaders.read(recordOf([["retry_topic-attempts", hex("00000007")]]), { attempts: 4 }).attempts,
+      7
+    )
   })
 
   it("takes no due time that cannot be one", () => {
-    const dueOf = (value: Uint8Array | null) => RetryHeaders.read(recordOf([["retry_topic-backoff-timestamp", value]])).due
+    const dueOf = (value: Uint8Array | null) =>
+      RetryHeaders.read(recordOf([["retry_topic-backoff-timestamp", value]])).due
     assert.strictEqual(dueOf(hex("01a011800e00")), 1_787_000_000_000)
     assert.strictEqual(dueOf(hex("000001a011800e00")), 1_787_000_000_000)
     const bad = ["", "00", "ff", "ffffffffffff", "7fffffffffffffff", "8000000000000000", "00000001a011800e00"]
@@ -165,7 +173,9 @@ describe("reading retry headers", () => {
   })
 
   it("recognises the dead letters of other toolkits", () => {
-    const families: ReadonlyArray<readonly [string, string, string | undefined, ReadonlyArray<readonly [string, string]>]> = [
+    const families: ReadonlyArray<
+      readonly [string, string, string | undefined, ReadonlyArray<readonly [string, string]>]
+    > = [
       ["smallrye", "dead-letter-", "IllegalStateException", [
         ["dead-letter-exception-class-name", "java.lang.IllegalStateException"],
         ["dead-letter-reason", "broken"]
@@ -194,7 +204,13 @@ describe("reading retry headers", () => {
         [at("offset"), text("1234567890123")]
       ]))
       assert.deepInclude(state, { family, errorTag, errorMessage: "broken" } as Partial<RetryHeaders.RetryState>)
-      const origin = { topic: "elsewhere", partition: 7, offset: 1_234_567_890_123, timestamp: -1, timestampType: undefined }
+      const origin = {
+        topic: "elsewhere",
+        partition: 7,
+        offset: 1_234_567_890_123,
+        timestamp: -1,
+        timestampType: undefined
+      }
       assert.deepStrictEqual(state.origin, origin, prefix)
     }
     // A user's header may well have the name of a family.
@@ -283,11 +299,14 @@ describe("writing retry headers", () => {
     let record = recordOf(user)
     const sizes = new Set<number>()
     for (let hop = 1; hop <= 100; hop++) {
-      const headers = RetryHeaders.write(record, hopOf({
-        attempts: hop + 1,
-        executions: 1000 + hop,
-        error: { tag: "Boom", message: `${hop}`.padStart(4), stack: "é".repeat(9000), causeName: undefined }
-      }))
+      const headers = RetryHeaders.write(
+        record,
+        hopOf({
+          attempts: hop + 1,
+          executions: 1000 + hop,
+          error: { tag: "Boom", message: `${hop}`.padStart(4), stack: "é".repeat(9000), causeName: undefined }
+        })
+      )
       sizes.add(headers.reduce((size, [name, value]) => size + name.length + (value?.length ?? 0), 0))
       record = recordOf(headers, { topic: "billing.orders.retry.1", partition: 0, offset: hop, timestamp: now + hop })
     }
@@ -301,7 +320,12 @@ describe("writing retry headers", () => {
   })
 
   it("bounds message and stack, and leaves them out of a bare copy", () => {
-    const error = { tag: "T".repeat(999), message: "漢".repeat(999), stack: "é".repeat(9999), causeName: "C".repeat(999) }
+    const error = {
+      tag: "T".repeat(999),
+      message: "漢".repeat(999),
+      stack: "é".repeat(9999),
+      causeName: "C".repeat(999)
+    }
     const sizesOf = (more: Partial<RetryHeaders.Hop>) =>
       Object.fromEntries(
         RetryHeaders.write(recordOf([]), hopOf({ error, ...more })).map(([name, value]) => [name, value!.length])
