@@ -220,9 +220,6 @@ export const run = <E, R>(
     return yield* run.await
   }))
 
-/** How many finished steps may wait for the reader of the outcome stream. */
-const outcomeBuffer = 16
-
 /**
  * Consumes while the stream runs and answers what became of the records, a step of a partition at a time. Back-pressure
  * of the reader reaches the handlers. Ending the stream drains and leaves the group, as {@link run} does.
@@ -255,7 +252,7 @@ export const stream = <E, R>(
   Stream.unwrap(Effect.gen(function*() {
     const plan = yield* Plan.make(consumer)
     const health = yield* HealthCell.register(plan.group)
-    const queue = yield* Queue.bounded<OutcomeBatch, KafkaError | HandlerFailed<E> | Cause.Done>(outcomeBuffer)
+    const queue = yield* Queue.bounded<OutcomeBatch, KafkaError | HandlerFailed<E> | Cause.Done>(16)
     const emit = (batch: OutcomeBatch) => Effect.asVoid(Queue.offer(queue, batch))
     const run = yield* Runtime.startScoped(plan, { holds: false, health, emit })
     // Runs before the stop above: nobody reads any more, and no worker may wait for a reader while it drains.

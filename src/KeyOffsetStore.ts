@@ -59,9 +59,9 @@ export class KeyOffsetStoreError extends Data.TaggedError("KeyOffsetStoreError")
  * A store of the latest offset of each key.
  *
  * - `latest`: where the latest known record of a key is; none when the key is not known (any more).
- * - `observe`: notes records as the consumer reads them, a chunk at a time. Records without a key are left out. An offset
- *   never goes back within a partition, so that reading again changes nothing; a key that moved to another partition
- *   (the topic got more of them) is known by what was read last.
+ * - `observe`: notes records as the consumer reads them, a chunk at a time. Records without a key are left out. An
+ *   offset never goes back within a partition, so that reading again changes nothing; a key that moved to another
+ *   partition (the topic got more of them) is known by what was read last.
  * - `forget`: drops all that is known of a topic. Needed when a topic was deleted and created anew under its name: its
  *   offsets begin at 0 again, and every record of it would look stale.
  *
@@ -79,8 +79,8 @@ export class KeyOffsetStore extends Context.Service<KeyOffsetStore, {
 }>()("millrace/KeyOffsetStore") {}
 
 /**
- * Whether the latest record of a key makes a record of that key stale: it lies behind it, in the same partition. Offsets
- * of different partitions do not compare, and a record that may be the latest is none that can be skipped.
+ * Whether the latest record of a key makes a record of that key stale: it lies behind it, in the same partition.
+ * Offsets of different partitions do not compare, and a record that may be the latest is none that can be skipped.
  *
  * @example
  * ```ts

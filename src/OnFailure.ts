@@ -90,8 +90,8 @@ export type Decision =
   | { readonly _tag: "Pass" }
 
 /**
- * What a policy needs to exist: retry topics by its schedules, the dead letter topic, other topics. A consumer checks or
- * creates them before it starts.
+ * What a policy needs to exist: retry topics by its schedules, the dead letter topic, other topics. A consumer checks
+ * or creates them before it starts.
  *
  * @stability unstable
  * @since 0.1.0

@@ -42,8 +42,8 @@ export type Message<K, V, H = unknown> =
   & (unknown extends H ? unknown : { readonly headerValues: H })
 
 /**
- * Whether sends are traced (default `"off"`, which costs nothing). With `"record"` each `send`, `sendAll` and `offer` is
- * a span `send <topic>` of kind `producer`, child of the current one, and its records carry it in the headers
+ * Whether sends are traced (default `"off"`, which costs nothing). With `"record"` each `send`, `sendAll` and `offer`
+ * is a span `send <topic>` of kind `producer`, child of the current one, and its records carry it in the headers
  * `traceparent` and, when the trace came with one, `tracestate` (W3C Trace Context). A message with a `traceparent` of
  * its own keeps it. A consumer with `tracing: "record"` continues the trace.
  *

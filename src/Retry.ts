@@ -71,8 +71,8 @@ const pass: OnFailure.Decision = { _tag: "Pass" }
 /**
  * Runs the handler again, in place: the partition waits, or with concurrency `{ keys }` the key, and everything else
  * goes on. Any schedule will do; it sees the handler's error. When it is over the consumer stops, unless something else
- * stands behind it (`OnFailure.orElse`). Waiting holds up neither a rebalance nor the end, and the number of attempts is
- * kept with the committed offset, so that a maximum stays one across restarts.
+ * stands behind it (`OnFailure.orElse`). Waiting holds up neither a rebalance nor the end, and the number of attempts
+ * is kept with the committed offset, so that a maximum stays one across restarts.
  *
  * **When to use**: when order matters, and the failure is likely to be over soon.
  *
@@ -109,8 +109,8 @@ export const blocking = <E = unknown, R = never>(
 }
 
 /**
- * Routes the record to retry topics, `<group>.<topic>.retry.1` and so on, from which the group's retry consumer runs the
- * same handler when the record is due; the partition goes on at once. The schedule is enumerated when the consumer
+ * Routes the record to retry topics, `<group>.<topic>.retry.1` and so on, from which the group's retry consumer runs
+ * the same handler when the record is due; the partition goes on at once. The schedule is enumerated when the consumer
  * starts: each of its delays is a topic, equal ones in a row share one. When it is over the record goes to the dead
  * letter topic, unless something else stands behind it (`OnFailure.orElse`). Poison goes there at once.
  *
@@ -148,10 +148,10 @@ export const nonBlocking = <E = unknown>(
 }
 
 /**
- * Retries by plain numbers, as the settings of django-kafka say them: `maxRetries` (-1: for ever), `delay`, doubled from
- * retry to retry with `backoff` up to `maxDelay` (default: none), in place or not (`blocking`, default `true`); then the
- * dead letter topic. `jitter` (default `false`) varies the delays of blocking ones by up to a fifth. `logEvery` logs
- * each n-th attempt (default: none).
+ * Retries by plain numbers, as the settings of django-kafka say them: `maxRetries` (-1: for ever), `delay`, doubled
+ * from retry to retry with `backoff` up to `maxDelay` (default: none), in place or not (`blocking`, default `true`);
+ * then the dead letter topic. `jitter` (default `false`) varies the delays of blocking ones by up to a fifth.
+ * `logEvery` logs each n-th attempt (default: none).
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
 /**
- * The retry topics and dead letter topics of a consumer: how they are called, who makes them, and how records get there.
+ * The retry topics and dead letter topics of a consumer: how they are called, who makes them, and how records get
+ * there.
  *
  * @stability unstable
  * @since 0.1.0
@@ -76,9 +77,9 @@ export const spring: Naming = Names.spring
  * - `publish` (default exponential from 500 ms, at most 30 s apart, for ever): when a copy that the broker did not take
  *   is sent again. The handler is not run again, and the partition waits. When it is over, the consumer stops at the
  *   record. What no retry can heal (no permission, a record that is too large) stops it at once.
- * - `transactional` (default `false`): the copy and the offset of its record are committed in one transaction, so that a
- *   crash leaves no second copy. It needs concurrency `"partition"`, an engine with transactions, and a few milliseconds
- *   per copy.
+ * - `transactional` (default `false`): the copy and the offset of its record are committed in one transaction, so that
+ *   a crash leaves no second copy. It needs concurrency `"partition"`, an engine with transactions, and a few
+ *   milliseconds per copy.
  * - `deadLetterLimit` (default none): stops at a record instead of sending it to the dead letter topic when too many
  *   went there: `consecutive` ones of a partition in a row, or more than `ratio` (0 to 1) of its last `window` (default
  *   1000) records. A partition that stopped is held, and health is red, under `Consumer.layer`.

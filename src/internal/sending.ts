@@ -1,4 +1,6 @@
-/** The path of a message from a send to the client of the engine. A send that awaits its record comes here each time. */
+/**
+ * The path of a message from a send to the client of the engine. A send that awaits its record comes here each time.
+ */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

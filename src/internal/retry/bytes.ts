@@ -1,4 +1,6 @@
-/** Numbers and texts of header values, in the byte formats of Java clients. What cannot be right reads as `undefined`. */
+/**
+ * Numbers and texts of header values, in the byte formats of Java clients. What cannot be right reads as `undefined`.
+ */
 
 type Value = Uint8Array | null | undefined
 

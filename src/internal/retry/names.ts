@@ -53,8 +53,8 @@ export const names = (
       if (taken.has(name)) {
         return Effect.fail(invalidSetting(
           "onFailure",
-          `two topics of "${source.topic}" would have the name "${name}": each delay of the schedule, the dead letters and `
-            + "the topic itself need a name of their own"
+          `two topics of "${source.topic}" would have the name "${name}": each delay of the schedule, the dead `
+            + "letters and the topic itself need a name of their own"
         ))
       }
       taken.add(name)
@@ -84,7 +84,10 @@ export const parse = (
 export const parseDeadLetter = (group: string, name: string): string | undefined =>
   name.endsWith(".dlt") ? sourceOf(group, name, ".dlt".length) : undefined
 
-/** Source topic and delay (in milliseconds) of one of Spring's retry topics; one that is alone does not tell its delay. */
+/**
+ * Source topic and delay (in milliseconds) of one of Spring's retry topics; one that is alone does not tell its
+ * delay.
+ */
 export const parseSpring = (
   name: string
 ): { readonly topic: string; readonly delay: number | undefined } | undefined => {

@@ -1,6 +1,6 @@
 /**
- * Reads the state of a retry from the headers of its record, whichever toolkit wrote them. What arrives is not trusted: a
- * value that cannot be right counts as absent.
+ * Reads the state of a retry from the headers of its record, whichever toolkit wrote them. What arrives is not trusted:
+ * a value that cannot be right counts as absent.
  */
 import type { RawHeader, RawRecord, TimestampType } from "../../engine/KafkaEngine.ts"
 import * as Bytes from "./bytes.ts"
@@ -102,8 +102,9 @@ const attemptsIn = (last: Last): number | undefined => {
 }
 
 /**
- * Reads a record's headers. Of repeated names the last one counts. `attempts` is the number of this delivery for records
- * that do not tell: django-kafka's carry it only in the name of their topic, where `retry.1` is the second delivery.
+ * Reads a record's headers. Of repeated names the last one counts. `attempts` is the number of this delivery for
+ * records that do not tell: django-kafka's carry it only in the name of their topic, where `retry.1` is the second
+ * delivery.
  */
 export const read = (record: Source, fallback?: { readonly attempts?: number | undefined }): RetryState => {
   const last = lastOf(record.headers)
@@ -126,8 +127,8 @@ export const read = (record: Source, fallback?: { readonly attempts?: number | u
 
 /**
  * When a record of a tier is really due: what its header says, but no later than the tier allows by the record's own
- * timestamp, and never more than `maxDelay` after now. A header beyond that gives way to timestamp and tier, so that the
- * record is not early either. To be asked once, when the record comes up: the bound moves with `now`.
+ * timestamp, and never more than `maxDelay` after now. A header beyond that gives way to timestamp and tier, so that
+ * the record is not early either. To be asked once, when the record comes up: the bound moves with `now`.
  */
 export const clampDue = (
   record: { readonly timestamp: number; readonly due: number | undefined },

@@ -63,14 +63,15 @@ const driven = () =>
 
 const timed = () =>
   refused(
-    "the schedule of a non-blocking retry depends on the time of day (as Schedule.cron does), but each retry topic has one "
-      + "fixed delay; use Schedule.spaced, fixed, exponential, fibonacci or recurs"
+    "the schedule of a non-blocking retry depends on the time of day (as Schedule.cron does), but each retry "
+      + "topic has one fixed delay; use Schedule.spaced, fixed, exponential, fibonacci or recurs"
   )
 
 const tooMany = () =>
   refused(
-    `the schedule of a non-blocking retry needs more than ${maxTiers} retry topics, one for each different delay; cap the `
-      + `delays with Schedule.min([schedule, Schedule.spaced("1 hour")]), or end it with Schedule.upTo({ times: ${maxTiers} })`
+    `the schedule of a non-blocking retry needs more than ${maxTiers} retry topics, one for each different delay; cap `
+      + `the delays with Schedule.min([schedule, Schedule.spaced("1 hour")]), or end it with `
+      + `Schedule.upTo({ times: ${maxTiers} })`
   )
 
 const endless = () => refused("the schedule of a non-blocking retry has a delay without an end; give it a finite one")
@@ -137,8 +138,8 @@ export const none: Plan = { tiers: [], maxAttempts: 1, policy: policyOf([]) }
 const plans = new WeakMap<Schedule.Schedule<unknown, unknown>, Plan>()
 
 /**
- * The tiers of a schedule. Delays are rounded to milliseconds, jitter is dropped. Refused are schedules that look at the
- * error or at the time of day, and those with too many different delays.
+ * The tiers of a schedule. Delays are rounded to milliseconds, jitter is dropped. Refused are schedules that look at
+ * the error or at the time of day, and those with too many different delays.
  */
 export const plan = Effect.fnUntraced(
   function*(schedule: Schedule.Schedule<unknown, unknown>): Effect.fn.Return<Plan, KafkaError> {
