@@ -3,6 +3,7 @@
  * a value that cannot be right counts as absent.
  */
 import type { RawHeader, RawRecord, TimestampType } from "../../engine/KafkaEngine.ts"
+import { invalidName } from "../../Topic.ts"
 import * as Bytes from "./bytes.ts"
 import { django, type Family, type Names, own, spring, table } from "./headerNames.ts"
 
@@ -54,10 +55,16 @@ const timestampTypeOf = (last: Last, name: string | undefined): TimestampType | 
   return text === "CreateTime" || text === "LogAppendTime" ? text : undefined
 }
 
+/** As a whole: the first part of a name that is too long would be the name of another topic. */
+const topicIn = (bytes: Uint8Array | null | undefined): string | undefined => {
+  const topic = bytes && bytes.length <= 249 ? Bytes.readText(bytes, 249) : undefined
+  return topic === undefined || invalidName(topic) !== undefined ? undefined : topic
+}
+
 const originIn = (last: Last, names: Names): Origin | undefined => {
   if (names.topic === undefined || names.partition === undefined || names.offset === undefined) return undefined
-  const topic = Bytes.readText(last.get(names.topic), 249)
-  if (topic === undefined || !/^[\w.-]+$/.test(topic)) return undefined
+  const topic = topicIn(last.get(names.topic))
+  if (topic === undefined) return undefined
   const [read32, read64] = names.binary ? [Bytes.readInt32, Bytes.readInt64] : [Bytes.readDecimal, Bytes.readDecimal]
   const partition = count(read32(last.get(names.partition)), 0, maxCount)
   const offset = count(read64(last.get(names.offset)), 0, Number.MAX_SAFE_INTEGER)
