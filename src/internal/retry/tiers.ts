@@ -1,5 +1,6 @@
 /** Retry topics from a schedule: it is asked for all its delays once, by a virtual clock, and each delay is a topic. */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -22,20 +23,37 @@ export interface Plan {
 /** More topics than this are an oversight, not a policy. */
 const maxTiers = 8
 
-/** Steps that both probes make. */
+/** Steps that are made at two different times. */
 const compared = 256
-
-/** No header counts further than to `maxAttempts`, so more retries than this are as good as no end. */
-const mostRetries = maxAttempts - 1
 
 interface Probed {
   readonly tiers: ReadonlyArray<Tier>
   readonly retries: number
-  readonly ended: boolean
+  /** How it was left: at its own end, for a delay too many, for one without an end, or going on. */
+  readonly end: "over" | "crowded" | "endless" | "open"
 }
 
 /** With the middle of all random numbers, so that jitter falls away. */
 const middle: Random.Random = { nextDoubleUnsafe: () => 0.5, nextIntUnsafe: () => 0 }
+
+interface Time {
+  now: number
+}
+
+/** So that a schedule that asks for the time is found out, and one that sleeps does not hold up the start. */
+const clockOf = (time: Time): Clock.Clock => {
+  const millis = () => time.now
+  const nanos = () => BigInt(millis()) * 1_000_000n
+  return {
+    currentTimeMillisUnsafe: millis,
+    currentTimeMillis: Effect.sync(millis),
+    currentTimeNanosUnsafe: nanos,
+    currentTimeNanos: Effect.sync(nanos),
+    monotonicTimeNanosUnsafe: nanos,
+    monotonicTimeNanos: Effect.sync(nanos),
+    sleep: () => Effect.void
+  }
+}
 
 /** In place of the error: tells whether the schedule looked at it. */
 const decoy = (): { readonly input: object; readonly seen: () => boolean } => {
@@ -67,12 +85,19 @@ const timed = () =>
       + "topic has one fixed delay; use Schedule.spaced, fixed, exponential, fibonacci or recurs"
   )
 
-const tooMany = () =>
-  refused(
-    `the schedule of a non-blocking retry needs more than ${maxTiers} retry topics, one for each different delay; cap `
-      + `the delays with Schedule.min([schedule, Schedule.spaced("1 hour")]), or end it with `
-      + `Schedule.upTo({ times: ${maxTiers} })`
+const lengthOf = (millis: number): string => millis % 1000 === 0 ? `${millis / 1000} seconds` : `${millis} millis`
+
+/** A cap helps where delays grow: it has to be one of those that have a topic. */
+const tooMany = ({ retries, tiers }: Probed) => {
+  const highest = tiers.at(-1)!.delay
+  const grow = tiers.every(({ delay }, i) => i === 0 || delay > tiers[i - 1]!.delay)
+  const cap = `cap the delays with Schedule.min([schedule, Schedule.spaced("${lengthOf(highest)}")]) (maxDelay of `
+    + "Retry.settings), or "
+  return refused(
+    `the schedule of a non-blocking retry needs more than ${maxTiers} retry topics, one for each different delay; `
+      + `${grow ? cap : ""}end it with Schedule.upTo({ times: ${retries} })`
   )
+}
 
 const endless = () => refused("the schedule of a non-blocking retry has a delay without an end; give it a finite one")
 
@@ -83,43 +108,34 @@ const broken = (cause: Cause.Cause<unknown>): KafkaError =>
     }`
   )
 
-/** All delays from `start` on, up to `limit` of them. */
-const probe = Effect.fnUntraced(function*(schedule: Schedule.Schedule<unknown, unknown>, start: number, limit: number) {
-  const error = decoy()
-  const step = yield* Schedule.toStep(schedule)
-  const tiers: Array<{ index: number; delay: number; attempts: number }> = []
-  let now = start
-  let retries = 0
-  for (; retries < limit; retries++) {
-    const exit = yield* Effect.exit(Effect.suspend(() => step(now, error.input)))
+/** All delays from a time on, up to `limit` of them. */
+const probe = Effect.fnUntraced(
+  function*(schedule: Schedule.Schedule<unknown, unknown>, time: Time, limit: number) {
+    const error = decoy()
+    const tiers: Array<{ index: number; delay: number; attempts: number }> = []
+    let retries = 0
+    const exit = yield* Effect.exit(Effect.gen(function*() {
+      const step = yield* Schedule.toStep(schedule)
+      for (; retries < limit && !error.seen(); retries++) {
+        const [, duration] = yield* step(time.now, error.input)
+        // Less than no delay is what it is for `Effect.retry`: none.
+        const delay = Math.max(0, Math.round(Duration.toMillis(duration)))
+        if (!Number.isSafeInteger(delay)) return "endless"
+        time.now = Math.min(time.now + delay, Number.MAX_SAFE_INTEGER)
+        const last = tiers.at(-1)
+        if (last?.delay === delay) last.attempts++
+        else if (tiers.length === maxTiers) return "crowded"
+        else tiers.push({ index: tiers.length + 1, delay, attempts: 1 })
+      }
+      return "open"
+    }))
     if (error.seen()) return yield* driven()
-    if (Exit.isFailure(exit)) {
-      if (!Pull.isDoneCause(exit.cause)) return yield* broken(exit.cause)
-      return { tiers, retries, ended: true } satisfies Probed
-    }
-    const delay = Math.round(Duration.toMillis(exit.value[1]))
-    if (!Number.isSafeInteger(delay)) return yield* endless()
-    now = Math.min(now + delay, Number.MAX_SAFE_INTEGER)
-    const last = tiers.at(-1)
-    if (last?.delay === delay) last.attempts++
-    else if (tiers.length === maxTiers) return yield* tooMany()
-    else tiers.push({ index: tiers.length + 1, delay, attempts: 1 })
-  }
-  return { tiers, retries, ended: false } satisfies Probed
-}, Effect.provideService(Random.Random, middle))
-
-/** The delays that both probes went through. */
-const firstOf = ({ tiers }: Probed): string => {
-  let left = compared
-  let text = ""
-  for (const { attempts, delay } of tiers) {
-    if (left === 0) break
-    const some = Math.min(attempts, left)
-    left -= some
-    text += `${delay}x${some},`
-  }
-  return text
-}
+    if (Exit.isFailure(exit) && !Pull.isDoneCause(exit.cause)) return yield* broken(exit.cause)
+    return { tiers, retries, end: Exit.isSuccess(exit) ? exit.value : "over" } satisfies Probed
+  },
+  (effect, _, time) => Effect.provideService(effect, Clock.Clock, clockOf(time)),
+  Effect.provideService(Random.Random, middle)
+)
 
 /** FNV-1a. */
 const hash = (text: string): string => {
@@ -134,7 +150,7 @@ const policyOf = (tiers: ReadonlyArray<Tier>): string =>
 /** No retry topics at all: what fails goes to the dead letter topic, or nowhere. */
 export const none: Plan = { tiers: [], maxAttempts: 1, policy: policyOf([]) }
 
-/** A schedule without an end takes half a second to ask, and several handlers may share one. */
+/** A schedule without an end takes some 50 ms to ask, and several handlers may share one. */
 const plans = new WeakMap<Schedule.Schedule<unknown, unknown>, Plan>()
 
 /**
@@ -145,15 +161,19 @@ export const plan = Effect.fnUntraced(
   function*(schedule: Schedule.Schedule<unknown, unknown>): Effect.fn.Return<Plan, KafkaError> {
     const known = plans.get(schedule)
     if (known !== undefined) return known
-    const all = yield* probe(schedule, 0, mostRetries)
+    const first = yield* probe(schedule, { now: 0 }, compared)
     // Another time has to make no difference.
-    const again = yield* probe(schedule, 1_234_567, compared)
-    if (firstOf(all) !== firstOf(again)) return yield* timed()
+    const again = yield* probe(schedule, { now: 1_234_567 }, compared)
+    if (first.end !== again.end || policyOf(first.tiers) !== policyOf(again.tiers)) return yield* timed()
+    // No header counts further than to `maxAttempts`: as many retries are as good as no end.
+    const all: Probed = first.end === "open" ? yield* probe(schedule, { now: 0 }, maxAttempts) : first
+    if (all.end === "crowded") return yield* tooMany(all)
+    if (all.end === "endless") return yield* endless()
     const last = all.tiers.length - 1
-    const tiers = all.tiers.map((tier, i) => i === last && !all.ended ? { ...tier, attempts: Infinity } : tier)
+    const tiers = all.tiers.map((tier, i) => i === last && all.end === "open" ? { ...tier, attempts: Infinity } : tier)
     const made: Plan = {
       tiers,
-      maxAttempts: all.ended ? all.retries + 1 : Infinity,
+      maxAttempts: all.end === "over" ? all.retries + 1 : Infinity,
       policy: policyOf(tiers)
     }
     plans.set(schedule, made)
