@@ -1,0 +1,159 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Arbitrary from "effect/Arbitrary"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Names from "../../../src/internal/retry/names.ts"
+import { type Naming, spring, standard, type Tier } from "../../../src/RetryTopics.ts"
+import { whole } from "./records.ts"
+
+const tiersOf = (...delays: ReadonlyArray<number>): ReadonlyArray<Tier> =>
+  delays.map((delay, i) => ({ index: i + 1, delay, attempts: 1 }))
+
+const billing = { group: "billing", topic: "orders" }
+
+const problemOf = (naming: Naming, source: typeof billing, tiers: ReadonlyArray<Tier> = tiersOf(1, 2)) =>
+  Effect.map(Effect.flip(Names.names(naming, source, tiers)), (error) => {
+    assert.strictEqual(error.reason._tag, "InvalidSetting")
+    assert.include(error.message, "onFailure")
+    return error.message
+  })
+
+describe("standard names", () => {
+  it.effect("are those of django-kafka", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* Names.names(standard, billing, tiersOf(10, 20)), {
+        retry: ["billing.orders.retry.1", "billing.orders.retry.2"],
+        deadLetter: "billing.orders.dlt"
+      })
+      assert.deepStrictEqual(yield* Names.names(standard, billing, []), {
+        retry: [],
+        deadLetter: "billing.orders.dlt"
+      })
+    }))
+
+  const Name = Arbitrary.map(
+    Arbitrary.array(
+      Arbitrary.schema(Schema.Literals(["a", "b-c", "_", ".", "..", "retry", ".retry.2", ".dlt", "7", "A"])),
+      { minLength: 1, maxLength: 6 }
+    ),
+    (parts) => parts.join("")
+  )
+
+  it.effect.prop(
+    "lead back to the topic, whatever dots are in it and in the group",
+    { group: Name, topic: Name, tiers: whole(1, 8) },
+    ({ group, tiers, topic }) =>
+      Effect.gen(function*() {
+        const tier = Array.from({ length: tiers }, (_, i) => i)
+        const names = yield* Names.names(standard, { group, topic }, tiersOf(...tier))
+        for (const i of tier) assert.deepStrictEqual(Names.parse(group, names.retry[i]!), { topic, tier: i + 1 })
+        assert.strictEqual(Names.parseDeadLetter(group, names.deadLetter), topic)
+        // They are told apart.
+        assert.isUndefined(Names.parse(group, names.deadLetter))
+        for (const name of names.retry) assert.isUndefined(Names.parseDeadLetter(group, name))
+        // Of another group they are nothing.
+        for (const name of [...names.retry, names.deadLetter]) {
+          assert.isUndefined(Names.parse(`${group}x`, name))
+          assert.isUndefined(Names.parseDeadLetter(`x${group}`, name))
+        }
+      })
+  )
+
+  it("are no other names", () => {
+    const others = [
+      "orders",
+      "billing.orders",
+      "billing.retry.1",
+      "billing..retry.1x",
+      "billing.orders.retry.0",
+      "billing.orders.retry.01",
+      "billing.orders.retry.-1",
+      "billing.orders.retry.",
+      "billing.orders.retry.100000",
+      "billing.orders-retry.1",
+      "billing.ordersretry.1",
+      "billingorders.retry.1",
+      "xbilling.orders.retry.1",
+      "billing.orders.retry.1.",
+      "billing.dlt",
+      "billing.",
+      ""
+    ]
+    for (const name of others) {
+      assert.isUndefined(Names.parse("billing", name), name)
+      assert.isUndefined(Names.parseDeadLetter("billing", name), name)
+    }
+    assert.deepStrictEqual(Names.parse("billing", "billing.foo.retry.2.retry.99999"), {
+      topic: "foo.retry.2",
+      tier: 99_999
+    })
+  })
+})
+
+describe("names are refused", () => {
+  it.effect("that are too long, and by how much", () =>
+    Effect.gen(function*() {
+      // "g." and ".retry.1" are ten of the 249.
+      const fits = yield* Names.names(standard, { group: "g", topic: "t".repeat(239) }, tiersOf(1))
+      assert.strictEqual(fits.retry[0]!.length, 249)
+      const one = yield* problemOf(standard, { group: "g", topic: "t".repeat(240) })
+      assert.include(
+        one,
+        "has 250 characters, Kafka allows 249: shorten the group id (1) or the name of the topic (240)"
+      )
+      assert.include(one, "by 1, or name it yourself")
+      const many = yield* problemOf(standard, { group: "g".repeat(200), topic: "t".repeat(100) })
+      assert.include(many, "by 60,")
+      const dead = yield* problemOf(standard, { group: "g", topic: "t".repeat(244) }, [])
+      assert.include(dead, ".dlt\" has 250 characters")
+    }))
+
+  it.effect("that Kafka has no characters for, and why", () =>
+    Effect.gen(function*() {
+      for (const group of ["my group", "grüppe", "a/b"]) {
+        const problem = yield* problemOf(standard, { group, topic: "orders" })
+        assert.include(problem, "is not allowed by Kafka", group)
+        assert.include(problem, `the group id ${JSON.stringify(group)} does not fit`)
+      }
+      const own = yield* problemOf({ ...standard, deadLetter: () => "dead letters" }, billing)
+      assert.include(own, "\"dead letters\" is not allowed by Kafka")
+      assert.notInclude(own, "group id")
+      for (const name of ["", ".", ".."]) {
+        assert.include(yield* problemOf({ ...standard, deadLetter: () => name }, billing), "not allowed by Kafka")
+      }
+    }))
+
+  it.effect("that are there twice", () =>
+    Effect.gen(function*() {
+      const twice = "two topics of \"orders\" would have the name"
+      assert.include(yield* problemOf({ ...standard, retry: () => "same" }, billing), `${twice} "same"`)
+      assert.include(yield* problemOf({ ...standard, deadLetter: () => "orders" }, billing), `${twice} "orders"`)
+      assert.include(
+        yield* problemOf({ ...standard, deadLetter: (source) => `${source.group}.orders.retry.2` }, billing),
+        `${twice} "billing.orders.retry.2"`
+      )
+      // A delay that comes a second time.
+      assert.include(yield* problemOf(spring, billing, tiersOf(5, 10, 5)), `${twice} "orders-retry-5"`)
+    }))
+})
+
+describe("Spring's names", () => {
+  it.effect("tell the delay, unless there is one topic alone", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* Names.names(spring, billing, tiersOf(1000, 2000)), {
+        retry: ["orders-retry-1000", "orders-retry-2000"],
+        deadLetter: "orders-dlt"
+      })
+      assert.deepStrictEqual((yield* Names.names(spring, billing, tiersOf(1000))).retry, ["orders-retry"])
+    }))
+
+  it("lead back to topic and delay", () => {
+    assert.deepStrictEqual(Names.parseSpring("orders-retry-1000"), { topic: "orders", delay: 1000 })
+    assert.deepStrictEqual(Names.parseSpring("orders-retry"), { topic: "orders", delay: undefined })
+    assert.deepStrictEqual(Names.parseSpring("a-retry-5-retry-7"), { topic: "a-retry-5", delay: 7 })
+    for (const name of ["orders", "-retry", "orders-retry-", "orders-retry-x", "orders-dlt", "orders-retry-1e3"]) {
+      assert.isUndefined(Names.parseSpring(name), name)
+    }
+    assert.isUndefined(Names.parseSpring(`orders-retry-${"9".repeat(16)}`))
+  })
+})
