@@ -1,0 +1,144 @@
+/** Checks and makes the topics that failure policies need. */
+import * as Effect from "effect/Effect"
+import type { AdminClient, TopicDescription } from "../../engine/AdminClient.ts"
+import type { Capability } from "../../engine/KafkaEngine.ts"
+import * as Errors from "../../KafkaError.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import * as Specs from "./topicSpecs.ts"
+import type { SourceTopics } from "./topology.ts"
+
+/**
+ * - `create` makes what is missing.
+ * - `require` fails when something is missing, and names all of it.
+ * - `plan` only looks.
+ */
+export type Mode = "create" | "require" | "plan"
+
+/**
+ * A topic that is needed. `missing` ones are left after `plan`, and after `create` when the source topic does not exist
+ * yet: nobody knows how many partitions they need.
+ */
+export interface TopicState {
+  readonly spec: Specs.TopicSpec
+  readonly status: "exists" | "created" | "missing"
+  readonly partitions: number | undefined
+  readonly problems: ReadonlyArray<Specs.Problem>
+}
+
+/** A topic that was created shows at every broker within moments; more than this is a cluster in trouble. */
+const visibleWithin = 30_000
+const lookEvery = 100
+
+const byName = (descriptions: ReadonlyArray<TopicDescription>): ReadonlyMap<string, TopicDescription> =>
+  new Map(descriptions.map((description) => [description.name, description]))
+
+const describe = (admin: AdminClient, names: ReadonlyArray<string>) =>
+  Effect.map(names.length === 0 ? Effect.succeed([]) : admin.describeTopics(names), byName)
+
+const untilVisible = Effect.fnUntraced(function*(admin: AdminClient, names: ReadonlyArray<string>) {
+  for (let waited = 0;; waited += lookEvery) {
+    const found = yield* describe(admin, names)
+    if (names.every((name) => found.has(name))) return
+    if (waited >= visibleWithin) {
+      const operation = `waiting for the created topics ${names.join(", ")}`
+      return yield* Errors.make("create topic", new Errors.Timeout({ operation, timeoutMs: visibleWithin }))
+    }
+    yield* Effect.sleep(lookEvery)
+  }
+})
+
+/** Another process that starts at the same time may be faster: then the topic is there, which is all that is wanted. */
+const create = Effect.fnUntraced(function*(admin: AdminClient, specs: ReadonlyArray<Specs.TopicSpec>) {
+  const wanted = specs.flatMap((spec) => Specs.newTopicOf(spec) ?? [])
+  const made = yield* Effect.forEach(wanted, (topic) =>
+    admin.createTopic(topic).pipe(
+      Effect.as(topic.name),
+      Effect.catchReason("KafkaError", "TopicExists", () => Effect.undefined)
+    ), { concurrency: 4 })
+  yield* untilVisible(admin, wanted.map(({ name }) => name))
+  return new Set(made)
+})
+
+const listOf = (states: ReadonlyArray<TopicState>, words: (state: TopicState) => string): string =>
+  states.map(words).join("; ")
+
+const required = (states: ReadonlyArray<TopicState>): KafkaError | undefined => {
+  const missing = states.filter(({ status }) => status === "missing")
+  if (missing.length === 0) return undefined
+  const shapes = listOf(
+    missing,
+    ({ spec }) => spec.partitions === undefined ? spec.name : `${spec.name} (${spec.partitions} partitions)`
+  )
+  return Errors.invalidSetting(
+    "retries.topics",
+    `is "require", and ${missing.length} topics do not exist: ${shapes}; create them with `
+      + "`millrace retry topics --create`, or let the consumer do it with \"create\""
+  )
+}
+
+const losing = (states: ReadonlyArray<TopicState>): KafkaError | undefined => {
+  const fatal = states.filter(({ problems }) => problems.some(({ fatal }) => fatal))
+  if (fatal.length === 0) return undefined
+  return Errors.invalidSetting(
+    "onFailure",
+    `failed records would be lost: ${
+      listOf(fatal, ({ problems, spec }) =>
+        `topic "${spec.name}": ${
+          problems.filter(({ fatal }) => fatal).map(({ words }) =>
+            words
+          ).join(", and ")
+        }`)
+    }`
+  )
+}
+
+/**
+ * The state of these topics, after making the missing ones if so asked. Topics in which records would be lost fail
+ * `create` and `require`; other problems are logged. What an engine without the capability `"configs"` cannot look up
+ * is not checked.
+ */
+export const ensure = Effect.fnUntraced(function*(
+  admin: AdminClient,
+  capabilities: ReadonlySet<Capability>,
+  specs: ReadonlyArray<Specs.TopicSpec>,
+  mode: Mode
+): Effect.fn.Return<ReadonlyArray<TopicState>, KafkaError> {
+  const names = specs.map(({ name }) => name)
+  let found = yield* describe(admin, names)
+  let created: ReadonlySet<string | undefined> = new Set()
+  const missing = specs.filter(({ name, partitions }) => !found.has(name) && partitions !== undefined)
+  if (mode === "create" && missing.length > 0) {
+    created = yield* create(admin, missing)
+    found = yield* describe(admin, names)
+  }
+  const states = yield* Effect.forEach(
+    specs,
+    Effect.fnUntraced(function*(spec): Effect.fn.Return<TopicState, KafkaError> {
+      const partitions = found.get(spec.name)?.partitions.length
+      if (partitions === undefined) return { spec, status: "missing", partitions, problems: [] }
+      if (created.has(spec.name)) return { spec, status: "created", partitions, problems: [] }
+      const config = capabilities.has("configs") ? yield* admin.describeConfigs(spec.name) : undefined
+      return { spec, status: "exists", partitions, problems: Specs.problemsOf(spec, partitions, config) }
+    }),
+    { concurrency: 4 }
+  )
+  if (mode === "plan") return states
+  const problem = (mode === "require" ? required(states) : undefined) ?? losing(states)
+  if (problem !== undefined) return yield* problem
+  for (const { problems, spec } of states) {
+    for (const { words } of problems) yield* Effect.logWarning(`topic "${spec.name}": ${words}`)
+  }
+  return states
+})
+
+/** {@link ensure} for everything that the policies of these source topics need. */
+export const provision = Effect.fnUntraced(function*(
+  admin: AdminClient,
+  capabilities: ReadonlySet<Capability>,
+  topics: ReadonlyArray<SourceTopics>,
+  mode: Mode
+): Effect.fn.Return<ReadonlyArray<TopicState>, KafkaError> {
+  const sources = yield* describe(admin, topics.map(({ source }) => source))
+  const specs = topics.flatMap((topic) => Specs.specsOf(topic, sources.get(topic.source)?.partitions.length))
+  return yield* ensure(admin, capabilities, Specs.merge(specs), mode)
+})

@@ -1,0 +1,126 @@
+/** What retry, dead letter and parked topics should look like, and what is wrong with one that is there. Pure. */
+import type { NewTopic } from "../../engine/AdminClient.ts"
+import type { SourceTopics } from "./topology.ts"
+
+/** What a topic is for. `other` is one that the policy itself names. */
+export type Role = "retry" | "deadLetter" | "parked" | "other"
+
+/** A topic as it should be. `partitions` is undefined as long as its source topic does not exist. */
+export interface TopicSpec {
+  readonly name: string
+  readonly role: Role
+  readonly source: string
+  /** How long its records wait, in milliseconds; 0 for topics in which nothing waits. */
+  readonly delay: number
+  readonly partitions: number | undefined
+  readonly config: Readonly<{ [name: string]: string }>
+}
+
+/**
+ * What is wrong with a topic that exists. One that is `fatal` would lose records: they are gone before they are due, or
+ * overwritten by later ones of their key.
+ */
+export interface Problem {
+  readonly kind: "few-partitions" | "compacted" | "short-retention"
+  readonly fatal: boolean
+  readonly words: string
+}
+
+const day = 86_400_000
+
+/** Time enough to mend what is broken, also over a weekend. */
+export const leastRetention = 7 * day
+
+/** Dead letters are for people, who need longer than programs. */
+export const deadLetterRetention = 30 * day
+
+const config = (retention: number) => ({ "cleanup.policy": "delete", "retention.ms": String(Math.ceil(retention)) })
+
+/** The dead letter topic's companion: `<group>.<topic>.parked`, or as the dead letter topic itself is called. */
+export const parkedOf = (deadLetter: string): string =>
+  /[.-]dlt$/.test(deadLetter) ? deadLetter.replace(/dlt$/, "parked") : `${deadLetter}.parked`
+
+/** The topic of parked records of a source. */
+export const parkedSpec = (topics: SourceTopics, partitions: number | undefined): TopicSpec => ({
+  name: parkedOf(topics.deadLetter),
+  role: "parked",
+  source: topics.source,
+  delay: 0,
+  partitions,
+  config: config(deadLetterRetention)
+})
+
+/** What the policy of a source topic with so many partitions needs, in the order in which records get there. */
+export const specsOf = (topics: SourceTopics, partitions: number | undefined): ReadonlyArray<TopicSpec> => {
+  const { deadLetter, needsDeadLetter, others, source, tiers } = topics
+  const last = { source, delay: 0, partitions, config: config(deadLetterRetention) }
+  return [
+    ...tiers.map(({ delay, name }): TopicSpec => ({
+      name,
+      role: "retry",
+      source,
+      delay,
+      partitions,
+      config: config(Math.max(leastRetention, 10 * delay))
+    })),
+    ...(needsDeadLetter ? [{ ...last, name: deadLetter, role: "deadLetter" as const }] : []),
+    ...others.map((name) => ({ ...last, name, role: "other" as const }))
+  ]
+}
+
+/** Sources may share a topic; it then serves the widest of them. */
+export const merge = (specs: ReadonlyArray<TopicSpec>): ReadonlyArray<TopicSpec> => {
+  const byName = new Map<string, TopicSpec>()
+  for (const spec of specs) {
+    const known = byName.get(spec.name)
+    if (known === undefined || (known.partitions ?? 0) < (spec.partitions ?? 0)) byName.set(spec.name, spec)
+  }
+  return [...byName.values()]
+}
+
+/** How to make it, or `undefined` while that cannot be known. */
+export const newTopicOf = ({ config, name, partitions }: TopicSpec): NewTopic | undefined =>
+  partitions === undefined ? undefined : { name, partitions, config }
+
+const retentionOf = (config: Readonly<{ [name: string]: string }>): number => {
+  const text = config["retention.ms"]
+  const retention = text === undefined || text === "" ? NaN : Number(text)
+  return Number.isNaN(retention) || retention < 0 ? Infinity : retention
+}
+
+/** What is wrong with a topic that exists. Without `config` it is not known, and nothing is said of it. */
+export const problemsOf = (
+  spec: TopicSpec,
+  partitions: number,
+  config: Readonly<{ [name: string]: string }> | undefined
+): ReadonlyArray<Problem> => {
+  const problems: Array<Problem> = []
+  // A topic that the policy names may have a life of its own: its shape is nobody's business here.
+  if (spec.partitions !== undefined && partitions < spec.partitions && spec.role !== "other") {
+    problems.push({
+      kind: "few-partitions",
+      fatal: false,
+      words: `it has ${partitions} partitions and "${spec.source}" has ${spec.partitions}: several partitions share `
+        + `one, and wait for each other; add partitions`
+    })
+  }
+  if (config === undefined) return problems
+  if (config["cleanup.policy"]?.includes("compact")) {
+    problems.push({
+      kind: "compacted",
+      fatal: true,
+      words: "it is compacted: of two failed records of a key the older one would be lost; set cleanup.policy=delete"
+    })
+  }
+  const retention = retentionOf(config)
+  if (retention < spec.delay) {
+    problems.push({
+      kind: "short-retention",
+      fatal: true,
+      words: `its records wait ${spec.delay} ms and are deleted after ${retention} ms; set retention.ms=${
+        spec.config["retention.ms"]
+      }`
+    })
+  }
+  return problems
+}
