@@ -215,9 +215,7 @@ export const run = <E, R>(
 ): Effect.Effect<void, KafkaError | HandlerFailed<E>, Exclude<R, Scope.Scope> | KafkaEngine> =>
   Effect.scoped(Effect.gen(function*() {
     const plan = yield* Plan.make(consumer)
-    const health = yield* HealthCell.register(plan.group)
-    const run = yield* Runtime.startScoped(plan, { holds: false, health, emit: undefined })
-    return yield* run.await
+    return yield* yield* Runtime.startAllScoped(plan, undefined)
   }))
 
 /**
@@ -251,14 +249,13 @@ export const stream = <E, R>(
 ): Stream.Stream<OutcomeBatch, KafkaError | HandlerFailed<E>, Exclude<R, Scope.Scope> | KafkaEngine> =>
   Stream.unwrap(Effect.gen(function*() {
     const plan = yield* Plan.make(consumer)
-    const health = yield* HealthCell.register(plan.group)
     const queue = yield* Queue.bounded<OutcomeBatch, KafkaError | HandlerFailed<E> | Cause.Done>(16)
     const emit = (batch: OutcomeBatch) => Effect.asVoid(Queue.offer(queue, batch))
-    const run = yield* Runtime.startScoped(plan, { holds: false, health, emit })
+    const ended = yield* Runtime.startAllScoped(plan, emit)
     // Runs before the stop above: nobody reads any more, and no worker may wait for a reader while it drains.
     yield* Effect.addFinalizer(() => Queue.shutdown(queue))
     yield* Effect.forkScoped(
-      Effect.onExit(run.await, (exit) => Exit.isSuccess(exit) ? Queue.end(queue) : Queue.failCause(queue, exit.cause))
+      Effect.onExit(ended, (exit) => Exit.isSuccess(exit) ? Queue.end(queue) : Queue.failCause(queue, exit.cause))
     )
     return Stream.fromQueue(queue)
   }))
@@ -385,12 +382,14 @@ export const layer = <E, R>(
   consumer: Consumer<E, R>
 ): Layer.Layer<never, KafkaError, Exclude<R, Scope.Scope> | KafkaEngine> =>
   Layer.effectDiscard(Effect.gen(function*() {
-    const plan = yield* Plan.make(consumer)
-    const health = yield* HealthCell.register(plan.group)
-    yield* supervise((onStarted) => Runtime.startIfOn(plan, { holds: true, health, emit: undefined }, onStarted), {
-      restart: consumer.settings.restart ?? defaultRestart,
-      health
-    })
+    const restart = consumer.settings.restart ?? defaultRestart
+    for (const plan of Runtime.plansOf(yield* Plan.make(consumer))) {
+      const health = yield* HealthCell.register(plan.group)
+      yield* supervise((onStarted) => Runtime.startIfOn(plan, { holds: true, health, emit: undefined }, onStarted), {
+        restart,
+        health
+      })
+    }
   }))
 
 const defaultRestart: Schedule.Schedule<unknown, unknown> = Schedule.min([

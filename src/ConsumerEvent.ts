@@ -12,6 +12,7 @@ import * as Stream from "effect/Stream"
 import type { Position, TopicPartition } from "./engine/KafkaEngine.ts"
 import type { HandlerFailed } from "./HandlerFailed.ts"
 import type { KafkaError } from "./KafkaError.ts"
+import type { Outcome } from "./Outcome.ts"
 
 /**
  * An event of the consumer group `group`. Durations are in milliseconds.
@@ -45,6 +46,12 @@ export type ConsumerEvent =
     | { readonly _tag: "Stored" | "Committed"; readonly positions: ReadonlyArray<Position> }
     | { readonly _tag: "CommitFailed"; readonly positions: ReadonlyArray<Position>; readonly error: KafkaError }
     | ({ readonly _tag: "Skipped"; readonly offset: number; readonly cause: Cause.Cause<unknown> } & TopicPartition)
+    | (
+      & { readonly _tag: "Waiting"; readonly offset: number; readonly attempts: number; readonly until: number }
+      & { readonly cause: Cause.Cause<unknown> }
+      & TopicPartition
+    )
+    | ({ readonly _tag: "Routed"; readonly outcomes: ReadonlyArray<Outcome> } & TopicPartition)
     | ({ readonly _tag: "Held"; readonly error: HandlerFailed<unknown> } & TopicPartition)
     | ({ readonly _tag: "Stalled"; readonly offset: number; readonly stalledMs: number } & TopicPartition)
     | ({ readonly _tag: "Reset"; readonly outOfRange: boolean; readonly problem: string } & TopicPartition)

@@ -11,7 +11,7 @@ import type { Pipeable } from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
 import type * as Schedule from "effect/Schedule"
 import type * as Types from "effect/Types"
-import type { RawRecord } from "./engine/KafkaEngine.ts"
+import type { RawRecord, TopicPartition } from "./engine/KafkaEngine.ts"
 import type { Poison } from "./Poison.ts"
 
 /**
@@ -41,7 +41,8 @@ export type Kind = "error" | "defect" | "poison"
 /**
  * A failure of one record (or of a batch; then `records` are all of them, and `record` is the first).
  *
- * - `topic`: the topic that the record was first read from, also when it failed in a retry topic.
+ * - `topic`: the source topic, also when the record failed in one of its retry topics; `origin`: where it was first
+ *   read.
  * - `attempts` counts the executions so far, so it is at least 1 for a handler and 0 for poison.
  * - `retries` counts the retry topics' part of them: how often the record was routed to one.
  * - `firstFailedAt` and `failedAt` are milliseconds since the epoch.
@@ -54,6 +55,7 @@ export interface Failure<out E> {
   readonly kind: Kind
   readonly group: string
   readonly topic: string
+  readonly origin: TopicPartition & { readonly offset: number }
   readonly record: RawRecord
   readonly records: ReadonlyArray<RawRecord>
   readonly attempts: number

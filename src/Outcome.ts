@@ -10,12 +10,29 @@ import type { TopicPartition } from "./engine/KafkaEngine.ts"
 /**
  * A record that was not simply handled. `attempts` counts the executions of the handler.
  *
+ * - `Skipped`: it counts as done without having been handled.
+ * - `Retried`: the broker acknowledged its copy in a retry topic, from where it is handled again at `due` (milliseconds
+ *   since the epoch). `tier` counts the retry topics from 1.
+ * - `DeadLettered`: the broker acknowledged its copy in `topic`.
+ *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
-export type Outcome = {
-  readonly _tag: "Skipped"
+export type Outcome =
+  | Exception<"Skipped">
+  | Exception<"Retried"> & { readonly topic: string; readonly tier: number; readonly due: number }
+  | Exception<"DeadLettered"> & { readonly topic: string }
+
+/**
+ * What all outcomes tell.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Exception<Tag extends string> {
+  readonly _tag: Tag
   readonly offset: number
   readonly attempts: number
   readonly cause: Cause.Cause<unknown>

@@ -5,12 +5,12 @@
  * @stability unstable
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Types from "effect/Types"
 import { nextDelay } from "./internal/retry/blocking.ts"
+import { errorOf, nameOf } from "./internal/retry/failureText.ts"
 import * as OnFailure from "./OnFailure.ts"
 
 /**
@@ -32,19 +32,6 @@ export interface Options<in E> {
   readonly exclude?: ReadonlyArray<string> | undefined
   readonly defects?: boolean | undefined
   readonly timeout?: Duration.Input | undefined
-}
-
-const nameOf = (error: unknown): string => {
-  if (typeof error !== "object" || error === null) return typeof error
-  if ("_tag" in error && typeof error._tag === "string") return error._tag
-  return error instanceof Error ? error.name : error.constructor?.name ?? "Object"
-}
-
-/** The error of a failure, or its defect. */
-const errorOf = (cause: Cause.Cause<unknown>): unknown => {
-  for (const reason of cause.reasons) if (Cause.isFailReason(reason)) return reason.error
-  for (const reason of cause.reasons) if (Cause.isDieReason(reason)) return reason.defect
-  return undefined
 }
 
 const isRetryable = <E>(options: Options<E>, timeoutMs: number, failure: OnFailure.Failure<E>): boolean => {

@@ -62,10 +62,10 @@ interface Budget {
 
 /** Kilobytes after minification and gzip; milliseconds of processor time and megabytes of memory that Node adds. */
 const budgets: { readonly [subpath: string]: Budget } = {
-  ".": { gzipKb: 75, cpuMs: 350, rssMb: 70 },
+  ".": { gzipKb: 100, cpuMs: 350, rssMb: 70 },
   "./confluent": { gzipKb: 45, cpuMs: 350, rssMb: 70 },
   "./testing": { gzipKb: 50, cpuMs: 250, rssMb: 60 },
-  "./cli": { gzipKb: 115, cpuMs: 500, rssMb: 95 }
+  "./cli": { gzipKb: 140, cpuMs: 500, rssMb: 95 }
 }
 
 export const importCost: Step = {

@@ -1,16 +1,19 @@
 /** The worker of a partition whose records are handled in batches, with Kafka's offsets or the handler's own. */
+import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { Pending } from "../Codec.ts"
 import type { Chunk, RawRecord } from "../engine/KafkaEngine.ts"
 import type * as Handler from "../Handler.ts"
+import { HandlerFailed } from "../HandlerFailed.ts"
 import type { Outcome } from "../Outcome.ts"
 import type { Poison } from "../Poison.ts"
 import type * as Record from "../Record.ts"
 import { CallScope } from "./callScope.ts"
-import { judge, nextChunk } from "./workerHost.ts"
+import { judge, unsendable } from "./judge.ts"
 import type { Work } from "./workerHost.ts"
+import { more, nextChunk, take } from "./workerHost.ts"
 
 type AnyRecord = Record.Record<any, any, any>
 
@@ -19,7 +22,7 @@ type BatchCall = Extract<Handler.Call, { readonly _tag: "Batch" | "Owned" }>
 /** A batch in the making: everything raw that it covers, and what of it was decoded. */
 interface Batch {
   readonly raws: Array<RawRecord>
-  readonly records: Array<AnyRecord>
+  records: Array<AnyRecord>
   readonly exceptions: Array<Outcome>
   start: number
   next: number
@@ -63,6 +66,22 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     return undefined
   }
 
+  /** Judges records and carries the decision out; `undefined` when they are not done and the worker is to end. */
+  const consequence = Effect.fnUntraced(function*(
+    records: ReadonlyArray<RawRecord>,
+    cause: Cause.Cause<any>
+  ): Effect.fn.Return<ReadonlyArray<Outcome> | "again" | undefined, never, any> {
+    const verdict = yield* judge(work, records, cause)
+    if (verdict._tag === "Again") return "again"
+    if (verdict._tag === "Stopped") return undefined
+    if (verdict._tag === "Done") return verdict.outcomes
+    const { hops } = verdict
+    state.current = undefined
+    const failed = yield* work.router!.settle(state, work.source, hops)
+    if (failed !== undefined) unsendable(work, failed)
+    return hops.every(({ acknowledged }) => acknowledged) ? hops.map(({ outcome }) => outcome) : undefined
+  })
+
   /** Moves records of the current chunk into the batch; `false` when one of them says stop. */
   const fill = Effect.fnUntraced(function*(batch: Batch, current: Chunk) {
     while (true) {
@@ -74,7 +93,8 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
         batch.records.push(exit.value)
       } else {
         if (!state.isActive) return false
-        const outcomes = yield* judge(work, [raw], exit.cause)
+        const outcomes = yield* consequence([raw], exit.cause)
+        if (outcomes === "again") continue
         if (outcomes === undefined) return false
         for (const outcome of outcomes) batch.exceptions.push(outcome)
       }
@@ -85,7 +105,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
   /** Gathers up to `maxSize` records, waiting up to `maxWait` for more when the first ones are there. */
   const gather = Effect.fnUntraced(function*() {
     if (chunk === undefined) {
-      chunk = yield* nextChunk(state)
+      chunk = yield* nextChunk(work)
       i = 0
       if (chunk === undefined) return undefined
     }
@@ -101,12 +121,15 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
         if (!goOn) return batch
       }
       if (batch.records.length >= call.maxSize || !state.isActive) return batch
-      chunk = state.take()
+      chunk = take(work)
       i = 0
-      if (chunk !== undefined) continue
+      if (chunk !== undefined) {
+        if (work.observe !== undefined) yield* work.observe(chunk)
+        continue
+      }
       const rest = deadline - host.clock.currentTimeMillisUnsafe()
       if (rest <= 0) return batch
-      yield* Effect.timeoutOption(state.signal.wait, rest)
+      yield* more(work, rest)
     }
   })
 
@@ -121,18 +144,42 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
         next: batch.next
       })
 
-  /** Hands a batch to the handler and books it; `false` when it stopped, or was interrupted. */
+  /** Hands a batch to the handler, again and again if the policy says so; `false` when it is not done. */
   const handle = Effect.fnUntraced(function*(batch: Batch) {
     if (batch.records.length === 0 && call._tag === "Batch") return true
-    const exit = yield* scope.run(Effect.suspend(() => callBatch(batch)))
-    if (Exit.isSuccess(exit)) return true
-    if (state.phase !== "active") return false
     // The decision covers the records that were handed over; the undecodable ones among them were judged before. An
     // owner of offsets is called without any when all were undecodable: then they are what failed.
     const handed = batch.records.map((record) => record.raw)
-    const outcomes = yield* judge(work, handed.length === 0 ? batch.raws : handed, exit.cause)
-    if (outcomes === undefined) return false
-    if (handed.length > 0) { for (const outcome of outcomes) batch.exceptions.push(outcome) }
+    const failing = handed.length === 0 ? batch.raws : handed
+    while (true) {
+      while (state.suspended && state.phase === "active") yield* state.signal.wait
+      if (state.phase !== "active") return false
+      state.current = batch.raws[0]!.offset
+      const exit = yield* scope.run(Effect.suspend(() => callBatch(batch)))
+      if (Exit.isSuccess(exit)) break
+      if (state.phase !== "active") return false
+      const outcomes = yield* consequence(failing, exit.cause)
+      if (outcomes === "again") continue
+      if (outcomes === undefined) return false
+      if (handed.length === 0) break
+      for (const outcome of outcomes) batch.exceptions.push(outcome)
+      batch.records = []
+      if (call._tag === "Batch") break
+      // The records went elsewhere: the owner of the offsets still has to note how far the partition is.
+      const noted = yield* scope.run(Effect.suspend(() => callBatch(batch)))
+      if (Exit.isSuccess(noted)) break
+      if (state.phase !== "active") return false
+      state.failure ??= new HandlerFailed<unknown>({
+        group: host.group,
+        topic: state.topic,
+        partition: state.partition,
+        offset: batch.raws[0]!.offset,
+        cause: noted.cause,
+        problem: "the handler failed to note an offset behind records that were skipped or routed"
+      })
+      return false
+    }
+    state.failings.settled(failing[0]!.offset)
     return true
   })
 
@@ -141,7 +188,6 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     if (batch === undefined) return
     while (state.suspended && state.phase === "active") yield* state.signal.wait
     if (batch.raws.length === 0 || state.phase !== "active") return
-    state.current = batch.raws[0]!.offset
     const startedAt = host.clock.currentTimeMillisUnsafe()
     // A poison record that says stop comes after the records before it were handled.
     const stopped = state.failure

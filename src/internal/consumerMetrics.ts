@@ -1,7 +1,7 @@
 /** The figures of a consumer, updated once per finished step. */
 import type * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
-import type { OutcomeBatch } from "../Outcome.ts"
+import type { Outcome, OutcomeBatch } from "../Outcome.ts"
 
 const handled = Metric.counter("millrace_consumer_records_handled_total", {
   description: "Records whose handler succeeded",
@@ -10,6 +10,18 @@ const handled = Metric.counter("millrace_consumer_records_handled_total", {
 const skipped = Metric.counter("millrace_consumer_records_skipped_total", {
   description: "Records that a failure policy skipped",
   incremental: true
+})
+const retried = Metric.counter("millrace_consumer_records_retried_total", {
+  description: "Records that were sent to a retry topic",
+  incremental: true
+})
+const deadLettered = Metric.counter("millrace_consumer_records_dead_lettered_total", {
+  description: "Records that were sent to a dead letter topic",
+  incremental: true
+})
+const lateness = Metric.histogram("millrace_consumer_retry_lateness_ms", {
+  description: "How long after its due time a record of a retry topic was handled, in milliseconds",
+  boundaries: Metric.exponentialBoundaries({ start: 1, factor: 4, count: 9 })
 })
 const steps = Metric.histogram("millrace_consumer_step_duration_ms", {
   description: "How long the records of one step took, in milliseconds",
@@ -29,6 +41,7 @@ type Update = { updateUnsafe(input: number, context: Context.Context<never>): vo
 /** The metrics of one group, with the attributes bound once. */
 export interface ConsumerMetrics {
   readonly step: (batch: OutcomeBatch) => void
+  readonly late: (topic: string, millis: number) => void
   readonly lag: (records: number) => void
   readonly assigned: (count: number) => void
   readonly paused: (count: number) => void
@@ -36,15 +49,25 @@ export interface ConsumerMetrics {
 
 /** Binds the metrics of one group. */
 export const make = (group: string, context: Context.Context<never>): ConsumerMetrics => {
-  const byTopic = new Map<string, { readonly handled: Update; readonly skipped: Update; readonly steps: Update }>()
+  const byTopic = new Map<string, {
+    readonly handled: Update
+    readonly steps: Update
+    readonly late: Update
+    readonly outcomes: { readonly [tag in Outcome["_tag"]]: Update }
+  }>()
   const topicMetrics = (topic: string) => {
     let bound = byTopic.get(topic)
     if (bound === undefined) {
       const attributes = { group, topic }
       bound = {
         handled: Metric.withAttributes(handled, attributes),
-        skipped: Metric.withAttributes(skipped, attributes),
-        steps: Metric.withAttributes(steps, attributes)
+        steps: Metric.withAttributes(steps, attributes),
+        late: Metric.withAttributes(lateness, attributes),
+        outcomes: {
+          Skipped: Metric.withAttributes(skipped, attributes),
+          Retried: Metric.withAttributes(retried, attributes),
+          DeadLettered: Metric.withAttributes(deadLettered, attributes)
+        }
       }
       byTopic.set(topic, bound)
     }
@@ -59,9 +82,10 @@ export const make = (group: string, context: Context.Context<never>): ConsumerMe
     step(batch) {
       const bound = topicMetrics(batch.topic)
       bound.handled.updateUnsafe(batch.handled, context)
-      if (batch.exceptions.length > 0) bound.skipped.updateUnsafe(batch.exceptions.length, context)
+      for (const { _tag } of batch.exceptions) bound.outcomes[_tag].updateUnsafe(1, context)
       bound.steps.updateUnsafe(batch.duration, context)
     },
+    late: (topic, millis) => topicMetrics(topic).late.updateUnsafe(millis, context),
     lag: (records) => ofGroup.lag.updateUnsafe(records, context),
     assigned: (count) => ofGroup.partitions.updateUnsafe(count, context),
     paused: (count) => ofGroup.pauses.updateUnsafe(count, context)

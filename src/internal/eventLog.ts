@@ -9,6 +9,16 @@ const list = (partitions: ReadonlyArray<TopicPartition>): string => {
   return partitions.length > 20 ? `${shown} and ${partitions.length - 20} more` : shown === "" ? "none" : shown
 }
 
+/** Attempts worth a line: a record that fails for days must not fill the log. */
+const isTelling = (attempts: number): boolean => attempts < 4 || Number.isInteger(Math.log2(attempts))
+
+const routed = ({ outcomes, partition, topic }: Extract<ConsumerEvent, { readonly _tag: "Routed" }>): string => {
+  const [first] = outcomes
+  const to = [...new Set(outcomes.map((outcome) => "topic" in outcome ? outcome.topic : ""))].join(", ")
+  const place = outcomes.length === 1 ? `offset ${first!.offset}` : `${outcomes.length} records`
+  return `${topic}/${partition} ${place} sent to ${to}: ${brief(first!.cause)}`
+}
+
 const line = (event: ConsumerEvent): Effect.Effect<void> => {
   switch (event._tag) {
     case "Started":
@@ -30,6 +40,15 @@ const line = (event: ConsumerEvent): Effect.Effect<void> => {
       return Effect.logWarning(
         `skipped ${event.topic}/${event.partition} offset ${event.offset}: ${brief(event.cause)}`
       )
+    case "Waiting":
+      return isTelling(event.attempts)
+        ? Effect.logWarning(
+          `${event.topic}/${event.partition} offset ${event.offset} failed ${event.attempts} times, trying again: `
+            + brief(event.cause)
+        )
+        : Effect.void
+    case "Routed":
+      return Effect.logWarning(routed(event))
     case "Held":
       return Effect.logError(
         `holding ${event.topic}/${event.partition} at offset ${event.error.offset}: ${brief(event.error.cause)}`

@@ -1,4 +1,5 @@
 /** The worker of a partition whose records are handled several at once, in order per key or in none. */
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -6,11 +7,12 @@ import type { Chunk, RawRecord } from "../engine/KafkaEngine.ts"
 import type { Outcome } from "../Outcome.ts"
 import type * as Record from "../Record.ts"
 import { CallScope } from "./callScope.ts"
+import { judge, unsendable } from "./judge.ts"
 import { KeyLanes } from "./keyLanes.ts"
 import { OffsetTracker } from "./offsetTracker.ts"
 import { callHandler } from "./recordWorker.ts"
-import { judge } from "./workerHost.ts"
 import type { Work } from "./workerHost.ts"
+import { more, noExceptions, take } from "./workerHost.ts"
 
 type Run = (record: Record.Record<any, any, any>) => Effect.Effect<unknown, any, any>
 
@@ -27,6 +29,12 @@ interface Item {
   readonly raw: RawRecord
   readonly ticket: number
   readonly open: OpenChunk
+}
+
+/** A record in work, and the lane that waits for it. */
+interface Taken {
+  readonly key: string
+  readonly item: Item
 }
 
 /** Which lane a record queues up in. */
@@ -74,6 +82,7 @@ export const laneWorker = Effect.fnUntraced(function*(
       state.leaderEpoch = tracker.leaderEpoch
     }
     state.steps++
+    state.failings.settled(item.raw.offset)
     if (--inWork === 0) state.current = undefined
     lanes.release(key)
     const { open } = item
@@ -113,10 +122,40 @@ export const laneWorker = Effect.fnUntraced(function*(
     }
   })
 
+  /**
+   * Judges a failed record and does what follows, its next attempts included; its key waits, the others go on. Answers
+   * the outcomes when the record is done, or `undefined` when it is not.
+   */
+  const decide = Effect.fnUntraced(function*(
+    { item: { raw } }: Taken,
+    scope: CallScope,
+    cause: Cause.Cause<any>
+  ): Effect.fn.Return<ReadonlyArray<Outcome> | undefined, never, any> {
+    let failure = cause
+    while (true) {
+      inWork--
+      if (inWork === 0) state.current = undefined
+      const verdict = yield* Effect.ensuring(judge(work, [raw], failure), Effect.sync(() => inWork++))
+      if (verdict._tag === "Done") return verdict.outcomes
+      if (verdict._tag === "Stopped") return undefined
+      if (verdict._tag === "Routed") {
+        const { hops } = verdict
+        const failed = yield* work.router!.settle(state, work.source, hops)
+        if (failed !== undefined) unsendable(work, failed)
+        return hops.every(({ acknowledged }) => acknowledged) ? hops.map(({ outcome }) => outcome) : undefined
+      }
+      state.current = raw.offset
+      const exit = yield* scope.run(callHandler(work, run, raw))
+      if (Exit.isSuccess(exit)) return noExceptions
+      if (!state.isActive) return undefined
+      failure = exit.cause
+    }
+  })
+
   /** Takes one record after the other, of whichever key may go, until there is none. */
   const runner = Effect.fnUntraced(function*() {
     const scope = new CallScope()
-    let taken: { readonly key: string; readonly item: Item } | undefined
+    let taken: Taken | undefined
     let complete: OpenChunk | undefined
     const segment = Effect.whileLoop({
       while: () => {
@@ -138,14 +177,15 @@ export const laneWorker = Effect.fnUntraced(function*(
       const exit = yield* scope.run(segment)
       if (Exit.isFailure(exit)) {
         if (!state.isActive || taken === undefined) return
-        const failed: { readonly key: string; readonly item: Item } = taken
-        const outcomes = yield* judge(work, [failed.item.raw], exit.cause)
-        if (outcomes === undefined) {
+        const failed: Taken = taken
+        const verdict = yield* decide(failed, scope, exit.cause)
+        if (verdict === undefined) {
+          if (state.failure === undefined) return
           host.failed(state)
-          state.signal.raise()
+          state.wake()
           return
         }
-        for (const outcome of outcomes) failed.item.open.exceptions.push(outcome)
+        for (const outcome of verdict) failed.item.open.exceptions.push(outcome)
         complete = finish(failed.key, failed.item)
         taken = undefined
       }
@@ -171,10 +211,13 @@ export const laneWorker = Effect.fnUntraced(function*(
   })
 
   while (state.isActive) {
-    const chunk = state.suspended ? undefined : state.take()
-    if (chunk !== undefined) accept(chunk)
+    const chunk = take(work)
+    if (chunk !== undefined) {
+      if (work.observe !== undefined) yield* work.observe(chunk)
+      accept(chunk)
+    }
     if (!state.suspended) yield* startRunners()
-    if (chunk === undefined) yield* state.signal.wait
+    if (chunk === undefined) yield* more(work)
   }
   yield* Effect.forEach([...runners], Fiber.await, { discard: true })
   state.current = undefined

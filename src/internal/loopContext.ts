@@ -15,21 +15,21 @@ import type { Assignment } from "./assignment.ts"
 import { batchWorker } from "./batchWorker.ts"
 import * as ConsumerMetrics from "./consumerMetrics.ts"
 import { CurrentGroup } from "./currentGroup.ts"
-import type { Decode } from "./decoding.ts"
-import * as Decoding from "./decoding.ts"
 import { logEvent } from "./eventLog.ts"
 import type { HealthCell } from "./healthCell.ts"
 import { laneWorker } from "./laneWorker.ts"
 import type { PartitionState } from "./partitionState.ts"
 import type { Plan, PlannedHandler } from "./plan.ts"
-import { handlerFor } from "./plan.ts"
+import { handlerFor, sourceTopic } from "./plan.ts"
 import type { Starts } from "./rebalances.ts"
 import { recordWorker } from "./recordWorker.ts"
+import type { Routing } from "./retry/routing.ts"
 import type { RunLoop } from "./runLoop.ts"
 import { Signal } from "./signal.ts"
 import { streamWorker } from "./streamWorker.ts"
 import { traced } from "./tracing.ts"
-import type { WorkerHost } from "./workerHost.ts"
+import type { Work, WorkerHost } from "./workerHost.ts"
+import * as Works from "./works.ts"
 import type { Zombies } from "./zombies.ts"
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
@@ -47,7 +47,10 @@ export interface LoopContext {
   readonly holds: boolean
   /** Assignments have to be prepared: own offsets, or a bounded read. */
   readonly needsStarts: boolean
+  /** How often records failed is kept with the committed offsets. */
+  readonly keepsAttempts: boolean
   readonly prepareStarts: (
+    client: ConsumerClient,
     partitions: ReadonlyArray<TopicPartition>,
     done: (exit: Exit.Exit<Starts, KafkaError | HandlerFailed<any>>) => void
   ) => Effect.Effect<Fiber.Fiber<unknown, unknown>>
@@ -79,20 +82,14 @@ export interface Options {
   readonly admin: Effect.Effect<AdminClient, KafkaError>
   readonly emit: ((batch: OutcomeBatch) => Effect.Effect<void>) | undefined
   readonly zombies: Zombies
+  readonly routing: Routing | undefined
   /** The run loop that this is made for; it exists by the time anything here is called. */
   readonly loop: () => RunLoop
   readonly group: () => GroupMetadata
 }
 
 /** The effect that works a partition off, by the kind of its handler. */
-const workerOf = (handler: PlannedHandler, plan: Plan) =>
-(
-  host: WorkerHost,
-  state: PartitionState,
-  decode: Decode
-): Effect.Effect<void, never, any> => {
-  const work = { host, state, decode, onFailure: handler.onFailure }
-  const { call } = handler
+const workerOf = (plan: Plan, { call }: PlannedHandler, work: Work): Effect.Effect<void, never, any> => {
   if (call._tag === "Stream") return streamWorker(work, call.accept)
   if (call._tag !== "Record") return batchWorker(work, call)
   const run = plan.traced ? traced(plan.group, call.run) : call.run
@@ -110,7 +107,6 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const bus = yield* ConsumerEvent.Bus
   const dispatcher: SchedulerDispatcher = yield* Effect.withFiberSucceed((fiber) => fiber.currentDispatcher)
   const metrics = ConsumerMetrics.make(plan.group, services as Context.Context<never>)
-  const decoders = new Map<string, Decode>()
   let events: Array<ConsumerEvent.ConsumerEvent> = []
 
   const publish = (event: GroupEvent): void => {
@@ -120,14 +116,29 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     health.observe(full)
   }
 
+  const makeSignal = () => new Signal(dispatcher)
+
+  /** One event for a step, however many of its records went elsewhere. */
+  const routed = ({ exceptions, partition, topic }: OutcomeBatch): void => {
+    const outcomes = exceptions.filter((outcome) => outcome._tag !== "Skipped")
+    if (outcomes.length > 0) publish({ _tag: "Routed", topic, partition, outcomes })
+  }
+
   const host: WorkerHost = {
     group: plan.group,
     clock,
     release: (state, records, bytes) => options.loop().release(state, records, bytes),
     progressed: (state) => options.loop().progressed(state),
     failed: (state) => options.loop().failed(state),
+    makeSignal,
+    waiting: (state, { attempts, cause, offset, until }) => {
+      const { partition, topic } = state
+      publish({ _tag: "Waiting", topic, partition, offset, attempts, until, cause })
+      options.loop().waiting(state)
+    },
     emit: (state, batch) => {
       metrics.step(batch)
+      if (batch.exceptions.length > 0) routed(batch)
       if (emit === undefined) return Effect.void
       state.reporting++
       return Effect.ensuring(emit(batch), Effect.sync(() => state.reporting--))
@@ -135,13 +146,13 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     skipped: ({ partition, topic }, offset, cause) => publish({ _tag: "Skipped", topic, partition, offset, cause })
   }
 
-  const decoderOf = Effect.fnUntraced(function*(handler: PlannedHandler, topic: string) {
-    const known = decoders.get(topic)
-    if (known !== undefined) return known
-    const decode = yield* Decoding.prepare(handler.source.codecs, topic)
-    decoders.set(topic, decode)
-    return decode
-  })
+  const workOf = Works.make({ plan, host, router: options.routing?.router, late: metrics.late })
+
+  const disturbed = (error: KafkaError) =>
+    Effect.sync((): ReadonlyArray<Position> => {
+      publish({ _tag: "Disturbed", error })
+      return []
+    })
 
   const ownStarts = Effect.fnUntraced(function*(partitions: ReadonlyArray<TopicPartition>) {
     const positions: Array<Position> = []
@@ -160,42 +171,52 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     return positions
   })
 
-  const starts = Effect.fnUntraced(function*(partitions: ReadonlyArray<TopicPartition>) {
+  // In a retry topic nothing waits in place, and the records carry how often they failed.
+  const waits = !plan.retrying && plan.handlers.some(({ onFailure }) => onFailure.needs.waits)
+  const named = plan.patterns.length === 0
+
+  const starts = Effect.fnUntraced(function*(client: ConsumerClient, partitions: ReadonlyArray<TopicPartition>) {
     const positions = yield* ownStarts(partitions)
+    if (options.routing !== undefined && !named) {
+      yield* options.routing.prepare([...new Set(partitions.map(({ topic }) => sourceTopic(plan, topic)))])
+    }
+    // How often records failed is kept with the offsets; not knowing it is no reason to stop.
+    const notes = waits ? yield* Effect.catch(client.committed(partitions), disturbed) : []
     const ends = plan.bounded
       ? yield* Effect.flatMap(
         options.admin,
         (admin) => admin.listOffsets(partitions, "latest", plan.config.isolation ?? "read_committed")
       )
       : []
-    return { positions, ends } satisfies Starts
+    return { positions, ends, notes } satisfies Starts
   })
 
   return {
     plan,
     clock,
     holds: options.holds,
-    needsStarts: plan.bounded || plan.handlers.some(({ call }) => call._tag === "Owned"),
-    prepareStarts: (partitions, done) =>
-      Effect.tap(Effect.forkDetach(Effect.provideContext(starts(partitions), services)), (fiber) => {
+    needsStarts: plan.bounded || waits || (options.routing !== undefined && !named)
+      || plan.handlers.some(({ call }) => call._tag === "Owned"),
+    keepsAttempts: waits,
+    prepareStarts: (client, partitions, done) =>
+      Effect.tap(Effect.forkDetach(Effect.provideContext(starts(client, partitions), services)), (fiber) => {
         fiber.addObserver(done)
         return Effect.void
       }),
     zombies: options.zombies,
     startWorker: (state, previous) => {
-      const handler = handlerFor(plan, state.topic)
       for (const fiber of previous) fiber.addObserver(() => state.signal.raise())
       const worker = Effect.gen(function*() {
         while (state.isActive && previous.some((fiber) => fiber.pollUnsafe() === undefined)) yield* state.signal.wait
-        if (handler === undefined || !state.isActive) return
-        const decode = yield* decoderOf(handler, state.topic)
-        yield* workerOf(handler, plan)(host, state, decode)
+        if (!state.isActive) return
+        const made = yield* workOf(state)
+        if (made !== undefined) yield* workerOf(plan, made.handler, made.work)
       })
       return Effect.forkDetach(
         Effect.provideContext(Effect.provideService(worker, CurrentGroup, options.group()), services)
       )
     },
-    makeSignal: () => new Signal(dispatcher),
+    makeSignal,
     tickInRealTime: (tick) => {
       const timer = setInterval(tick, realTickMillis)
       return () => clearInterval(timer)

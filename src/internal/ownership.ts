@@ -5,6 +5,7 @@ import type { ConsumerClient, Position, TopicPartition } from "../engine/KafkaEn
 import { Assignment } from "./assignment.ts"
 import type { LoopContext } from "./loopContext.ts"
 import { PartitionState } from "./partitionState.ts"
+import { Failings } from "./retry/failings.ts"
 
 /** Only the topic and the partition of something that has both. */
 export const tp = ({ partition, topic }: TopicPartition): TopicPartition => ({ topic, partition })
@@ -23,11 +24,17 @@ export class Ownership {
     this.assignment = new Assignment(context.zombies)
   }
 
-  /** Begins with a new epoch; `end` is where a bounded read stops. */
-  start(partition: TopicPartition, end: number | undefined): Effect.Effect<PartitionState> {
+  /** Begins with a new epoch; `end` is where a bounded read stops, `note` what was committed with the offset. */
+  start(
+    partition: TopicPartition,
+    end: number | undefined,
+    note?: Position | undefined
+  ): Effect.Effect<PartitionState> {
     this.fence([partition])
     const previous = this.context.zombies.of(partition)
-    const state = new PartitionState(partition, ++this.epoch, this.context.makeSignal())
+    const { keepsAttempts, makeSignal } = this.context
+    const failings = new Failings(keepsAttempts, note?.metadata)
+    const state = new PartitionState(partition, ++this.epoch, makeSignal(), failings, note?.metadata)
     state.end = end
     this.assignment.add(state)
     return Effect.map(this.context.startWorker(state, previous), (fiber) => {
@@ -44,7 +51,7 @@ export class Ownership {
   drain(state: PartitionState): void {
     if (state.phase === "active" || state.phase === "held") state.phase = "draining"
     this.assignment.discard(state)
-    state.signal.raise()
+    state.wake()
   }
 
   /** Interrupts the handlers that did not end in time, and says so. */
@@ -62,7 +69,7 @@ export class Ownership {
       state.phase = "fenced"
       if (!state.ended) state.fiber?.interruptUnsafe()
       this.forget(state)
-      state.signal.raise()
+      state.wake()
     }
   }
 
@@ -89,11 +96,23 @@ export class Ownership {
     for (const state of states) {
       const position = state.unstored
       if (position === undefined || !this.client.store(position)) continue
-      state.stored = position.offset
+      state.wasStored(position)
       stored ??= []
       stored.push(position)
     }
     if (stored !== undefined) this.context.publishStored(stored)
+  }
+
+  /** The positions of partitions with failing records, with how often those failed: to be committed as they are. */
+  noted(states: Iterable<PartitionState>): Array<Position> {
+    const noted: Array<Position> = []
+    for (const state of states) {
+      const position = state.failings.isEmpty || !this.assignment.owns(state) ? undefined : state.noted
+      if (position?.metadata === undefined) continue
+      state.wasStored(position)
+      noted.push(position)
+    }
+    return noted
   }
 
   setPaused(states: ReadonlyArray<PartitionState>, paused: boolean): void {

@@ -4,7 +4,10 @@
 import type * as Fiber from "effect/Fiber"
 import type { Chunk, Position, TopicPartition } from "../engine/KafkaEngine.ts"
 import type { HandlerFailed } from "../HandlerFailed.ts"
+import type { DueGate } from "./retry/dueGate.ts"
+import type { Failings } from "./retry/failings.ts"
 import type { Signal } from "./signal.ts"
+import type { Wait } from "./waits.ts"
 
 /**
  * - `active`: chunks are taken in and handled.
@@ -48,14 +51,31 @@ export class PartitionState implements TopicPartition {
   /** The worker's fiber ended, or there never was one. */
   ended = false
   failure: HandlerFailed<unknown> | undefined = undefined
+  /** Records that wait for their next attempt. */
+  readonly waits = new Set<Wait>()
+  readonly failings: Failings
+  /** Holds records of a retry topic back until they are due. */
+  gate: DueGate | undefined = undefined
+  /** Where the worker began: what can be committed as long as nothing is finished. */
+  begin: number | undefined = undefined
+  private storedMetadata: string | undefined
   private queue: Array<Chunk> = []
   private queueHead = 0
 
-  constructor(partition: TopicPartition, epoch: number, signal: Signal) {
+  /** `failings` knows what was noted with the committed offset, which was `metadata`. */
+  constructor(partition: TopicPartition, epoch: number, signal: Signal, failings: Failings, metadata?: string) {
     this.topic = partition.topic
     this.partition = partition.partition
     this.epoch = epoch
     this.signal = signal
+    this.failings = failings
+    this.storedMetadata = metadata
+  }
+
+  /** The phase changed, or the user suspended or resumed it: whoever sleeps looks again. */
+  wake(): void {
+    this.signal.raise()
+    for (const { signal } of this.waits) signal.raise()
   }
 
   /** Whether another record may be started. */
@@ -66,6 +86,11 @@ export class PartitionState implements TopicPartition {
   /** Whether the worker goes on at all. */
   get isActive(): boolean {
     return this.phase === "active" && this.failure === undefined
+  }
+
+  /** All of its records wait for their time: for the next attempt of a failed one, or in a retry topic. */
+  get isWaiting(): boolean {
+    return this.gate?.dueAt !== undefined || this.waits.size > 0 && this.current === undefined
   }
 
   /** Nothing of a draining partition runs any more: at most what it did still waits to be read. */
@@ -84,6 +109,7 @@ export class PartitionState implements TopicPartition {
   take(): Chunk | undefined {
     if (this.queueHead === this.queue.length) return undefined
     const chunk = this.queue[this.queueHead++]!
+    this.begin ??= chunk.records[0]!.offset
     if (this.queueHead === this.queue.length) {
       this.queue = []
       this.queueHead = 0
@@ -110,11 +136,35 @@ export class PartitionState implements TopicPartition {
     return { records, bytes }
   }
 
-  /** The position to be stored, when it moved since the last time. */
+  /** The position to be stored, when it moved since the last time, or what is noted with it changed. */
   get unstored(): Position | undefined {
-    return this.position === undefined || this.position === this.stored
+    if (this.position === undefined) return undefined
+    if (this.failings.isEmpty && this.storedMetadata === undefined) {
+      return this.position === this.stored ? undefined : this.placed(this.position, undefined)
+    }
+    const metadata = this.failings.metadataAt(this.position)
+    return this.position === this.stored && metadata === this.storedMetadata
       ? undefined
-      : { topic: this.topic, partition: this.partition, offset: this.position, leaderEpoch: this.leaderEpoch }
+      : this.placed(this.position, metadata)
+  }
+
+  /** The position with what is known of failing records, to be committed at once; also when nothing is finished yet. */
+  get noted(): Position | undefined {
+    const position = this.position ?? this.begin
+    return position === undefined ? undefined : this.placed(position, this.failings.metadataAt(position))
+  }
+
+  /** The client has a position now. */
+  wasStored({ metadata, offset }: Position): void {
+    this.stored = offset
+    this.storedMetadata = metadata
+  }
+
+  private placed(offset: number, metadata: string | undefined): Position {
+    const { leaderEpoch, partition, topic } = this
+    return metadata === undefined
+      ? { topic, partition, offset, leaderEpoch }
+      : { topic, partition, offset, leaderEpoch, metadata }
   }
 
   /** Whether a bounded read of this partition is finished. */

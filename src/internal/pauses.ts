@@ -26,7 +26,7 @@ export const choosePauses = (
   let hungry: boolean | undefined
   for (const state of assignment) {
     if (!isOurs(state)) continue
-    if (!state.paused && state.bufferedRecords < full && state.bufferedBytes === 0) continue
+    if (!state.paused && !state.isWaiting && state.bufferedRecords < full && state.bufferedBytes === 0) continue
     hungry ??= anyHungry(assignment)
     const paused = wanted(limits, assignment, state, hungry)
     if (paused && !state.paused) pause.push(state)
@@ -44,7 +44,9 @@ const anyHungry = (assignment: Assignment): boolean => {
 }
 
 const wanted = (limits: Limits, assignment: Assignment, state: PartitionState, hungry: boolean): boolean =>
-  shouldPause(
+  // What waits for its time needs no more than is there; fetched on, it would use up the budget of the others.
+  state.isWaiting && state.bufferedRecords >= limits.chunkRecords
+  || shouldPause(
     limits,
     assignment.size,
     { records: state.bufferedRecords, bytes: state.bufferedBytes, paused: state.paused },

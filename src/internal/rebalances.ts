@@ -11,10 +11,11 @@ export interface Rebalance {
   readonly partitions: ReadonlyArray<TopicPartition>
 }
 
-/** Where an assignment starts and, for a bounded read, ends. */
+/** Where an assignment starts and, for a bounded read, ends; and what was noted with its committed offsets. */
 export interface Starts {
   readonly positions: ReadonlyArray<Position>
   readonly ends: ReadonlyArray<Position>
+  readonly notes: ReadonlyArray<Position>
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Works rebalances off: one after the other, each answered when everything it asks for is done. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { TopicPartition } from "../engine/KafkaEngine.ts"
+import type { Position, TopicPartition } from "../engine/KafkaEngine.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import type { LoopContext } from "./loopContext.ts"
 import type { Ownership } from "./ownership.ts"
@@ -18,6 +18,9 @@ export interface Hooks {
   readonly assigned: () => void
   readonly wake: () => void
 }
+
+const at = (positions: ReadonlyArray<Position> | undefined, { partition, topic }: TopicPartition) =>
+  positions?.find((position) => position.topic === topic && position.partition === partition)
 
 /** Owned by the run loop. */
 export class Rebalancing {
@@ -78,7 +81,7 @@ export class Rebalancing {
           return Effect.void
         }
         pending.phase = "preparing"
-        const prepared = this.context.prepareStarts(pending.partitions, (exit) => {
+        const prepared = this.context.prepareStarts(this.ownership.client, pending.partitions, (exit) => {
           if (Exit.isSuccess(exit)) pending.starts = exit.value
           else this.hooks.stop(exit)
           pending.phase = "ready"
@@ -130,6 +133,7 @@ export class Rebalancing {
       case "revoke": {
         const states = ownership.assignment.of(partitions)
         ownership.store(states)
+        const noted = ownership.noted(states)
         const duration = this.now() - pending.startedAt
         for (const state of states) {
           if (!pending.interrupted) {
@@ -138,7 +142,10 @@ export class Rebalancing {
           ownership.forget(state)
         }
         this.context.publish({ _tag: "Revoked", partitions })
-        return this.disturbing(ownership.client.answer(pending.id))
+        return Effect.andThen(
+          noted.length === 0 ? Effect.void : this.disturbing(ownership.client.commit(noted)),
+          this.disturbing(ownership.client.answer(pending.id))
+        )
       }
       case "lost": {
         // Once more: the assignment of these partitions may have been answered after the loss was heard of.
@@ -153,12 +160,12 @@ export class Rebalancing {
     this.context.publish({ _tag: "Assigned", partitions: pending.partitions })
     this.hooks.assigned()
     if (this.hooks.isStopping()) return Effect.void
-    return Effect.forEach(pending.partitions, (partition) => {
-      const end = pending.starts?.ends.find((end) =>
-        end.topic === partition.topic && end.partition === partition.partition
-      )
-      return this.ownership.start(partition, end?.offset)
-    }, { discard: true })
+    const { starts } = pending
+    return Effect.forEach(
+      pending.partitions,
+      (partition) => this.ownership.start(partition, at(starts?.ends, partition)?.offset, at(starts?.notes, partition)),
+      { discard: true }
+    )
   }
 
   private now(): number {

@@ -14,8 +14,10 @@ import { allowance } from "./fetchBudget.ts"
 import type { LoopContext } from "./loopContext.ts"
 import { Ownership, tp } from "./ownership.ts"
 import type { PartitionState } from "./partitionState.ts"
+import { upTo } from "./parts.ts"
 import { choosePauses, isCrowded, mayResume } from "./pauses.ts"
 import { Rebalancing } from "./rebalancing.ts"
+import { Noting } from "./retry/noting.ts"
 import { Seeks } from "./seeks.ts"
 import type { Signal } from "./signal.ts"
 import { StallGuard } from "./stallGuard.ts"
@@ -39,6 +41,7 @@ export class RunLoop {
   private readonly rebalancing: Rebalancing
   private readonly seeks: Seeks
   private readonly stallGuard: StallGuard
+  private readonly noting: Noting
   private readonly intake: Array<ClientEvent> = []
   private readonly commands: Array<Command> = []
   /** Workers that ended, or whose policy said stop while others of its lanes go on. */
@@ -50,6 +53,7 @@ export class RunLoop {
   private again = false
   private everAssigned = false
   private stopping: Stopping | undefined
+  private lastNotes: ReadonlyArray<Position> = []
   private outcome: Outcome | undefined
 
   constructor(context: LoopContext, signal: Signal) {
@@ -71,6 +75,7 @@ export class RunLoop {
       moved: () => this.readable = true
     })
     this.stallGuard = new StallGuard(context.plan.maxHandlerStall)
+    this.noting = new Noting(this.ownership, context, signal)
   }
 
   // What the client's callbacks, the workers and other fibers may call.
@@ -116,6 +121,9 @@ export class RunLoop {
     this.signal.raise()
   }
 
+  /** A record begins to wait for its next attempt. */
+  readonly waiting = (state: PartitionState): void => this.noting.add(state)
+
   /** Whether the client may still be called. */
   get isOpen(): boolean {
     return this.outcome === undefined
@@ -152,7 +160,7 @@ export class RunLoop {
       const states = this.assignment.of(partitions)
       for (const state of states) {
         state.suspended = suspended
-        state.signal.raise()
+        state.wake()
       }
       // A held partition stays paused; it is the next seek that remembers what the user wanted.
       const movable = states.filter((state) => state.phase !== "held")
@@ -172,6 +180,7 @@ export class RunLoop {
         if (!this.seeks.isIdle) yield* this.seeks.settle()
         this.reapWorkers()
         this.storeFinished()
+        if (!this.noting.isIdle) yield* this.noting.begin(client)
         this.fetch()
         this.lookAround()
         this.checkEnd()
@@ -336,6 +345,7 @@ export class RunLoop {
         return ownership.interrupt(running, this.context.plan.drainTimeout, "at the end of the shutdown's budget")
       case "done": {
         this.storeFinished()
+        this.lastNotes = ownership.noted(this.assignment)
         for (const state of [...this.assignment]) ownership.forget(state)
         this.outcome = stopping.outcome
       }
@@ -367,6 +377,7 @@ export class RunLoop {
       yield* attempt(this.rebalancing.answerRest())
       yield* this.seeks.failRest
       yield* this.runCommands()
+      if (this.lastNotes.length > 0) yield* attempt(this.client.commit(this.lastNotes))
       yield* attempt(Effect.suspend(() => this.client.close(this.context.plan.closeTimeout)))
       this.takeIn()
       yield* this.context.report
@@ -386,10 +397,4 @@ export class RunLoop {
   private now(): Moment {
     return { clock: this.context.clock.currentTimeMillisUnsafe(), real: performance.now() }
   }
-}
-
-/** The part of a chunk before an offset, or `undefined` when there is none. */
-const upTo = (chunk: Chunk, end: number): Chunk | undefined => {
-  const records = chunk.records.filter((record) => record.offset < end)
-  return records.length === 0 ? undefined : { ...chunk, records, next: end }
 }

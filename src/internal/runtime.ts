@@ -1,19 +1,21 @@
 /** Starts a run of a consumer and ties its parts together: client, run loop, ticker, health. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as ConsumerControl from "../ConsumerControl.ts"
-import type { ConsumerClient } from "../engine/KafkaEngine.ts"
 import { KafkaEngine } from "../engine/KafkaEngine.ts"
 import type { HandlerFailed } from "../HandlerFailed.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import type { OutcomeBatch } from "../Outcome.ts"
 import * as Switches from "../Switches.ts"
 import * as Control from "./control.ts"
+import * as HealthCells from "./healthCell.ts"
 import type { HealthCell } from "./healthCell.ts"
 import * as LoopContext from "./loopContext.ts"
 import type { Plan } from "./plan.ts"
+import * as Routing from "./retry/routing.ts"
 import { RunLoop, tickMillis } from "./runLoop.ts"
 import * as Signal from "./signal.ts"
 import * as Zombies from "./zombies.ts"
@@ -28,9 +30,13 @@ export interface Running {
 
 /** A run that is under way. */
 export interface Run extends Running {
-  readonly plan: Plan
   readonly loop: RunLoop
-  readonly client: ConsumerClient
+}
+
+/** What a run reads, and where its failures may go. */
+export interface Prepared {
+  readonly subscribed: Routing.Subscribed
+  readonly routing: Routing.Routing | undefined
 }
 
 /** How a run is to be done. */
@@ -46,6 +52,7 @@ export interface Options {
  */
 export const start = <R>(
   plan: Plan,
+  { routing, subscribed }: Prepared,
   options: Options,
   onStarted: (run: Run) => Effect.Effect<void, never, R>
 ): Effect.Effect<Run, KafkaError, any> =>
@@ -61,13 +68,14 @@ export const start = <R>(
         admin: engine.admin,
         emit: options.emit,
         zombies: Zombies.ofGroup(engine, plan.group),
+        routing,
         loop: () => loop,
         group: () => client.groupMetadata()
       })
       const loop = new RunLoop(context, signal)
       const connect = Scope.provide(
         engine.consumer({
-          subscription: { _tag: "Group", groupId: plan.group, topics: plan.topics, patterns: plan.patterns },
+          subscription: { _tag: "Group", groupId: plan.group, ...subscribed },
           offsetReset: plan.offsetReset,
           config: plan.config,
           signalEnd: plan.bounded,
@@ -105,31 +113,63 @@ export const start = <R>(
       const control = Control.make(plan, loop, client, engine.admin, stop)
       registry.add(control)
       fiber.addObserver(() => registry.delete(control))
-      const run: Run = { plan, loop, client, await: Fiber.join(fiber), stop }
+      const run: Run = { loop, await: Fiber.join(fiber), stop }
       yield* onStarted(run)
       return run
     })
   )
 
-/** A consumer without records: it waits, and with `until: "end"` it is at the end. */
-const switchedOff = Effect.fnUntraced(function*(plan: Plan, health: HealthCell): Effect.fn.Return<Running> {
-  health.switchedOff()
-  yield* Effect.logWarning(`consuming is switched off: group "${plan.group}" is not started`)
-  return { await: plan.bounded ? Effect.void : Effect.never, stop: Effect.void }
+/** Makes or checks the topics that policies route to, and answers what to read; `undefined` if that is nothing. */
+export const prepare = Effect.fnUntraced(function*(
+  plan: Plan
+): Effect.fn.Return<Prepared | undefined, KafkaError, KafkaEngine> {
+  const routing = yield* Routing.make(plan, yield* Clock.Clock, yield* Signal.maker)
+  const subscribed: Routing.Subscribed = plan.retrying ? yield* Routing.subscribedRetries(plan) : plan
+  const { patterns, topics } = subscribed
+  return topics.length === 0 && patterns.length === 0 ? undefined : { routing, subscribed: { topics, patterns } }
 })
 
-/** {@link start}, unless consuming is switched off. */
-export const startIfOn = <R>(
+/** A run without records: it waits, and with `until: "end"` it is at the end. */
+const nothing = (plan: Plan, health: HealthCell): Running => {
+  health.switchedOff()
+  return { await: plan.bounded ? Effect.void : Effect.never, stop: Effect.void }
+}
+
+/** Prepares and starts, unless consuming is switched off or there is nothing to read. */
+export const startIfOn = Effect.fnUntraced(function*<R>(
   plan: Plan,
   options: Options,
   onStarted: (run: Running) => Effect.Effect<void, never, R>
-): Effect.Effect<Running, KafkaError, any> =>
-  Effect.flatMap(
-    Effect.service(Switches.Current),
-    ({ consume }): Effect.Effect<Running, KafkaError, any> =>
-      consume ? start(plan, options, onStarted) : switchedOff(plan, options.health)
-  )
+): Effect.fn.Return<Running, KafkaError, any> {
+  if (!(yield* Switches.Current).consume) {
+    yield* Effect.logWarning(`consuming is switched off: group "${plan.group}" is not started`)
+    return nothing(plan, options.health)
+  }
+  const prepared = yield* prepare(plan)
+  return prepared === undefined
+    ? nothing(plan, options.health)
+    : yield* start(plan, prepared, options, onStarted)
+})
 
 /** Starts a run and stops it with the scope; interrupting the start itself leaves nothing behind. */
 export const startScoped = (plan: Plan, options: Options): Effect.Effect<Running, KafkaError, any> =>
   startIfOn(plan, options, (run) => Effect.addFinalizer(() => run.stop))
+
+/** What a consumer consists of: itself, and the consumer of its retry topics if it can have any. */
+export const plansOf = (plan: Plan): ReadonlyArray<Plan> => {
+  const retries = Routing.retryPlan(plan)
+  return retries === undefined ? [plan] : [plan, retries]
+}
+
+/** Starts all that a consumer consists of, and answers how to wait for the first that ends. */
+export const startAllScoped = Effect.fnUntraced(function*(
+  plan: Plan,
+  emit: Options["emit"]
+): Effect.fn.Return<Running["await"], KafkaError, any> {
+  const runs: Array<Running> = []
+  for (const each of plansOf(plan)) {
+    const health = yield* HealthCells.register(each.group)
+    runs.push(yield* startScoped(each, { holds: false, health, emit }))
+  }
+  return Effect.raceAllFirst(runs.map((run) => run.await))
+})

@@ -48,3 +48,9 @@ export class Signal {
 
 /** A signal whose waiter runs on the caller's scheduler. */
 export const make: Effect.Effect<Signal> = Effect.withFiberSucceed((fiber) => new Signal(fiber.currentDispatcher))
+
+/** Makes signals whose waiters run on the caller's scheduler. */
+export const maker: Effect.Effect<() => Signal> = Effect.withFiberSucceed((fiber) => {
+  const dispatcher = fiber.currentDispatcher
+  return () => new Signal(dispatcher)
+})

@@ -60,7 +60,7 @@ export const streamWorker = Effect.fnUntraced(function*(work: Work, accept: Acce
     )
   )
   reading: while (true) {
-    const chunk = yield* nextChunk(state)
+    const chunk = yield* nextChunk(work)
     if (chunk === undefined) break
     const last = chunk.records.length - 1
     for (let i = 0; i <= last; i++) {

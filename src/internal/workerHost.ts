@@ -1,19 +1,24 @@
-/** What a partition worker needs of the run loop, and what all kinds of workers do alike. */
-import * as Cause from "effect/Cause"
+/** What a partition worker needs of the run loop, and how it comes by its records. */
+import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { RawRecord, TopicPartition } from "../engine/KafkaEngine.ts"
-import { HandlerFailed } from "../HandlerFailed.ts"
+import type { Chunk, TopicPartition } from "../engine/KafkaEngine.ts"
 import type * as OnFailure from "../OnFailure.ts"
 import type { Outcome, OutcomeBatch } from "../Outcome.ts"
-import { Poison } from "../Poison.ts"
 import type { Decode } from "./decoding.ts"
 import type { PartitionState } from "./partitionState.ts"
+import type { DeadLetters } from "./retry/deadLetterLimit.ts"
+import type { DueGate } from "./retry/dueGate.ts"
+import type { Router } from "./retry/router.ts"
+import type { SourceTopics, TierTopic, Topology } from "./retry/topology.ts"
+import type { Signal } from "./signal.ts"
+import { sleep, type Wait } from "./waits.ts"
 
 /** The run loop, as workers see it. Everything but `emit` is synchronous and cheap. */
 export interface WorkerHost {
   readonly group: string
   readonly clock: Clock.Clock
+  readonly makeSignal: () => Signal
   /** Gives back fetch budget. */
   readonly release: (state: PartitionState, records: number, bytes: number) => void
   /** Says that the position of this partition moved. */
@@ -23,6 +28,8 @@ export interface WorkerHost {
   /** Reports a finished step; waits while the reader of the outcome stream is slow. */
   readonly emit: (state: PartitionState, batch: OutcomeBatch) => Effect.Effect<void>
   readonly skipped: (partition: TopicPartition, offset: number, cause: Cause.Cause<unknown>) => void
+  /** A record begins to wait for its next attempt. */
+  readonly waiting: (state: PartitionState, wait: Wait) => void
 }
 
 /** What a worker works with. */
@@ -31,82 +38,44 @@ export interface Work {
   readonly state: PartitionState
   readonly decode: Decode
   readonly onFailure: OnFailure.OnFailure<any, any>
+  readonly topology: Topology
+  /** The topic that the records were first read from. */
+  readonly source: string
+  readonly topics: SourceTopics | undefined
+  /** Whether the records come from a retry topic, and from which. */
+  readonly retrying: boolean
+  readonly tier: TierTopic | undefined
+  readonly router: Router | undefined
+  readonly limit: DeadLetters | undefined
+  readonly gate: DueGate | undefined
+  /** Told of each chunk before its records are handled. */
+  readonly observe: ((chunk: Chunk) => Effect.Effect<void, never, any>) | undefined
 }
 
 /** No exceptions: shared, so that a clean step allocates none. */
 export const noExceptions: ReadonlyArray<Outcome> = []
 
-/** How a cause counts. An interruption of the handler by itself is treated as a defect: nobody else asked for it. */
-const kindOf = (cause: Cause.Cause<unknown>): OnFailure.Kind => {
-  for (const reason of cause.reasons) {
-    if (Cause.isFailReason(reason)) return reason.error instanceof Poison ? "poison" : "error"
-  }
-  return "defect"
+/** What may be handled now, if there is anything. */
+export const take = ({ gate, host, state }: Work): Chunk | undefined =>
+  state.suspended ? undefined : gate === undefined ? state.take() : gate.take(host.clock.currentTimeMillisUnsafe())
+
+/** Until there may be more to do: a chunk, a record that is due, or another phase; at most `millis`. */
+export const more = ({ gate, host, state }: Work, millis = Infinity): Effect.Effect<void> => {
+  const due = gate?.dueAt
+  const rest = due === undefined ? millis : Math.min(millis, due - host.clock.currentTimeMillisUnsafe())
+  return rest === Infinity || state.suspended ? state.signal.wait : sleep(state.signal, rest)
 }
 
-const undecided: OnFailure.Decision = { _tag: "Stop" }
-
-/**
- * Asks the policy what to do. A policy that itself dies means stop: nothing may get lost by a bug in it.
- */
-const decide = (work: Work, failure: OnFailure.Failure<any>): Effect.Effect<OnFailure.Decision, never, any> =>
-  Effect.catchCause(
-    work.onFailure.decide(failure),
-    (cause) => Effect.as(Effect.logError("the failure policy failed; stopping", cause), undecided)
-  )
-
-/**
- * From failure to consequence, the one place where a failed record is judged. Answers the outcomes to report when the
- * work goes on behind the records, or `undefined` when it stopped and the state says why.
- */
-export const judge = Effect.fnUntraced(function*(
-  work: Work,
-  records: ReadonlyArray<RawRecord>,
-  cause: Cause.Cause<any>
-): Effect.fn.Return<ReadonlyArray<Outcome> | undefined, never, any> {
-  const { host, state } = work
-  const record = records[0]!
-  const kind = kindOf(cause)
-  const attempts = kind === "poison" ? 0 : 1
-  const failedAt = host.clock.currentTimeMillisUnsafe()
-  const decision = yield* decide(work, {
-    kind,
-    group: host.group,
-    topic: record.topic,
-    record,
-    records,
-    attempts,
-    retries: 0,
-    firstFailedAt: failedAt,
-    failedAt,
-    cause,
-    maxRetries: 0,
-    memory: new Map()
-  })
-  if (decision._tag === "Skip") {
-    return records.map((skipped) => {
-      host.skipped(state, skipped.offset, cause)
-      return { _tag: "Skipped", offset: skipped.offset, attempts, cause }
-    })
-  }
-  state.failure = new HandlerFailed<unknown>({
-    group: host.group,
-    topic: record.topic,
-    partition: record.partition,
-    offset: record.offset,
-    cause
-  })
-  return undefined
-})
-
-/**
- * The next chunk, or `undefined` when the worker is to end. The chunk stays counted as buffered.
- */
-export const nextChunk = Effect.fnUntraced(function*(state: PartitionState) {
+/** The next chunk, or `undefined` when the worker is to end. The chunk stays counted as buffered. */
+export const nextChunk = Effect.fnUntraced(function*(work: Work) {
+  const { observe, state } = work
   while (state.isActive) {
-    const chunk = state.suspended ? undefined : state.take()
-    if (chunk !== undefined) return chunk
-    yield* state.signal.wait
+    const chunk = take(work)
+    if (chunk !== undefined) {
+      if (observe !== undefined) yield* observe(chunk)
+      return chunk
+    }
+    yield* more(work)
   }
   return undefined
 })

@@ -77,7 +77,7 @@ export class Model {
     const health = new HealthCell("g")
     const clock = yield* Effect.clockWith(Effect.succeed)
     const options = { holds: this.holds, health, emit: undefined }
-    const run = yield* Runtime.start(plan, options, () => Effect.void)
+    const run = yield* Runtime.start(plan, { subscribed: plan, routing: undefined }, options, () => Effect.void)
     this.run = run
     const ended = { exit: undefined as Exit.Exit<void, unknown> | undefined }
     const watcher = yield* Effect.forkDetach(run.await)

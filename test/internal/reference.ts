@@ -18,6 +18,8 @@ export type Kind = "partition" | "keys" | "unordered" | "batch" | "owned"
 interface Generation {
   readonly start: number
   readonly done: Set<number>
+  /** Skipped, and not yet told to the owner of the offsets. */
+  readonly untold: Set<number>
   readonly lastStarted: Map<string, number>
 }
 
@@ -164,6 +166,8 @@ export class Reference {
               const position = { topic, partition, offset: next }
               this.checkPosition(position, Number.POSITIVE_INFINITY)
               this.own.set(keyOf(position), position)
+              const { untold } = this.generations.get(keyOf(position))!
+              for (const offset of untold) if (offset < next) untold.delete(offset)
             })
           ), {
           maxSize: 6,
@@ -177,7 +181,11 @@ export class Reference {
       const { record, records } = failure
       if (this.behaviour(record, record.offset).stops) return { _tag: "Stop" }
       const generation = this.generations.get(keyOf(record))!
-      for (const { offset } of records) generation.done.add(offset)
+      for (const { offset } of records) {
+        generation.done.add(offset)
+        // The owner of the offsets is still to be told, and may fail or be interrupted at that.
+        if (this.kind === "owned") generation.untold.add(offset)
+      }
       return { _tag: "Skip" }
     })
   )
@@ -185,7 +193,12 @@ export class Reference {
   // What must hold.
 
   private begin(partition: TopicPartition, offset: number): void {
-    this.generations.set(keyOf(partition), { start: offset, done: new Set(), lastStarted: new Map() })
+    this.generations.set(keyOf(partition), {
+      start: offset,
+      done: new Set(),
+      untold: new Set(),
+      lastStarted: new Map()
+    })
   }
 
   private checkPosition(position: Position, delivered: number): void {
@@ -211,6 +224,7 @@ export class Reference {
       if (offset < generation.start) continue
       if (!generation.done.has(offset)) break
       // What a batch skipped is committed with the batch, and judged again when it never came to that.
+      if (generation.untold.has(offset)) continue
       if (!batches || !this.behaviour(partition, offset).poison) finished = offset
     }
     if (finished !== undefined && (committed === undefined || committed <= finished)) {

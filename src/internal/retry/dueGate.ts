@@ -1,0 +1,75 @@
+/** Hands out the records of a retry topic when they are due: what was fetched is kept, nothing is read twice. */
+import type { Chunk, RawRecord } from "../../engine/KafkaEngine.ts"
+
+/** Between the queue of a partition and its worker. */
+export class DueGate {
+  private readonly next: () => Chunk | undefined
+  private readonly dueOf: (record: RawRecord, now: number) => number
+  private readonly late: (millis: number) => void
+  private chunk: Chunk | undefined
+  private head = 0
+  private bytesLeft = 0
+  private headDue: number | undefined
+  private forced = -1
+
+  constructor(
+    next: () => Chunk | undefined,
+    dueOf: (record: RawRecord, now: number) => number,
+    late: (millis: number) => void
+  ) {
+    this.next = next
+    this.dueOf = dueOf
+    this.late = late
+  }
+
+  /** When the first record that is held back is due. */
+  get dueAt(): number | undefined {
+    return this.headDue
+  }
+
+  /** The record that is held back. */
+  get held(): RawRecord | undefined {
+    return this.headDue === undefined ? undefined : this.chunk?.records[this.head]
+  }
+
+  /** Lets the record that is held back go now. */
+  force(): void {
+    this.forced = this.held?.offset ?? -1
+  }
+
+  /** What is due now, of one chunk. */
+  take(now: number): Chunk | undefined {
+    if (this.chunk === undefined) {
+      this.chunk = this.next()
+      if (this.chunk === undefined) return undefined
+      this.head = 0
+      this.bytesLeft = this.chunk.bytes
+    }
+    const { next, partition, records, topic } = this.chunk
+    const from = this.head
+    let end = from
+    for (; end < records.length; end++) {
+      const record = records[end]!
+      // Once per record: the bound of a header that lies moves with the time.
+      this.headDue ??= this.dueOf(record, now)
+      if (this.headDue > now && record.offset !== this.forced) break
+      this.late(Math.max(0, now - this.headDue))
+      this.headDue = undefined
+    }
+    if (end === from) return undefined
+    this.head = end
+    if (from === 0 && end === records.length) {
+      const whole = this.chunk
+      this.chunk = undefined
+      return whole
+    }
+    const part = records.slice(from, end)
+    if (end === records.length) {
+      this.chunk = undefined
+      return { topic, partition, records: part, bytes: this.bytesLeft, next }
+    }
+    const bytes = Math.min(part.reduce((sum, { size }) => sum + size, 0), this.bytesLeft)
+    this.bytesLeft -= bytes
+    return { topic, partition, records: part, bytes, next: part[part.length - 1]!.offset + 1 }
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * Sends copies of failed records on to retry and dead letter topics. Copies are sent without waiting for each other; a
+ * record is done when the broker acknowledged its copy.
+ */
+import * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Pull from "effect/Pull"
+import * as Schedule from "effect/Schedule"
+import type { ProducerClient, RawHeader, RawMessage, RawRecord } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import type { Failure } from "../../OnFailure.ts"
+import type { Outcome } from "../../Outcome.ts"
+import type { PartitionState } from "../partitionState.ts"
+import type { Signal } from "../signal.ts"
+import { type Wait, waitOut } from "../waits.ts"
+import { textOf } from "./failureText.ts"
+import * as RetryHeaders from "./retryHeaders.ts"
+import type { SourceTopics, TierTopic } from "./topology.ts"
+
+/** Where a record goes: to a retry topic, or to any topic as a dead letter. */
+export type Destination =
+  | { readonly _tag: "Tier"; readonly tier: TierTopic }
+  | { readonly _tag: "DeadLetter"; readonly topic: string }
+
+/** A copy on its way. */
+export interface Hop {
+  readonly record: RawRecord
+  readonly cause: Cause.Cause<unknown>
+  message: RawMessage
+  readonly bareHeaders: () => Array<RawHeader>
+  outcome: Outcome
+  /** The client has it. */
+  taken: boolean
+  acknowledged: boolean
+  error: KafkaError | undefined
+  bare: boolean
+  /** Whoever waits for its fate. */
+  notify: (() => void) | undefined
+}
+
+/** A copy that could not be sent, for good. */
+export interface Unsendable {
+  readonly hop: Hop
+  readonly error: KafkaError
+}
+
+/** What a router is made of. */
+export interface Options {
+  readonly group: string
+  readonly producer: ProducerClient
+  readonly clock: Clock.Clock
+  readonly publish: Schedule.Schedule<unknown, KafkaError>
+  readonly makeSignal: () => Signal
+  /** How many partitions a topic has, as far as is known. */
+  readonly partitionsOf: (topic: string) => number | undefined
+  /** Makes the topics of a source that vanished meanwhile, if the consumer makes topics at all. */
+  readonly restore: (source: string) => Effect.Effect<void, KafkaError>
+}
+
+type Step = (now: number, input: KafkaError) => Pull.Pull<[unknown, Duration.Duration], never, unknown>
+
+/** Without its own message and stack a record may be small enough. */
+const isTooLarge = ({ reason }: KafkaError): boolean => reason._tag === "RecordTooLarge"
+
+/** One per run. */
+export class Router {
+  private readonly options: Options
+
+  constructor(options: Options) {
+    this.options = options
+  }
+
+  /** Makes the copy of a record and gives it to the client, which may have no space. */
+  start(
+    record: RawRecord,
+    failure: Failure<any>,
+    topics: SourceTopics,
+    to: Destination,
+    retrying: boolean
+  ): Hop {
+    const { cause } = failure
+    const due = to._tag === "Tier" ? failure.failedAt + to.tier.delay : undefined
+    const topic = to._tag === "Tier" ? to.tier.name : to.topic
+    const headers = (bare: boolean): Array<RawHeader> =>
+      RetryHeaders.write(record, {
+        group: this.options.group,
+        attempts: failure.retries + 2,
+        executions: failure.attempts,
+        due,
+        firstFailedAt: failure.firstFailedAt,
+        failedAt: failure.failedAt,
+        policy: topics.plan.policy,
+        error: textOf(cause, to._tag === "DeadLetter"),
+        fresh: !retrying,
+        bare
+      })
+    const partitions = this.options.partitionsOf(topic)
+    const partition = partitions === undefined ? undefined : record.partition % partitions
+    const { key, offset, value } = record
+    const { attempts } = failure
+    const hop: Hop = {
+      record,
+      cause,
+      message: { topic, partition, key, value, headers: headers(false) },
+      bareHeaders: () => headers(true),
+      outcome: to._tag === "Tier"
+        ? { _tag: "Retried", offset, attempts, cause, topic, tier: to.tier.index, due: due! }
+        : { _tag: "DeadLettered", offset, attempts, cause, topic },
+      taken: false,
+      acknowledged: false,
+      error: undefined,
+      bare: false,
+      notify: undefined
+    }
+    this.send(hop)
+    return hop
+  }
+
+  /**
+   * Waits until the broker has every copy, sending again what it did not take. Ends early when the partition is given
+   * up. Answers the first copy that cannot be sent.
+   */
+  readonly settle = Effect.fnUntraced({ self: this as Router }, function*(
+    state: PartitionState,
+    source: string,
+    hops: ReadonlyArray<Hop>
+  ): Effect.fn.Return<Unsendable | undefined, never, any> {
+    for (const hop of hops) {
+      // Most are acknowledged by the time the first one is: no effect for them.
+      if (hop.acknowledged) continue
+      const error = yield* this.settleOne(state, source, hop)
+      if (error !== undefined) return { hop, error }
+      if (!hop.acknowledged) return undefined
+    }
+    return undefined
+  })
+
+  private readonly settleOne = Effect.fnUntraced({ self: this as Router }, function*(
+    state: PartitionState,
+    source: string,
+    hop: Hop
+  ): Effect.fn.Return<KafkaError | undefined, never, any> {
+    let step: Step | undefined
+    while (true) {
+      while (!hop.taken && !this.send(hop)) yield* this.options.producer.whenSpace
+      yield* answered(hop)
+      const { error } = hop
+      if (error === undefined) return undefined
+      if (isTooLarge(error) && !hop.bare) {
+        hop.bare = true
+        hop.message = { ...hop.message, headers: hop.bareHeaders() }
+        this.send(hop)
+        continue
+      }
+      if (!error.isRetryable) return error
+      if (error.reason._tag === "UnknownTopic") {
+        const restored = yield* Effect.exit(this.options.restore(source))
+        if (Exit.isFailure(restored)) {
+          const found = Cause.findErrorOption(restored.cause)
+          if (found._tag === "Some" && !found.value.isRetryable) return found.value
+        }
+      }
+      step ??= yield* Schedule.toStep(this.options.publish)
+      const now = this.options.clock.currentTimeMillisUnsafe()
+      const delay = yield* nextDelay(step, now, error)
+      if (delay === undefined) return error
+      const verdict = yield* this.pause(state, hop, now, delay)
+      if (verdict === "left") return undefined
+      if (verdict === "skip") {
+        const { attempts, offset } = hop.outcome
+        hop.outcome = { _tag: "Skipped", offset, attempts, cause: hop.cause }
+        hop.acknowledged = true
+        return undefined
+      }
+      this.send(hop)
+    }
+  })
+
+  private pause(state: PartitionState, { outcome }: Hop, since: number, delay: number) {
+    const { clock, makeSignal } = this.options
+    const { attempts, cause, offset } = outcome
+    const wait: Wait = {
+      offset,
+      kind: "publish",
+      attempts,
+      since,
+      until: since + delay,
+      cause,
+      signal: makeSignal(),
+      order: undefined
+    }
+    return waitOut(state, clock, wait)
+  }
+
+  /** `false`: the client has no space. */
+  private send(hop: Hop): boolean {
+    hop.error = undefined
+    hop.taken = this.options.producer.produce(hop.message, (error) => {
+      if (error === undefined) hop.acknowledged = true
+      else hop.error = error
+      hop.notify?.()
+    })
+    return hop.taken
+  }
+}
+
+const nextDelay = Effect.fnUntraced(function*(step: Step, now: number, error: KafkaError) {
+  const exit = yield* Effect.exit(step(now, error))
+  return Exit.isSuccess(exit) ? Duration.toMillis(exit.value[1]) : undefined
+})
+
+const answered = (hop: Hop): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    if (hop.acknowledged || hop.error !== undefined) return resume(Effect.void)
+    hop.notify = () => resume(Effect.void)
+    return Effect.sync(() => {
+      hop.notify = undefined
+    })
+  })

@@ -1,0 +1,80 @@
+/** Puts together what the worker of one partition works with. */
+import * as Effect from "effect/Effect"
+import type { RawRecord } from "../engine/KafkaEngine.ts"
+import type { Decode } from "./decoding.ts"
+import * as Decoding from "./decoding.ts"
+import type { PartitionState } from "./partitionState.ts"
+import { handlerFor, type Plan, type PlannedHandler, sourceTopic } from "./plan.ts"
+import { DeadLetters } from "./retry/deadLetterLimit.ts"
+import { DueGate } from "./retry/dueGate.ts"
+import * as RetryHeaders from "./retry/retryHeaders.ts"
+import type { Router } from "./retry/router.ts"
+import type { SourceTopics, TierTopic } from "./retry/topology.ts"
+import type { Work, WorkerHost } from "./workerHost.ts"
+
+/** A retry topic that the policy no longer has does not tell its delay; a due time is believed this far. */
+const orphanDelay = 7 * 24 * 60 * 60 * 1000
+
+/** When a record of a retry topic is to be handled, in milliseconds. */
+const dueOf = (tier: TierTopic | undefined, topics: SourceTopics | undefined) => {
+  const longest = Math.max(tier?.delay ?? orphanDelay, ...(topics?.tiers ?? []).map(({ delay }) => delay))
+  return (record: RawRecord, now: number): number => {
+    const { due } = RetryHeaders.read(record)
+    const tierDelay = tier?.delay ?? (due === undefined ? 0 : orphanDelay)
+    return RetryHeaders.clampDue({ timestamp: record.timestamp, due }, { tierDelay, maxDelay: longest, now })
+  }
+}
+
+/** What all workers of a run share. */
+export interface Options {
+  readonly plan: Plan
+  readonly host: WorkerHost
+  readonly router: Router | undefined
+  /** A record was handled so many milliseconds after it was due. */
+  readonly late: (topic: string, millis: number) => void
+}
+
+/** Makes the work of a partition; codecs are prepared once per topic. */
+export const make = ({ host, late, plan, router }: Options) => {
+  const decoders = new Map<string, Decode>()
+
+  const decoderOf = Effect.fnUntraced(function*(handler: PlannedHandler, topic: string) {
+    const known = decoders.get(topic)
+    if (known !== undefined) return known
+    const decode = yield* Decoding.prepare(handler.source.codecs, topic)
+    decoders.set(topic, decode)
+    return decode
+  })
+
+  return Effect.fnUntraced(function*(
+    state: PartitionState
+  ): Effect.fn.Return<{ readonly handler: PlannedHandler; readonly work: Work } | undefined, never, any> {
+    const { retries: { deadLetterLimit }, retrying, topology } = plan
+    const source = sourceTopic(plan, state.topic)
+    const handler = handlerFor(plan, state.topic)
+    if (handler === undefined) return undefined
+    // Its names were checked with the plan, or when the topic was assigned.
+    const topics = yield* Effect.orDie(topology.of(source))
+    const tier = retrying ? topology.placeOf(state.topic)?.tier : undefined
+    const gate = retrying
+      ? new DueGate(() => state.take(), dueOf(tier, topics), (millis) => late(state.topic, millis))
+      : undefined
+    state.gate = gate
+    const work: Work = {
+      host,
+      state,
+      decode: yield* decoderOf(handler, source),
+      onFailure: handler.onFailure,
+      topology,
+      source,
+      topics,
+      retrying,
+      tier,
+      router,
+      limit: deadLetterLimit === undefined ? undefined : new DeadLetters(deadLetterLimit),
+      gate,
+      observe: undefined
+    }
+    return { handler, work }
+  })
+}
