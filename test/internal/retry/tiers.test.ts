@@ -112,6 +112,11 @@ describe("a schedule is refused", () => {
   )
   refused("that follows the time of day", Schedule.cron("0 0 * * *"), "time of day", "Schedule.cron")
   refused("that follows the calendar", Schedule.cron(Cron.parseUnsafe("0 0 1 * *")), "time of day")
+  refused(
+    "whose end follows the time",
+    Schedule.while(exponential("1 second"), ({ attempt, now }) => Effect.succeed(attempt <= 8 || now < 1_000_000)),
+    "time of day"
+  )
   refused("that cannot be parsed", Schedule.cron("not a cron"), "cannot be asked for its delays")
   refused(
     "that looks at the clock",
@@ -152,6 +157,14 @@ describe("a schedule that looks at the error is refused", () => {
       return (error: any) => ++asked > 900 && error._tag
     })()
   )
+
+  it.effect("at its first look", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const schedule = Schedule.tap(spaced(1), ({ input }) => Effect.sync(() => [asked++, (input as any).code]))
+      yield* Effect.flip(Tiers.plan(schedule))
+      assert.strictEqual(asked, 1)
+    }))
 
   planned("but not one that hands it on", upTo(Schedule.passthrough(spaced(1)), { times: 2 }), [[1, 2]])
 })
