@@ -1,4 +1,5 @@
 /** Delays of blocking retries: a schedule that is asked once per failure, and carried on after a restart. */
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,13 +16,16 @@ interface Failed {
   readonly memory: Map<unknown, unknown>
 }
 
-/** Steps of earlier attempts that are made up for at most; past it a schedule hardly changes any more. */
-const mostReplayed = 10_000
+/**
+ * Steps of earlier attempts that are made up for at most: a tenth of a second or so, once after a restart. What a
+ * header or a commit says is not trusted further.
+ */
+const mostReplayed = 100_000
 
-const take = Effect.fnUntraced(function*(step: Step, now: number, error: unknown) {
-  const exit = yield* Effect.exit(Effect.suspend(() => step(now, error)))
-  return Exit.isSuccess(exit) ? Duration.toMillis(exit.value[1]) : undefined
-})
+const over: Step = () => Cause.done(undefined)
+
+const take = (step: Step, now: number, error: unknown): Pull.Pull<number, never, unknown, any> =>
+  Effect.map(step(now, error), ([, delay]) => Math.max(0, Duration.toMillis(delay)))
 
 /**
  * How long to wait before the next attempt, in milliseconds, or `undefined` when the schedule is over. A schedule that
@@ -40,11 +44,15 @@ export const nextDelay = <E, R>(
       // Attempts of an earlier assignment count: the schedule is brought to where it was.
       let now = failed.firstFailedAt
       const missed = Math.min(failed.attempts - 1, mostReplayed)
-      for (let i = 0; i < missed; i++) {
-        const delay: number | undefined = yield* take(step, now, error)
-        if (delay === undefined) return undefined
-        now += delay
-      }
+      for (let i = 0; i < missed; i++) now += yield* take(step, now, error)
     }
     return yield* take(step, failed.failedAt, error)
-  })
+  }).pipe(
+    Effect.exit,
+    Effect.map((exit) => {
+      if (Exit.isSuccess(exit)) return exit.value
+      // For good, as it is after a restart: a schedule need not know what to answer behind its end.
+      failed.memory.set(schedule, over)
+      return undefined
+    })
+  )
