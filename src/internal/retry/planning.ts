@@ -6,7 +6,7 @@ import type * as OnFailure from "../../OnFailure.ts"
 import * as RetryTopics from "../../RetryTopics.ts"
 import * as Topic from "../../Topic.ts"
 import * as Tiers from "./tiers.ts"
-import { type Routed, Topology } from "./topology.ts"
+import { type Routed, Topology, usesTopics } from "./topology.ts"
 
 /** What the planning looks at. */
 interface Planned {
@@ -20,13 +20,17 @@ const routedOf = Effect.fnUntraced(function*({ call, onFailure, source }: Planne
   if (call._tag === "Stream") {
     return { source, plan: Tiers.none, needsDeadLetter: false, others: [] } satisfies Routed
   }
-  const [plan = Tiers.none, other] = yield* Effect.forEach(schedules, Tiers.plan)
-  if (other !== undefined && other.policy !== plan.policy) {
+  const [plan = Tiers.none, ...more] = yield* Effect.forEach(schedules, Tiers.plan)
+  if (more.some(({ policy }) => policy !== plan.policy)) {
     return yield* invalidSetting(
       "onFailure",
       `${Topic.show(source)}: its policy has non-blocking retries with different schedules, but a topic has one set of `
         + "retry topics; give them one schedule, and tell them apart by retryable, include, exclude or route"
     )
+  }
+  for (const topic of topics) {
+    const problem = Topic.invalidName(topic)
+    if (problem !== undefined) return yield* invalidSetting("onFailure", `${Topic.show(source)}: ${problem}`)
   }
   return { source, plan, needsDeadLetter: deadLetter, others: topics } satisfies Routed
 })
@@ -51,8 +55,8 @@ const optionsProblem = (
     const problem = limitProblem(deadLetterLimit)
     if (problem !== undefined) return ["retries.deadLetterLimit", problem]
   }
-  if (!topology.routes) return undefined
-  const pattern = handlers.find(({ source }) => source.match._tag === "Pattern")
+  const routing = topology.handlers.filter(usesTopics)
+  const pattern = routing.find(({ source }) => source.match._tag === "Pattern")
   if (naming !== undefined && naming !== RetryTopics.standard && pattern !== undefined) {
     return [
       "retries.naming",
@@ -62,7 +66,11 @@ const optionsProblem = (
       + "alone; name the topics one by one, or use RetryTopics.standard"
     ]
   }
-  const wide = handlers.find(({ call }) => call._tag === "Record" && call.concurrency !== "partition")
+  const wide = handlers.find(({ call }, i) => {
+    const { others } = topology.handlers[i]!
+    return call._tag === "Record" && call.concurrency !== "partition"
+      && (usesTopics(topology.handlers[i]!) || others.length > 0)
+  })
   if (transactional === true && wide !== undefined) {
     return [
       "retries.transactional",

@@ -37,6 +37,9 @@ export interface Routed {
   readonly others: ReadonlyArray<string>
 }
 
+/** Whether anything goes to a retry topic or a dead letter topic of the source. */
+export const usesTopics = ({ needsDeadLetter, plan }: Routed): boolean => needsDeadLetter || plan.tiers.length > 0
+
 /** The group that consumes the retry topics of a group. */
 export const retryGroupOf = (group: string): string => `${group}.retry`
 
@@ -56,9 +59,7 @@ export class Topology {
 
   /** Whether anything may be routed to a topic: by retries, or as a dead letter. */
   get routes(): boolean {
-    return this.handlers.some(({ needsDeadLetter, others, plan }) =>
-      needsDeadLetter || plan.tiers.length > 0 || others.length > 0
-    )
+    return this.handlers.some((handler) => usesTopics(handler) || handler.others.length > 0)
   }
 
   /** The topics of a source topic; checked, and remembered. */
@@ -69,28 +70,28 @@ export class Topology {
       const handler = this.handlers.find(({ source }) => Topic.matches(source, topic))
       if (handler === undefined) return Effect.undefined
       const { needsDeadLetter, others, plan } = handler
-      return Effect.flatMap(Names.names(this.naming, { group: this.group, topic }, plan.tiers), (names) => {
-        const swallowed = this.subscribed([...names.retry, names.deadLetter])
-        if (swallowed !== undefined) return Effect.fail(swallowed)
-        const tiers = plan.tiers.map((tier, i): TierTopic => ({ ...tier, name: names.retry[i]! }))
-        const topics: SourceTopics = {
-          source: topic,
-          tiers,
-          plan,
-          deadLetter: names.deadLetter,
-          needsDeadLetter,
-          others
-        }
+      const of = { group: this.group, topic }
+      // Names that are not used may be what they like: a group id need not fit into a topic name.
+      const named = usesTopics(handler)
+        ? Effect.tap(Names.names(this.naming, of, plan.tiers), (names) => this.check(topic, names))
+        : Effect.sync((): Names.Names => ({ retry: [], deadLetter: this.naming.deadLetter(of) }))
+      return Effect.map(named, ({ deadLetter, retry }) => {
+        const tiers = plan.tiers.map((tier, i): TierTopic => ({ ...tier, name: retry[i]! }))
+        const topics: SourceTopics = { source: topic, tiers, plan, deadLetter, needsDeadLetter, others }
         this.bySource.set(topic, topics)
         for (const tier of tiers) this.byTier.set(tier.name, { source: topic, tier })
-        return Effect.succeed(topics)
+        return topics
       })
     })
   }
 
+  private check(topic: string, names: Names.Names): Effect.Effect<void, KafkaError> {
+    const problem = this.subscribed([...names.retry, names.deadLetter]) ?? this.shared(topic, names)
+    return problem === undefined ? Effect.void : Effect.fail(problem)
+  }
+
   /** A consumer that also subscribes to one of these as a source would handle its failures twice, and go in circles. */
   private subscribed(names: ReadonlyArray<string>): KafkaError | undefined {
-    if (!this.routes) return undefined
     for (const { source } of this.handlers) {
       const name = names.find((name) => Topic.matches(source, name))
       if (name !== undefined) {
@@ -105,16 +106,34 @@ export class Topology {
     return undefined
   }
 
+  /** A record of a retry topic has to lead back to one source; dead letters may all go to one topic. */
+  private shared(topic: string, { deadLetter, retry }: Names.Names): KafkaError | undefined {
+    for (const { deadLetter: dead, needsDeadLetter, source, tiers } of this.bySource.values()) {
+      const name = tiers.find(({ name }) => name === deadLetter || retry.includes(name))?.name
+        ?? retry.find((name) => needsDeadLetter && name === dead)
+      if (name !== undefined) {
+        return invalidSetting(
+          "retries.naming",
+          `"${name}" would be a topic of "${source}" and of "${topic}", but a retry topic leads back to one source; put `
+            + "the name of the source into it"
+        )
+      }
+    }
+    return undefined
+  }
+
   /** Where a retry topic belongs, also one of an earlier policy. */
   placeOf(name: string): Place | undefined {
     const known = this.byTier.get(name)
     if (known !== undefined) return known
     const parsed = Names.parse(this.group, name)
-    if (parsed === undefined || !this.handlers.some(({ source }) => Topic.matches(source, parsed.topic))) {
-      return undefined
-    }
-    // A tier of a topic that only a pattern names may be met here before its source topic is.
-    const tier = this.bySource.get(parsed.topic)?.tiers.find((tier) => tier.name === name)
-    return { source: parsed.topic, tier }
+    const handler = parsed && this.handlers.find(({ source }) => Topic.matches(source, parsed.topic))
+    if (parsed === undefined || handler === undefined) return undefined
+    // A tier of a topic that only a pattern names may be met before its source topic is.
+    const { tiers } = handler.plan
+    const tier = tiers[parsed.tier - 1]
+    const current = tier !== undefined
+      && this.naming.retry({ group: this.group, topic: parsed.topic }, tier, tiers) === name
+    return { source: parsed.topic, tier: current ? { ...tier, name } : undefined }
   }
 }
