@@ -96,6 +96,8 @@ describe("members in the middle of their work survive", () => {
     survive("proxied", ({ group }) =>
       Effect.gen(function*() {
         proxy.blackhole()
+        group.outcast("a")
+        group.outcast("b")
         yield* pause(sessionMillis + 3_000)
         yield* Effect.promise(proxy.heal)
         yield* until("they know", Effect.sync(() => group.lost("a") && group.lost("b")))

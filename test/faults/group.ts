@@ -2,12 +2,13 @@
 import { assert } from "@effect/vitest"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, readFileSync } from "node:fs"
+import { appendFileSync, existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Position } from "../../src/engine/KafkaEngine.ts"
-import { Ledger } from "../conformance/ledger.ts"
+import type { Ledger } from "../conformance/ledger.ts"
 import { newServiceFolder } from "../services/runFolder.ts"
+import { type Line, marks, owned, parse, read } from "./history.ts"
 import type { MemberSettings } from "./member.ts"
 
 /** A running member process. */
@@ -17,17 +18,16 @@ export interface MemberProcess {
   readonly stop: () => Promise<void>
   /** kill -9. */
   readonly kill: () => Promise<void>
-  /** Stops it in its tracks, heartbeats and all. */
-  readonly pause: () => void
+  /** Stops it in its tracks, heartbeats and all, for longer than its session. */
+  readonly hang: () => void
   readonly continue: () => void
 }
 
 const program = fileURLToPath(new URL("./member.ts", import.meta.url))
 const stopMillis = 45_000
 
-/** One group of a test. `victims` are those who were killed or lost their session: only their records may repeat. */
+/** One group of a test. Only what a member did shortly before it was killed, or lost its session, may repeat. */
 export class ProcessGroup {
-  readonly victims = new Set<string>()
   private readonly settings: Omit<MemberSettings, "name" | "ledger">
   private readonly file: string
   private readonly children = new Set<ChildProcess>()
@@ -58,16 +58,19 @@ export class ProcessGroup {
         child.kill("SIGTERM")
         const { signal } = await inTime()
         assert.isNull(signal, `${name} was still there ${stopMillis} ms after SIGTERM:\n${output}`)
-        assert.isTrue(this.lines.includes(`${name} ended Failure`), `${name} did not end in good order:\n${output}`)
+        assert.isTrue(
+          this.lines.some(({ member, rest, what }) => member === name && what === "ended" && rest[0] === "Failure"),
+          `${name} did not end in good order:\n${output}`
+        )
       },
       kill: async () => {
-        this.victims.add(name)
+        this.mark(name, marks.killed)
         child.kill("SIGKILL")
         await inTime()
       },
-      pause: () => {
-        this.victims.add(name)
+      hang: () => {
         child.kill("SIGSTOP")
+        this.outcast(name)
       },
       continue: () => void child.kill("SIGCONT")
     }
@@ -78,68 +81,43 @@ export class ProcessGroup {
     for (const child of this.children) child.kill("SIGKILL")
   }
 
-  private get lines(): Array<string> {
-    return existsSync(this.file) ? readFileSync(this.file, "utf8").split("\n").filter((line) => line !== "") : []
+  private get lines(): Array<Line> {
+    return existsSync(this.file) ? parse(readFileSync(this.file, "utf8")) : []
   }
 
   /** What was done so far. */
   get ledger(): Ledger {
-    const ledger = new Ledger()
-    const { topic } = this.settings
-    const running = new Map<string, string>()
-    for (const line of this.lines) {
-      const [member = "", what, partition, offset, value = ""] = line.split(" ")
-      const seen = { member, topic, partition: Number(partition), offset: Number(offset), key: null, value }
-      if (what === "started") {
-        const owner = running.get(partition!)
-        if (owner !== undefined && owner !== member && !this.victims.has(owner) && !this.lost(owner)) {
-          ledger.overlaps.push(`${partition}: ${owner} runs while ${member} starts ${offset}`)
-        }
-        running.set(partition!, member)
-        ledger.started.push(seen)
-      } else if (what === "handled") {
-        ledger.handled.push(seen)
-        if (running.get(partition!) === member) running.delete(partition!)
-      }
-    }
-    return ledger
+    return read(this.lines, this.settings.topic).ledger
+  }
+
+  /**
+   * Says that a member's session is about to end without its knowing: it hangs, or nobody hears it. Until it tells of
+   * the loss, nothing that it does in its partitions is promised to be its alone.
+   */
+  outcast(name: string): void {
+    this.mark(name, marks.outcast)
+  }
+
+  private mark(name: string, what: string): void {
+    appendFileSync(this.file, `${name} ${what}\n`)
   }
 
   /** How many partitions a member has, by its own account. */
   partitionsOf(name: string): number {
-    const owned = new Set<string>()
-    for (const line of this.lines) {
-      const [member, what, list = ""] = line.split(" ")
-      if (member !== name) continue
-      for (const partition of list.split(",").filter((one) => one !== "")) {
-        if (what === "assigned") owned.add(partition)
-        else if (what === "revoked" || what === "lost") owned.delete(partition)
-      }
-    }
-    return owned.size
+    return owned(this.lines, name).size
   }
 
   /** Whether a member told of a lost session. */
   lost(name: string): boolean {
-    return this.lines.some((line) => line.startsWith(`${name} lost `))
+    return this.lines.some(({ member, what }) => member === name && what === "lost")
   }
 
   /** What holds at every moment and after every fault. The positions must have been read before. */
   check(positions: ReadonlyArray<Position>): void {
-    const { ledger } = this
+    const { disorder, ledger, repeated } = read(this.lines, this.settings.topic)
     assert.deepStrictEqual(ledger.tooFar(positions), [])
     assert.deepStrictEqual(ledger.overlaps, [])
-    assert.deepStrictEqual(ledger.disorder(), [])
-    const first = new Map<string, string>()
-    const unexpected: Array<string> = []
-    for (const { member, offset, partition } of ledger.handled) {
-      const id = `${partition}@${offset}`
-      const owner = first.get(id)
-      if (owner !== undefined && !this.victims.has(owner) && !this.lost(owner)) {
-        unexpected.push(`${id} by ${owner} and by ${member}`)
-      }
-      first.set(id, owner ?? member)
-    }
-    assert.deepStrictEqual(unexpected, [], "records are handled twice")
+    assert.deepStrictEqual(disorder, [])
+    assert.deepStrictEqual(repeated, [], "records are handled twice")
   }
 }

@@ -58,6 +58,23 @@ describe("processes of a group", { concurrent: true }, () => {
           yield* handledAll(yield* load.end)
           yield* stop(b)
         })))
+
+    it.live(`one hangs for longer than its session: it is told that all is lost, and comes back (${kind})`, () =>
+      run(settings, ({ group, handledAll, share, topic, works }) =>
+        Effect.gen(function*() {
+          const load = yield* startLoad(topic, 0, partitions)
+          const [a, b] = [group.start("a"), group.start("b")]
+          yield* share([a, b])
+          yield* works(a)
+          a.hang()
+          yield* until("the other one has all", Effect.sync(() => group.partitionsOf("b") === partitions))
+          a.continue()
+          yield* until("it knows", Effect.sync(() => group.lost("a")))
+          yield* share([a, b])
+          yield* handledAll(yield* load.end)
+          yield* stop(a)
+          yield* stop(b)
+        })))
   }
 
   it.live("five join and leave under load: nothing is lost or doubled", () =>
@@ -71,23 +88,6 @@ describe("processes of a group", { concurrent: true }, () => {
         yield* handledAll(yield* load.end)
         yield* stop(members[4]!)
         assert.deepStrictEqual(group.ledger.duplicates, [])
-      })))
-
-  it.live("one hangs for longer than its session: it is told that all is lost, and comes back", () =>
-    run({ sessionTimeout: sessionMillis }, ({ group, handledAll, share, topic, works }) =>
-      Effect.gen(function*() {
-        const load = yield* startLoad(topic, 0, partitions)
-        const [a, b] = [group.start("a"), group.start("b")]
-        yield* share([a, b])
-        yield* works(a)
-        a.pause()
-        yield* until("the other one has all", Effect.sync(() => group.partitionsOf("b") === partitions))
-        a.continue()
-        yield* until("it knows", Effect.sync(() => group.lost("a")))
-        yield* share([a, b])
-        yield* handledAll(yield* load.end)
-        yield* stop(a)
-        yield* stop(b)
       })))
 
   it.live("new partitions under load are shared and read from the beginning", () =>
