@@ -4,6 +4,7 @@
  * @stability unstable
  * @since 0.1.0
  */
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Position, TopicPartition } from "./engine/KafkaEngine.ts"
@@ -18,6 +19,11 @@ import type { KafkaError } from "./KafkaError.ts"
  *   try it again.
  * - `seekToTimestamp`: the same for all partitions, to the first record at or after a time in milliseconds.
  * - `pause`, `resume`: no further record of these partitions is started until resumed, or assigned anew.
+ * - `waiting`: the records that wait, and why.
+ * - `retryNow`: ends the waits of a partition, or of one record, now; answers how many. A record of a retry topic that
+ *   is held back is handled without waiting for its due time.
+ * - `skip`: goes on behind one waiting record, once: it counts as skipped. Answers whether it was waiting. (`seek` goes
+ *   on behind, or before, any record.)
  * - `commit`: commits what is finished, now, and ends when the broker acknowledged.
  * - `stop`: drains, commits and leaves the group; bounded by the consumer's timeouts.
  *
@@ -32,8 +38,31 @@ export interface ConsumerControl {
   readonly seekToTimestamp: (timestamp: number) => Effect.Effect<void, KafkaError>
   readonly pause: (partitions: ReadonlyArray<TopicPartition>) => Effect.Effect<void, KafkaError>
   readonly resume: (partitions: ReadonlyArray<TopicPartition>) => Effect.Effect<void, KafkaError>
+  readonly waiting: Effect.Effect<ReadonlyArray<Waiting>>
+  readonly retryNow: (at: TopicPartition & { readonly offset?: number | undefined }) => Effect.Effect<number>
+  readonly skip: (record: TopicPartition & { readonly offset: number }) => Effect.Effect<boolean>
   readonly commit: Effect.Effect<void, KafkaError>
   readonly stop: Effect.Effect<void>
+}
+
+/**
+ * A record that waits. Times are in milliseconds since the epoch.
+ *
+ * - `kind`: `"retry"` waits for its next attempt in place, `"publish"` for its copy to be sent again, `"due"` is the
+ *   first record of a retry topic that is held back.
+ * - `attempts`: how often its handler ran. `cause`: why it failed last; unknown for `"due"`, where the headers say.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Waiting extends TopicPartition {
+  readonly offset: number
+  readonly kind: "retry" | "publish" | "due"
+  readonly attempts: number
+  readonly since: number | undefined
+  readonly until: number
+  readonly cause: Cause.Cause<unknown> | undefined
 }
 
 /**

@@ -10,10 +10,12 @@
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { RawRecord } from "./engine/KafkaEngine.ts"
 import { LatestOffsets } from "./internal/latestOffsets.ts"
+import * as OnFailure from "./OnFailure.ts"
 
 /**
  * Where the latest known record of a key is.
@@ -132,6 +134,72 @@ export const check = (record: Observed): Effect.Effect<boolean, KeyOffsetStoreEr
       (store) => Effect.map(store.latest(record.topic, key), (latest) => isStale(latest, record))
     )
 }
+
+/**
+ * What is done about a stale record: nothing is asked unless `when` says that staleness can explain the failure, and
+ * then it is skipped, or goes to the dead letter topic.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Guard<in E> {
+  readonly when: (failure: OnFailure.Failure<E>) => boolean
+  readonly then: "skip" | "deadLetter"
+}
+
+/**
+ * A policy that first looks whether a failing record is stale. A consumer with such a policy observes every chunk that
+ * it reads. When the store cannot be asked, the record counts as not stale.
+ *
+ * **When to use**: for handlers that fail on records which a later one of the same key has made pointless, such as an
+ * update of a row that was deleted meanwhile.
+ *
+ * @example
+ * ```ts
+ * import { Cause, Schedule } from "effect"
+ * import { KeyOffsetStore, Retry } from "millrace"
+ *
+ * export const policy = Retry.nonBlocking(Schedule.recurs(3)).pipe(
+ *   KeyOffsetStore.guard({ when: ({ cause }) => Cause.hasFails(cause), then: "skip" })
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category combinators
+ */
+export const guard: {
+  <E2>(
+    options: Guard<E2>
+  ): <E1, R>(self: OnFailure.OnFailure<E1, R>) => OnFailure.OnFailure<E1 & E2, R | KeyOffsetStore>
+  <E1, R, E2>(
+    self: OnFailure.OnFailure<E1, R>,
+    options: Guard<E2>
+  ): OnFailure.OnFailure<E1 & E2, R | KeyOffsetStore>
+} = dual(
+  2,
+  <E1, R, E2>(
+    self: OnFailure.OnFailure<E1, R>,
+    options: Guard<E2>
+  ): OnFailure.OnFailure<E1 & E2, R | KeyOffsetStore> => {
+    const decision: OnFailure.Decision = options.then === "skip" ? { _tag: "Skip" } : { _tag: "DeadLetter" }
+    const { deadLetter } = self.needs
+    return OnFailure.make<E1 & E2, R | KeyOffsetStore>(
+      (failure) => {
+        const { kind, origin, record: { key } } = failure
+        if (kind === "poison" || !options.when(failure)) return self.decide(failure)
+        const stale = Effect.catch(
+          check({ ...origin, key }),
+          (error) => Effect.as(Effect.logWarning(error.message), false)
+        )
+        return Effect.flatMap(stale, (yes) => yes ? Effect.succeed(decision) : self.decide(failure))
+      },
+      { ...self.needs, deadLetter: deadLetter || options.then === "deadLetter", observes: true },
+      self.last
+    )
+  }
+)
 
 /**
  * Limits of the store in memory. A key that is not kept makes no record stale.

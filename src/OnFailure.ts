@@ -105,6 +105,8 @@ export interface Needs {
   readonly topics: ReadonlyArray<string>
   /** Whether it may wait in place: attempts are then kept with the committed offset. */
   readonly waits: boolean
+  /** Whether it asks a `KeyOffsetStore`, which is then told of every record. */
+  readonly observes: boolean
 }
 
 /**
@@ -126,13 +128,14 @@ export interface OnFailure<in E, out R = never> extends Pipeable {
 }
 
 /** Needs nothing. @internal */
-export const noNeeds: Needs = { schedules: [], deadLetter: false, topics: [], waits: false }
+export const noNeeds: Needs = { schedules: [], deadLetter: false, topics: [], waits: false, observes: false }
 
 const both = (a: Needs, b: Needs): Needs => ({
   schedules: [...new Set([...a.schedules, ...b.schedules])],
   deadLetter: a.deadLetter || b.deadLetter,
   topics: [...new Set([...a.topics, ...b.topics])],
-  waits: a.waits || b.waits
+  waits: a.waits || b.waits,
+  observes: a.observes || b.observes
 })
 
 /**

@@ -6,6 +6,7 @@ import type { AdminClient, ConsumerClient, Position } from "../engine/KafkaEngin
 import type { KafkaError } from "../KafkaError.ts"
 import type { Plan } from "./plan.ts"
 import type { RunLoop } from "./runLoop.ts"
+import * as Waiting from "./waitingRecords.ts"
 
 /** Makes the controls of one run. */
 export const make = (
@@ -32,6 +33,10 @@ export const make = (
     }),
     pause: (partitions) => loop.command(loop.suspend(partitions, true)),
     resume: (partitions) => loop.command(loop.suspend(partitions, false)),
+    waiting: Effect.sync(() => Waiting.waitingIn(loop.assignment)),
+    retryNow: (at) => Effect.sync(() => Waiting.retryNow(loop.assignment.get(at.topic, at.partition), at)),
+    skip: ({ offset, partition, topic }) =>
+      Effect.sync(() => Waiting.skip(loop.assignment.get(topic, partition), offset)),
     commit: Effect.flatMap(
       loop.command(
         Effect.sync(() =>

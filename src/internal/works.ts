@@ -1,6 +1,7 @@
 /** Puts together what the worker of one partition works with. */
 import * as Effect from "effect/Effect"
-import type { RawRecord } from "../engine/KafkaEngine.ts"
+import type { Chunk, RawRecord } from "../engine/KafkaEngine.ts"
+import { KeyOffsetStore } from "../KeyOffsetStore.ts"
 import type { Decode } from "./decoding.ts"
 import * as Decoding from "./decoding.ts"
 import type { PartitionState } from "./partitionState.ts"
@@ -24,6 +25,24 @@ const dueOf = (tier: TierTopic | undefined, topics: SourceTopics | undefined) =>
     return RetryHeaders.clampDue({ timestamp: record.timestamp, due }, { tierDelay, maxDelay: longest, now })
   }
 }
+
+/** A record that cannot be decoded replaces nothing. */
+const isDecodable = (decode: Decode) => (raw: RawRecord): boolean => {
+  try {
+    decode(raw)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Tells the store of the records that are about to be handled. Without it a stale record is merely not noticed. */
+const observer = (decode: Decode) => ({ records }: Chunk) =>
+  Effect.flatMap(
+    KeyOffsetStore,
+    (store) =>
+      Effect.catch(store.observe(records.filter(isDecodable(decode))), ({ message }) => Effect.logWarning(message))
+  )
 
 /** What all workers of a run share. */
 export interface Options {
@@ -60,10 +79,11 @@ export const make = ({ host, late, plan, router }: Options) => {
       ? new DueGate(() => state.take(), dueOf(tier, topics), (millis) => late(state.topic, millis))
       : undefined
     state.gate = gate
+    const decode = yield* decoderOf(handler, source)
     const work: Work = {
       host,
       state,
-      decode: yield* decoderOf(handler, source),
+      decode,
       onFailure: handler.onFailure,
       topology,
       source,
@@ -73,7 +93,7 @@ export const make = ({ host, late, plan, router }: Options) => {
       router,
       limit: deadLetterLimit === undefined ? undefined : new DeadLetters(deadLetterLimit),
       gate,
-      observe: undefined
+      observe: handler.onFailure.needs.observes && !retrying ? observer(decode) : undefined
     }
     return { handler, work }
   })
