@@ -64,7 +64,8 @@ class Copies {
         router!.settle(state, source, hops),
         Effect.sync(() => {
           const open = hops.findIndex(({ acknowledged }) => !acknowledged)
-          state.position = open === -1 ? next : hops[open]!.record.offset
+          if (open === -1) state.position = next
+          else if (open > 0) state.position = hops[open]!.record.offset
           for (const { outcome } of open === -1 ? hops : hops.slice(0, open)) exceptions.push(outcome)
         })
       ),

@@ -90,6 +90,7 @@ export const start = <R>(
         return yield* Exit.failCause(connected.cause)
       }
       const client = connected.value
+      routing?.attach(client)
       context.publish({ _tag: "Started" })
       const ticker = yield* Effect.forkDetach(
         Effect.forever(Effect.andThen(Effect.sleep(tickMillis), Effect.sync(loop.tick)))

@@ -68,14 +68,14 @@ const optionsProblem = (
   }
   const wide = handlers.find(({ call }, i) => {
     const { others } = topology.handlers[i]!
-    return call._tag === "Record" && call.concurrency !== "partition"
+    return !(call._tag === "Record" && call.concurrency === "partition")
       && (usesTopics(topology.handlers[i]!) || others.length > 0)
   })
   if (transactional === true && wide !== undefined) {
     return [
       "retries.transactional",
-      `${Topic.show(wide.source)} is handled several records at once, but the offset in a transaction may not pass one `
-      + "that is in work; use concurrency \"partition\", or leave transactional out"
+      `${Topic.show(wide.source)} handles several records at once, but the offset in a transaction may not pass one `
+      + "that is in work; use Topic.handle with concurrency \"partition\", or leave transactional out"
     ]
   }
   return undefined

@@ -2,7 +2,7 @@
  * Sends copies of failed records on to retry and dead letter topics. Copies are sent without waiting for each other; a
  * record is done when the broker acknowledged its copy.
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -67,7 +67,7 @@ const isTooLarge = ({ reason }: KafkaError): boolean => reason._tag === "RecordT
 
 /** One per run. */
 export class Router {
-  private readonly options: Options
+  protected readonly options: Options
 
   constructor(options: Options) {
     this.options = options
@@ -145,23 +145,17 @@ export class Router {
   ): Effect.fn.Return<KafkaError | undefined, never, any> {
     let step: Step | undefined
     while (true) {
-      while (!hop.taken && !this.send(hop)) yield* this.options.producer.whenSpace
-      yield* answered(hop)
-      const { error } = hop
+      const error = yield* Effect.match(this.attempt(state, hop), { onFailure: (error) => error, onSuccess: () => {} })
       if (error === undefined) return undefined
       if (isTooLarge(error) && !hop.bare) {
         hop.bare = true
         hop.message = { ...hop.message, headers: hop.bareHeaders() }
-        this.send(hop)
         continue
       }
       if (!error.isRetryable) return error
       if (error.reason._tag === "UnknownTopic") {
-        const restored = yield* Effect.exit(this.options.restore(source))
-        if (Exit.isFailure(restored)) {
-          const found = Cause.findErrorOption(restored.cause)
-          if (found._tag === "Some" && !found.value.isRetryable) return found.value
-        }
+        const hopeless = yield* this.restore(source)
+        if (hopeless !== undefined) return hopeless
       }
       step ??= yield* Schedule.toStep(this.options.publish)
       const now = this.options.clock.currentTimeMillisUnsafe()
@@ -175,9 +169,31 @@ export class Router {
         hop.acknowledged = true
         return undefined
       }
-      this.send(hop)
     }
   })
+
+  /** Until the broker has the copy; one that is on its way already is waited for. */
+  protected attempt(_state: PartitionState, hop: Hop): Effect.Effect<void, KafkaError, any> {
+    return Effect.gen({ self: this }, function*() {
+      while (!hop.taken && !this.send(hop)) yield* this.options.producer.whenSpace
+      yield* answered(hop)
+      if (hop.error === undefined) return
+      hop.taken = false
+      return yield* hop.error
+    })
+  }
+
+  /** Gives a copy to the client at once. `false`: it has no space. */
+  protected send(hop: Hop): boolean {
+    return give(this.options.producer, hop)
+  }
+
+  private restore(source: string): Effect.Effect<KafkaError | undefined> {
+    return Effect.match(this.options.restore(source), {
+      onFailure: (error) => error.isRetryable ? undefined : error,
+      onSuccess: () => undefined
+    })
+  }
 
   private pause(state: PartitionState, { outcome }: Hop, since: number, delay: number) {
     const { clock, makeSignal } = this.options
@@ -194,17 +210,6 @@ export class Router {
     }
     return waitOut(state, clock, wait)
   }
-
-  /** `false`: the client has no space. */
-  private send(hop: Hop): boolean {
-    hop.error = undefined
-    hop.taken = this.options.producer.produce(hop.message, (error) => {
-      if (error === undefined) hop.acknowledged = true
-      else hop.error = error
-      hop.notify?.()
-    })
-    return hop.taken
-  }
 }
 
 const nextDelay = Effect.fnUntraced(function*(step: Step, now: number, error: KafkaError) {
@@ -212,7 +217,19 @@ const nextDelay = Effect.fnUntraced(function*(step: Step, now: number, error: Ka
   return Exit.isSuccess(exit) ? Duration.toMillis(exit.value[1]) : undefined
 })
 
-const answered = (hop: Hop): Effect.Effect<void> =>
+/** Gives a copy to a client, which may have no space. */
+export const give = (producer: ProducerClient, hop: Hop): boolean => {
+  hop.error = undefined
+  hop.taken = producer.produce(hop.message, (error) => {
+    if (error === undefined) hop.acknowledged = true
+    else hop.error = error
+    hop.notify?.()
+  })
+  return hop.taken
+}
+
+/** Until the client told of a copy's fate. */
+export const answered = (hop: Hop): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     if (hop.acknowledged || hop.error !== undefined) return resume(Effect.void)
     hop.notify = () => resume(Effect.void)

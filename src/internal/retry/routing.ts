@@ -1,7 +1,8 @@
 /** Where failed records of one run may go: the topics, there before the first record, and the way to them. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as Random from "effect/Random"
+import { type ConsumerClient, KafkaEngine } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as RetryTopics from "../../RetryTopics.ts"
 import * as Topic from "../../Topic.ts"
@@ -11,12 +12,15 @@ import { provision } from "./provision.ts"
 import { Router } from "./router.ts"
 import type { SourceTopics } from "./topology.ts"
 import { retryGroupOf } from "./topology.ts"
+import { TransactionalRouter } from "./transactionalRouter.ts"
 
 /** Of one run. */
 export interface Routing {
   readonly router: Router
   /** Makes or checks the topics of source topics, once. */
   readonly prepare: (sources: ReadonlyArray<string>) => Effect.Effect<void, KafkaError>
+  /** Tells of the run's client, which is made after its topics are there. */
+  readonly attach: (client: ConsumerClient) => void
 }
 
 /** What a consumer client is to read. */
@@ -28,6 +32,10 @@ export interface Subscribed {
 const isRouted = ({ needsDeadLetter, others, tiers }: SourceTopics): boolean =>
   needsDeadLetter || tiers.length > 0 || others.length > 0
 
+/** Another member's would fence it: fencing of members that are gone is up to the group's generation. */
+const transactionalIdOf = ({ group }: Plan): Effect.Effect<string> =>
+  Effect.map(Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER), (number) => `${group}.copies.${number.toString(36)}`)
+
 /** The routing of a run, or `undefined` when its policies route nothing. Topics of named sources are prepared. */
 export const make = Effect.fnUntraced(function*(
   plan: Plan,
@@ -38,6 +46,7 @@ export const make = Effect.fnUntraced(function*(
   if (!topology.routes) return undefined
   const engine = yield* KafkaEngine
   const partitions = new Map<string, number>()
+  let client: ConsumerClient | undefined
   const prepared = new Set<string>()
 
   const prepareNow = Effect.fnUntraced(function*(sources: ReadonlyArray<string>) {
@@ -60,16 +69,30 @@ export const make = Effect.fnUntraced(function*(
 
   const named = topology.handlers.flatMap(({ source }) => source.match._tag === "Name" ? [source.match.name] : [])
   yield* prepare(named)
-  const router = new Router({
+  const options = {
     group: topology.group,
     producer: yield* engine.producer,
     clock,
     publish: retries.publish ?? RetryTopics.defaults.publish,
     makeSignal,
-    partitionsOf: (topic) => partitions.get(topic),
-    restore: (source) => prepareNow([source])
-  })
-  return { router, prepare }
+    partitionsOf: (topic: string) => partitions.get(topic),
+    restore: (source: string) => prepareNow([source])
+  }
+  const router = retries.transactional === true
+    ? new TransactionalRouter({
+      ...options,
+      engine,
+      client: () => client!,
+      transactionalId: yield* transactionalIdOf(plan)
+    })
+    : new Router(options)
+  return {
+    router,
+    prepare,
+    attach: (made) => {
+      client = made
+    }
+  }
 })
 
 /**

@@ -114,8 +114,8 @@ export class Topology {
       if (name !== undefined) {
         return invalidSetting(
           "retries.naming",
-          `"${name}" would be a topic of "${source}" and of "${topic}", but a retry topic leads back to one source; put `
-            + "the name of the source into it"
+          `"${name}" would be a topic of "${source}" and of "${topic}", but a retry topic leads back to one source; `
+            + "put the name of the source into it"
         )
       }
     }

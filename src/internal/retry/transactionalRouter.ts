@@ -1,0 +1,54 @@
+/**
+ * Sends a copy and commits the offset of its record in one transaction (KIP-447): a crash leaves no second copy for
+ * those who read committed ones alone.
+ */
+import * as Effect from "effect/Effect"
+import { type ConsumerClient, KafkaEngine } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import { CurrentGroup } from "../currentGroup.ts"
+import type { PartitionState } from "../partitionState.ts"
+import { CurrentTransaction, within } from "../transactions.ts"
+import { answered, give, type Hop, type Options, Router } from "./router.ts"
+
+/** What it needs besides. */
+export interface TransactionalOptions extends Options {
+  readonly engine: KafkaEngine["Service"]
+  /** Of this run alone. */
+  readonly transactionalId: string
+  readonly client: () => ConsumerClient
+}
+
+/** One per run; its transactions come one after the other. */
+export class TransactionalRouter extends Router {
+  private readonly transactional: TransactionalOptions
+
+  constructor(options: TransactionalOptions) {
+    super(options)
+    this.transactional = options
+  }
+
+  /** Nothing leaves outside of a transaction. */
+  protected override send(): boolean {
+    return false
+  }
+
+  protected override attempt(state: PartitionState, hop: Hop): Effect.Effect<void, KafkaError, any> {
+    const { client, engine, transactionalId } = this.transactional
+    const { leaderEpoch, offset, partition, topic } = hop.record
+    const body = Effect.gen(function*() {
+      const { client: producer } = (yield* CurrentTransaction)!
+      hop.acknowledged = false
+      while (!give(producer, hop)) yield* producer.whenSpace
+      yield* answered(hop)
+      if (hop.error !== undefined) return yield* hop.error
+      yield* producer.sendOffsets([{ topic, partition, offset: offset + 1, leaderEpoch }], (yield* CurrentGroup)!)
+    })
+    const whole = Effect.provideService(within(transactionalId, body), KafkaEngine, engine)
+    const all = state.position === undefined
+      ? whole
+      // First, so that no timer takes the group back to it after the transaction.
+      : Effect.andThen(client().commit([{ topic, partition, offset: state.position }]), whole)
+    // The copy is there when the transaction is.
+    return Effect.onExit(all, (exit) => Effect.sync(() => hop.acknowledged = exit._tag === "Success"))
+  }
+}
