@@ -22,7 +22,10 @@ import type { Outcome } from "./Outcome.ts"
  * - `Drained`: a partition given up; with `timedOut` its handler was interrupted after the drain budget, `reason` says
  *   at which offset it was.
  * - `Stored`: finished positions handed to the client; `Committed`, `CommitFailed`: the broker's answer.
- * - `Skipped`: a record was skipped by policy. `Held`: a partition stopped by policy, `Resumed` when it goes on.
+ * - `Skipped`: a record was skipped by policy. `Waiting`: a record failed and is handled again in place, at `until`
+ *   (milliseconds since the epoch). `Routed`: copies of failed records are acknowledged in retry or dead letter topics,
+ *   told once per step.
+ * - `Held`: a partition stopped by policy, `Resumed` when it goes on.
  * - `Stalled`: a handler made no progress for so long.
  * - `Reset`: `offsetReset` chose a new position. `Paused`: the fetch budget or the user paused a partition.
  * - `Disturbed`: the client met an error and goes on. `Failed`: the consumer ended with an error.

@@ -27,7 +27,7 @@ export interface HeldPartition extends TopicPartition {
  *
  * - `status`: `"starting"` until the client is made, `"running"`, `"restarting"` after an engine error, `"stopped"`
  *   when it ended as asked, `"failed"` when it ended with `lastError`, `"off"` when it was not started because
- *   consuming is switched off ({@link Switches.Switches}).
+ *   consuming is switched off ({@link Switches.Switches}), or, for the group of retry topics, because there are none.
  * - `healthy`: running and nothing held or stalled, or switched off.
  * - `assignment`: the partitions of this member. `lag`: records behind the end, over all of them, as far as is known.
  *

@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as Consumer from "../Consumer.ts"
 import { KafkaEngine } from "../engine/KafkaEngine.ts"
-import { defaults } from "../internal/plan.ts"
+import * as Plan from "../internal/plan.ts"
 import * as KafkaConfig from "../KafkaConfig.ts"
 import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
@@ -35,7 +35,13 @@ const describe = (consumer: AnyConsumer) => ({
   topics: consumer.handlers.flatMap(({ source }) => source.match._tag === "Name" ? [source.match.name] : []),
   patterns: consumer.handlers.flatMap(({ source }) => source.match._tag === "Pattern" ? [Topic.show(source)] : []),
   // None of these is a secret: those are settings of the engine, which is not shown.
-  settings: { ...KafkaConfig.consumerDefaults, ...defaults, ...consumer.settings, restart: undefined }
+  settings: {
+    ...KafkaConfig.consumerDefaults,
+    ...Plan.defaults,
+    ...consumer.settings,
+    restart: undefined,
+    retries: undefined
+  }
 })
 
 const list = Effect.fnUntraced(function*(consumers: ReadonlyArray<AnyConsumer>, asJson: boolean) {
@@ -45,21 +51,46 @@ const list = Effect.fnUntraced(function*(consumers: ReadonlyArray<AnyConsumer>, 
   for (const line of table(["CONSUMER", "TOPICS"], rows)) yield* Console.log(line)
 })
 
+/** The retry topics and dead letter topics of a consumer's named topics; whether it makes missing ones. */
+const failureTopics = Effect.fnUntraced(function*(consumer: AnyConsumer) {
+  const { retries, topology, topics } = yield* Plan.make(consumer)
+  const found = yield* Effect.forEach(topics, (topic) => topology.of(topic))
+  const names = found.flatMap((source) =>
+    source === undefined
+      ? []
+      : [
+        ...source.tiers.map(({ name }) => name),
+        ...(source.needsDeadLetter ? [source.deadLetter] : []),
+        ...source.others
+      ]
+  )
+  return { names: [...new Set(names)], makes: retries.topics !== "require" }
+})
+
 /** Says what would be consumed and how, and checks that it can be: settings, and that the topics exist. */
 const dryRun = Effect.fnUntraced(function*(consumers: ReadonlyArray<AnyConsumer>, config: Config, asJson: boolean) {
-  yield* Effect.forEach(consumers, Consumer.validate, { discard: true })
-  const described = consumers.map(describe)
+  const described = yield* Effect.forEach(
+    consumers,
+    (consumer) =>
+      Effect.map(failureTopics(consumer), ({ makes, names }) => ({ ...describe(consumer), failures: names, makes }))
+  )
   const existing = yield* Effect.provide(
     Effect.flatMap(KafkaEngine, (engine) => Effect.flatMap(engine.admin, (admin) => admin.listTopics)),
     config.engine
   )
   const names = existing.map(({ name }) => name)
-  const missing = described.flatMap(({ topics }) => topics.filter((topic) => !names.includes(topic)))
+  const missing = described.flatMap(({ failures, makes, topics }) =>
+    [...topics, ...(makes ? [] : failures)].filter((topic) => !names.includes(topic))
+  )
   if (asJson) yield* Console.log(JSON.stringify({ consumers: described, missing }))
   else {
-    for (const { group, patterns, settings, topics } of described) {
+    for (const { failures, group, makes, patterns, settings, topics } of described) {
       yield* Console.log(`consumer ${group}`)
       for (const topic of topics) yield* Console.log(`  topic    ${topic}${missing.includes(topic) ? "  MISSING" : ""}`)
+      for (const topic of failures) {
+        const state = names.includes(topic) ? "" : makes ? "  to be made" : "  MISSING"
+        yield* Console.log(`  failures ${topic}${state}`)
+      }
       for (const pattern of patterns) yield* Console.log(`  pattern  ${pattern}`)
       for (const [name, value] of Object.entries(settings)) {
         if (value !== undefined) {

@@ -15,7 +15,8 @@ export class Progress {
   }
 
   /** The line for the last second. */
-  line(health: ReadonlyArray<Health.ConsumerHealth>): string {
+  line(consumers: ReadonlyArray<Health.ConsumerHealth>): string {
+    const health = consumers.filter(({ status }) => status !== "off")
     const rate = this.handled - this.last
     this.last = this.handled
     // Unknown for one is unknown for all: a sum of the others would look like good news.
@@ -23,7 +24,7 @@ export class Progress {
       ? "unknown"
       : health.reduce((sum, consumer) => sum + (consumer.lag ?? 0), 0)
     const partitions = health.reduce((sum, consumer) => sum + consumer.assignment.length, 0)
-    return `${this.handled} handled (${rate}/s), ${this.exceptions} skipped, lag ${lag}, ${partitions} partitions`
+    return `${this.handled} handled (${rate}/s), ${this.exceptions} failed, lag ${lag}, ${partitions} partitions`
   }
 }
 

@@ -70,10 +70,12 @@ describe("progress", () => {
   it("says what was handled since the last line, and never that an unknown lag is none", () => {
     const progress = new Progress()
     progress.note({ topic: "t", partition: 0, from: 0, to: 5, handled: 5, duration: 1, exceptions: [] })
-    assert.strictEqual(progress.line([health(3)]), "5 handled (5/s), 0 skipped, lag 3, 1 partitions")
+    assert.strictEqual(progress.line([health(3)]), "5 handled (5/s), 0 failed, lag 3, 1 partitions")
     assert.strictEqual(
       progress.line([health(3), health(undefined)]),
-      "5 handled (0/s), 0 skipped, lag unknown, 2 partitions"
+      "5 handled (0/s), 0 failed, lag unknown, 2 partitions"
     )
+    const idle = { ...health(undefined), status: "off" as const, assignment: [] }
+    assert.strictEqual(progress.line([health(3), idle]), "5 handled (0/s), 0 failed, lag 3, 1 partitions")
   })
 })
