@@ -132,6 +132,15 @@ describe("names are refused", () => {
       "billing.orders.retry.1"
     )
   }
+  accepted("but not of a dead letter topic that is not used", [
+    handlerOf("users", OnFailure.stop),
+    handlerOf("orders", later)
+  ], {
+    naming: {
+      ...RetryTopics.standard,
+      deadLetter: ({ topic }) => topic === "users" ? "billing.orders.retry.1" : "dead"
+    }
+  })
   accepted("but not one dead letter topic for all", [handlerOf("orders", later), handlerOf("users", later)], {
     naming: { ...RetryTopics.standard, deadLetter: ({ group }) => `${group}.dead` }
   })
@@ -209,6 +218,13 @@ describe("transactional copies", () => {
       handlerOf("orders", later, concurrency)
     ], { transactional: false })
   }
+  refused(
+    "are refused where several records at once may go to another topic",
+    [handlerOf("orders", OnFailure.make(() => Effect.succeed({ _tag: "Stop" }), { topics: ["bugs"] }), { keys: 2 })],
+    options,
+    "retries.transactional",
+    "orders"
+  )
   accepted("go well with one record at a time", [handlerOf("orders", later)], options)
 })
 
