@@ -8,9 +8,9 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import type * as Types from "effect/Types"
 import { nextDelay } from "./internal/retry/blocking.ts"
 import { errorOf, nameOf } from "./internal/retry/failureText.ts"
+import { maxAttempts } from "./internal/retry/retryState.ts"
 import * as OnFailure from "./OnFailure.ts"
 
 /**
@@ -18,9 +18,10 @@ import * as OnFailure from "./OnFailure.ts"
  * each time.
  *
  * - `retryable` (default: every typed error): a predicate on the handler's error.
- * - `include`, `exclude` (default: none): error tags (`_tag`), or names of errors that have none. Not both.
+ * - `include`, `exclude` (default: none): error tags (`_tag`); of errors without one their `name`, or their class. Not
+ *   both.
  * - `defects` (default `true`): whether a defect, a bug of the handler, is retried as well.
- * - `timeout` (default: none): no retry begins so long after the first failure of the record.
+ * - `timeout` (default: none): what fails so long after the first failure of the record is not retried again.
  *
  * @stability unstable
  * @since 0.1.0
@@ -34,23 +35,33 @@ export interface Options<in E> {
   readonly timeout?: Duration.Input | undefined
 }
 
+/** Many errors are told apart by their class alone: whoever extends `Error` has its name. */
+const isOneOf = (error: unknown, names: ReadonlyArray<string>): boolean =>
+  names.includes(nameOf(error))
+  || typeof error === "object" && error !== null && names.includes(error.constructor?.name)
+
 const isRetryable = <E>(options: Options<E>, timeoutMs: number, failure: OnFailure.Failure<E>): boolean => {
   if (failure.kind === "poison") return false
   if (failure.failedAt - failure.firstFailedAt >= timeoutMs) return false
   const error = errorOf(failure.cause)
-  const name = nameOf(error)
-  if (options.include !== undefined && !options.include.includes(name)) return false
-  if (options.exclude !== undefined && options.exclude.includes(name)) return false
+  if (options.include !== undefined && !isOneOf(error, options.include)) return false
+  if (options.exclude !== undefined && isOneOf(error, options.exclude)) return false
   if (failure.kind === "defect") return options.defects ?? true
   // A failure of kind `error` holds an error of the handler.
   return options.retryable === undefined || options.retryable(error as E)
+}
+
+const positive = (name: string, input: Duration.Input): number => {
+  const millis = Duration.toMillis(Duration.fromInputUnsafe(input))
+  if (millis > 0) return millis
+  throw new Error(`${name} ${typeof input === "object" ? millis : input} must be longer than nothing`)
 }
 
 const check = <E>(options: Options<E>): number => {
   if (options.include !== undefined && options.exclude !== undefined) {
     throw new Error("a retry policy takes include or exclude, not both")
   }
-  return options.timeout === undefined ? Infinity : Duration.toMillis(Duration.fromInputUnsafe(options.timeout))
+  return options.timeout === undefined ? Infinity : positive("timeout", options.timeout)
 }
 
 const pass: OnFailure.Decision = { _tag: "Pass" }
@@ -60,6 +71,9 @@ const pass: OnFailure.Decision = { _tag: "Pass" }
  * goes on. Any schedule will do; it sees the handler's error. When it is over the consumer stops, unless something else
  * stands behind it (`OnFailure.orElse`). Waiting holds up neither a rebalance nor the end, and the number of attempts
  * is kept with the committed offset, so that a maximum stays one across restarts.
+ *
+ * In a retry topic it passes: there the topic does the waiting. Several in a chain count the same attempts; delays that
+ * follow each other belong into one schedule (`Schedule.concat`).
  *
  * **When to use**: when order matters, and the failure is likely to be over soon.
  *
@@ -77,12 +91,12 @@ const pass: OnFailure.Decision = { _tag: "Pass" }
  * @since 0.1.0
  * @category policies
  */
-export const blocking = <E = unknown, R = never>(
+export const blocking = <E = unknown, R = never, E2 extends E = E>(
   schedule: Schedule.Schedule<unknown, E, never, R>,
-  options: Options<Types.NoInfer<E>> = {}
-): OnFailure.OnFailure<E, R> => {
+  options: Options<E2> = {}
+): OnFailure.OnFailure<E2, R> => {
   const timeoutMs = check(options)
-  return OnFailure.make<E, R>(
+  return OnFailure.make<E2, R>(
     (failure) => {
       // In a retry topic the topic does the waiting.
       if (failure.retries > 0 || !isRetryable(options, timeoutMs, failure)) return Effect.succeed(pass)
@@ -102,7 +116,8 @@ export const blocking = <E = unknown, R = never>(
  * letter topic, unless something else stands behind it (`OnFailure.orElse`). Poison goes there at once.
  *
  * Order is not kept: later records of the partition overtake. Refused are schedules that depend on the error or on the
- * time of day, and those with more than 8 different delays.
+ * time of day, and those that need more than 8 topics. Jitter is left out. More than 32 766 retries are as good as no
+ * end: records do not count further.
  *
  * **When to use**: when the delays are long, or one failure must not hold up the others.
  *
@@ -137,8 +152,9 @@ export const nonBlocking = <E = unknown>(
 /**
  * Retries by plain numbers, as the settings of django-kafka say them: `maxRetries` (-1: for ever), `delay`, doubled
  * from retry to retry with `backoff` up to `maxDelay` (default: none), in place or not (`blocking`, default `true`);
- * then the dead letter topic. `jitter` (default `false`) varies the delays of blocking ones by up to a fifth.
- * `logEvery` logs each n-th attempt (default: none).
+ * then the dead letter topic, unless something else stands behind it (`OnFailure.orElse`). `jitter` (default `false`)
+ * varies the delays of blocking ones by up to a fifth. `logEvery` logs each n-th attempt (default: none). What cannot
+ * be meant throws.
  *
  * @example
  * ```ts
@@ -166,15 +182,23 @@ export const settings = <E = unknown>(
   if (!Number.isSafeInteger(maxRetries) || maxRetries < -1) {
     throw new Error(`maxRetries ${maxRetries} is not a whole number of at least 0, or -1 for ever`)
   }
-  if (!(Duration.toMillis(Duration.fromInputUnsafe(delay)) > 0)) throw new Error("delay must be longer than nothing")
-  let schedule: Schedule.Schedule<unknown, unknown> = backoff ? Schedule.exponential(delay) : Schedule.spaced(delay)
-  if (maxDelay !== undefined) schedule = Schedule.min([schedule, Schedule.spaced(maxDelay)])
+  if (positive("delay", delay) === Infinity) throw new Error("delay must have an end")
+  if (logEvery !== undefined && !(Number.isSafeInteger(logEvery) && logEvery > 0)) {
+    throw new Error(`logEvery ${logEvery} is not a whole number of at least 1`)
+  }
   const isBlocking = options.blocking ?? true
+  if (!isBlocking && maxRetries >= maxAttempts) {
+    throw new Error(`maxRetries ${maxRetries} is more than retry topics count, ${maxAttempts - 1}; use -1 for ever`)
+  }
+  let schedule: Schedule.Schedule<unknown, unknown> = backoff ? Schedule.exponential(delay) : Schedule.spaced(delay)
+  if (maxDelay !== undefined) {
+    positive("maxDelay", maxDelay)
+    schedule = Schedule.min([schedule, Schedule.spaced(maxDelay)])
+  }
   if (jitter && isBlocking) schedule = Schedule.jittered(schedule)
   if (maxRetries >= 0) schedule = Schedule.upTo(schedule, { times: maxRetries })
-  const policy: OnFailure.OnFailure<E> = isBlocking
-    ? OnFailure.orElse(blocking<E>(schedule, options), OnFailure.deadLetter)
-    : nonBlocking<E>(schedule, options)
+  const { decide, needs } = isBlocking ? blocking<E>(schedule, options) : nonBlocking<E>(schedule, options)
+  const policy = OnFailure.make<E>(decide, { ...needs, deadLetter: true }, { _tag: "DeadLetter" })
   if (logEvery === undefined) return policy
   return OnFailure.make<E>(
     (failure) => {

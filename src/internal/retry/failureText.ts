@@ -9,11 +9,12 @@ export const errorOf = (cause: Cause.Cause<unknown>): unknown => {
   return undefined
 }
 
-/** The tag of an error, or the name of its class. */
+/** The tag of an error, or the name of its class: whoever extends `Error` and says no more has its `name`. */
 export const nameOf = (error: unknown): string => {
   if (typeof error !== "object" || error === null) return typeof error
   if ("_tag" in error && typeof error._tag === "string") return error._tag
-  return error instanceof Error ? error.name : error.constructor?.name ?? "Object"
+  const { name } = error.constructor ?? Object
+  return error instanceof Error && error.name !== "Error" ? error.name : name || "Object"
 }
 
 /** In the words of headers; the stack only where somebody will read it. */
