@@ -96,6 +96,7 @@ describe("what stands behind a policy", () => {
     assert.deepStrictEqual(chain.needs.schedules, [one])
     assert.isTrue(chain.needs.deadLetter)
     assert.isTrue(chain.needs.waits)
+    assert.isTrue(OnFailure.orElse(OnFailure.skip, Retry.blocking(one)).needs.waits)
     const topics = (...names: ReadonlyArray<string>) =>
       OnFailure.make(() => Effect.succeed({ _tag: "Pass" }), { topics: names })
     assert.deepStrictEqual(OnFailure.orElse(topics("a", "b"), topics("b", "c")).needs.topics, ["a", "b", "c"])
