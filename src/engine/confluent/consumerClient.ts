@@ -31,9 +31,15 @@ import { Subscriber } from "./subscriber.ts"
 const commitTimeout = "15 seconds"
 const seekTimeoutMs = 5_000
 
+/** What a seek fails with while the client still looks up where an assigned partition begins. */
+const notStarted: ReadonlySet<number> = new Set([-172, -177])
+const seekRetry = Schedule.upTo(Schedule.spaced("20 millis"), { duration: seekTimeoutMs })
+
 /** What the coordinator answers while it is moving or the group is forming: the same commit works a moment later. */
 const passing: ReadonlySet<number> = new Set([14, 15, 16, 27])
-const passes = ({ reason }: KafkaError): boolean => reason._tag === "BrokerError" && passing.has(reason.code)
+const isOneOf = (codes: ReadonlySet<number>) => ({ reason }: KafkaError): boolean =>
+  reason._tag === "BrokerError" && codes.has(reason.code)
+const passes = isOneOf(passing)
 const commitRetry = Schedule.jittered(Schedule.exponential("50 millis", 1.5))
 
 const assignCode = -175
@@ -69,6 +75,7 @@ export const make = Effect.fnUntraced(function*(
     )
   }
   const assigned = new Assigned()
+  const paused = new Assigned()
   const rebalances = new Rebalances()
   let protocol: "NONE" | "EAGER" | "COOPERATIVE" = "NONE"
   let ends: Array<ClientEvent> = []
@@ -207,6 +214,12 @@ export const make = Effect.fnUntraced(function*(
   const attempt = <A>(operation: string, body: () => A): Effect.Effect<A, KafkaError> =>
     Effect.try({ try: body, catch: (error) => toError(operation)(error as NativeError) })
 
+  const resume = (partitions: ReadonlyArray<TopicPartition>): void => {
+    if (partitions.length === 0 || !consumer.isConnected()) return
+    paused.remove(partitions)
+    consumer.resume(partitions.map(toPartition))
+  }
+
   return {
     poll: (maxRecords, maxBytes) => {
       if (maxRecords === 0) {
@@ -233,6 +246,8 @@ export const make = Effect.fnUntraced(function*(
           })
         return Effect.uninterruptible(quiet(attempt(`answer a rebalance of group "${groupId}"`, () => {
           if (asked.kind === "assign") assigned.add(asked.partitions)
+          // The native client would keep a pause across assignments.
+          else resume(asked.partitions.filter((one) => paused.has(one.topic, one.partition)))
           answerNative(asked.kind, from)
           if (asked.kind === "assign") resets.check(from.filter(({ offset }) => offset === undefined))
         })))
@@ -268,23 +283,26 @@ export const make = Effect.fnUntraced(function*(
         })
       }),
     pause: (partitions) => {
-      if (consumer.isConnected()) consumer.pause(partitions.map(toPartition))
+      if (!consumer.isConnected()) return
+      paused.add(partitions)
+      consumer.pause(partitions.map(toPartition))
     },
-    resume: (partitions) => {
-      if (consumer.isConnected()) consumer.resume(partitions.map(toPartition))
-    },
+    resume,
     seek: (position) =>
-      quiet(Effect.callback<void, KafkaError>((resume) => {
-        if (!assigned.has(position.topic, position.partition)) {
-          return resume(Effect.fail(Errors.make("seek", new Errors.UnknownTopic(toPartition(position)))))
-        }
-        assigned.remove([position])
-        pump.purge()
-        assigned.add([position])
-        consumer.seek(toNative(position), seekTimeoutMs, (error) => {
-          resume(error === null || error === undefined ? Effect.void : Effect.fail(toError("seek")(error)))
-        })
-      })),
+      Effect.retry(
+        quiet(Effect.callback<void, KafkaError>((resume) => {
+          if (!assigned.has(position.topic, position.partition)) {
+            return resume(Effect.fail(Errors.make("seek", new Errors.UnknownTopic(toPartition(position)))))
+          }
+          assigned.remove([position])
+          pump.purge()
+          assigned.add([position])
+          consumer.seek(toNative(position), seekTimeoutMs, (error) => {
+            resume(error === null || error === undefined ? Effect.void : Effect.fail(toError("seek")(error)))
+          })
+        })),
+        { schedule: seekRetry, while: isOneOf(notStarted) }
+      ),
     highWatermark: ({ partition, topic }) => {
       try {
         const { highOffset } = consumer.getWatermarkOffsets(topic, partition)

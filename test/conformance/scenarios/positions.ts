@@ -4,7 +4,7 @@ import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
 import type { Group, World } from "../harness.ts"
 import { scenario } from "../harness.ts"
 import { Ledger } from "../ledger.ts"
-import { join, produce, reasonOf, sorted, texts } from "../members.ts"
+import { join, produce, reasonOf, share, sorted, texts } from "../members.ts"
 
 const partitions = 4
 const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
@@ -136,6 +136,52 @@ export const positions: Group = {
         assert.deepStrictEqual(committed.map(({ offset }) => offset), [15, 15, 15, 15])
         assert.deepStrictEqual(ledger.handled.slice(-2).map(({ offset }) => offset), [13, 14])
       })),
+    scenario("is moved by a seek as soon as there is an assignment", [], (world) =>
+      Effect.gen(function*() {
+        const topic = yield* world.topic(partitions)
+        const ledger = new Ledger()
+        yield* produce(topic, 0, 40, partitions)
+        const member = yield* join(world, { group: world.name("group"), topics: [topic], ledger })
+        const control = yield* member.control
+        while ((yield* control.assignment).length < partitions) yield* Effect.yieldNow
+        yield* control.seek({ topic, partition: 1, offset: 7 })
+        yield* world.until(
+          "the end is handled",
+          Effect.sync(() => ledger.handled.some(({ offset, partition }) => partition === 1 && offset === 9))
+        )
+        yield* world.until("the others are handled", Effect.sync(() => ledger.handled.length >= 33))
+        yield* member.stop
+        const sought = ledger.handled.filter(({ partition }) => partition === 1).slice(-3)
+        assert.deepStrictEqual(sought.map(({ offset }) => offset), [7, 8, 9])
+      })),
+    scenario(
+      "goes on in a partition that was paused, given up, and assigned again",
+      [],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(partitions)
+          const ledger = new Ledger()
+          const group = world.name("group")
+          yield* produce(topic, 0, 40, partitions)
+          const first = yield* join(world, { group, topics: [topic], ledger })
+          yield* world.until("all are handled", Effect.sync(() => ledger.handled.length === 40))
+          const control = yield* first.control
+          yield* control.pause(Array.from({ length: partitions }, (_, partition) => ({ topic, partition })))
+          const second = yield* join(world, { group, topics: [topic], ledger, name: "b" })
+          yield* world.until("they share", share([first, second], partitions))
+          const moved = (yield* second.assignment).length
+          yield* second.stop
+          yield* world.until("one has all", share([first], partitions))
+          yield* produce(topic, 40, 80, partitions)
+          // In a cooperative group the others stayed, and are paused still.
+          yield* world.until("what moved is handled", Effect.sync(() => ledger.handled.length >= 40 + moved * 10))
+          yield* control.resume(Array.from({ length: partitions }, (_, partition) => ({ topic, partition })))
+          yield* world.until("all are handled", Effect.sync(() => ledger.handled.length === 80))
+          yield* first.stop
+          assert.deepStrictEqual(ledger.disorder(), [])
+          assert.deepStrictEqual(ledger.duplicates, [])
+        })
+    ),
     scenario("stands still while a partition is paused, and the others go on", [], (world) =>
       Effect.gen(function*() {
         const topic = yield* world.topic(partitions)
