@@ -104,8 +104,10 @@ export class Seeks {
     const { paused, suspended } = old
     const sought = yield* Effect.exit(ownership.client.seek(position))
     if (Exit.isFailure(sought)) {
-      // Its worker ended and its queue is gone: nothing of this assignment can go on.
-      this.hooks.stop(sought)
+      // Its worker ended and its queue is gone: nothing of this assignment can go on. When the client does not have the
+      // partition any more, that is as it should be: a rebalance is on its way.
+      const error = Exit.findErrorOption(sought)
+      if (error._tag === "None" || error.value.reason._tag !== "UnknownTopic") this.hooks.stop(sought)
       return yield* sought
     }
     ownership.forget(old)

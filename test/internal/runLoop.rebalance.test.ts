@@ -202,6 +202,23 @@ describe("a seek", () => {
       assert.strictEqual(exit()?._tag, "Failure")
     })))
 
+  it.effect("of a partition that is lost meanwhile fails alone, and the run goes on", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const { handle, started } = seen()
+      const handler = Topic.handle(Texts, handle(() => Effect.void))
+      const { control, exit } = yield* start(script, Consumer.make("g", { ...settings, handlers: [handler] }))
+      script.produce(p0, texts(0, 3))
+      script.emit("assign", [p0])
+      yield* until(() => started.length === 4)
+      script.observer = { seeking: () => script.emit("lost", [p0]) }
+      const error = yield* Effect.flip(control.seek({ ...p0, offset: 2 }))
+      assert.strictEqual(error.reason._tag, "UnknownTopic")
+      yield* until(() => script.answersDue === 0)
+      script.emit("assign", [p0])
+      yield* until(() => started.length === 8)
+      assert.isUndefined(exit())
+    })))
+
   it.effect("interrupts a handler that takes longer than the drain budget", () =>
     scripted(Effect.fnUntraced(function*(script) {
       const { handle, started } = seen()

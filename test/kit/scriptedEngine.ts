@@ -50,6 +50,8 @@ interface Assigned {
 /** What a test may hook in to check more than the contract. */
 export interface Observer {
   readonly assigned?: (partition: TopicPartition, offset: number) => void
+  /** A seek begins: something may come in between. */
+  readonly seeking?: (position: Position) => void
   readonly sought?: (position: Position) => void
   /** A position is stored or committed explicitly. */
   readonly positioned?: (position: Position, delivered: number) => void
@@ -267,13 +269,19 @@ export class Script {
         this.options!.onReady()
       },
       seek: (position) =>
-        this.guarded("seek", { positions: [position] }, () => {
-          const assigned = this.assignment.get(keyOf(position))
-          if (assigned === undefined) return
-          this.moveTo(assigned, position.offset)
-          this.observer.sought?.(position)
-          this.options!.onReady()
-        }),
+        Effect.flatMap(
+          this.guarded("seek", { positions: [position] }, () => {
+            this.observer.seeking?.(position)
+            return this.assignment.get(keyOf(position))
+          }),
+          (assigned) => {
+            if (assigned === undefined) return Effect.fail(Errors.make("seek", new Errors.UnknownTopic(position)))
+            this.moveTo(assigned, position.offset)
+            this.observer.sought?.(position)
+            this.options!.onReady()
+            return Effect.void
+          }
+        ),
       highWatermark: (partition) => {
         this.note("highWatermark")
         return this.endOffset(partition)
