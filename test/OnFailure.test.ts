@@ -52,7 +52,7 @@ describe("a policy", () => {
   ])
 
   it("needs what it says, and nothing otherwise", () => {
-    const nothing = { schedules: [], deadLetter: false, topics: [], waits: false }
+    const nothing = { schedules: [], deadLetter: false, topics: [], waits: false, observes: false }
     assert.deepStrictEqual(OnFailure.stop.needs, nothing)
     assert.deepStrictEqual(OnFailure.make(() => Effect.succeed({ _tag: "Stop" }), { topics: ["a"] }).needs, {
       ...nothing,
@@ -105,7 +105,7 @@ describe("what stands behind a policy", () => {
   it("may be said in front or behind", () => {
     const behind = OnFailure.orElse(OnFailure.skip)(Retry.blocking(one))
     assert.deepStrictEqual(behind.last, OnFailure.orElse(Retry.blocking(one), OnFailure.skip).last)
-    assert.deepStrictEqual(behind.needs, { schedules: [], deadLetter: false, topics: [], waits: true })
+    assert.deepStrictEqual(behind.needs, { schedules: [], deadLetter: false, topics: [], waits: true, observes: false })
   })
 
   it.effect("brings its services", () =>
@@ -158,7 +158,7 @@ describe("a policy of its own for a kind of failure", () => {
 
   it("needs what both do", () => {
     const { needs } = Retry.blocking(one).pipe(OnFailure.poison(OnFailure.deadLetter))
-    assert.deepStrictEqual(needs, { schedules: [], deadLetter: true, topics: [], waits: true })
+    assert.deepStrictEqual(needs, { schedules: [], deadLetter: true, topics: [], waits: true, observes: false })
   })
 })
 
@@ -183,7 +183,13 @@ describe("a route", () => {
       )
       assert.deepStrictEqual(yield* policy.decide(died("x", room)), { _tag: "DeadLetter", topic: "bugs" })
       assert.deepStrictEqual(yield* policy.decide(erred("x", room)), { _tag: "Retry" })
-      assert.deepStrictEqual(policy.needs, { schedules: [one], deadLetter: true, topics: ["bugs"], waits: false })
+      assert.deepStrictEqual(policy.needs, {
+        schedules: [one],
+        deadLetter: true,
+        topics: ["bugs"],
+        waits: false,
+        observes: false
+      })
     }))
 
   it("needs the dead letter topic", () =>

@@ -114,7 +114,13 @@ describe("blocking retries", () => {
       for (const attempts of [1, 2, 3]) answers.push(yield* policy.decide(erred("x", { attempts, memory })))
       assert.deepStrictEqual(answers, [wait(100), wait(200), pass])
       assert.deepStrictEqual(policy.last, { _tag: "Stop" })
-      assert.deepStrictEqual(policy.needs, { schedules: [], deadLetter: false, topics: [], waits: true })
+      assert.deepStrictEqual(policy.needs, {
+        schedules: [],
+        deadLetter: false,
+        topics: [],
+        waits: true,
+        observes: false
+      })
     }))
   decided("carry on after a restart", Retry.blocking(exponential(100)), [[erred("x", { attempts: 4 }), wait(800)]])
   decided("leave records of retry topics to their topic", Retry.blocking(spaced(5)), [
@@ -150,7 +156,13 @@ describe("non-blocking retries", () => {
   ])
   it("end in the dead letter topic, and need it", () => {
     assert.deepStrictEqual(policy.last, deadLetter)
-    assert.deepStrictEqual(policy.needs, { schedules: [schedule], deadLetter: true, topics: [], waits: false })
+    assert.deepStrictEqual(policy.needs, {
+      schedules: [schedule],
+      deadLetter: true,
+      topics: [],
+      waits: false,
+      observes: false
+    })
   })
 })
 

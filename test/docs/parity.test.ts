@@ -11,7 +11,7 @@ const rows = Array.from(
   ([, number, , here]) => ({ number: number!, here: here! })
 )
 
-const planned = /planned \(part: (?:retries|registry|connect|sql)\)/g
+const planned = /planned \(part: (?:registry|connect|sql)\)/g
 
 /** What is wrong with what a line says, if anything. */
 const problemOf = (here: string): string | undefined => {
