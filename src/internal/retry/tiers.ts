@@ -138,7 +138,7 @@ const probe = Effect.fnUntraced(
 )
 
 /** FNV-1a. */
-const hash = (text: string): string => {
+export const hash = (text: string): string => {
   let value = 0x811c9dc5
   for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193)
   return (value >>> 0).toString(16).padStart(8, "0")

@@ -1,0 +1,280 @@
+/**
+ * Working failures off: looking into the dead letter topics of a consumer, and sending their records once more.
+ *
+ * Everything here needs the engine alone, never the services of the handlers. What is read is bounded by the ends that
+ * the topics had when the reading began, so nothing follows its own output.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type * as Consumer from "./Consumer.ts"
+import type {
+  Count,
+  DeadLetter,
+  Discarded,
+  DiscardOptions,
+  Filter,
+  Imported,
+  Moved,
+  ParkOptions,
+  Plan,
+  RedriveOptions,
+  RetryTopic,
+  Summary
+} from "./DeadLetter.ts"
+import type { KafkaEngine } from "./engine/KafkaEngine.ts"
+import * as Discarding from "./internal/deadLetters/discarding.ts"
+import { redriveGroupOf } from "./internal/deadLetters/filter.ts"
+import * as Importing from "./internal/deadLetters/importing.ts"
+import * as Moving from "./internal/deadLetters/moving.ts"
+import * as Ndjson from "./internal/deadLetters/ndjson.ts"
+import { defaultReplays, planOf } from "./internal/deadLetters/preparing.ts"
+import * as Reading from "./internal/deadLetters/reading.ts"
+import { waiting } from "./internal/deadLetters/waiting.ts"
+import type { KafkaError } from "./KafkaError.ts"
+
+export * from "./DeadLetter.ts"
+
+/**
+ * The defaults of {@link RedriveOptions}, and of {@link list}.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category defaults
+ */
+export const defaults = {
+  to: "first-retry",
+  maxReplays: defaultReplays,
+  scan: 10_000
+} as const
+
+/**
+ * The dead letter topics of a consumer: of every source topic whose policy makes dead letters, or that has some. For
+ * the histogram of error tags at most `scan` (default 10 000) of the newest records of each are read.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Consumer, DeadLetters, OnFailure, Topic } from "millrace"
+ *
+ * const Orders = Topic.make("orders", { key: Codec.string, value: Codec.string })
+ * const billing = Consumer.make("billing", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.deadLetter,
+ *   handlers: [Topic.handle(Orders, (record) => Effect.log(record.value))]
+ * })
+ *
+ * export const program = Effect.gen(function*() {
+ *   for (const { tags, topic, waiting } of yield* DeadLetters.list(billing)) {
+ *     yield* Effect.log(`${topic}: ${waiting} waiting, mostly ${tags[0]?.tag}`)
+ *   }
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category reading
+ */
+export const list = <E, R>(
+  consumer: Consumer.Consumer<E, R>,
+  options: { readonly scan?: number | undefined } = {}
+): Effect.Effect<ReadonlyArray<Summary>, KafkaError, KafkaEngine> =>
+  Reading.list(consumer, options.scan ?? defaults.scan)
+
+/**
+ * The dead letters that a filter means, from the first one that is there to the end of now. Partitions come as they are
+ * read, each in its order. Nothing is committed.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Codec, Consumer, DeadLetters, OnFailure, Topic } from "millrace"
+ *
+ * const Orders = Topic.make("orders", { key: Codec.string, value: Codec.string })
+ * const billing = Consumer.make("billing", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.deadLetter,
+ *   handlers: [Topic.handle(Orders, (record) => Effect.log(record.value))]
+ * })
+ *
+ * export const program = DeadLetters.records(billing, { tag: "CardDeclined" }).pipe(
+ *   Stream.take(10),
+ *   Stream.runForEach(({ errorMessage, offset, partition }) => Effect.log(`${partition}/${offset}: ${errorMessage}`))
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category reading
+ */
+export const records = <E, R>(
+  consumer: Consumer.Consumer<E, R>,
+  filter: Filter = {}
+): Stream.Stream<DeadLetter, KafkaError, KafkaEngine> => Reading.records(consumer, filter)
+
+/**
+ * How many dead letters there are by source topic, error tag and hour, in the order of time. Reads all that the filter
+ * may mean.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category reading
+ */
+export const stats = <E, R>(
+  consumer: Consumer.Consumer<E, R>,
+  filter: Filter = {}
+): Effect.Effect<ReadonlyArray<Count>, KafkaError, KafkaEngine> => Reading.stats(consumer, filter)
+
+/**
+ * What waits in the retry topics of a consumer, in the order of its tiers.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category reading
+ */
+export const retries = <E, R>(
+  consumer: Consumer.Consumer<E, R>
+): Effect.Effect<ReadonlyArray<RetryTopic>, KafkaError, KafkaEngine> => waiting(consumer)
+
+/**
+ * The group that remembers how far redriving, parking and discarding got: `<group>.dlt.redrive`. With a filter it is a
+ * group of its own, `<group>.dlt.redrive.<hash of the filter>`: a redrive commits what its filter left out as well, and
+ * in the shared group that would hide these records from the next one. A filter by source `topic` shares the group.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category getters
+ */
+export const groupOf = <E, R>(consumer: Consumer.Consumer<E, R>, filter: Filter = {}): string =>
+  redriveGroupOf(consumer.group, filter)
+
+/**
+ * What a redrive would do, and which groups would see records again that are sent to a source topic. Looks only.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category redriving
+ */
+export const plan = <E, R>(
+  consumer: Consumer.Consumer<E, R>,
+  options: RedriveOptions = {}
+): Effect.Effect<Plan, KafkaError, KafkaEngine> => planOf(consumer, options)
+
+/**
+ * Sends dead letters once more, by default to the first retry topic of their source, due at once; answers each as it is
+ * done. Key and value are byte for byte the same unless `transform` says otherwise, and so is the partition, where
+ * there is one. Attempts start anew; the origin stays, and so does the count of redrives. A record that was redriven
+ * `maxReplays` times goes to the parked topic, which is made when it is missing.
+ *
+ * It runs as a member of the group that {@link groupOf} names: it goes on where the last one ended, and several
+ * processes share the partitions. A position is committed when the broker has acknowledged everything before it, so
+ * each record arrives at least once, and those since the last commit once more after a crash. Interrupting it finishes
+ * the batch in work and commits. It reads on as its reader pulls: one that rests for longer than `maxPollInterval`
+ * loses its partitions.
+ *
+ * Fails with `InvalidSetting` for a destination that is not allowed, and when `where` or `transform` fails: the records
+ * before that one are done, it and everything behind it stays.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Codec, Consumer, DeadLetters, OnFailure, Topic } from "millrace"
+ *
+ * const Orders = Topic.make("orders", { key: Codec.string, value: Codec.string })
+ * const billing = Consumer.make("billing", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.deadLetter,
+ *   handlers: [Topic.handle(Orders, (record) => Effect.log(record.value))]
+ * })
+ *
+ * // The policy has no retry topics: it has to be said where to.
+ * export const program = DeadLetters.redrive(billing, { to: "origin", tag: "Timeout", rate: 100 }).pipe(
+ *   Stream.runForEach(({ letter, to }) => Effect.log(`${letter.partition}/${letter.offset} is at ${to.offset}`))
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category redriving
+ */
+export const redrive = <E, R>(
+  consumer: Consumer.Consumer<E, R>,
+  options: RedriveOptions = {}
+): Stream.Stream<Moved, KafkaError, KafkaEngine> => Moving.move(consumer, options)
+
+/**
+ * Moves dead letters to the parked topic, `<group>.<topic>.parked`, which is made when it is missing. Nothing of them
+ * changes. It commits as {@link redrive} with the same filter does, so a redrive with this filter does not see them
+ * again; one with another filter does.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category redriving
+ */
+export const park = <E, R>(
+  consumer: Consumer.Consumer<E, R>,
+  options: ParkOptions = {}
+): Stream.Stream<Moved, KafkaError, KafkaEngine> => Moving.move(consumer, { ...options, parks: true })
+
+/**
+ * Gives dead letters up: moves the group of the unfiltered redrive behind them, and with `deleteRecords` deletes
+ * everything up to there. Answers what was passed; with `dryRun`, what would be. No redrive may run meanwhile.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category redriving
+ */
+export const discard = <E, R>(
+  consumer: Consumer.Consumer<E, R>,
+  options: DiscardOptions = {}
+): Effect.Effect<ReadonlyArray<Discarded>, KafkaError, KafkaEngine> => Discarding.discard(consumer, options)
+
+/**
+ * The dead letters that a filter means as lines of JSON (without their ends): place, time, source and error tag for the
+ * reader, and key, value and headers in base64, so that {@link importFrom} writes the same bytes.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Codec, Consumer, DeadLetters, OnFailure, Topic } from "millrace"
+ *
+ * const Orders = Topic.make("orders", { key: Codec.string, value: Codec.string })
+ * const billing = Consumer.make("billing", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.deadLetter,
+ *   handlers: [Topic.handle(Orders, (record) => Effect.log(record.value))]
+ * })
+ *
+ * export const program = DeadLetters.exportTo(billing).pipe(Stream.runForEach((line) => Effect.log(line)))
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category exchange
+ */
+export const exportTo = <E, R>(
+  consumer: Consumer.Consumer<E, R>,
+  filter: Filter = {}
+): Stream.Stream<string, KafkaError, KafkaEngine> => Stream.map(Reading.records(consumer, filter), Ndjson.encode)
+
+/**
+ * Writes lines of {@link exportTo} back to the topics that they name: dead letter and parked topics of the consumer, or
+ * those in `allow`. Key, value and headers are byte for byte the same, the partition as far as there is one; the time
+ * is that of the import, since retention would remove older records at once. Each line is answered when the broker has
+ * acknowledged it. Fails with `InvalidRecord` at the first line that is none; the lines before it are written. With
+ * `dryRun` (default `false`) nothing is.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category exchange
+ */
+export const importFrom = <E, R, EL, RL>(
+  consumer: Consumer.Consumer<E, R>,
+  lines: Stream.Stream<string, EL, RL>,
+  options: {
+    readonly allow?: ReadonlyArray<string> | undefined
+    readonly dryRun?: boolean | undefined
+  } = {}
+): Stream.Stream<Imported, EL | KafkaError, RL | KafkaEngine> => Importing.importFrom(consumer, lines, options)

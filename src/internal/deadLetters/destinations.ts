@@ -1,0 +1,94 @@
+/** Where dead letters may go, and what they look like there. Pure. */
+import type { DeadLetter, Destination } from "../../DeadLetter.ts"
+import type { RawMessage } from "../../engine/KafkaEngine.ts"
+import * as Errors from "../../KafkaError.ts"
+import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
+import * as Bytes from "../retry/bytes.ts"
+import { spring } from "../retry/headerNames.ts"
+import * as RetryHeaders from "../retry/retryHeaders.ts"
+import type { Place } from "./places.ts"
+
+/** A topic that dead letters are sent to. */
+export interface Target {
+  readonly topic: string
+  readonly partitions: number
+  /** A retry topic, whose records say when they are due. */
+  readonly waits: boolean
+  /** The records stay what they are: this is no new try. */
+  readonly parks: boolean
+}
+
+const refused = (problem: string): KafkaError => invalidSetting("to", problem)
+
+const missing = (topic: string): KafkaError => Errors.make("redrive", new Errors.UnknownTopic({ topic }))
+
+/** The topics that a consumer knows. */
+const known = (places: ReadonlyArray<Place>): ReadonlyArray<string> =>
+  places.flatMap(({ parked, source, topics }) => [source, ...topics.tiers.map(({ name }) => name), parked])
+
+const nameOf = (
+  place: Place,
+  to: Destination,
+  all: ReadonlyArray<Place>,
+  allow: ReadonlyArray<string>
+): string | KafkaError => {
+  const { source, topics: { tiers } } = place
+  if (to === "origin") return source
+  if (to !== "first-retry") {
+    if (all.some(({ deadLetter }) => deadLetter === to.topic)) {
+      return refused(`"${to.topic}" is the dead letter topic itself: its records would come back for ever`)
+    }
+    const allowed = [...known(all), ...allow]
+    if (allowed.includes(to.topic)) return to.topic
+    return refused(
+      `"${to.topic}" is no topic of this consumer (${known(all).join(", ")}); name it in allow if it is meant`
+    )
+  }
+  return tiers[0]?.name ?? refused(
+    `the policy of topic "${source}" has no retry topics; send its dead letters to its origin, where every group that `
+      + "reads it sees them again, or name a topic"
+  )
+}
+
+/** Where the dead letters of one source go, or why they cannot. */
+export const targetOf = (
+  place: Place,
+  to: Destination,
+  all: ReadonlyArray<Place>,
+  allow: ReadonlyArray<string>
+): Target | KafkaError => {
+  const topic = nameOf(place, to, all, allow)
+  if (typeof topic !== "string") return topic
+  const partitions = place.sizes.get(topic)
+  if (partitions === undefined) return missing(topic)
+  const waits = all.some(({ topics }) => topics.tiers.some(({ name }) => name === topic))
+  return { topic, partitions, waits, parks: all.some(({ parked }) => parked === topic) }
+}
+
+/** That of the record where it is known and exists; else the nearest thing to it. */
+const partitionIn = ({ origin, partition, source }: DeadLetter, partitions: number): number => {
+  const wanted = origin?.topic === source ? origin.partition : partition
+  return wanted < partitions ? wanted : wanted % partitions
+}
+
+/** A dead letter as it is sent to a parked topic: nothing of it changes, so that it can be looked into there. */
+export const parked = (letter: DeadLetter, { partitions, topic }: Target): RawMessage => ({
+  topic,
+  partition: partitionIn(letter, partitions),
+  key: letter.key,
+  value: letter.value,
+  headers: letter.headers
+})
+
+/** A dead letter as it is sent once more. In a retry topic it is due now and has its whole schedule before it. */
+export const redriven = (
+  letter: DeadLetter,
+  value: Uint8Array | null,
+  { partitions, topic, waits }: Target,
+  { at, id }: { readonly at: number; readonly id: string }
+): RawMessage => {
+  const record = { ...letter, timestampType: undefined }
+  const headers = RetryHeaders.replayed(record, { replays: letter.replays + 1, at, id })
+  if (waits) headers.push([spring.attempts, Bytes.int32(1)], [spring.due, Bytes.bigInteger(at)])
+  return { topic, partition: partitionIn(letter, partitions), key: letter.key, value, headers }
+}

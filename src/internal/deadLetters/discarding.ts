@@ -1,0 +1,45 @@
+/** Giving dead letters up: a redrive passes them, and they may be deleted. */
+import * as Effect from "effect/Effect"
+import type { Discarded, DiscardOptions } from "../../DeadLetter.ts"
+import type { Position } from "../../engine/KafkaEngine.ts"
+import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
+import { redriveGroupOf } from "./filter.ts"
+import { type AnyConsumer, offsetsOf, placesOf } from "./places.ts"
+import { byPartition, keyOf } from "./scan.ts"
+
+const positionsOf = (parts: ReadonlyArray<Discarded>): ReadonlyArray<Position> =>
+  parts.map(({ partition, to, topic }) => ({ topic, partition, offset: to }))
+
+/** Moves the redrive group behind dead letters, and deletes them if so asked. Answers what was, or would be, passed. */
+export const discard = Effect.fnUntraced(function*(
+  consumer: AnyConsumer,
+  { before = Infinity, deleteRecords = false, dryRun = false, partition, topic }: DiscardOptions
+): Effect.fn.Return<ReadonlyArray<Discarded>, KafkaError, KafkaEngine> {
+  if (before !== Infinity && partition === undefined) {
+    return yield* invalidSetting("before", "an offset means nothing without its partition; name the partition as well")
+  }
+  const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+  const places = yield* placesOf(consumer, admin, topic)
+  const topics = places.map(({ deadLetter }) => deadLetter)
+  const sizes = places[0]?.sizes ?? new Map<string, number>()
+  const group = redriveGroupOf(consumer.group, {})
+  const committed = byPartition(yield* admin.groupOffsets(group))
+  const ends = byPartition(yield* offsetsOf(admin, sizes, topics, "latest"))
+  const parts = (yield* offsetsOf(admin, sizes, topics, "earliest"))
+    .filter((begin) => partition === undefined || begin.partition === partition)
+    .map((begin): Discarded => ({
+      topic: begin.topic,
+      partition: begin.partition,
+      // What a redrive passed is still there to be deleted.
+      from: deleteRecords ? begin.offset : Math.max(begin.offset, committed.get(keyOf(begin)) ?? 0),
+      to: Math.min(before, ends.get(keyOf(begin))!)
+    }))
+    .filter(({ from, to }) => from < to)
+  if (dryRun || parts.length === 0) return parts
+  // Never back: what was passed stays passed.
+  const forward = positionsOf(parts).filter((to) => to.offset > (committed.get(keyOf(to)) ?? -1))
+  if (forward.length > 0) yield* admin.alterGroupOffsets(group, forward)
+  if (deleteRecords) yield* admin.deleteRecords(positionsOf(parts))
+  return parts
+})

@@ -1,0 +1,255 @@
+/**
+ * Works dead letter topics off as a member of a group, from its committed offsets to the ends that the topics had when
+ * it began. One fiber does everything: nothing is in work while a partition is taken away, and a position is committed
+ * when the broker has everything before it.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type { ClientEvent, ConsumerClient, Position, RawRecord, TopicPartition } from "../../engine/KafkaEngine.ts"
+import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import * as Signal from "../signal.ts"
+import type { Budget, Verdict } from "./judging.ts"
+import { byPartition, fatalOf, keyOf } from "./scan.ts"
+import type { TokenBucket } from "./tokenBucket.ts"
+
+/** A record with its verdict, and the position behind it. */
+export interface Judged {
+  readonly raw: RawRecord
+  readonly next: number
+  readonly verdict: Verdict
+}
+
+/** What is done with records whose time has come. */
+export interface Work<A> {
+  readonly group: string
+  readonly topics: ReadonlyArray<string>
+  readonly ends: ReadonlyArray<Position>
+  readonly judge: (raw: RawRecord) => Effect.Effect<Verdict>
+  /** Does what the verdicts say; answers how many of the records, from the first one, are done, and what to tell. */
+  readonly perform: (batch: ReadonlyArray<Judged>) => Effect.Effect<Performed<A>>
+  readonly budget: Budget
+  readonly bucket: TokenBucket | undefined
+}
+
+/** `error` is why the record behind the done ones is not. */
+export interface Performed<A> {
+  readonly done: number
+  readonly results: ReadonlyArray<A>
+  readonly error: KafkaError | undefined
+}
+
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+const batchRecords = 500
+const batchBytes = 8_388_608
+const closeTimeout = Duration.seconds(30)
+/** The broker hears from the member also while it waits. */
+const longestSleep = 1000
+
+/** A member that comes back gets its partitions sooner than this, or they have found another owner. */
+const longestEmpty = 60_000
+
+const commitRetries = Schedule.max([Schedule.exponential("100 millis"), Schedule.recurs(5)])
+
+/** A partition of this member. `ended`: everything up to the end is in `waiting`, or done. */
+interface Part {
+  readonly partition: TopicPartition
+  readonly end: number
+  readonly waiting: Array<Judged>
+  position: number | undefined
+  leaderEpoch: number | undefined
+  ended: boolean
+}
+
+/** A run in the making. To be used by one fiber, with interruption allowed inside of `restore` alone. */
+export class Drive<A> {
+  private readonly work: Work<A>
+  private readonly client: ConsumerClient
+  private readonly signal: Signal.Signal
+  private readonly intake: Array<ClientEvent>
+  private readonly ends: ReadonlyMap<string, number>
+  private readonly parts = new Map<string, Part>()
+  private assigned = false
+  /** When the last partition was taken away: until the next assignment nobody knows whether that was the end. */
+  private emptySince: number | undefined
+  private error: KafkaError | undefined
+
+  constructor(work: Work<A>, client: ConsumerClient, signal: Signal.Signal, intake: Array<ClientEvent>) {
+    this.work = work
+    this.client = client
+    this.signal = signal
+    this.intake = intake
+    this.ends = byPartition(work.ends)
+  }
+
+  /** What was done in the next step, or `undefined` when all is done and committed. */
+  readonly next = (restore: Restore): Effect.Effect<ReadonlyArray<A> | undefined, KafkaError> =>
+    Effect.gen({ self: this }, function*() {
+      const clock = yield* Clock.Clock
+      while (true) {
+        yield* this.takeIn(clock)
+        if (this.error !== undefined) return yield* this.error
+        if (this.work.budget.isSpent) return yield* this.finish()
+        const part = this.ready()
+        if (part === undefined) {
+          if (yield* this.fetch(restore)) continue
+          if (this.intake.length === 0 && this.isOver(clock)) return yield* this.finish()
+          yield* restore(Effect.timeoutOption(this.signal.wait, longestSleep))
+          continue
+        }
+        const now = clock.currentTimeMillisUnsafe()
+        const batch = this.take(part, now)
+        if (batch.length === 0) {
+          this.client.poll(0, 0)
+          const wait = Math.min(longestSleep, this.work.bucket!.wait(part.waiting.length, now))
+          yield* restore(Effect.timeoutOption(this.signal.wait, wait))
+          continue
+        }
+        const results = yield* this.perform(part, batch)
+        if (results.length > 0) return results
+      }
+    })
+
+  private isOver(clock: Clock.Clock): boolean {
+    if (!this.assigned) return false
+    if (this.emptySince !== undefined) return clock.currentTimeMillisUnsafe() - this.emptySince >= longestEmpty
+    for (const { ended, waiting } of this.parts.values()) if (!ended || waiting.length > 0) return false
+    return true
+  }
+
+  private ready(): Part | undefined {
+    for (const part of this.parts.values()) if (part.waiting.length > 0) return part
+    return undefined
+  }
+
+  private takeIn(clock: Clock.Clock): Effect.Effect<void, KafkaError> {
+    return Effect.gen({ self: this }, function*() {
+      while (this.intake.length > 0) {
+        const event = this.intake.shift()!
+        this.error ??= fatalOf(event)
+        if (event._tag === "EndOfPartition") {
+          const part = this.parts.get(keyOf(event))
+          if (part !== undefined && event.offset >= part.end) part.ended = true
+        }
+        if (event._tag !== "Rebalance") continue
+        if (event.kind !== "assign") { for (const partition of event.partitions) this.parts.delete(keyOf(partition)) }
+        if (event.kind === "assign") {
+          yield* this.client.answer(event.id)
+          this.assign(event.partitions)
+          continue
+        }
+        // Nothing of them is in work; what was stored and not committed is at worst done twice.
+        yield* Effect.ignore(this.client.answer(event.id))
+        if (this.parts.size === 0) this.emptySince ??= clock.currentTimeMillisUnsafe()
+      }
+    })
+  }
+
+  private assign(partitions: ReadonlyArray<TopicPartition>): void {
+    this.assigned = true
+    this.emptySince = undefined
+    for (const { partition, topic } of partitions) {
+      this.parts.set(keyOf({ topic, partition }), {
+        partition: { topic, partition },
+        // A partition that was added meanwhile has nothing that was there at the beginning.
+        end: this.ends.get(keyOf({ topic, partition })) ?? 0,
+        waiting: [],
+        position: undefined,
+        leaderEpoch: undefined,
+        ended: false
+      })
+    }
+  }
+
+  /** Reads and judges what is there; `false` when nothing is. */
+  private fetch(restore: Restore): Effect.Effect<boolean> {
+    return Effect.gen({ self: this }, function*() {
+      const chunks = this.client.poll(batchRecords, batchBytes)
+      for (const chunk of chunks) {
+        const part = this.parts.get(keyOf(chunk))
+        if (part === undefined) continue
+        const { records } = chunk
+        for (let i = 0; i < records.length && records[i]!.offset < part.end; i++) {
+          const raw = records[i]!
+          const next = i === records.length - 1 ? Math.min(chunk.next, part.end) : raw.offset + 1
+          // Nothing is in work yet: the operator's own functions may be interrupted.
+          part.waiting.push({ raw, next, verdict: yield* restore(this.work.judge(raw)) })
+        }
+        if (chunk.next < part.end) continue
+        part.ended = true
+        this.client.pause([part.partition])
+      }
+      return chunks.length > 0
+    })
+  }
+
+  /** As many records as the rate and the budget allow now, in order. */
+  private take(part: Part, now: number): ReadonlyArray<Judged> {
+    const { bucket, budget } = this.work
+    let count = 0
+    for (const { verdict } of part.waiting) {
+      if (verdict._tag !== "Pass" && verdict._tag !== "Broken") {
+        if (budget.isSpent || bucket !== undefined && bucket.take(1, now) === 0) break
+        budget.spend(verdict)
+      }
+      count++
+    }
+    return part.waiting.splice(0, count)
+  }
+
+  /** Everything before the position is at the broker by now, so it may be committed. */
+  private perform(part: Part, batch: ReadonlyArray<Judged>): Effect.Effect<ReadonlyArray<A>> {
+    return Effect.gen({ self: this }, function*() {
+      const { done, error, results } = yield* this.work.perform(batch)
+      if (done > 0) {
+        const last = batch[done - 1]!
+        part.position = last.next
+        part.leaderEpoch = last.raw.leaderEpoch
+        const position = positionOf(part)!
+        this.client.store(position)
+        // Stored, it is committed by the timer, a revoke and the end as well: now is better, and not necessary.
+        yield* Effect.ignore(this.client.commit([position]))
+      }
+      this.error ??= error
+      return results
+    })
+  }
+
+  /** The end is reached when the broker knows it. */
+  private finish(): Effect.Effect<undefined, KafkaError> {
+    return Effect.suspend(() => {
+      const positions = [...this.parts.values()].flatMap((part) => positionOf(part) ?? [])
+      if (positions.length === 0) return Effect.undefined
+      return this.client.commit(positions).pipe(
+        Effect.retry({ schedule: commitRetries, while: (error: KafkaError) => error.isRetryable }),
+        Effect.as(undefined)
+      )
+    })
+  }
+}
+
+const positionOf = ({ leaderEpoch, partition, position }: Part): Position | undefined =>
+  position === undefined ? undefined : { ...partition, offset: position, leaderEpoch }
+
+/** Joins the group; leaves it, with what is stored committed, when the scope ends. */
+export const join = Effect.fnUntraced(function*<A>(work: Work<A>) {
+  const engine = yield* KafkaEngine
+  const signal = yield* Signal.make
+  const intake: Array<ClientEvent> = []
+  const client = yield* engine.consumer({
+    subscription: { _tag: "Group", groupId: work.group, topics: work.topics, patterns: [] },
+    offsetReset: "earliest",
+    config: {},
+    signalEnd: true,
+    onReady: () => signal.raise(),
+    onEvent: (event) => {
+      intake.push(event)
+      signal.raise()
+    }
+  })
+  yield* Effect.addFinalizer(() => Effect.ignore(client.close(closeTimeout)))
+  return new Drive(work, client, signal, intake)
+})

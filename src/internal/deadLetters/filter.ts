@@ -1,0 +1,69 @@
+/** Which dead letters are meant, and the group that remembers how far a redrive of them got. */
+import * as Effect from "effect/Effect"
+import type { DeadLetter, Filter, Where } from "../../DeadLetter.ts"
+import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
+import { hash } from "../retry/tiers.ts"
+
+/** What is told of a record in an error. */
+export const placeOf = ({ offset, partition, topic }: Pick<DeadLetter, "topic" | "partition" | "offset">): string =>
+  `${topic}/${partition} at offset ${offset}`
+
+const textOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+
+/** A function of the operator that failed at a record. */
+export const failedAt = (setting: string, letter: DeadLetter, problem: unknown): KafkaError =>
+  invalidSetting(setting, `${placeOf(letter)}: ${textOf(problem)}`)
+
+const keyText = (key: Uint8Array | null): string | null => key === null ? null : Buffer.from(key).toString("utf8")
+
+/** Everything but `where`. Pure. */
+export const matches = (filter: Filter, letter: DeadLetter): boolean =>
+  (filter.topic === undefined || letter.source === filter.topic)
+  && (filter.partition === undefined || letter.partition === filter.partition)
+  && (filter.offset === undefined || letter.offset === filter.offset)
+  && (filter.key === undefined || keyText(letter.key) === filter.key)
+  && (filter.tag === undefined || letter.errorTag === filter.tag)
+  && (filter.since === undefined || letter.timestamp >= filter.since)
+  && (filter.until === undefined || letter.timestamp < filter.until)
+
+const ask = (where: Where, letter: DeadLetter): Effect.Effect<boolean, KafkaError> =>
+  Effect.suspend(() => {
+    const answer: unknown = where.test(letter)
+    return Effect.isEffect(answer) ? answer as Effect.Effect<unknown, unknown> : Effect.succeed(answer)
+  }).pipe(
+    Effect.catchDefect(Effect.fail),
+    Effect.mapError((error) => failedAt("where", letter, error)),
+    Effect.flatMap((answer) =>
+      typeof answer === "boolean"
+        ? Effect.succeed(answer)
+        : Effect.fail(failedAt("where", letter, `answered ${typeof answer}, which is neither true nor false`))
+    )
+  )
+
+/** Whether the letter is meant. */
+export const isMeant = (filter: Filter, letter: DeadLetter): Effect.Effect<boolean, KafkaError> =>
+  !matches(filter, letter)
+    ? Effect.succeed(false)
+    : filter.where === undefined
+    ? Effect.succeed(true)
+    : ask(filter.where, letter)
+
+/**
+ * The parts that leave records of a topic out. `topic` is none of them: offsets are committed per topic, so a redrive
+ * of one source hides nothing of another.
+ */
+const partsOf = (
+  { key, offset, partition, since, tag, until, where }: Filter
+): ReadonlyArray<readonly [string, unknown]> =>
+  Object.entries({ key, offset, partition, since, tag, until, where: where?.name })
+    .filter(([, value]) => value !== undefined)
+
+/**
+ * The group of a redrive: `<group>.dlt.redrive`, and for a filter of its own one with the hash of the filter. A redrive
+ * commits what the filter left out as well, or a second run would read all of it again; in the group of the unfiltered
+ * redrive that would hide these records from it.
+ */
+export const redriveGroupOf = (group: string, filter: Filter): string => {
+  const parts = partsOf(filter)
+  return `${group}.dlt.redrive${parts.length === 0 ? "" : `.${hash(JSON.stringify(parts))}`}`
+}

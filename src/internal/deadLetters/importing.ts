@@ -1,0 +1,91 @@
+/** Writes exported dead letters back to their topics. */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Imported } from "../../DeadLetter.ts"
+import type { RawMessage } from "../../engine/KafkaEngine.ts"
+import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as Errors from "../../KafkaError.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import * as Ndjson from "./ndjson.ts"
+import { type AnyConsumer, placesOf } from "./places.ts"
+import { isDelivered, sendAll } from "./sending.ts"
+
+/** What an import may be told; see `DeadLetters.importFrom`. */
+export interface Options {
+  readonly allow?: ReadonlyArray<string> | undefined
+  readonly dryRun?: boolean | undefined
+}
+
+interface Numbered {
+  readonly number: number
+  readonly text: string
+}
+
+const refused = (line: number, problem: string): KafkaError =>
+  Errors.make("import", new Errors.InvalidRecord({ topic: `line ${line}`, problem }))
+
+/** A batch of lines, of which the first one that is wrong ends the import: what stands before it is written. */
+const importBatch = Effect.fnUntraced(function*(
+  lines: Arr.NonEmptyReadonlyArray<Numbered>,
+  sizes: ReadonlyMap<string, number>,
+  dryRun: boolean
+) {
+  const messages: Array<RawMessage> = []
+  let error: KafkaError | undefined
+  for (const { number, text } of lines) {
+    const read = yield* Effect.result(Effect.try({
+      try: () => Ndjson.decode(text),
+      catch: (cause) => refused(number, cause instanceof Error ? cause.message : String(cause))
+    }))
+    const size = read._tag === "Success" ? sizes.get(read.success.topic) : undefined
+    if (read._tag === "Failure") error = read.failure
+    else if (size === undefined) {
+      error = refused(
+        number,
+        `"${read.success.topic}" is no dead letter or parked topic of this consumer that exists; create it, or name `
+          + "it in allow if it is meant"
+      )
+    } else messages.push({ ...read.success, partition: read.success.partition % size })
+    if (error !== undefined) break
+  }
+  const engine = yield* KafkaEngine
+  const fates = dryRun || messages.length === 0 ? [] : yield* sendAll(yield* engine.producer, messages)
+  const done: Array<Imported> = []
+  for (let i = 0; i < messages.length; i++) {
+    const fate = fates[i]
+    if (fate !== undefined && !isDelivered(fate)) return { done, error: fate }
+    const { partition, topic } = messages[i]!
+    done.push({ line: lines[i]!.number, topic, partition: partition!, offset: fate?.offset })
+  }
+  return { done, error }
+})
+
+/** The lines that were written, in order. */
+export const importFrom = <E, R>(
+  consumer: AnyConsumer,
+  lines: Stream.Stream<string, E, R>,
+  { allow = [], dryRun = false }: Options
+): Stream.Stream<Imported, E | KafkaError, R | KafkaEngine> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const engine = yield* KafkaEngine
+    const admin = yield* engine.admin
+    const places = yield* placesOf(consumer, admin)
+    const names = [...places.flatMap(({ deadLetter, parked }) => [deadLetter, parked]), ...allow]
+    const sizes = new Map(
+      (yield* admin.describeTopics(names)).map(({ name, partitions }) => [name, partitions.length])
+    )
+    let number = 0
+    return lines.pipe(
+      Stream.map((text): Numbered => ({ number: ++number, text })),
+      Stream.filter(({ text }) => text.trim() !== ""),
+      Stream.rechunk(500),
+      Stream.mapArrayEffect((batch) => Effect.map(importBatch(batch, sizes, dryRun), Arr.of)),
+      // What was written is told before what was not.
+      Stream.flatMap(({ done, error }) =>
+        error === undefined
+          ? Stream.fromArray(done)
+          : Stream.concat(Stream.fromArray(done), Stream.fail<KafkaError>(error))
+      )
+    )
+  }))

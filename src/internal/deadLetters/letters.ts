@@ -1,0 +1,82 @@
+/** From the record of a dead letter topic to what is known of it. */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { Pending } from "../../Codec.ts"
+import type { DeadLetter } from "../../DeadLetter.ts"
+import type { RawRecord } from "../../engine/KafkaEngine.ts"
+import { Poison } from "../../Poison.ts"
+import type * as Record from "../../Record.ts"
+import type { Codecs } from "../../Topic.ts"
+import * as Decoding from "../decoding.ts"
+import * as RetryHeaders from "../retry/retryHeaders.ts"
+
+type Decoded = Effect.Effect<Record.Record<unknown, unknown>, Poison>
+
+const decodeBy = (decode: Decoding.Decode, raw: RawRecord): Decoded => {
+  try {
+    const record = decode(raw)
+    // What a codec waits for fails with poison alone: `Decode` made sure of that.
+    return record instanceof Pending ? record.effect as Decoded : Effect.succeed(record)
+  } catch (poison) {
+    return Effect.fail(poison as Poison)
+  }
+}
+
+const unusable = (raw: RawRecord, cause: Cause.Cause<unknown>): Poison =>
+  new Poison({
+    topic: raw.topic,
+    partition: raw.partition,
+    offset: raw.offset,
+    part: "value",
+    problem: `the codecs cannot be used here: ${Cause.prettyErrors(cause)[0]?.message ?? "interrupted"}`,
+    firstBytes: "",
+    cause
+  })
+
+/** Decodes records of one source topic, whose codecs are prepared when the first one is asked for. */
+const decoderOf = (source: string, codecs: Codecs, context: Context.Context<never>) => {
+  let decode: Decoding.Decode | undefined
+  return (raw: RawRecord): Decoded =>
+    Effect.suspend(() => {
+      if (decode !== undefined) return decodeBy(decode, raw)
+      return Decoding.prepare(codecs, source).pipe(
+        Effect.provideContext(context as Context.Context<any>),
+        // Codecs may need what only the application has.
+        Effect.catchCause((cause) => Effect.fail(unusable(raw, cause))),
+        Effect.flatMap((prepared) => decodeBy(decode = prepared, raw))
+      )
+    })
+}
+
+/** How the records of one dead letter topic are read. */
+export const reader = (
+  source: string,
+  codecs: Codecs,
+  context: Context.Context<never>
+): (raw: RawRecord) => DeadLetter => {
+  const decode = decoderOf(source, codecs, context)
+  return (raw) => {
+    const state = RetryHeaders.read(raw)
+    return {
+      topic: raw.topic,
+      partition: raw.partition,
+      offset: raw.offset,
+      timestamp: raw.timestamp,
+      key: raw.key,
+      value: raw.value,
+      headers: raw.headers ?? [],
+      source,
+      origin: state.origin,
+      group: state.group,
+      attempts: state.executions,
+      errorTag: state.errorTag,
+      errorMessage: state.errorMessage,
+      firstFailedAt: state.firstFailedAt,
+      failedAt: state.due ?? raw.timestamp,
+      replays: state.replays,
+      family: state.family,
+      decoded: decode(raw)
+    }
+  }
+}

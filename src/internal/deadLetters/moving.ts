@@ -1,0 +1,182 @@
+/** Redriving and parking: from what is prepared to a stream of what was done. */
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Moved } from "../../DeadLetter.ts"
+import type { RawRecord } from "../../engine/KafkaEngine.ts"
+import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import type * as Destinations from "./destinations.ts"
+import * as Drives from "./drive.ts"
+import { Budget, judge, type Rules, type Verdict } from "./judging.ts"
+import * as Letters from "./letters.ts"
+import type { AnyConsumer } from "./places.ts"
+import { defaultReplays, makeParked, type Options, prepare, type Prepared } from "./preparing.ts"
+import { scan } from "./scan.ts"
+import { isDelivered, sendAll } from "./sending.ts"
+import { TokenBucket } from "./tokenBucket.ts"
+
+/** How each dead letter topic is judged. Services for codecs are those of the caller. */
+const judgeOf = Effect.fnUntraced(function*({ places, plan }: Prepared, options: Options) {
+  const context = yield* Effect.context<KafkaEngine>()
+  const startedAt = yield* Clock.currentTimeMillis
+  const rules = new Map<string, Rules>()
+  for (const [place, target] of places) {
+    let parked: Destinations.Target | undefined
+    rules.set(place.deadLetter, {
+      // Made when the first record needs it, and once.
+      parked: Effect.suspend(() =>
+        parked !== undefined ? Effect.succeed(parked) : Effect.tap(
+          Effect.provideContext(makeParked(place, options.dryRun ?? false), context),
+          (made) => Effect.sync(() => parked = made)
+        )
+      ),
+      read: Letters.reader(place.source, place.codecs, context as Context.Context<never>),
+      codecs: place.codecs,
+      filter: options,
+      target,
+      maxReplays: options.maxReplays ?? defaultReplays,
+      transform: options.transform,
+      id: `${plan.group}@${new Date(startedAt).toISOString()}`
+    })
+  }
+  return (raw: RawRecord): Effect.Effect<Verdict> =>
+    // Codecs may need services of any kind; one that is not there is a verdict.
+    Effect.provideContext(judge(rules.get(raw.topic)!, raw), context as Context.Context<any>)
+})
+
+type Move = Extract<Verdict, { readonly letter: unknown }>
+
+const isMove = (verdict: Verdict): verdict is Move => verdict._tag === "Park" || verdict._tag === "Redrive"
+
+const movedOf = ({ _tag, letter }: Move, to: Moved["to"]): Moved => ({
+  _tag: _tag === "Park" ? "Parked" : "Redriven",
+  letter,
+  to
+})
+
+/** Sends what is to be sent, and answers what was. The first record without an acknowledgement ends the work. */
+const performing = Effect.fnUntraced(function*(batch: ReadonlyArray<Drives.Judged>) {
+  const engine = yield* KafkaEngine
+  const at = yield* Clock.currentTimeMillis
+  const broken = batch.findIndex(({ verdict }) => verdict._tag === "Broken")
+  const usable = broken === -1 ? batch : batch.slice(0, broken)
+  const moves = usable.flatMap(({ verdict }) => isMove(verdict) ? verdict : [])
+  const messages = yield* Effect.forEach(moves, ({ message }) => message(at))
+  const fates = moves.length === 0 ? [] : yield* sendAll(yield* engine.producer, messages)
+  const lost = fates.findIndex((fate) => !isDelivered(fate))
+  const results = (lost === -1 ? moves : moves.slice(0, lost)).map((move, i): Moved => {
+    const fate = fates[i]!
+    return movedOf(move, isDelivered(fate) ? fate : { topic: "", partition: -1, offset: undefined })
+  })
+  if (lost === -1) {
+    const verdict = batch[usable.length]?.verdict
+    const error = verdict?._tag === "Broken" ? verdict.error : undefined
+    return { done: usable.length, results, error } satisfies Drives.Performed<Moved>
+  }
+  const fate = fates[lost]!
+  return {
+    done: usable.findIndex(({ verdict }) => verdict === moves[lost]),
+    results,
+    error: isDelivered(fate) ? undefined : fate
+  } satisfies Drives.Performed<Moved>
+})
+
+const perform = (batch: ReadonlyArray<Drives.Judged>): Effect.Effect<Drives.Performed<Moved>, never, KafkaEngine> =>
+  // Without a producer nothing is done.
+  Effect.catch(performing(batch), (error) => Effect.succeed({ done: 0, results: [], error }))
+
+/** What moves next; to be asked again and again by one fiber, until `undefined`. */
+type Next = Drives.Drive<Moved>["next"]
+
+const start = Effect.fnUntraced(function*(
+  prepared: Prepared,
+  options: Options,
+  budget: Budget
+): Effect.fn.Return<Next, KafkaError, KafkaEngine | Scope.Scope> {
+  const { ends, places, plan } = prepared
+  for (const { groups, topic } of plan.readers) {
+    yield* Effect.logWarning(`every group that reads "${topic}" sees the records again: ${groups.join(", ") || "none"}`)
+  }
+  const now = yield* Clock.currentTimeMillis
+  const context = yield* Effect.context<KafkaEngine>()
+  const drive = yield* Drives.join<Moved>({
+    group: plan.group,
+    topics: places.map(([{ deadLetter }]) => deadLetter),
+    ends,
+    judge: yield* judgeOf(prepared, options),
+    perform: (batch) => Effect.provideContext(perform(batch), context),
+    budget,
+    bucket: options.rate === undefined ? undefined : new TokenBucket(options.rate, now)
+  })
+  return drive.next
+})
+
+const budgetOf = ({ canary = Infinity, max = Infinity }: Options): Budget => new Budget(max, canary)
+
+/** Reads without the group, and does nothing. */
+const pretend = Effect.fnUntraced(function*(prepared: Prepared, options: Options) {
+  const judge = yield* judgeOf(prepared, options)
+  const budget = budgetOf(options)
+  return scan(prepared.starts, prepared.ends).pipe(
+    Stream.mapEffect((raw): Effect.Effect<Moved | "pass" | "over", KafkaError> => {
+      if (budget.isSpent) return Effect.succeed("over")
+      return Effect.flatMap(judge(raw), (verdict): Effect.Effect<Moved | "pass", KafkaError> => {
+        if (verdict._tag === "Broken") return Effect.fail(verdict.error)
+        if (!isMove(verdict)) return Effect.succeed("pass")
+        budget.spend(verdict)
+        return Effect.map(
+          verdict.message(0),
+          ({ partition, topic }) => movedOf(verdict, { topic, partition: partition!, offset: undefined })
+        )
+      })
+    }),
+    Stream.takeWhile((moved) => moved !== "over"),
+    Stream.filter((moved): moved is Moved => typeof moved !== "string")
+  )
+})
+
+/** What was moved, in the order of each partition. */
+export const move = (consumer: AnyConsumer, options: Options): Stream.Stream<Moved, KafkaError, KafkaEngine> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const prepared = yield* prepare(consumer, options)
+    if (prepared.places.length === 0) return Stream.empty
+    if (options.dryRun) return yield* pretend(prepared, options)
+    const next = yield* start(prepared, options, budgetOf(options))
+    return Stream.fromPull(Effect.succeed(
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(
+          next(restore),
+          (moved) => moved !== undefined && Arr.isReadonlyArrayNonEmpty(moved) ? Effect.succeed(moved) : Cause.done()
+        )
+      )
+    ))
+  }))
+
+/** {@link move} for a reader that must hear of everything that was done, also when it is interrupted. */
+export const moveEach = (
+  consumer: AnyConsumer,
+  options: Options,
+  tell: (moved: ReadonlyArray<Moved>) => Effect.Effect<void>
+): Effect.Effect<void, KafkaError, KafkaEngine> =>
+  options.dryRun
+    ? Stream.runForEachArray(move(consumer, options), tell)
+    : Effect.scoped(Effect.gen(function*() {
+      const prepared = yield* prepare(consumer, options)
+      if (prepared.places.length === 0) return
+      const next = yield* start(prepared, options, budgetOf(options))
+      yield* Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function*() {
+          while (true) {
+            const moved = yield* next(restore)
+            if (moved === undefined) return
+            yield* tell(moved)
+            yield* restore(Effect.yieldNow)
+          }
+        })
+      )
+    }))

@@ -1,0 +1,111 @@
+/** From the options of a redrive to what it means in this cluster. */
+import * as Effect from "effect/Effect"
+import type { Plan, RedriveOptions } from "../../DeadLetter.ts"
+import type { AdminClient, Position } from "../../engine/KafkaEngine.ts"
+import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import { invalidSetting, KafkaError } from "../../KafkaError.ts"
+import { ensure } from "../retry/provision.ts"
+import { parkedSpec } from "../retry/topicSpecs.ts"
+import * as Destinations from "./destinations.ts"
+import { redriveGroupOf } from "./filter.ts"
+import { type AnyConsumer, offsetsOf, type Place, placesOf } from "./places.ts"
+import { byPartition, keyOf } from "./scan.ts"
+
+/** Redrive, or park everything that is meant. */
+export interface Options extends RedriveOptions {
+  readonly parks?: boolean | undefined
+}
+
+/** A record that failed after so many redrives is for people. */
+export const defaultReplays = 3
+
+const problemOf = ({ canary, max, maxReplays, rate }: Options): KafkaError | undefined => {
+  if (rate !== undefined && !(rate > 0)) return invalidSetting("rate", `${rate} is not a number above 0`)
+  for (const [name, value, least] of [["max", max, 1], ["canary", canary, 1], ["maxReplays", maxReplays, 0]] as const) {
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= least)) {
+      return invalidSetting(name, `${value} is not a whole number of at least ${least}`)
+    }
+  }
+  return undefined
+}
+
+/** The parked topic of a source, which is made if it is missing; a dry run only knows what it would be. */
+export const makeParked = Effect.fnUntraced(function*(place: Place, dryRun: boolean) {
+  const { deadLetter, parked, sizes, topics } = place
+  const partitions = sizes.get(deadLetter)
+  const engine = yield* KafkaEngine
+  const states = sizes.has(parked) || dryRun
+    ? []
+    : yield* ensure(yield* engine.admin, engine.capabilities, [parkedSpec(topics, partitions)], "create")
+  const size = states[0]?.partitions ?? sizes.get(parked) ?? partitions ?? 1
+  return { topic: parked, partitions: size, waits: false, parks: true } satisfies Destinations.Target
+})
+
+/** Every group that would see a record again that is sent to one of these topics. */
+const readersOf = Effect.fnUntraced(function*(admin: AdminClient, topics: ReadonlySet<string>) {
+  if (topics.size === 0) return []
+  const found = new Map([...topics].map((topic): [string, Array<string>] => [topic, []]))
+  for (const { groupId } of yield* admin.listGroups) {
+    const read = new Set((yield* admin.groupOffsets(groupId)).map(({ topic }) => topic))
+    for (const topic of read) found.get(topic)?.push(groupId)
+  }
+  return [...found].map(([topic, groups]) => ({ topic, groups: groups.sort() }))
+})
+
+/** What is to be done. `starts` is where the group stands now. */
+export interface Prepared {
+  readonly plan: Plan
+  readonly places: ReadonlyArray<readonly [Place, Destinations.Target]>
+  readonly starts: ReadonlyArray<Position>
+  readonly ends: ReadonlyArray<Position>
+}
+
+/** Checks the options, and looks up where everything is and goes. */
+export const prepare = Effect.fnUntraced(function*(
+  consumer: AnyConsumer,
+  options: Options
+): Effect.fn.Return<Prepared, KafkaError, KafkaEngine> {
+  const problem = problemOf(options)
+  if (problem !== undefined) return yield* problem
+  const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+  const all = yield* placesOf(consumer, admin)
+  const some = options.topic === undefined ? all : yield* placesOf(consumer, admin, options.topic)
+  const places: Array<readonly [Place, Destinations.Target]> = []
+  for (const place of some) {
+    if (!place.sizes.has(place.deadLetter)) continue
+    const target = options.parks
+      ? yield* makeParked(place, options.dryRun ?? false)
+      : Destinations.targetOf(place, options.to ?? "first-retry", all, options.allow ?? [])
+    if (target instanceof KafkaError) return yield* target
+    places.push([place, target])
+  }
+  const group = redriveGroupOf(consumer.group, options)
+  const topics = places.map(([{ deadLetter }]) => deadLetter)
+  const sizes = places[0]?.[0].sizes ?? new Map<string, number>()
+  const committed = byPartition(yield* admin.groupOffsets(group))
+  const begins = yield* offsetsOf(admin, sizes, topics, "earliest")
+  const ends = yield* offsetsOf(admin, sizes, topics, "latest")
+  const starts = begins.map((begin) => ({ ...begin, offset: Math.max(begin.offset, committed.get(keyOf(begin)) ?? 0) }))
+  const startOf = byPartition(starts)
+  const waitingIn = (name: string) =>
+    ends.reduce((sum, end) => end.topic === name ? sum + Math.max(0, end.offset - startOf.get(keyOf(end))!) : sum, 0)
+  const sources = new Set(all.map(({ source }) => source))
+  const plan: Plan = {
+    group,
+    routes: places.map(([{ deadLetter, source }, { topic }]) => ({
+      topic: deadLetter,
+      source,
+      to: topic,
+      waiting: waitingIn(deadLetter)
+    })),
+    readers: yield* readersOf(
+      admin,
+      new Set(places.map(([, { topic }]) => topic).filter((topic) => sources.has(topic)))
+    )
+  }
+  return { plan, places, starts, ends }
+})
+
+/** What would be done, and who else would notice. */
+export const planOf = (consumer: AnyConsumer, options: Options): Effect.Effect<Plan, KafkaError, KafkaEngine> =>
+  Effect.map(prepare(consumer, { ...options, dryRun: true }), ({ plan }) => plan)

@@ -1,0 +1,146 @@
+/** Dead letters to look at: a stream of them, and what they add up to. */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Count, DeadLetter, Filter, Summary, TagCount } from "../../DeadLetter.ts"
+import type { AdminClient, Position, RawRecord } from "../../engine/KafkaEngine.ts"
+import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import { isMeant, redriveGroupOf } from "./filter.ts"
+import * as Letters from "./letters.ts"
+import { type AnyConsumer, offsetsOf, type Place, placesOf } from "./places.ts"
+import { byPartition, keyOf, scan } from "./scan.ts"
+
+const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+
+const sizesOf = (places: ReadonlyArray<Place>) => places[0]?.sizes ?? new Map<string, number>()
+
+/** Where records that the filter can mean begin. */
+const startsOf = Effect.fnUntraced(function*(
+  admin: AdminClient,
+  begins: ReadonlyArray<Position>,
+  { offset, partition, since }: Filter
+) {
+  const wanted = begins.filter((begin) => partition === undefined || begin.partition === partition)
+  if (offset !== undefined) return wanted.map((begin) => ({ ...begin, offset: Math.max(begin.offset, offset) }))
+  return since === undefined || wanted.length === 0 ? wanted : yield* admin.listOffsets(wanted, { timestamp: since })
+})
+
+/** Dead letters from their begin to the ends of now. */
+export const records = (
+  consumer: AnyConsumer,
+  filter: Filter
+): Stream.Stream<DeadLetter, KafkaError, KafkaEngine> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const admin = yield* adminOf
+    const context = yield* Effect.context<KafkaEngine>()
+    const places = yield* placesOf(consumer, admin, filter.topic)
+    const topics = places.map(({ deadLetter }) => deadLetter)
+    const begins = yield* offsetsOf(admin, sizesOf(places), topics, "earliest")
+    const ends = yield* offsetsOf(admin, sizesOf(places), topics, "latest")
+    const starts = yield* startsOf(admin, begins, filter)
+    const { offset } = filter
+    const readers = new Map(places.map(({ codecs, deadLetter, source }) => [
+      deadLetter,
+      Letters.reader(source, codecs, context as Context.Context<never>)
+    ]))
+    return scan(
+      starts,
+      offset === undefined ? ends : ends.map((end) => ({ ...end, offset: Math.min(end.offset, offset + 1) }))
+    ).pipe(
+      Stream.map((raw) => readers.get(raw.topic)!(raw)),
+      Stream.filterEffect((letter) => isMeant(filter, letter))
+    )
+  }))
+
+const byCount = (a: TagCount, b: TagCount): number =>
+  b.count - a.count || String(a.tag).localeCompare(String(b.tag), "en")
+
+/** How often each tag occurs, most frequent first. Pure. */
+export const histogram = (tags: Iterable<string | undefined>): ReadonlyArray<TagCount> => {
+  const counts = new Map<string | undefined, number>()
+  for (const tag of tags) counts.set(tag, (counts.get(tag) ?? 0) + 1)
+  return [...counts].map(([tag, count]) => ({ tag, count })).sort(byCount)
+}
+
+const hourMillis = 3_600_000
+
+/** Counts by source topic, tag and hour. */
+export const stats = Effect.fnUntraced(function*(
+  consumer: AnyConsumer,
+  filter: Filter
+): Effect.fn.Return<ReadonlyArray<Count>, KafkaError, KafkaEngine> {
+  const counts = new Map<string, Count>()
+  yield* Stream.runForEach(records(consumer, filter), ({ errorTag, source, timestamp }) =>
+    Effect.sync(() => {
+      const hour = Math.floor(timestamp / hourMillis) * hourMillis
+      const key = JSON.stringify([source, errorTag, hour])
+      const count = (counts.get(key)?.count ?? 0) + 1
+      counts.set(key, { source, tag: errorTag, hour, count })
+    }))
+  return [...counts.values()].sort((a, b) => a.hour - b.hour || a.source.localeCompare(b.source, "en") || byCount(a, b))
+})
+
+const depthBetween = (begins: ReadonlyArray<Position>, ends: ReadonlyArray<Position>, topic: string): number => {
+  const beginOf = byPartition(begins)
+  return ends.reduce(
+    (sum, end) => end.topic === topic ? sum + Math.max(0, end.offset - (beginOf.get(keyOf(end)) ?? 0)) : sum,
+    0
+  )
+}
+
+const times = (records: ReadonlyArray<RawRecord>): ReadonlyArray<number> =>
+  records.map(({ timestamp }) => timestamp).filter((timestamp) => timestamp >= 0)
+
+const least = (values: ReadonlyArray<number>): number | undefined =>
+  values.length === 0 ? undefined : values.reduce((a, b) => Math.min(a, b))
+
+const most = (values: ReadonlyArray<number>): number | undefined =>
+  values.length === 0 ? undefined : values.reduce((a, b) => Math.max(a, b))
+
+/** The dead letter topics of a consumer. At most `scan` records of each are read for their tags. */
+export const list = Effect.fnUntraced(function*(
+  consumer: AnyConsumer,
+  limit: number
+): Effect.fn.Return<ReadonlyArray<Summary>, KafkaError, KafkaEngine> {
+  const admin = yield* adminOf
+  const context = yield* Effect.context<never>()
+  const places = yield* placesOf(consumer, admin)
+  const sizes = sizesOf(places)
+  const topics = places.flatMap(({ deadLetter, parked }) => [deadLetter, parked])
+  const begins = yield* offsetsOf(admin, sizes, topics, "earliest")
+  const ends = yield* offsetsOf(admin, sizes, topics, "latest")
+  const committed = byPartition(yield* admin.groupOffsets(redriveGroupOf(consumer.group, {})))
+  const passed = begins.map((begin) => ({ ...begin, offset: Math.max(begin.offset, committed.get(keyOf(begin)) ?? 0) }))
+  return yield* Effect.forEach(
+    places,
+    Effect.fnUntraced(
+      function*({ codecs, deadLetter, parked, source }): Effect.fn.Return<Summary, KafkaError, KafkaEngine> {
+        const partitions = sizes.get(deadLetter)
+        const own = begins.filter(({ topic }) => topic === deadLetter)
+        const ownEnds = byPartition(ends)
+        const share = Math.ceil(limit / Math.max(1, own.length))
+        const late = own.map((begin) => ({
+          ...begin,
+          offset: Math.max(begin.offset, ownEnds.get(keyOf(begin))! - share)
+        }))
+        const first = yield* Stream.runCollect(scan(own, ends, 1))
+        const newest = yield* Stream.runCollect(scan(late, ends))
+        const read = Letters.reader(source, codecs, context)
+        return {
+          topic: deadLetter,
+          source,
+          partitions,
+          depth: depthBetween(begins, ends, deadLetter),
+          waiting: depthBetween(passed, ends, deadLetter),
+          oldest: least(times(first)),
+          newest: most(times(newest)),
+          tags: histogram(newest.map((raw) => read(raw).errorTag)),
+          scanned: newest.length,
+          parked,
+          parkedDepth: depthBetween(begins, ends, parked)
+        }
+      }
+    )
+  )
+})

@@ -1,0 +1,29 @@
+/** Sends raw records, and tells of each what became of it. */
+import * as Effect from "effect/Effect"
+import type { Delivery, ProducerClient, RawMessage } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+
+/** The acknowledgement, or why there is none. */
+export type Fate = Delivery | KafkaError
+
+/** Whether a record was acknowledged. */
+export const isDelivered = (fate: Fate): fate is Delivery => "offset" in fate
+
+/** Hands all messages to the client, in order, and ends when each of them has its fate. */
+export const sendAll = Effect.fnUntraced(function*(client: ProducerClient, messages: ReadonlyArray<RawMessage>) {
+  const fates = new Array<Fate>(messages.length)
+  let settled = 0
+  let finish: (() => void) | undefined
+  for (let i = 0; i < messages.length; i++) {
+    const done = (error: KafkaError | undefined, delivery: Delivery | undefined) => {
+      fates[i] = error ?? delivery!
+      if (++settled === messages.length) finish?.()
+    }
+    while (!client.produce(messages[i]!, done)) yield* client.whenSpace
+  }
+  yield* Effect.callback<void>((resume) => {
+    finish = () => resume(Effect.void)
+    if (settled === messages.length) finish()
+  })
+  return fates
+})

@@ -1,0 +1,55 @@
+/** What waits in the retry topics of a consumer. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { RetryTopic } from "../../DeadLetter.ts"
+import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import * as RetryHeaders from "../retry/retryHeaders.ts"
+import { retryGroupOf } from "../retry/topology.ts"
+import { type AnyConsumer, offsetsOf, placesOf } from "./places.ts"
+import { byPartition, keyOf, scan } from "./scan.ts"
+
+/** The retry topics, each with what the retry consumer has not passed. */
+export const waiting = Effect.fnUntraced(function*(
+  consumer: AnyConsumer
+): Effect.fn.Return<ReadonlyArray<RetryTopic>, KafkaError, KafkaEngine> {
+  const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+  const places = yield* placesOf(consumer, admin)
+  const sizes = places[0]?.sizes ?? new Map<string, number>()
+  const names = places.flatMap(({ topics }) => topics.tiers.map(({ name }) => name))
+  const committed = byPartition(yield* admin.groupOffsets(retryGroupOf(consumer.group)))
+  const ends = yield* offsetsOf(admin, sizes, names, "latest")
+  const starts = (yield* offsetsOf(admin, sizes, names, "earliest"))
+    .map((begin) => ({ ...begin, offset: Math.max(begin.offset, committed.get(keyOf(begin)) ?? 0) }))
+  const startOf = byPartition(starts)
+  // The first of each partition is the first that is due there: nothing overtakes in a retry topic.
+  const heads = yield* Stream.runCollect(scan(starts, ends, 1))
+  const now = yield* Clock.currentTimeMillis
+  return places.flatMap(({ source, topics: { tiers } }) =>
+    tiers.map(({ delay, index, name }): RetryTopic => {
+      const own = heads.filter(({ topic }) => topic === name)
+      const dues = own.map((head) =>
+        RetryHeaders.clampDue({ timestamp: head.timestamp, due: RetryHeaders.read(head).due }, {
+          tierDelay: delay,
+          maxDelay: Math.max(...tiers.map((tier) => tier.delay)),
+          now
+        })
+      )
+      const written = own.map(({ timestamp }) => timestamp).filter((timestamp) => timestamp >= 0)
+      return {
+        topic: name,
+        source,
+        tier: index,
+        delay,
+        partitions: sizes.get(name),
+        waiting: ends.reduce(
+          (sum, end) => end.topic === name ? sum + Math.max(0, end.offset - startOf.get(keyOf(end))!) : sum,
+          0
+        ),
+        nextDue: dues.length === 0 ? undefined : Math.min(...dues),
+        oldest: written.length === 0 ? undefined : Math.min(...written)
+      }
+    })
+  )
+})
