@@ -1,11 +1,12 @@
 /**
- * The whole of Millrace in one screen, without a broker: orders are produced, consumed by a group, one of them cannot
- * be charged and one cannot be read; the policy decides about both.
+ * The whole of Millrace in one screen, without a broker: orders are produced and consumed by a group. One of them cannot
+ * be charged while the bank is down: it goes through two retry topics into the dead letter topic, and is sent once more
+ * when the bank is up again. One cannot be read: the policy skips it.
  *
  * Run it with `npm run demo`.
  */
-import { Console, Effect, Layer, Logger, Ref, Schema, Stream } from "effect"
-import { Codec, Consumer, KafkaEngine, OnFailure, Producer, Topic } from "millrace"
+import { Console, Effect, Layer, Logger, Ref, Schedule, Schema, Stream } from "effect"
+import { Codec, Consumer, DeadLetters, KafkaEngine, OnFailure, Producer, Retry, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 
 class Order extends Schema.Class<Order>("Order")({ id: Schema.String, total: Schema.Finite }) {}
@@ -14,16 +15,24 @@ class CardDeclined extends Schema.TaggedError<CardDeclined>()("CardDeclined", { 
 
 const Orders = Topic.make("orders", { key: Codec.string, value: Codec.json(Order) })
 
-const charge = Effect.fnUntraced(function*(order: Order) {
-  if (order.total > 100) return yield* new CardDeclined({ order: order.id })
-  yield* Console.log(`  charged  ${order.id.padEnd(8)} ${order.total.toFixed(2)}`)
+/** Whether the bank takes large amounts. */
+const bankIsUp = Ref.makeUnsafe(false)
+
+const charge = Effect.fnUntraced(function*(order: Order, topic: string) {
+  if (order.total > 100 && !(yield* Ref.get(bankIsUp))) return yield* new CardDeclined({ order: order.id })
+  const from = topic === Orders.name ? "" : `  (from ${topic})`
+  yield* Console.log(`  charged  ${order.id.padEnd(8)} ${order.total.toFixed(2)}${from}`)
 })
+
+// After 300 and 600 ms, then the dead letter topic. What cannot be read is skipped.
+const policy = Retry.nonBlocking(Schedule.exponential("300 millis").pipe(Schedule.upTo({ times: 2 }))).pipe(
+  OnFailure.poison(OnFailure.skip)
+)
 
 const billing = Consumer.make("billing", {
   offsetReset: "earliest",
-  until: "end",
-  onFailure: OnFailure.skip,
-  handlers: [Topic.handle(Orders, (record) => charge(record.value))]
+  onFailure: policy,
+  handlers: [Topic.handle(Orders, (record) => charge(record.value, record.topic))]
 })
 
 const produce = Effect.gen(function*() {
@@ -37,40 +46,59 @@ const produce = Effect.gen(function*() {
   yield* memory.produce({ topic: "orders", key: Buffer.from("o-6"), value: Buffer.from("{not json") })
 })
 
-const consume = Effect.gen(function*() {
-  yield* Console.log("\nconsume: group \"billing\", a failing record is skipped by policy")
-  const handled = yield* Ref.make(0)
-  const skipped = yield* Ref.make<ReadonlyArray<string>>([])
-  yield* Consumer.stream(billing).pipe(
-    Stream.runForEach((step) =>
-      Effect.andThen(
-        Ref.update(handled, (n) => n + step.handled),
-        Ref.update(skipped, (all) => [
-          ...all,
-          ...step.exceptions.map((e) => `${step.topic}/${step.partition} @${e.offset}`)
-        ])
-      )
+/** What became of the records, as the outcomes of the consumer tell it. */
+interface Summary {
+  readonly handled: number
+  readonly others: ReadonlyArray<string>
+}
+
+const consume = (summary: Ref.Ref<Summary>) =>
+  Consumer.stream(billing).pipe(
+    Stream.runForEach(({ exceptions, handled, partition, topic }) =>
+      Ref.update(summary, (before) => ({
+        handled: before.handled + handled,
+        others: [...before.others, ...exceptions.map(({ _tag, offset }) => `${topic}/${partition} @${offset}: ${_tag}`)]
+      }))
     )
   )
-  return { handled: yield* Ref.get(handled), skipped: yield* Ref.get(skipped) }
+
+/** Waits for the records that are to come. */
+const seen = (summary: Ref.Ref<Summary>, done: (summary: Summary) => boolean) =>
+  Effect.repeat(Ref.get(summary), {
+    schedule: Schedule.spaced("20 millis"),
+    until: done
+  })
+
+const redrive = Effect.gen(function*() {
+  yield* DeadLetters.records(billing).pipe(
+    Stream.runForEach(({ attempts, errorTag, origin, source }) =>
+      Console.log(`  ${source} @${origin?.offset}: ${errorTag}, after ${attempts} attempts`)
+    )
+  )
+  yield* Ref.set(bankIsUp, true)
+  yield* Console.log("\nthe bank is up again: redrive")
+  yield* DeadLetters.redrive(billing).pipe(
+    Stream.runForEach(({ letter, to }) => Console.log(`  ${letter.topic} @${letter.offset} -> ${to.topic}`))
+  )
 })
 
 const demo = Effect.gen(function*() {
   yield* produce
-  const summary = yield* consume
-  const memory = yield* InMemoryKafka
-  const committed = yield* memory.committed("billing")
-  const records = yield* memory.records("orders")
-  yield* Console.log("\nsummary")
-  yield* Console.log(`  ${records.length} records, ${summary.handled} handled, ${summary.skipped.length} skipped:`)
-  for (const where of summary.skipped) yield* Console.log(`    ${where}`)
-  yield* Console.log(
-    `  committed: ${committed.map(({ offset, partition }) => `orders/${partition} up to ${offset}`).join(", ")}`
-  )
+  yield* Console.log("\nconsume: group \"billing\", two retries by way of topics, then the dead letter topic")
+  const summary = yield* Ref.make<Summary>({ handled: 0, others: [] })
+  yield* Effect.forkScoped(consume(summary))
+  yield* seen(summary, ({ others }) => others.some((one) => one.endsWith("DeadLettered")))
+  yield* Console.log("\ndead letters")
+  yield* redrive
+  const { handled, others } = yield* seen(summary, ({ handled }) => handled === 5)
+  yield* Console.log(`\nsummary\n  ${handled} handled, and on the way there:`)
+  for (const other of others) yield* Console.log(`    ${other}`)
   const engine = yield* KafkaEngine.KafkaEngine
   yield* Console.log(`  engine: ${engine.name}; the same program runs on a real Kafka with ConfluentKafka.layer`)
 })
 
 await Effect.runPromise(
-  demo.pipe(Effect.provide(Layer.merge(InMemoryKafka.layer, Logger.layer([Logger.consolePretty({ mode: "tty" })]))))
+  Effect.scoped(demo).pipe(
+    Effect.provide(Layer.merge(InMemoryKafka.layer, Logger.layer([Logger.consolePretty({ mode: "tty" })])))
+  )
 )
