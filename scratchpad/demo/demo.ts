@@ -1,7 +1,7 @@
 /**
- * The whole of Millrace in one screen, without a broker: orders are produced and consumed by a group. One of them cannot
- * be charged while the bank is down: it goes through two retry topics into the dead letter topic, and is sent once more
- * when the bank is up again. One cannot be read: the policy skips it.
+ * The whole of Millrace in one screen, without a broker: orders are produced and consumed by a group. One of them
+ * cannot be charged while the bank is down: it goes through two retry topics into the dead letter topic, and is sent
+ * once more when the bank is up again. One cannot be read: the policy skips it.
  *
  * Run it with `npm run demo`.
  */
