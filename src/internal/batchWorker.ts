@@ -71,12 +71,13 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     records: ReadonlyArray<RawRecord>,
     cause: Cause.Cause<any>
   ): Effect.fn.Return<ReadonlyArray<Outcome> | "again" | undefined, never, any> {
+    // What follows may take its time, and is no handler that hangs.
+    state.current = undefined
     const verdict = yield* judge(work, records, cause)
     if (verdict._tag === "Again") return "again"
     if (verdict._tag === "Stopped") return undefined
     if (verdict._tag === "Done") return verdict.outcomes
     const { hops } = verdict
-    state.current = undefined
     const failed = yield* work.router!.settle(state, work.source, hops)
     if (failed !== undefined) unsendable(work, failed)
     return hops.every(({ acknowledged }) => acknowledged) ? hops.map(({ outcome }) => outcome) : undefined

@@ -48,7 +48,9 @@ const line = (event: ConsumerEvent): Effect.Effect<void> => {
         )
         : Effect.void
     case "Routed":
-      return Effect.logWarning(routed(event))
+      return event.outcomes.some(({ _tag }) => _tag === "DeadLettered")
+        ? Effect.logWarning(routed(event))
+        : Effect.logInfo(routed(event))
     case "Held":
       return Effect.logError(
         `holding ${event.topic}/${event.partition} at offset ${event.error.offset}: ${brief(event.error.cause)}`

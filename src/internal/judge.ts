@@ -125,11 +125,7 @@ const wait = Effect.fnUntraced(function*(
     order: undefined
   }
   host.waiting(state, made)
-  // It is no handler that takes too long: the guard against those must not count the time.
-  const { current } = state
-  state.current = undefined
   const verdict = yield* waitOut(state, host.clock, made)
-  state.current = current
   return verdict === "over" ? again : verdict === "skip" ? skip(work, failure) : stopped
 })
 

@@ -57,7 +57,6 @@ class Copies {
     const { router, source, state } = this.work
     const { hops } = this
     this.hops = []
-    // A broker that is away is no handler that takes too long.
     state.current = undefined
     return Effect.flatMap(
       Effect.ensuring(
@@ -112,6 +111,8 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
     if (Exit.isSuccess(exit)) continue
     // Interrupted because the budget is over or the partition is lost: nobody's failure.
     if (!state.isActive) break
+    // What follows may take its time, and is no handler that hangs.
+    state.current = undefined
     const verdict = yield* judge(work, [records[i]!], exit.cause)
     if (verdict._tag === "Again") continue
     if (verdict._tag === "Stopped") break
