@@ -3,6 +3,7 @@
  *
  * Real services for development, on well-known ports of the loopback interface. They live in `.lab` and stay up after
  * this command ends; `down` stops them and deletes their data. The credentials are in test/services/brokerConfig.ts.
+ * `up` also makes the native client ready, which `npm run millrace` needs to reach them.
  */
 import { existsSync, rmSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -11,6 +12,7 @@ import type { BrokerPorts } from "../test/services/brokerConfig.ts"
 import { brokerAnswers } from "../test/services/health.ts"
 import { attachBroker, type Broker, startBroker } from "../test/services/kafka.ts"
 import { isFree } from "../test/services/ports.ts"
+import { ensureAddon } from "./addon.mjs"
 
 const lab = join(dirname(dirname(fileURLToPath(import.meta.url))), ".lab")
 const folder = join(lab, "kafka")
@@ -69,10 +71,14 @@ const status = async (): Promise<boolean> => {
   return healthy
 }
 
+const messageOf = (error: unknown) => error instanceof Error ? error.message : String(error)
+
 const commands: Readonly<Record<string, () => Promise<boolean>>> = {
   up: async () => {
-    await up()
-    return status()
+    // One is of use without the other.
+    const made = await Promise.allSettled([up(), ensureAddon()])
+    for (const one of made) if (one.status === "rejected") console.error(messageOf(one.reason))
+    return await status() && made.every((one) => one.status === "fulfilled")
   },
   down: async () => {
     await down()
@@ -90,6 +96,6 @@ if (command === undefined) {
 try {
   process.exitCode = await command() ? 0 : 1
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error)
+  console.error(messageOf(error))
   process.exitCode = 1
 }
