@@ -60,6 +60,12 @@ export const run = (version: string, args: ReadonlyArray<string>): Effect.Effect
   Effect.map(Effect.exit(work(version, args)), (exit) => settle(exit, args))
 
 /**
+ * A signal to all processes of a session or a service reaches this one, and again from a parent that passes it on, such
+ * as npm. Within so many milliseconds the same signal is the same request.
+ */
+const echoMillis = 250
+
+/**
  * The whole process: runs the command, drains on the first SIGINT or SIGTERM, ends at once with 130 on the second, and
  * exits with the command's code. It ends as well when nobody reads its output any more (`millrace tail orders | head`).
  *
@@ -70,11 +76,13 @@ export const run = (version: string, args: ReadonlyArray<string>): Effect.Effect
 export const main = (version: string): void => {
   const args = process.argv.slice(2)
   const fiber = Effect.runFork(work(version, args))
-  let asked = false
-  const onSignal = () => {
-    if (asked) process.exit(codes.signal)
-    asked = true
-    fiber.interruptUnsafe()
+  let asked: { readonly signal: NodeJS.Signals; readonly at: number } | undefined
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (asked === undefined) {
+      asked = { signal, at: performance.now() }
+      return fiber.interruptUnsafe()
+    }
+    if (signal !== asked.signal || performance.now() - asked.at > echoMillis) process.exit(codes.signal)
   }
   process.on("SIGINT", onSignal)
   process.on("SIGTERM", onSignal)

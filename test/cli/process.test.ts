@@ -84,6 +84,18 @@ describe("signals", () => {
     assert.include(err, "consumer stopped")
   })
 
+  it("the same one passed on by a parent counts once", async () => {
+    const { child, ended, until } = start(["consume", ...slow], { env: { MILLRACE_TEST_DRAIN: "10 millis" } })
+    await until("handling")
+    for (let time = 0; time < 3; time++) {
+      child.kill("SIGTERM")
+      await new Promise(setImmediate)
+    }
+    const { code, err, out } = await ended
+    assert.strictEqual(code, 0, err)
+    assert.include(out, "interrupted")
+  })
+
   it("the second one stops at once with 130", async () => {
     const { child, ended, until } = start(["consume", ...slow])
     await until("handling")
