@@ -28,16 +28,45 @@ import type { Workload } from "../scratchpad/bench/workloads.ts"
 import { startBroker } from "../test/services/kafka.ts"
 import { ensureAddon } from "./addon.mjs"
 
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: "boolean", default: false },
-    only: { type: "string" },
-    subjects: { type: "string" },
-    repeat: { type: "string", default: "3" },
-    json: { type: "boolean", default: false },
-    keep: { type: "boolean", default: false }
+const usage = `npm run bench -- [options]
+  --quick          less of everything, in under five minutes
+  --only C1,P1     workloads, by the beginning of their names: ${workloads.map(({ name }) => name).join(" ")}
+  --subjects a,b   only these, also with --quick
+  --repeat 3       how often each cell is run
+  --json           one line of JSON a cell instead of the table
+  --keep           leaves the filled topics for the next run`
+
+const refuse = (problem: string): never => {
+  console.error(`${problem}\n${usage}`)
+  process.exit(2)
+}
+
+const parse = () =>
+  parseArgs({
+    options: {
+      help: { type: "boolean", short: "h", default: false },
+      quick: { type: "boolean", default: false },
+      only: { type: "string" },
+      subjects: { type: "string" },
+      repeat: { type: "string", default: "3" },
+      json: { type: "boolean", default: false },
+      keep: { type: "boolean", default: false }
+    }
+  }).values
+
+const parsed = (): ReturnType<typeof parse> => {
+  try {
+    return parse()
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error))
   }
-})
+}
+
+const options = parsed()
+if (options.help) {
+  console.log(usage)
+  process.exit(0)
+}
 
 const root = join(import.meta.dirname, "..")
 const folder = join(root, "scratchpad", "bench")
@@ -46,6 +75,7 @@ const repeat = Number(options.repeat)
 const only = options.only?.split(",")
 const wanted = options.subjects?.split(",")
 const chosen = workloads.filter(({ name }) => only === undefined || only.some((start) => name.startsWith(start)))
+if (chosen.length === 0) refuse(`no workload begins with ${options.only}`)
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
 
