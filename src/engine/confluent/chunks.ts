@@ -16,7 +16,8 @@ const encoder = new TextEncoder()
 /** The binding's list of objects with one property each as pairs. */
 export const pairs = (headers: ReadonlyArray<NativeHeader>): Array<RawHeader> =>
   headers.map((header): RawHeader => {
-    const name = Object.keys(header)[0]!
+    // A header of the one name that is no own property when the binding sets it.
+    const name = Object.keys(header)[0] ?? "__proto__"
     const value = header[name]!
     return [name, typeof value === "string" ? encoder.encode(value) : value]
   })

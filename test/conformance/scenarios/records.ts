@@ -57,6 +57,11 @@ export const records: Group = {
       [],
       roundTrip([["h", bytes(255, 0)], ["other", text("ü")], ["h", text("again")], ["empty", bytes()]])
     ),
+    scenario(
+      "arrives with headers of any name",
+      [],
+      roundTrip([["__proto__", text("a")], ["constructor", text("b")], ["ü 1", text("c")], ["7", text("d")]])
+    ),
     scenario("arrives with headers that are null", ["header null"], roundTrip([["h", null], ["h", text("x")]])),
     scenario("may have a null key and a null value, which are not empty ones", [], (world) =>
       Effect.gen(function*() {

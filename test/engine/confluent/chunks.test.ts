@@ -57,6 +57,14 @@ describe("chunks of a fetch", () => {
     ]])
   })
 
+  it("keep a header whose name is special to JavaScript", () => {
+    const value = new Uint8Array([1])
+    const header: { [name: string]: Uint8Array } = {}
+    // What the binding does: here it sets the prototype.
+    header["__proto__"] = value
+    assert.deepStrictEqual(pairs([header, { constructor: value }]), [["__proto__", value], ["constructor", value]])
+  })
+
   it("are taken within the limits, split without losing a record or a byte", () => {
     const chunks = group([1, 2, 3, 5].map((offset) => message("a", 0, offset)), all)
     const { rest, taken: [head] } = take(chunks, 3, 1_000)
