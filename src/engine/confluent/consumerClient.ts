@@ -78,7 +78,7 @@ export const make = Effect.fnUntraced(function*(
   const paused = new Assigned()
   const rebalances = new Rebalances()
   let protocol: "NONE" | "EAGER" | "COOPERATIVE" = "NONE"
-  let ends: Array<ClientEvent> = []
+  let ends: Array<Extract<ClientEvent, { readonly _tag: "EndOfPartition" }>> = []
   let closing = false
 
   const toError = (operation: string) => (error: NativeError, at?: TopicPartition): KafkaError =>
@@ -95,6 +95,13 @@ export const make = Effect.fnUntraced(function*(
     // The reason is in the log alone.
     const cause = fatal === undefined ? error : { ...error, message: fatal }
     onEvent({ _tag: "Failed", error: fromNative(cause, context) })
+  }
+
+  /** What was fetched of these partitions belongs to the past. */
+  const forget = (partitions: ReadonlyArray<TopicPartition>): void => {
+    assigned.remove(partitions)
+    pump.purge()
+    ends = ends.filter(({ partition, topic }) => assigned.has(topic, partition))
   }
 
   const answerNative = (kind: "assign" | "revoke" | "lost", partitions: ReadonlyArray<NativePosition>): void => {
@@ -121,10 +128,7 @@ export const make = Effect.fnUntraced(function*(
     const assign = error?.code === assignCode
     if (closing) return answerWhileClosing(assign ? "assign" : "revoke", assign ? [] : partitions)
     const kind = assign ? "assign" : consumer.assignmentLost() ? "lost" : "revoke"
-    if (!assign) {
-      assigned.remove(partitions)
-      pump.purge()
-    }
+    if (!assign) forget(partitions)
     onEvent({ _tag: "Rebalance", ...rebalances.ask(kind, partitions) })
   }
 
@@ -294,8 +298,7 @@ export const make = Effect.fnUntraced(function*(
           if (!assigned.has(position.topic, position.partition)) {
             return resume(Effect.fail(Errors.make("seek", new Errors.UnknownTopic(toPartition(position)))))
           }
-          assigned.remove([position])
-          pump.purge()
+          forget([position])
           assigned.add([position])
           consumer.seek(toNative(position), seekTimeoutMs, (error) => {
             resume(error === null || error === undefined ? Effect.void : Effect.fail(toError("seek")(error)))

@@ -120,6 +120,22 @@ layer(mockEngine, { excludeTestServices: true })("a consumer on the mock cluster
   })
 
   describe("pause, resume and seek", () => {
+    it.effect("back from the end forgets that end", () =>
+      Effect.gen(function*() {
+        const topic = fresh("end")
+        yield* produce(numbered(topic, 0, 5))
+        const owner = yield* open({
+          subscription: { _tag: "Manual", positions: [{ topic, partition: 0, offset: 3 }] },
+          signalEnd: true
+        })
+        // The last two records, and the end behind them; neither is taken.
+        yield* until(() => owner.ready() >= 2, "the end")
+        yield* owner.client.seek({ topic, partition: 0, offset: 0 })
+        yield* owner.run(() => owner.find("EndOfPartition").length > 0, "the end again")
+        assert.deepStrictEqual(values(owner.records), ["0", "1", "2", "3", "4"])
+        yield* owner.client.close(deadline)
+      }))
+
     it.effect("stop and go on at the exact offset", () =>
       Effect.gen(function*() {
         const topic = fresh("pause")
