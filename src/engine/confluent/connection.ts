@@ -30,6 +30,35 @@ const graceMs = 1_000
 /** Connecting occupies a thread of the process's small pool: one client at a time. */
 const turn = Semaphore.makeUnsafe(1)
 
+/** The last attempt on each cluster that found nobody, by its bootstrap servers. */
+const inVain = new Map<string, { readonly endedAt: number; readonly error: KafkaError }>()
+
+const isInVain = ({ reason }: KafkaError): boolean => reason._tag === "BrokerUnreachable" || reason._tag === "Timeout"
+
+/**
+ * Takes its turn. Who waited while others found nobody does not try for as long again: each of many clients fails in
+ * about the time that one may take.
+ */
+const inTurn = (
+  timeoutMs: number,
+  { bootstrapServers, operation }: Context,
+  attempt: Effect.Effect<NativeMetadata, KafkaError>
+): Effect.Effect<NativeMetadata, KafkaError> =>
+  Effect.suspend(() => {
+    const askedAt = performance.now()
+    return turn.withPermits(1)(Effect.suspend(() => {
+      const last = inVain.get(bootstrapServers)
+      const waited = performance.now() - askedAt
+      if (last !== undefined && last.endedAt > askedAt && waited >= timeoutMs / 2) {
+        return Effect.fail(Errors.make(operation, last.error.reason, last.error.cause))
+      }
+      return Effect.tapError(attempt, (error) =>
+        Effect.sync(() => {
+          if (isInVain(error)) inVain.set(bootstrapServers, { endedAt: performance.now(), error })
+        }))
+    }))
+  })
+
 /** What the log says, at once and with the broker's own words, long before the error arrives. */
 const refusal = /(SASL authentication error: .*?(?= \(after|$)|SSL handshake failed: .*?certificate verify failed)/
 
@@ -42,60 +71,64 @@ export const connect = (
   timeoutMs: number,
   context: Context
 ): Effect.Effect<NativeMetadata, KafkaError> =>
-  turn.withPermits(1)(Effect.callback<NativeMetadata, KafkaError>((resume) => {
-    let last: NativeError | undefined
-    let settled = false
-    // A producer serves its events only when polled, before it is ready.
-    const polling = setInterval(() => {
-      try {
-        client.poll?.()
-      } catch {
-        // Not connected yet.
+  inTurn(
+    timeoutMs,
+    context,
+    Effect.callback<NativeMetadata, KafkaError>((resume) => {
+      let last: NativeError | undefined
+      let settled = false
+      // A producer serves its events only when polled, before it is ready.
+      const polling = setInterval(() => {
+        try {
+          client.poll?.()
+        } catch {
+          // Not connected yet.
+        }
+      }, 50)
+      const stop = () => {
+        settled = true
+        clearInterval(polling)
+        clearTimeout(bound)
       }
-    }, 50)
-    const stop = () => {
-      settled = true
-      clearInterval(polling)
-      clearTimeout(bound)
-    }
-    const settle = (result: Effect.Effect<NativeMetadata, KafkaError>) => {
-      if (settled) return
-      stop()
-      resume(result)
-    }
-    const refuse = (problem: string) =>
-      settle(Effect.fail(Errors.make(context.operation, new Errors.AuthenticationFailed({ problem }))))
-    // The client keeps its own timeout, but may then take its time to clean up.
-    const bound = setTimeout(() => {
-      const { operation } = context
-      settle(Effect.fail(
-        last === undefined
-          ? Errors.make(operation, new Errors.Timeout({ operation, timeoutMs }))
-          : fromNative(last, context)
-      ))
-    }, timeoutMs + graceMs)
-    client.on("event.error", (error) => {
-      last = error
-    })
-    client.on("error", (error) => {
-      const message = error instanceof Error ? error.message : String(error)
-      if (message.startsWith(tokenRefresh)) refuse(`no token: ${message.slice(tokenRefresh.length)}`)
-    })
-    client.on("event.log", ({ message }) => {
-      if (settled) return
-      const problem = refusal.exec(message)?.[1]
-      if (problem !== undefined) refuse(problem)
-    })
-    client.connect({ timeout: timeoutMs }, (error, metadata) => {
-      if (error === null || error === undefined) {
-        // Nobody waits for it any more, and so nobody else would close it.
-        if (settled) client.disconnect(() => {})
-        return settle(Effect.succeed(metadata))
+      const settle = (result: Effect.Effect<NativeMetadata, KafkaError>) => {
+        if (settled) return
+        stop()
+        resume(result)
       }
-      settle(Effect.fail(fromNative(last !== undefined && isTransport(error) ? last : error, context)))
+      const refuse = (problem: string) =>
+        settle(Effect.fail(Errors.make(context.operation, new Errors.AuthenticationFailed({ problem }))))
+      // The client keeps its own timeout, but may then take its time to clean up.
+      const bound = setTimeout(() => {
+        const { operation } = context
+        settle(Effect.fail(
+          last === undefined
+            ? Errors.make(operation, new Errors.Timeout({ operation, timeoutMs }))
+            : fromNative(last, context)
+        ))
+      }, timeoutMs + graceMs)
+      client.on("event.error", (error) => {
+        last = error
+      })
+      client.on("error", (error) => {
+        const message = error instanceof Error ? error.message : String(error)
+        if (message.startsWith(tokenRefresh)) refuse(`no token: ${message.slice(tokenRefresh.length)}`)
+      })
+      client.on("event.log", ({ message }) => {
+        if (settled) return
+        const problem = refusal.exec(message)?.[1]
+        if (problem !== undefined) refuse(problem)
+      })
+      client.connect({ timeout: timeoutMs }, (error, metadata) => {
+        if (error === null || error === undefined) {
+          // Nobody waits for it any more, and so nobody else would close it.
+          if (settled) client.disconnect(() => {})
+          return settle(Effect.succeed(metadata))
+        }
+        settle(Effect.fail(fromNative(last !== undefined && isTransport(error) ? last : error, context)))
+      })
+      return Effect.sync(stop)
     })
-    return Effect.sync(stop)
-  }))
+  )
 
 /** Whether an error says no more than that nothing came back. */
 const isTransport = (error: NativeError): boolean => error.code === -195 || error.code === -185

@@ -55,4 +55,18 @@ describe("connecting a native client", () => {
       failing.emit("event.error", { message: "broker transport failure" })
       assert.strictEqual((yield* Fiber.join(fiber)).reason._tag, "BrokerUnreachable")
     }))
+
+  it.live("does not try again for who waited while others found nobody, but for who comes later", () =>
+    Effect.gen(function*() {
+      const nobody = { operation: "connect", bootstrapServers: "nobody:1" }
+      const [first, second, other, later] = [new Client(), new Client(), new Client(), new Client()]
+      const tries = [first, second].map((client) => Effect.flip(connect(client, 10, nobody)))
+      const elsewhere = Effect.flip(connect(other, 10, { ...context, bootstrapServers: "elsewhere:1" }))
+      const errors = yield* Effect.all([...tries, elsewhere], { concurrency: "unbounded" })
+      assert.deepStrictEqual(errors.map(({ reason }) => reason._tag), ["Timeout", "Timeout", "Timeout"])
+      assert.deepStrictEqual([first, second, other].map(({ answer }) => answer !== undefined), [true, false, true])
+      const fiber = yield* Effect.forkChild(connect(later, 10, nobody), { startImmediately: true })
+      later.answer?.(null, metadata)
+      assert.strictEqual(yield* Fiber.join(fiber), metadata)
+    }))
 })
