@@ -186,7 +186,8 @@ const clientOf = (
           partition ?? null,
           orNull(value),
           orNull(key),
-          timestamp ?? null,
+          // 0 means none to the client, which would put in its own time: the closest it can send is 1.
+          timestamp === undefined ? null : Math.max(1, timestamp),
           opaque,
           toHeaders(message.headers)
         )

@@ -35,6 +35,16 @@ layer(mockEngine, { excludeTestServices: true })("a producer on the mock cluster
       )
     }))
 
+  it.effect("sends the earliest timestamp, and not the present one, for 0", () =>
+    Effect.gen(function*() {
+      const topic = fresh("epoch")
+      yield* produce([0, 1, 2].map((timestamp) => ({ topic, partition: 0, key: null, value: bytes("x"), timestamp })))
+      const owner = yield* open({ topics: [topic] })
+      yield* owner.run(() => owner.records.length === 3, "three records")
+      assert.deepStrictEqual(owner.records.map(({ timestamp }) => timestamp), [1, 1, 2])
+      yield* owner.client.close(deadline)
+    }))
+
   it.effect("puts keys where the Java client does", () =>
     Effect.gen(function*() {
       const topic = fresh("keys")
