@@ -62,6 +62,14 @@ describe("fault proxy", () => {
 
   const refused = (port: number) => client(port).then(() => "connected", (error: NodeJS.ErrnoException) => error.code)
 
+  it("passes what is on its way when the other side has closed already", async () => {
+    proxy.latency(200)
+    const { closed, receive, socket } = await client()
+    socket.end("hello")
+    assert.strictEqual(await Promise.race([receive(5), closed]), "hello")
+    assert.strictEqual(await closed, "closed")
+  })
+
   it("passes bytes and the end of a connection both ways", async () => {
     const { closed, receive, socket } = await client()
     const long = "0123456789".repeat(500_000)

@@ -130,10 +130,10 @@ export const startProxy = async (options: ProxyOptions): Promise<FaultProxy> => 
       if (!upstream.destroyed) upstream.destroy()
       change({})
     }
-    for (const socket of [client, upstream]) {
-      socket.on("error", end)
-      socket.on("close", end)
-    }
+    for (const socket of [client, upstream]) socket.on("error", end)
+    client.on("close", end)
+    // After its end there may still be bytes on their way to the client, and the end behind them.
+    upstream.on("close", () => upstream.readableEnded || end())
     pump(client, upstream, faults, () => 0)
     pump(upstream, client, faults, () => faults.latencyMs)
   }
