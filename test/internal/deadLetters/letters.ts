@@ -2,9 +2,12 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { Codec, Consumer, OnFailure, Retry, Topic } from "millrace"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/testing/TestClock"
+import { Codec, Consumer, DeadLetters, OnFailure, Retry, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import type { RawHeader, RawRecord } from "../../../src/engine/KafkaEngine.ts"
+import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
 import * as RetryHeaders from "../../../src/internal/retry/retryHeaders.ts"
 
 export const Order = Schema.Struct({ id: Schema.String, total: Schema.Finite })
@@ -113,3 +116,38 @@ export const committed = (name: string = group) =>
 
 export const lastHeader = (record: Pick<RawRecord, "headers">, name: string) =>
   record.headers?.findLast((header) => header[0] === name)?.[1]
+
+/** When the tests begin. */
+export const start = 1_700_000_000_000
+
+export const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+
+export const makeTopics = (partitions: Readonly<{ [name: string]: number }>) =>
+  Effect.gen(function*() {
+    yield* TestClock.setTime(start)
+    const admin = yield* adminOf
+    for (const [name, count] of Object.entries(partitions)) yield* admin.createTopic({ name, partitions: count })
+  })
+
+const all = (partitions: number) =>
+  makeTopics({
+    orders: partitions,
+    [deadLetter]: partitions,
+    [tier1]: partitions,
+    "billing.orders.retry.2": partitions
+  })
+
+/** Everything that `billing` needs, with three partitions. */
+export const usual = all(3)
+
+/** The same with one. */
+export const one = all(1)
+
+export const onCluster = Effect.provide(InMemoryKafka.layerWith({ autoCreateTopics: false }))
+
+/** Redrives the dead letters of `billing`. */
+export const redrive = (options?: DeadLetters.RedriveOptions) =>
+  Stream.runCollect(DeadLetters.redrive(billing, options))
+
+export const values = (topic: string) =>
+  Effect.map(recordsOf(topic), (records) => records.map(({ value }) => text(value)))

@@ -1,0 +1,134 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { DeadLetters } from "millrace"
+import { KafkaEngine } from "../src/engine/KafkaEngine.ts"
+import * as RetryHeaders from "../src/internal/retry/retryHeaders.ts"
+import {
+  bare,
+  billing,
+  both,
+  committed,
+  deadLetter,
+  group,
+  lastHeader,
+  makeTopics,
+  onCluster,
+  recordsOf,
+  redrive,
+  send,
+  sendMany,
+  start,
+  tier1,
+  usual
+} from "./internal/deadLetters/letters.ts"
+
+describe("destinations of a redrive", () => {
+  it.effect("have to be named where there is no retry topic", () =>
+    Effect.gen(function*() {
+      yield* usual
+      yield* send()
+      const error = yield* Effect.flip(Stream.runCollect(DeadLetters.redrive(bare)))
+      assert.include(error.message, "has no retry topics")
+      assert.include(error.message, "origin")
+      assert.lengthOf(yield* Stream.runCollect(DeadLetters.redrive(bare, { to: "origin" })), 1)
+      const [record] = yield* recordsOf("orders")
+      assert.deepInclude(RetryHeaders.read(record!), { attempts: 1, due: undefined, replays: 1 })
+      assert.isUndefined(lastHeader(record!, "retry_topic-attempts"))
+    }).pipe(onCluster))
+
+  it.effect("that others read as well are told with their groups", () =>
+    Effect.gen(function*() {
+      yield* usual
+      yield* send({ partition: 1 })
+      const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+      for (const reader of ["shipping", "billing"]) {
+        yield* admin.alterGroupOffsets(reader, [{ topic: "orders", partition: 0, offset: 0 }])
+      }
+      yield* admin.alterGroupOffsets("billing.retry", [{ topic: tier1, partition: 0, offset: 0 }])
+      assert.deepStrictEqual(yield* DeadLetters.plan(billing, { to: "origin" }), {
+        group,
+        routes: [{ topic: deadLetter, source: "orders", to: "orders", waiting: 1 }],
+        readers: [{ topic: "orders", groups: ["billing", "shipping"] }]
+      })
+      assert.deepStrictEqual((yield* DeadLetters.plan(billing)).readers, [])
+      assert.deepStrictEqual(yield* committed(), {})
+    }).pipe(onCluster))
+
+  it.effect("are the consumer's own topics, or allowed ones", () =>
+    Effect.gen(function*() {
+      yield* usual
+      const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+      yield* admin.createTopic({ name: "elsewhere", partitions: 1 })
+      yield* sendMany(3)
+      const refused = yield* Effect.flip(redrive({ to: { topic: "elsewhere" } }))
+      assert.strictEqual(refused.reason._tag, "InvalidSetting")
+      assert.include(refused.message, tier1)
+      assert.include(refused.message, "allow")
+      const circle = yield* Effect.flip(redrive({ to: { topic: deadLetter }, allow: [deadLetter] }))
+      assert.include(circle.message, "for ever")
+      assert.deepStrictEqual(yield* committed(), {})
+      yield* redrive({ to: { topic: "elsewhere" }, allow: ["elsewhere"], max: 1 })
+      yield* redrive({ to: { topic: "billing.orders.retry.2" }, max: 1 })
+      yield* redrive({ to: { topic: "orders" } })
+      assert.lengthOf(yield* recordsOf("elsewhere"), 1)
+      const [late] = yield* recordsOf("billing.orders.retry.2")
+      assert.strictEqual(RetryHeaders.read(late!).due, start)
+      assert.lengthOf(yield* recordsOf("orders"), 1)
+    }).pipe(onCluster))
+
+  it.effect("that do not exist are said before anything begins", () =>
+    Effect.gen(function*() {
+      yield* makeTopics({ orders: 1, [deadLetter]: 1 })
+      yield* send()
+      const error = yield* Effect.flip(redrive())
+      assert.deepInclude(error.reason, { _tag: "UnknownTopic", topic: tier1 })
+    }).pipe(onCluster))
+
+  it.effect("and numbers that make no sense are refused", () =>
+    Effect.gen(function*() {
+      yield* usual
+      const wrong: ReadonlyArray<DeadLetters.RedriveOptions> = [
+        { rate: 0 },
+        { rate: NaN },
+        { max: 0 },
+        { max: 1.5 },
+        { canary: 0 },
+        { maxReplays: -1 },
+        { topic: "nothing" }
+      ]
+      for (const options of wrong) {
+        assert.strictEqual(
+          (yield* Effect.flip(redrive(options))).reason._tag,
+          "InvalidSetting",
+          JSON.stringify(options)
+        )
+      }
+    }).pipe(onCluster))
+
+  it.effect("are each source's own; one source can be worked off alone", () =>
+    Effect.gen(function*() {
+      yield* usual
+      const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+      for (const name of ["users", "billing.users.dlt", "billing.users.retry.1"]) {
+        yield* admin.createTopic({ name, partitions: 1 })
+      }
+      yield* send()
+      yield* send({ source: "users" })
+      assert.lengthOf(yield* Stream.runCollect(DeadLetters.redrive(both, { topic: "users" })), 1)
+      assert.lengthOf(yield* recordsOf("billing.users.retry.1"), 1)
+      assert.lengthOf(yield* recordsOf(tier1), 0)
+      assert.lengthOf(yield* Stream.runCollect(DeadLetters.redrive(both)), 1)
+      assert.lengthOf(yield* recordsOf(tier1), 1)
+      assert.lengthOf(yield* recordsOf("billing.users.retry.1"), 1)
+    }).pipe(onCluster))
+
+  it.effect("without any dead letter topic there is nothing to do", () =>
+    Effect.gen(function*() {
+      yield* makeTopics({ orders: 1 })
+      assert.lengthOf(yield* redrive(), 0)
+      assert.lengthOf(yield* redrive({ dryRun: true }), 0)
+      assert.deepStrictEqual(yield* DeadLetters.discard(billing), [])
+      assert.lengthOf(yield* Stream.runCollect(DeadLetters.records(billing)), 0)
+    }).pipe(onCluster))
+})

@@ -1,0 +1,123 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Arbitrary from "effect/Arbitrary"
+import * as Schema from "effect/Schema"
+import type { DeadLetters } from "millrace"
+import { redriveGroupOf } from "../../../src/internal/deadLetters/filter.ts"
+import * as Ndjson from "../../../src/internal/deadLetters/ndjson.ts"
+import { histogram } from "../../../src/internal/deadLetters/reading.ts"
+import { TokenBucket } from "../../../src/internal/deadLetters/tokenBucket.ts"
+
+const whole = (minimum: number, maximum: number) =>
+  Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum, maximum })))
+const Binary = Arbitrary.map(Arbitrary.array(whole(0, 255), { maxLength: 12 }), (bytes) => Uint8Array.from(bytes))
+const MaybeBinary = Arbitrary.map(Binary, (bytes) => bytes.length > 10 ? null : bytes)
+const Name = Arbitrary.schema(Schema.Literals(["a", "é", "", "__proto__", "\"", "\n"]))
+const Headers = Arbitrary.array(
+  Arbitrary.flatMap(Name, (name) => Arbitrary.map(MaybeBinary, (value) => [name, value] as const)),
+  { maxLength: 5 }
+)
+
+describe("the token bucket", () => {
+  const Steps = Arbitrary.array(whole(0, 5000), { minLength: 1, maxLength: 60 })
+
+  it.prop(
+    "gives no more than its rate and a second's worth, whenever it is asked",
+    [whole(1, 2000), Steps],
+    ([rate, steps]) => {
+      const bucket = new TokenBucket(rate, 0)
+      let now = 0
+      let taken = 0
+      for (const step of steps) {
+        now += step
+        taken += bucket.take(1_000_000, now)
+        assert.isAtMost(taken, 1 + rate * now / 1000 + 1e-6)
+      }
+    }
+  )
+
+  it.prop("reaches its rate when it is waited for as it says", [whole(1, 2000)], ([rate]) => {
+    const bucket = new TokenBucket(rate, 0)
+    let now = 0
+    let taken = 0
+    while (now < 10_000) {
+      const some = bucket.take(500, now)
+      taken += some
+      if (some === 0) now += bucket.wait(500, now)
+    }
+    assert.isAtLeast(taken, rate * 10 * 0.9)
+    assert.isAtMost(taken, rate * 10 * 1.1 + 1)
+  })
+
+  it("gives the first one at once, also at a rate below one", () => {
+    const bucket = new TokenBucket(0.1, 1000)
+    assert.strictEqual(bucket.take(5, 1000), 1)
+    assert.strictEqual(bucket.take(5, 1000), 0)
+    assert.strictEqual(bucket.wait(5, 1000), 10_000)
+    assert.strictEqual(bucket.take(5, 11_000), 1)
+  })
+
+  it("bears a clock that is set back", () => {
+    const bucket = new TokenBucket(10, 10_000)
+    assert.strictEqual(bucket.take(1, 5000), 1)
+    assert.strictEqual(bucket.take(1, 5000), 0)
+    assert.strictEqual(bucket.take(1, 5100), 1)
+  })
+})
+
+describe("the group of a redrive", () => {
+  it("is the plain one without a filter, and where only the topic is named", () => {
+    assert.strictEqual(redriveGroupOf("billing", {}), "billing.dlt.redrive")
+    assert.strictEqual(redriveGroupOf("billing", { topic: "orders", key: undefined }), "billing.dlt.redrive")
+  })
+
+  it("is another one for every other filter, and stays the same", () => {
+    const test = () => true
+    const filters: ReadonlyArray<DeadLetters.Filter> = [
+      { key: "1" },
+      { key: null },
+      { key: "" },
+      { tag: "1" },
+      { partition: 1 },
+      { offset: 1 },
+      { since: 1 },
+      { until: 1 },
+      { tag: "1", key: "1" },
+      { where: { name: "1", test } },
+      { where: { name: "2", test } }
+    ]
+    const groups = filters.map((filter) => redriveGroupOf("billing", filter))
+    assert.lengthOf(new Set(groups), filters.length)
+    // The names are in the cluster: a new version must find them again.
+    assert.strictEqual(groups[3], "billing.dlt.redrive.e4503ede")
+    assert.strictEqual(redriveGroupOf("billing", { key: "1", tag: "1" }), groups[8])
+    assert.strictEqual(redriveGroupOf("billing", { where: { name: "1", test: () => false } }), groups[9])
+  })
+})
+
+describe("lines of an export", () => {
+  it.prop("are read back without the loss of a byte", [MaybeBinary, MaybeBinary, Headers], ([key, value, headers]) => {
+    const line = Ndjson.encode({
+      topic: "t",
+      partition: 3,
+      offset: 1,
+      timestamp: 5,
+      source: "s",
+      errorTag: "E",
+      key,
+      value,
+      headers
+    } as unknown as DeadLetters.DeadLetter)
+    assert.notInclude(line, "\n")
+    assert.deepStrictEqual(Ndjson.decode(line), { topic: "t", partition: 3, key, value, headers })
+  })
+})
+
+describe("the histogram", () => {
+  it("begins with the most frequent", () => {
+    assert.deepStrictEqual(histogram(["a", undefined, "b", "b", undefined, "b"]), [
+      { tag: "b", count: 3 },
+      { tag: undefined, count: 2 },
+      { tag: "a", count: 1 }
+    ])
+  })
+})
