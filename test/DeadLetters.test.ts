@@ -264,7 +264,7 @@ describe("redriving dead letters", () => {
       yield* sendMany(4)
       const transforms: ReadonlyArray<DeadLetters.RedriveOptions["transform"]> = [
         (value, { offset }) => offset === 2 ? { id: "no total" } : value,
-        (value, { offset }) => offset === 2 ? Effect.fail(new Error("no idea")) : value,
+        (value, { offset }) => offset === 2 ? Effect.fail("no idea") : value,
         (value, { offset }) => {
           if (offset === 2) throw new Error("no idea")
           return value

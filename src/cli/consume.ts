@@ -12,23 +12,11 @@ import * as Plan from "../internal/plan.ts"
 import * as KafkaConfig from "../KafkaConfig.ts"
 import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
-import { UsageError, WorkFailed } from "./exit.ts"
+import { WorkFailed } from "./exit.ts"
 import { Progress, show } from "./progress.ts"
 import { config, json } from "./root.ts"
-import { unknown } from "./suggestions.ts"
+import { type AnyConsumer, select } from "./selection.ts"
 import { table } from "./table.ts"
-
-type AnyConsumer = Config["consumers"][number]
-
-/** The named consumers, or all. */
-const select = Effect.fnUntraced(function*(config: Config, names: ReadonlyArray<string>) {
-  const groups = config.consumers.map(({ group }) => group)
-  const missing = names.find((name) => !groups.includes(name))
-  if (missing !== undefined) return yield* new UsageError({ problem: unknown("consumer", missing, groups) })
-  const selected = names.length === 0 ? config.consumers : config.consumers.filter(({ group }) => names.includes(group))
-  if (selected.length === 0) return yield* new UsageError({ problem: "the config module has no consumers" })
-  return selected
-})
 
 const describe = (consumer: AnyConsumer) => ({
   group: consumer.group,

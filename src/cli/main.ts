@@ -6,14 +6,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import { consume } from "./consume.ts"
+import { dlt } from "./dlt.ts"
 import { codeOf, codes, render, wantsStacks } from "./exit.ts"
 import { groups } from "./groups.ts"
 import { produce } from "./produce.ts"
+import { retry } from "./retry.ts"
 import { root } from "./root.ts"
 import { tail } from "./tail.ts"
 import { topics } from "./topics.ts"
 
-const command = root.pipe(Command.withSubcommands([consume, topics, groups, tail, produce]))
+const command = root.pipe(Command.withSubcommands([consume, topics, groups, tail, produce, retry, dlt]))
 
 /** Removes the progress line of a terminal, so that a log line does not start behind it. */
 const clearLine = "\r\x1b[2K"

@@ -16,6 +16,7 @@ import { UsageError } from "./exit.ts"
 import * as Places from "./places.ts"
 import { config } from "./root.ts"
 import { unknown } from "./suggestions.ts"
+import { inWords, readable, toJson } from "./values.ts"
 
 /** The codecs that the config knows for a topic, if any. */
 const codecsOf = (config: Config, name: string): Topic.Codecs | undefined =>
@@ -28,29 +29,6 @@ const rawCodecs: Topic.Codecs = {
   value: Codec.nullable(Codec.bytes),
   headers: undefined
 }
-
-const utf8 = new TextDecoder("utf-8", { fatal: true })
-
-/** Bytes as text where they are text, else in hex. */
-const readable = (value: unknown): unknown => {
-  if (!(value instanceof Uint8Array)) return value
-  try {
-    return utf8.decode(value)
-  } catch {
-    return `0x${Buffer.from(value).toString("hex")}`
-  }
-}
-
-/** JSON of what a Schema may decode to, which is more than JSON has: no value may end the command. */
-const toJson = (value: unknown): string => {
-  try {
-    return JSON.stringify(value, (_, part: unknown) => typeof part === "bigint" ? String(part) : part) ?? String(value)
-  } catch {
-    return JSON.stringify(String(value))
-  }
-}
-
-const inWords = (value: unknown): string => typeof value === "string" ? value : toJson(value)
 
 const print = Effect.fnUntraced(function*(raw: RawRecord, decode: Decoding.Decode, json: boolean) {
   const exit = yield* Effect.exit(Effect.suspend(() => {

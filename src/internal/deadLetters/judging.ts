@@ -52,7 +52,7 @@ const transformed = Effect.fnUntraced(function*(transform: Transform, codecs: Co
   const encode = yield* codecs.value.encoder({ topic: letter.source, part: "value" })
   const bytes = yield* settle(() => encode(after))
   if (bytes === null || bytes instanceof Uint8Array) return bytes
-  return yield* Effect.fail(new Error("the codec answered neither bytes nor null"))
+  return yield* Effect.fail("the codec answered neither bytes nor null")
 })
 
 const judgeOne = Effect.fnUntraced(function*(

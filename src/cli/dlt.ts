@@ -1,0 +1,12 @@
+/** `millrace dlt`: working dead letters off. */
+import * as Command from "effect/cli/Command"
+import { discard } from "./dltDiscard.ts"
+import { imported } from "./dltImport.ts"
+import { park, redrive } from "./dltMove.ts"
+import { looking } from "./dltShow.ts"
+
+/** Everything that is done with dead letters. */
+export const dlt = Command.make("dlt").pipe(
+  Command.withSubcommands([...looking, redrive, park, discard, imported]),
+  Command.withDescription("Look into dead letters, send them once more, or give them up")
+)

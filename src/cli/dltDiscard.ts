@@ -1,0 +1,51 @@
+/** `millrace dlt discard`. */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as DeadLetters from "../DeadLetters.ts"
+import { consumer, dryRun, filter, optional, yes } from "./dltFilter.ts"
+import { config, json } from "./root.ts"
+import { selectOne } from "./selection.ts"
+import { table } from "./table.ts"
+
+/** Gives dead letters up. */
+export const discard = Command.make(
+  "discard",
+  {
+    consumer,
+    topic: filter.topic,
+    partition: filter.partition,
+    before: optional.number("before", "With --partition: only those before this offset"),
+    deleteRecords: Flag.Boolean("delete-records").pipe(
+      Flag.withDescription("Delete them from the topic as well, for everybody and for good"),
+      Flag.withDefault(false)
+    ),
+    dryRun,
+    yes,
+    json
+  },
+  Effect.fnUntraced(function*(flags) {
+    const loaded = yield* config
+    const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
+    const execute = flags.yes && !flags.dryRun
+    const parts = yield* Effect.provide(
+      DeadLetters.discard(one, {
+        topic: Option.getOrUndefined(flags.topic),
+        partition: Option.getOrUndefined(flags.partition),
+        before: Option.getOrUndefined(flags.before),
+        deleteRecords: flags.deleteRecords,
+        dryRun: !execute
+      }),
+      loaded.engine
+    )
+    if (flags.json) return yield* Console.log(JSON.stringify({ executed: execute, partitions: parts }))
+    const rows = parts.map(({ from, partition, to, topic }) => [topic, partition, from, to, to - from])
+    for (const line of table(["TOPIC", "PARTITION", "FROM", "TO", "RECORDS"], rows)) yield* Console.log(line)
+    const what = `${flags.deleteRecords ? "deleted, and " : ""}passed by group ${DeadLetters.groupOf(one)}`
+    yield* Console.log(
+      execute ? what : `would be ${what}; nothing was done${flags.dryRun ? "" : ", add --yes to do it"}`
+    )
+  })
+).pipe(Command.withDescription("Give dead letters up: a redrive passes them; deletes them if told so"))

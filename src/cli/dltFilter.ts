@@ -1,0 +1,78 @@
+/** The flags with which dead letters are chosen. */
+import * as Argument from "effect/cli/Argument"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { DeadLetter, Filter } from "../DeadLetter.ts"
+import { UsageError } from "./exit.ts"
+import { functionOf } from "./modules.ts"
+import * as Places from "./places.ts"
+
+const text = (name: string, description: string) =>
+  Flag.String(name).pipe(Flag.withDescription(description), Flag.optional)
+
+const number = (name: string, description: string) =>
+  Flag.Int(name).pipe(Flag.withDescription(description), Flag.optional)
+
+/** A flag that may be left out. */
+export const optional = { text, number }
+
+/** `[consumer]`. */
+export const consumer = Argument.String("consumer").pipe(
+  Argument.withDescription("The consumer, by its group; may be left out when there is one"),
+  Argument.optional
+)
+
+/** `--yes`. */
+export const yes = Flag.Boolean("yes").pipe(
+  Flag.withDescription("Really do it; without it only the plan is shown"),
+  Flag.withDefault(false)
+)
+
+/** `--dry-run`. */
+export const dryRun = Flag.Boolean("dry-run").pipe(
+  Flag.withDescription("Say what would be done; send and commit nothing"),
+  Flag.withDefault(false)
+)
+
+/** Those of `DeadLetters.Filter`. */
+export const filter = {
+  topic: text("topic", "Only those of this source topic"),
+  partition: number("partition", "Only those in this partition of the dead letter topic"),
+  offset: number("offset", "Only those at this offset of the dead letter topic"),
+  key: text("key", "Only those with this key"),
+  tag: text("tag", "Only those whose error has this tag"),
+  since: text("since", "Only those written at or after a time such as 2026-01-31T12:00:00Z"),
+  until: text("until", "Only those written before a time"),
+  where: text("where", "Only those for which the default export of this module, a function, says true")
+}
+
+/** What the flags of {@link filter} were given. */
+type Given = { readonly [K in keyof typeof filter]: Option.Option<K extends "partition" | "offset" ? number : string> }
+
+const timeOf = (flag: string, given: Option.Option<string>): Effect.Effect<number | undefined, UsageError> => {
+  if (Option.isNone(given)) return Effect.succeed(undefined)
+  const place = Places.parse(given.value)
+  return place?._tag === "Time"
+    ? Effect.succeed(place.timestamp)
+    : Effect.fail(new UsageError({ problem: `--${flag} ${given.value} is no time; write e.g. 2026-01-31T12:00:00Z` }))
+}
+
+/** The filter that the flags describe. */
+export const filterOf = Effect.fnUntraced(function*(given: Given): Effect.fn.Return<Filter, UsageError> {
+  const where = Option.isNone(given.where) ? undefined : yield* functionOf("where", given.where.value)
+  return {
+    topic: Option.getOrUndefined(given.topic),
+    partition: Option.getOrUndefined(given.partition),
+    offset: Option.getOrUndefined(given.offset),
+    key: Option.getOrUndefined(given.key),
+    tag: Option.getOrUndefined(given.tag),
+    since: yield* timeOf("since", given.since),
+    until: yield* timeOf("until", given.until),
+    where: where === undefined ? undefined : {
+      name: where.id,
+      // Whatever it answers is checked where it is asked.
+      test: (letter: DeadLetter) => where.call(letter) as boolean
+    }
+  }
+})

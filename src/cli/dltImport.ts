@@ -1,0 +1,52 @@
+/** `millrace dlt import`. */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as DeadLetters from "../DeadLetters.ts"
+import type { KafkaEngine } from "../engine/KafkaEngine.ts"
+import type { KafkaError } from "../KafkaError.ts"
+import { consumer, dryRun } from "./dltFilter.ts"
+import { UsageError } from "./exit.ts"
+import { config } from "./root.ts"
+import { type AnyConsumer, selectOne } from "./selection.ts"
+
+/** Writes the lines of an input, and says how many. */
+export const importLines = Effect.fnUntraced(function*(
+  one: AnyConsumer,
+  input: AsyncIterable<string>,
+  options: { readonly allow: ReadonlyArray<string>; readonly dryRun: boolean }
+): Effect.fn.Return<void, KafkaError | UsageError, KafkaEngine> {
+  let written = 0
+  const lines = Stream.splitLines(
+    Stream.fromAsyncIterable(input, (cause) => new UsageError({ problem: `the input cannot be read: ${cause}`, cause }))
+  )
+  yield* DeadLetters.importFrom(one, lines, options).pipe(
+    Stream.runForEachArray((imported) =>
+      Effect.sync(() => {
+        written += imported.length
+      })
+    ),
+    Effect.ensuring(Effect.suspend(() => Console.error(`${written} ${options.dryRun ? "would be " : ""}written`)))
+  )
+})
+
+/** Writes exported dead letters back. */
+export const imported = Command.make(
+  "import",
+  {
+    consumer,
+    allow: Flag.String("allow").pipe(
+      Flag.withDescription("A further topic that lines may name; may be repeated"),
+      Flag.atLeast(0)
+    ),
+    dryRun
+  },
+  Effect.fnUntraced(function*(flags) {
+    const loaded = yield* config
+    const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
+    yield* Effect.provide(importLines(one, process.stdin.setEncoding("utf8"), flags), loaded.engine)
+  })
+).pipe(Command.withDescription("Write exported dead letters, lines on standard input, back to their topics"))

@@ -1,0 +1,146 @@
+/** `millrace dlt redrive` and `park`: sending dead letters on. */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { DeadLetter, Destination, Moved, Plan } from "../DeadLetter.ts"
+import type { KafkaEngine } from "../engine/KafkaEngine.ts"
+import { moveEach } from "../internal/deadLetters/moving.ts"
+import { type Options, planOf } from "../internal/deadLetters/preparing.ts"
+import { histogram as count } from "../internal/deadLetters/reading.ts"
+import type { KafkaError } from "../KafkaError.ts"
+import { consumer, dryRun, filter, filterOf, optional, yes } from "./dltFilter.ts"
+import { histogram } from "./dltShow.ts"
+import { functionOf } from "./modules.ts"
+import { config, json } from "./root.ts"
+import { type AnyConsumer, selectOne } from "./selection.ts"
+
+/** What was done, added up. */
+class Tally {
+  private readonly routes = new Map<string, { from: string; to: string; verb: Moved["_tag"]; count: number }>()
+  private readonly tags: Array<string | undefined> = []
+
+  readonly add = (moved: ReadonlyArray<Moved>): Effect.Effect<void> =>
+    Effect.sync(() => {
+      for (const { _tag, letter, to } of moved) {
+        const id = `${_tag} ${letter.topic} ${to.topic}`
+        const route = this.routes.get(id) ?? { from: letter.topic, to: to.topic, verb: _tag, count: 0 }
+        route.count++
+        this.routes.set(id, route)
+        this.tags.push(letter.errorTag)
+      }
+    })
+
+  print(pretended: boolean, asJson: boolean, group: string): Effect.Effect<void> {
+    const routes = [...this.routes.values()]
+    const tags = count(this.tags)
+    if (asJson) return Console.log(JSON.stringify({ group, dryRun: pretended, routes, tags }))
+    const words = (verb: Moved["_tag"]) => `${pretended ? "would be " : ""}${verb === "Parked" ? "parked" : "redriven"}`
+    return Effect.gen(function*() {
+      for (const { count, from, to, verb } of routes) yield* Console.log(`${from} -> ${to}: ${count} ${words(verb)}`)
+      if (routes.length === 0) yield* Console.log(`nothing ${pretended ? "would be" : "was"} sent`)
+      else yield* Console.log(`by tag: ${histogram(tags)}`)
+    })
+  }
+}
+
+const warn = ({ readers }: Plan): Effect.Effect<void> =>
+  Effect.forEach(
+    readers,
+    ({ groups, topic }) =>
+      Console.error(`every group that reads "${topic}" sees the records again: ${groups.join(", ") || "none so far"}`),
+    { discard: true }
+  )
+
+/** Moves, or only says what would be moved; what was done is said also after an interruption. */
+const run = Effect.fnUntraced(function*(
+  one: AnyConsumer,
+  options: Options,
+  flags: { readonly json: boolean; readonly asks: (plan: Plan) => boolean }
+): Effect.fn.Return<void, KafkaError, KafkaEngine> {
+  const plan = yield* planOf(one, options)
+  const asks = !options.dryRun && flags.asks(plan)
+  const pretended = options.dryRun === true || asks
+  // What really runs says it in the log.
+  if (pretended) yield* warn(plan)
+  const tally = new Tally()
+  yield* Effect.ensuring(
+    moveEach(one, { ...options, dryRun: pretended }, tally.add),
+    Effect.suspend(() => tally.print(pretended, flags.json, plan.group))
+  )
+  if (!pretended && options.canary !== undefined) {
+    yield* Console.error("the canary is on its way: see what becomes of it, then go on without --canary")
+  }
+  if (asks) yield* Console.error("nothing was done; add --yes to do it")
+})
+
+const destinationOf = (to: string): Destination => to === "first-retry" || to === "origin" ? to : { topic: to }
+
+const limits = {
+  rate: Flag.Finite("rate").pipe(Flag.withDescription("Records per second at most"), Flag.optional),
+  max: optional.number("max", "End after so many records"),
+  dryRun,
+  yes,
+  json
+}
+
+/** Sends dead letters once more. */
+export const redrive = Command.make(
+  "redrive",
+  {
+    consumer,
+    ...filter,
+    ...limits,
+    to: Flag.String("to").pipe(
+      Flag.withDescription("first-retry (unless given), origin (with --yes), or a topic of the consumer"),
+      Flag.withDefault("first-retry")
+    ),
+    allow: Flag.String("allow").pipe(
+      Flag.withDescription("A further topic that --to may name; may be repeated"),
+      Flag.atLeast(0)
+    ),
+    canary: optional.number("canary", "End after so many redriven records, to see what becomes of them"),
+    maxReplays: optional.number("max-replays", "Park what was redriven so often before; 3 unless given"),
+    transform: optional.text("transform", "A module whose default export makes a new value of a decoded one")
+  },
+  Effect.fnUntraced(function*(flags) {
+    const loaded = yield* config
+    const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
+    const transform = Option.isNone(flags.transform) ? undefined : yield* functionOf("transform", flags.transform.value)
+    const options: Options = {
+      ...(yield* filterOf(flags)),
+      to: destinationOf(flags.to),
+      allow: flags.allow,
+      rate: Option.getOrUndefined(flags.rate),
+      max: Option.getOrUndefined(flags.max),
+      canary: Option.getOrUndefined(flags.canary),
+      maxReplays: Option.getOrUndefined(flags.maxReplays),
+      dryRun: flags.dryRun,
+      transform: transform === undefined
+        ? undefined
+        : (value: unknown, letter: DeadLetter) => transform.call(value, letter)
+    }
+    // Only where others would notice.
+    const asks = (plan: Plan) => plan.readers.length > 0 && !flags.yes
+    yield* Effect.provide(run(one, options, { json: flags.json, asks }), loaded.engine)
+  })
+).pipe(Command.withDescription("Send dead letters once more, by default to the first retry topic, due at once"))
+
+/** Moves dead letters aside. */
+export const park = Command.make(
+  "park",
+  { consumer, ...filter, ...limits },
+  Effect.fnUntraced(function*(flags) {
+    const loaded = yield* config
+    const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
+    const options: Options = {
+      ...(yield* filterOf(flags)),
+      rate: Option.getOrUndefined(flags.rate),
+      max: Option.getOrUndefined(flags.max),
+      dryRun: flags.dryRun,
+      parks: true
+    }
+    yield* Effect.provide(run(one, options, { json: flags.json, asks: () => !flags.yes }), loaded.engine)
+  })
+).pipe(Command.withDescription("Move dead letters to the parked topic, where no redrive sees them"))

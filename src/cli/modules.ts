@@ -1,0 +1,36 @@
+/** Functions of the operator, from modules that are named on the command line. */
+import * as Effect from "effect/Effect"
+import { existsSync, readFileSync } from "node:fs"
+import { resolve } from "node:path"
+import { pathToFileURL } from "node:url"
+import { hash } from "../internal/retry/tiers.ts"
+import { UsageError } from "./exit.ts"
+
+/** The default export of a module. `id` is the same for the same text of the module, wherever it is. */
+export interface Loaded {
+  readonly id: string
+  readonly call: (...args: ReadonlyArray<unknown>) => unknown
+}
+
+/** Loads the function that a flag names. */
+export const functionOf = Effect.fnUntraced(function*(
+  flag: string,
+  file: string
+): Effect.fn.Return<Loaded, UsageError> {
+  const path = resolve(process.cwd(), file)
+  if (!existsSync(path)) return yield* new UsageError({ problem: `--${flag}: module ${path} does not exist` })
+  const module = yield* Effect.tryPromise({
+    try: (): Promise<{ readonly default?: unknown }> => import(pathToFileURL(path).href),
+    catch: (cause) =>
+      new UsageError({
+        problem: `--${flag}: module ${path} cannot be loaded: ${cause instanceof Error ? cause.message : cause}`,
+        cause
+      })
+  })
+  const call = module.default
+  if (typeof call !== "function") {
+    return yield* new UsageError({ problem: `--${flag}: module ${path} must export a function as its default` })
+  }
+  // What the function does is known when it is called, and what comes back is checked.
+  return { id: hash(readFileSync(path, "utf8")), call: call as Loaded["call"] }
+})

@@ -1,0 +1,95 @@
+/** `millrace retry`: what waits in retry topics, and the topics that policies need. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as DeadLetters from "../DeadLetters.ts"
+import { KafkaEngine } from "../engine/KafkaEngine.ts"
+import { placesOf } from "../internal/deadLetters/places.ts"
+import { provision, type TopicState } from "../internal/retry/provision.ts"
+import { UsageError, WorkFailed } from "./exit.ts"
+import { config, json } from "./root.ts"
+import { select } from "./selection.ts"
+import { table } from "./table.ts"
+import { timeOf } from "./values.ts"
+
+const consumers = Argument.String("consumer").pipe(Argument.variadic())
+
+const ls = Command.make(
+  "ls",
+  { consumers, json },
+  Effect.fnUntraced(function*(flags) {
+    const loaded = yield* config
+    const selected = yield* select(loaded, flags.consumers)
+    const lists = yield* Effect.provide(Effect.forEach(selected, (one) => DeadLetters.retries(one)), loaded.engine)
+    const tiers = lists.flat()
+    if (flags.json) return yield* Console.log(JSON.stringify(tiers))
+    const rows = tiers.map(({ delay, nextDue, oldest, partitions, topic, waiting }) => [
+      topic,
+      partitions === undefined ? "MISSING" : partitions,
+      `${delay / 1000} s`,
+      waiting,
+      timeOf(nextDue),
+      timeOf(oldest)
+    ])
+    const header = ["TOPIC", "PARTITIONS", "DELAY", "WAITING", "NEXT DUE", "OLDEST"]
+    for (const line of table(header, rows)) yield* Console.log(line)
+  })
+).pipe(Command.withDescription("List retry topics: how much waits in them, and until when"))
+
+const stateOf = ({ problems, status }: TopicState): string => [status, ...problems.map(({ words }) => words)].join("; ")
+
+const topics = Command.make(
+  "topics",
+  {
+    consumers,
+    plan: Flag.Boolean("plan").pipe(Flag.withDescription("Only look; the default"), Flag.withDefault(false)),
+    create: Flag.Boolean("create").pipe(Flag.withDescription("Create what is missing"), Flag.withDefault(false)),
+    json
+  },
+  Effect.fnUntraced(function*(flags) {
+    if (flags.plan && flags.create) return yield* new UsageError({ problem: "--plan and --create exclude each other" })
+    const loaded = yield* config
+    const selected = yield* select(loaded, flags.consumers)
+    const work = Effect.gen(function*() {
+      const engine = yield* KafkaEngine
+      const admin = yield* engine.admin
+      const places = (yield* Effect.forEach(selected, (one) => placesOf(one, admin))).flat()
+      const needed = places.map(({ topics }) => topics)
+      return yield* provision(admin, engine.capabilities, needed, flags.create ? "create" : "plan")
+    })
+    const states = yield* Effect.provide(work, loaded.engine)
+    if (flags.json) {
+      const shown = states.map((
+        { partitions, problems, spec: { config, name, partitions: wanted, source }, status }
+      ) => ({
+        ...{ topic: name, source, partitions: partitions ?? wanted ?? null, config, status },
+        problems: problems.map(({ words }) => words)
+      }))
+      yield* Console.log(JSON.stringify(shown))
+    } else {
+      const rows = states.map((state) => [
+        state.spec.name,
+        state.partitions ?? state.spec.partitions ?? "?",
+        Object.entries(state.spec.config).map(([name, value]) => `${name}=${value}`).join(" "),
+        stateOf(state)
+      ])
+      for (const line of table(["TOPIC", "PARTITIONS", "CONFIG", "STATE"], rows)) yield* Console.log(line)
+    }
+    const missing = states.filter(({ status }) => status === "missing")
+    if (missing.length === 0) return
+    if (!flags.create) return yield* Console.error(`${missing.length} are missing; add --create to make them`)
+    const sources = [...new Set(missing.map(({ spec }) => spec.source))]
+    yield* Console.error(
+      `not created, because nobody knows how many partitions they need: create ${sources.join(", ")} first`
+    )
+    return yield* new WorkFailed()
+  })
+).pipe(Command.withDescription("Show the retry and dead letter topics that the policies need; create them"))
+
+/** Everything about retry topics. */
+export const retry = Command.make("retry").pipe(
+  Command.withSubcommands([ls, topics]),
+  Command.withDescription("Look at what waits for a retry, and at the topics that policies need")
+)

@@ -1,0 +1,222 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/testing/TestClock"
+import * as TestConsole from "effect/testing/TestConsole"
+import { InMemoryKafka } from "millrace/testing"
+import { fileURLToPath } from "node:url"
+import { importLines } from "../../src/cli/dltImport.ts"
+import { run } from "../../src/cli/main.ts"
+import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import { billing, deadLetter, group, parked, send, text, tier1 } from "../internal/deadLetters/letters.ts"
+import { built, cluster } from "./fixtures/dlt.config.ts"
+
+const path = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
+const config = path("dlt.config.ts")
+const fn = (name: string) => path(`functions/${name}.ts`)
+
+/** The exit code and what was printed, of a command on the shared cluster. */
+const millrace = (...args: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const before = [(yield* TestConsole.logLines).length, (yield* TestConsole.errorLines).length] as const
+    const code = yield* run("0.0.0", [...args, "--config", config])
+    const out = (yield* TestConsole.logLines).slice(before[0]).map(String).join("\n")
+    const err = (yield* TestConsole.errorLines).slice(before[1]).map(String).join("\n")
+    return { code, out, err }
+  })
+
+const on = Effect.provideContext(cluster)
+const kafka = Context.get(cluster, InMemoryKafka)
+const admin = Effect.flatMap(Context.get(cluster, KafkaEngine).admin, Effect.succeed)
+
+const committed = (of: string) => Effect.map(kafka.committed(of), (positions) => positions.map(({ offset }) => offset))
+
+const countOf = (topic: string) => Effect.map(kafka.records(topic), (records) => records.length)
+
+/** One cluster, so one story: each step stands on the ones before. */
+describe("working failures off by the command", () => {
+  it.effect("begins with the topics that the policies need", () =>
+    Effect.gen(function*() {
+      const early = yield* millrace("retry", "topics", "--create")
+      assert.strictEqual(early.code, 1)
+      assert.include(early.err, "create orders first")
+      yield* Effect.flatMap(admin, (admin) => admin.createTopic({ name: "orders", partitions: 1 }))
+      const plan = yield* millrace("retry", "topics", "--plan")
+      assert.strictEqual(plan.code, 0)
+      assert.match(plan.out, /billing\.orders\.retry\.1 +1 +cleanup\.policy=delete retention\.ms=604800000 +missing/)
+      assert.include(plan.err, "3 are missing; add --create")
+      assert.lengthOf(yield* Effect.flatMap(admin, (admin) => admin.listTopics), 1)
+      const created = yield* millrace("retry", "topics", "--create", "--json")
+      assert.strictEqual(created.code, 0)
+      assert.deepStrictEqual(
+        JSON.parse(created.out).map(({ status, topic }: { status: string; topic: string }) => [topic, status]),
+        [[tier1, "created"], ["billing.orders.retry.2", "created"], [deadLetter, "created"]]
+      )
+      assert.include((yield* millrace("retry", "topics")).out, "exists")
+      assert.strictEqual((yield* millrace("retry", "topics", "--plan", "--create")).code, 2)
+    }))
+
+  it.effect("lists, shows and counts", () =>
+    Effect.gen(function*() {
+      yield* on(send({ key: "k1", value: "{\"id\":\"1\",\"total\":50}" }))
+      yield* on(send({ key: "k2", value: "{\"id\":\"2\",\"total\":500}", tag: "Timeout" }))
+      yield* on(send({ key: "k3", value: "nonsense", replays: 3 }))
+      const ls = yield* millrace("dlt", "ls")
+      assert.match(ls.out, /billing\.orders\.dlt +1 +3 +3 +0 .*CardDeclined 2, Timeout 1/)
+      const [summary] = JSON.parse((yield* millrace("dlt", "ls", "billing", "--json")).out)
+      assert.deepInclude(summary, { topic: deadLetter, waiting: 3, parked })
+      const shown = yield* millrace("dlt", "show", "--tag", "Timeout")
+      assert.include(shown.out, "Timeout after 3 attempts")
+      assert.include(shown.out, "{\"id\":\"2\",\"total\":500}")
+      assert.notInclude(shown.out, "k1")
+      const poison = yield* millrace("dlt", "show", "--partition", "0", "--offset", "2")
+      assert.include(poison.out, "redriven 3 times")
+      assert.include(poison.out, "nonsense  (undecodable value")
+      const json = JSON.parse((yield* millrace("dlt", "show", "billing", "--key", "k1", "--json")).out)
+      assert.deepInclude(json, { offset: 0, source: "orders", errorTag: "CardDeclined", attempts: 3, key: "k1" })
+      assert.deepStrictEqual(json.value, { id: "1", total: 50 })
+      assert.strictEqual((yield* millrace("dlt", "show", "--max", "1", "--json")).out.split("\n").length, 1)
+      const stats = yield* millrace("dlt", "stats")
+      assert.match(stats.out, /orders +CardDeclined +2\n/)
+      const counts = JSON.parse((yield* millrace("dlt", "stats", "--topic", "orders", "--json")).out)
+      assert.lengthOf(counts, 2)
+    }))
+
+  it.effect("says what a redrive would do, and does it", () =>
+    Effect.gen(function*() {
+      const dry = yield* millrace("dlt", "redrive", "--dry-run")
+      assert.strictEqual(dry.code, 0)
+      assert.include(dry.out, `${deadLetter} -> ${tier1}: 2 would be redriven`)
+      assert.include(dry.out, `${deadLetter} -> ${parked}: 1 would be parked`)
+      assert.include(dry.out, "by tag: CardDeclined 2, Timeout 1")
+      assert.deepStrictEqual(yield* committed(group), [])
+      const where = yield* millrace("dlt", "redrive", "--where", fn("large"), "--max", "1", "--json")
+      assert.strictEqual(where.code, 0)
+      const done = JSON.parse(where.out)
+      assert.match(done.group, /^billing\.dlt\.redrive\./)
+      assert.deepStrictEqual(done.routes, [{ from: deadLetter, to: tier1, verb: "Redriven", count: 1 }])
+      const canary = yield* millrace("dlt", "redrive", "--canary", "1", "--transform", fn("free"))
+      assert.include(canary.out, "1 redriven")
+      assert.include(canary.err, "canary")
+      const sent = yield* kafka.records(tier1)
+      assert.deepStrictEqual(sent.map(({ value }) => text(value)), [
+        "{\"id\":\"2\",\"total\":500}",
+        "{\"id\":\"1\",\"total\":0}"
+      ])
+      assert.deepStrictEqual(yield* committed(group), [1])
+      const rest = yield* TestClock.withLive(millrace("dlt", "redrive", "--rate", "1000", "--max-replays", "3"))
+      assert.include(rest.out, "1 redriven")
+      assert.include(rest.out, "1 parked")
+      assert.include((yield* millrace("dlt", "redrive")).out, "nothing was sent")
+    }))
+
+  it.effect("shows what waits in the retry topics", () =>
+    Effect.gen(function*() {
+      const ls = yield* millrace("retry", "ls")
+      assert.match(ls.out, /billing\.orders\.retry\.1 +1 +10 s +3 +1970/)
+      const [first] = JSON.parse((yield* millrace("retry", "ls", "billing", "--json")).out)
+      assert.deepInclude(first, { topic: tier1, waiting: 3, tier: 1, delay: 10_000 })
+    }))
+
+  it.effect("asks before others would notice", () =>
+    Effect.gen(function*() {
+      yield* on(send())
+      yield* Effect.flatMap(admin, (admin) =>
+        admin.alterGroupOffsets("shipping", [{ topic: "orders", partition: 0, offset: 0 }]))
+      for (const to of ["origin", "orders"]) {
+        const plan = yield* millrace("dlt", "redrive", "--to", to)
+        assert.strictEqual(plan.code, 0)
+        assert.include(plan.out, `${deadLetter} -> orders: 1 would be redriven`)
+        assert.include(plan.err, "every group that reads \"orders\" sees the records again: shipping")
+        assert.include(plan.err, "nothing was done; add --yes to do it")
+      }
+      assert.strictEqual(yield* countOf("orders"), 0)
+      assert.deepStrictEqual(yield* committed(group), [3])
+      const done = yield* millrace("dlt", "redrive", "--to", "origin", "--yes")
+      assert.include(done.out, "1 redriven")
+      assert.strictEqual(yield* countOf("orders"), 1)
+      const elsewhere = yield* millrace("dlt", "redrive", "--to", "shipping.topic")
+      assert.strictEqual(elsewhere.code, 2)
+    }))
+
+  it.effect("parks and discards only when told to", () =>
+    Effect.gen(function*() {
+      yield* on(send({ tag: "Hopeless" }))
+      yield* on(send())
+      const plan = yield* millrace("dlt", "park", "--tag", "Hopeless")
+      assert.include(plan.out, "1 would be parked")
+      assert.include(plan.err, "add --yes")
+      assert.strictEqual(yield* countOf(parked), 1)
+      assert.include((yield* millrace("dlt", "park", "--tag", "Hopeless", "--yes")).out, "1 parked")
+      assert.strictEqual(yield* countOf(parked), 2)
+
+      const discard = yield* millrace("dlt", "discard", "--delete-records")
+      assert.strictEqual(discard.code, 0)
+      assert.include(discard.out, "would be deleted, and passed by group billing.dlt.redrive; nothing was done")
+      assert.strictEqual(yield* countOf(deadLetter), 6)
+      yield* millrace("dlt", "discard", "--partition", "0", "--before", "5", "--yes")
+      assert.deepStrictEqual(yield* committed(group), [5])
+      assert.strictEqual(yield* countOf(deadLetter), 6)
+      const json = JSON.parse((yield* millrace("dlt", "discard", "--yes", "--json")).out)
+      assert.deepStrictEqual(json, {
+        executed: true,
+        partitions: [{ topic: deadLetter, partition: 0, from: 5, to: 6 }]
+      })
+    }))
+
+  it.effect("exports and imports", () =>
+    Effect.gen(function*() {
+      const { out } = yield* millrace("dlt", "export", "--tag", "Hopeless")
+      assert.lengthOf(out.split("\n"), 1)
+      assert.strictEqual((yield* millrace("dlt", "discard", "--delete-records", "--yes")).code, 0)
+      assert.strictEqual(yield* countOf(deadLetter), 0)
+      const input = async function*() {
+        yield `${out.slice(0, 20)}`
+        yield `${out.slice(20)}\n\n`
+      }
+      yield* on(importLines(billing, input(), { allow: [], dryRun: false }))
+      const [record] = yield* kafka.records(deadLetter)
+      assert.strictEqual(text(record!.value), text(Buffer.from(JSON.parse(out).value, "base64")))
+      const bad = async function*() {
+        yield "nonsense"
+      }
+      const error = yield* Effect.flip(on(importLines(billing, bad(), { allow: [], dryRun: false })))
+      assert.include(error.message, "line 1")
+    }))
+
+  it.effect("refuses functions that are none or that fail, and commits nothing", () =>
+    Effect.gen(function*() {
+      const before = yield* committed(group)
+      const groups = yield* Effect.flatMap(admin, (admin) => admin.listGroups)
+      const sent = yield* countOf(tier1)
+      for (const flag of ["--where", "--transform"]) {
+        for (const module of ["throws", "noFunction", "breaks", "answersText", "missing"]) {
+          const { code } = yield* millrace("dlt", "redrive", flag, fn(module))
+          assert.strictEqual(code, 2, `${flag} ${module}`)
+        }
+      }
+      assert.deepStrictEqual(yield* committed(group), before)
+      for (const { groupId } of yield* Effect.flatMap(admin, (admin) => admin.listGroups)) {
+        if (!groups.some((known) => known.groupId === groupId)) assert.deepStrictEqual(yield* committed(groupId), [])
+      }
+      assert.strictEqual(yield* countOf(tier1), sent)
+    }))
+
+  it.effect("wrong usage is 2, and the application is never built", () =>
+    Effect.gen(function*() {
+      const wrong: ReadonlyArray<ReadonlyArray<string>> = [
+        ["dlt", "ls", "biling"],
+        ["dlt", "show", "biling"],
+        ["dlt", "show", "--since", "yesterday"],
+        ["dlt", "show", "--topic", "order"],
+        ["dlt", "redrive", "--rate", "0"],
+        ["dlt", "redrive", "--max", "0"],
+        ["dlt", "discard", "--before", "3"],
+        ["dlt", "discard", "--tag", "Timeout"],
+        ["dlt", "nothing"],
+        ["retry", "ls", "biling"]
+      ]
+      for (const args of wrong) assert.strictEqual((yield* millrace(...args)).code, 2, args.join(" "))
+      assert.strictEqual(built.times, 0)
+    }))
+})
