@@ -7,6 +7,8 @@ import { membership } from "./membership.ts"
 import { order } from "./order.ts"
 import { positions } from "./positions.ts"
 import { records } from "./records.ts"
+import { retries } from "./retries.ts"
+import { retriesInPlace } from "./retriesInPlace.ts"
 import { running } from "./running.ts"
 import { topics } from "./topics.ts"
 import { transactions } from "./transactions.ts"
@@ -23,5 +25,7 @@ export const groups: ReadonlyArray<Group> = [
   errors,
   running,
   defaults,
-  admin
+  admin,
+  retries,
+  retriesInPlace
 ]
