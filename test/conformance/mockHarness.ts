@@ -8,6 +8,7 @@ import { Producer } from "millrace"
 import type { NativeConsumer, NativePosition } from "../../src/engine/confluent/native.ts"
 import { load } from "../../src/engine/confluent/native.ts"
 import * as ConfluentKafka from "../../src/engine/ConfluentKafka.ts"
+import type { TopicDescription } from "../../src/engine/KafkaEngine.ts"
 import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
 import { Mock, mockCluster } from "../engine/confluent/mock.ts"
 import { bindingLimits } from "./bindingLimits.ts"
@@ -120,12 +121,53 @@ const committed = (bootstrap: string, group: string, topic: string) =>
       })
     }))
 
+/**
+ * What the mock cluster tells of its topics: it answers no request to describe or list them, but those for metadata.
+ * One that is asked for by name is made.
+ */
+const metadata = (raw: ConfluentKafka.RawClient["Service"], topic?: string) =>
+  raw.use((client) =>
+    new Promise<ReadonlyArray<TopicDescription>>((resolve, reject) => {
+      const { getMetadata } = client as Pick<NativeConsumer, "getMetadata">
+      const options = topic === undefined ? { timeout: 5_000 } : { topic, timeout: 5_000 }
+      getMetadata.call(client, options, (error, found) => {
+        if (error) return reject(error)
+        resolve((found as Metadata).topics.map(({ name, partitions }) => ({
+          name,
+          internal: false,
+          partitions: partitions.map(({ id, leader }) => ({ partition: id, leader, replicas: [], inSync: [] }))
+        })))
+      })
+    })
+  )
+
+interface Metadata {
+  readonly topics: ReadonlyArray<
+    { readonly name: string; readonly partitions: ReadonlyArray<{ readonly id: number; readonly leader: number }> }
+  >
+}
+
+/** The engine, with the questions about topics answered that every consumer with retry topics asks. */
+const describing = (engine: Shared["engine"]): Context.Context<KafkaEngine> => {
+  const raw = Context.get(engine, ConfluentKafka.RawClient)
+  const real = Context.get(engine, KafkaEngine)
+  return Context.make(KafkaEngine, {
+    ...real,
+    admin: Effect.map(real.admin, (admin) => ({
+      ...admin,
+      listTopics: Effect.orDie(metadata(raw)),
+      describeTopics: (names) =>
+        Effect.map(Effect.orDie(Effect.forEach(names, (name) => metadata(raw, name))), (all) => all.flat())
+    }))
+  })
+}
+
 const makeWorld = (name: World["name"], { bootstrap, engine }: Shared) =>
   Effect.sync(() => {
     const raw = Context.get(engine, ConfluentKafka.RawClient)
     const nowhere = Effect.die("the mock cluster cannot do this; the scenario must name what it needs")
     const world: World = {
-      engine: Context.pick(KafkaEngine)(engine),
+      engine: describing(engine),
       settings: { groupProtocol: "consumer", commitInterval: 300, metadataRefresh: 500, fetchMaxWait: 10 },
       sessionMillis: 6_000,
       commitMillis: 300,
@@ -133,15 +175,7 @@ const makeWorld = (name: World["name"], { bootstrap, engine }: Shared) =>
       name,
       topic: (_, options) => {
         const topic = options?.name ?? name("topic")
-        return Effect.as(
-          raw.use((client) =>
-            new Promise<void>((resolve, reject) => {
-              const { getMetadata } = client as Pick<NativeConsumer, "getMetadata">
-              getMetadata.call(client, { topic, timeout: 5_000 }, (error) => error ? reject(error) : resolve())
-            })
-          ),
-          topic
-        )
+        return Effect.as(metadata(raw, topic), topic)
       },
       foreignProduce: (messages) => produceNatively(raw, messages),
       committed: (group, topic) =>
