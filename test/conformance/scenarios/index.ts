@@ -8,6 +8,7 @@ import { order } from "./order.ts"
 import { positions } from "./positions.ts"
 import { records } from "./records.ts"
 import { retries } from "./retries.ts"
+import { retriesFaults } from "./retriesFaults.ts"
 import { retriesInPlace } from "./retriesInPlace.ts"
 import { running } from "./running.ts"
 import { topics } from "./topics.ts"
@@ -27,5 +28,6 @@ export const groups: ReadonlyArray<Group> = [
   defaults,
   admin,
   retries,
-  retriesInPlace
+  retriesInPlace,
+  retriesFaults
 ]
