@@ -156,7 +156,7 @@ const describing = (engine: Shared["engine"]): Context.Context<KafkaEngine> => {
     admin: Effect.map(real.admin, (admin) => ({
       ...admin,
       listTopics: Effect.orDie(metadata(raw)),
-      describeTopics: (names) =>
+      describeTopics: (names: ReadonlyArray<string>) =>
         Effect.map(Effect.orDie(Effect.forEach(names, (name) => metadata(raw, name))), (all) => all.flat())
     }))
   })

@@ -14,7 +14,7 @@ export const partitions = 4
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 /** What handlers of these scenarios fail with. */
-export class Boom extends Data.TaggedError("Boom")<{ readonly of?: string | undefined }> {}
+export class Boom extends Data.TaggedError("Boom") {}
 export class Bang extends Data.TaggedError("Bang") {}
 
 export interface Routes {

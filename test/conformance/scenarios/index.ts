@@ -10,6 +10,7 @@ import { records } from "./records.ts"
 import { retries } from "./retries.ts"
 import { retriesFaults } from "./retriesFaults.ts"
 import { retriesInPlace } from "./retriesInPlace.ts"
+import { retriesWaiting } from "./retriesWaiting.ts"
 import { running } from "./running.ts"
 import { topics } from "./topics.ts"
 import { transactions } from "./transactions.ts"
@@ -29,5 +30,6 @@ export const groups: ReadonlyArray<Group> = [
   admin,
   retries,
   retriesInPlace,
-  retriesFaults
+  retriesFaults,
+  retriesWaiting
 ]

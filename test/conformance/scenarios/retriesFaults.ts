@@ -73,18 +73,14 @@ export const retriesFaults: Group = {
           const made = named(world.name("group"), topic)
           // What compresses well may be larger.
           const random = randomBytes(4_000).toString("hex")
-          yield* world.topic(partitions, { name: made.dlt, config: { "max.message.bytes": "5500" } })
           const account = randomBytes(600).toString("hex")
+          yield* world.topic(partitions, { name: made.dlt, config: { "max.message.bytes": "5500" } })
           yield* world.foreignProduce([
             message(topic, "fits"),
-            message(topic, random.slice(0, 3_700), { partition: 1 }),
+            message(topic, random.slice(0, 4_400), { partition: 1 }),
             message(topic, "before", { partition: 2 }),
             message(topic, random, { partition: 2 })
           ])
-          class Talkative extends Error {
-            override readonly message = account
-            override readonly stack = `${account}${randomBytes(1_200).toString("hex")}`
-          }
           const ledger = new Ledger()
           const run = () =>
             join(world, {
@@ -92,7 +88,7 @@ export const retriesFaults: Group = {
               topics: [topic],
               ledger,
               onFailure: OnFailure.deadLetter,
-              work: ({ value }) => value === "before" ? Effect.void : Effect.fail(new Talkative())
+              work: ({ value }) => value === "before" ? Effect.void : Effect.fail(new Error(account))
             })
           const first = yield* run()
           const error = (yield* first.ended) as HandlerFailed<unknown>
@@ -322,4 +318,3 @@ export const retriesFaults: Group = {
       }))
   ]
 }
-

@@ -22,7 +22,10 @@ import {
 
 /** So many attempts in place, then the dead letter topic. */
 const inPlace = (delay: string, times: number) =>
-  OnFailure.orElse(Retry.blocking(Schedule.spaced(delay as "1 second").pipe(Schedule.upTo({ times }))), OnFailure.deadLetter)
+  OnFailure.orElse(
+    Retry.blocking(Schedule.spaced(delay as "1 second").pipe(Schedule.upTo({ times }))),
+    OnFailure.deadLetter
+  )
 
 /** How often each value was handed to a handler. */
 const counts = (ledger: Ledger) => {
@@ -57,47 +60,54 @@ const lanes = (concurrency: Handler.Concurrency, blocked: ReadonlyArray<string>)
     yield* world.until("it is handled too", Effect.sync(() => ledger.handled.length === 12))
     yield* member.stop
     assert.strictEqual(yield* committedAt(world, group, topic, 0), 12)
-    assert.deepStrictEqual(ledger.disorder(concurrency !== "partition" && "keys" in concurrency ? "key" : "partition")
-      .length > 0, blocked.length === 1)
+    assert.deepStrictEqual(
+      ledger.disorder(concurrency !== "partition" && "keys" in concurrency ? "key" : "partition")
+        .length > 0,
+      blocked.length === 1
+    )
     assert.deepStrictEqual(ledger.duplicates, [])
   })
 
 export const retriesInPlace: Group = {
   title: "a retry in place",
   scenarios: [
-    scenario("keeps the order, and nothing is committed past a record that waits", [], (world) =>
-      Effect.gen(function*() {
-        const { dlt, group, topic } = yield* routes(world, 0)
-        const ledger = new Ledger()
-        yield* produce(topic, 0, 40, partitions)
-        const tries = new Map<string, number>()
-        const member = yield* join(world, {
-          group,
-          topics: [topic],
-          ledger,
-          onFailure: inPlace("300 millis", 5),
-          // The fourth of partition 0 fails twice, the fifth of partition 1 for good.
-          work: ({ value }) => {
-            const failed = tries.get(value) ?? 0
-            tries.set(value, failed + 1)
-            return value === "12" && failed < 2 || value === "17" ? new Boom() : Effect.void
-          }
+    scenario(
+      "keeps the order, and nothing is committed past a record that waits",
+      [],
+      (world) =>
+        Effect.gen(function*() {
+          const { dlt, group, topic } = yield* routes(world, 0)
+          const ledger = new Ledger()
+          yield* produce(topic, 0, 40, partitions)
+          const tries = new Map<string, number>()
+          const member = yield* join(world, {
+            group,
+            topics: [topic],
+            ledger,
+            onFailure: inPlace("300 millis", 5),
+            // The fourth of partition 0 fails twice, the fifth of partition 1 for good.
+            work: ({ value }) => {
+              const failed = tries.get(value) ?? 0
+              tries.set(value, failed + 1)
+              return value === "12" && failed < 2 || value === "17" ? new Boom() : Effect.void
+            }
+          })
+          yield* world.until("it waits", Effect.sync(() => tries.get("12") === 1))
+          yield* (yield* member.control).commit
+          assert.isAtMost((yield* committedAt(world, group, topic, 0)) ?? 0, 3)
+          const [dead] = yield* recordsOf(world, dlt, 1)
+          yield* world.until("all are handled", Effect.sync(() => ledger.handled.length === 39))
+          yield* member.stop
+          assert.deepStrictEqual(ledger.disorder(), [])
+          assert.deepStrictEqual(ledger.duplicates, [])
+          // Each failing partition counts for itself.
+          assert.strictEqual(counts(ledger).get("12"), 3)
+          assert.strictEqual(counts(ledger).get("17"), 6)
+          assert.strictEqual(ledger.started.length, 38 + 3 + 6)
+          assert.strictEqual(textOf(dead!, "x-retry-executions"), "6")
+          assert.strictEqual(yield* committedIn(world, group, topic), 40)
         })
-        yield* world.until("it waits", Effect.sync(() => tries.get("12") === 1))
-        yield* (yield* member.control).commit
-        assert.isAtMost((yield* committedAt(world, group, topic, 0)) ?? 0, 3)
-        const [dead] = yield* recordsOf(world, dlt, 1)
-        yield* world.until("all are handled", Effect.sync(() => ledger.handled.length === 39))
-        yield* member.stop
-        assert.deepStrictEqual(ledger.disorder(), [])
-        assert.deepStrictEqual(ledger.duplicates, [])
-        // Each failing partition counts for itself.
-        assert.strictEqual(counts(ledger).get("12"), 3)
-        assert.strictEqual(counts(ledger).get("17"), 6)
-        assert.strictEqual(ledger.started.length, 38 + 3 + 6)
-        assert.strictEqual(textOf(dead!, "x-retry-executions"), "6")
-        assert.strictEqual(yield* committedIn(world, group, topic), 40)
-      })),
+    ),
     scenario("lets other keys go on while one waits", [], lanes({ keys: 4 }, ["1", "4", "7", "10"])),
     scenario("lets all others go on where there is no order", [], lanes({ unordered: 4 }, ["1"])),
     scenario("depends on the error: by tag, by kind, and anew at each attempt", [], (world) =>
@@ -199,7 +209,14 @@ export const retriesInPlace: Group = {
           const policy = (delay: string) => inPlace(delay, 3)
           const settings = { drainTimeout: 60_000 }
           const work = () => new Boom()
-          const first = yield* join(world, { group, topics: [topic], ledger, onFailure: policy("1 hour"), settings, work })
+          const first = yield* join(world, {
+            group,
+            topics: [topic],
+            ledger,
+            onFailure: policy("1 hour"),
+            settings,
+            work
+          })
           yield* world.until("all wait", Effect.sync(() => ledger.started.length === partitions))
           const second = yield* join(world, {
             group,
@@ -307,42 +324,53 @@ export const retriesInPlace: Group = {
         assert.strictEqual(textOf(poison!, "x-retry-executions"), "0")
         assert.strictEqual(yield* committedAt(world, group, topic, 0), 5)
       })),
-    scenario("tells the owner of the offsets how far it is, behind records that went elsewhere", [], (world) =>
-      Effect.gen(function*() {
-        const { dlt, group, tier, topic } = yield* routes(world, 1)
-        yield* world.foreignProduce([
-          message(topic, "1"),
-          message(topic, "", { value: new Uint8Array([0xff]) }),
-          message(topic, "bad")
-        ])
-        const own = new Map<string, number>()
-        const seen: Array<string> = []
-        const handler = Topic.handleOwned(textTopic(topic), ({ next, partition, records, topic: at }) =>
-          Effect.suspend(() => {
-            seen.push(...records.map(({ value }) => value))
-            if (records.some(({ value }) => value === "bad")) return new Boom()
-            own.set(`${at === topic ? "source" : "retry"}/${partition}`, next)
-            return Effect.void
-          }), {
-          maxSize: 1,
-          startOffsets: (wanted) =>
-            Effect.succeed(wanted.flatMap(({ partition, topic: at }) => {
-              const offset = own.get(`${at === topic ? "source" : "retry"}/${partition}`)
-              return offset === undefined ? [] : [{ topic: at, partition, offset }]
-            }))
+    scenario(
+      "tells the owner of the offsets how far it is, behind records that went elsewhere",
+      [],
+      (world) =>
+        Effect.gen(function*() {
+          const { dlt, group, tier, topic } = yield* routes(world, 1)
+          yield* world.foreignProduce([
+            message(topic, "1"),
+            message(topic, "", { value: new Uint8Array([0xff]) }),
+            message(topic, "bad")
+          ])
+          const own = new Map<string, number>()
+          const seen: Array<string> = []
+          const handler = Topic.handleOwned(textTopic(topic), ({ next, partition, records, topic: at }) =>
+            Effect.suspend(() => {
+              seen.push(...records.map(({ value }) =>
+                value
+              ))
+              if (records.some(({ value }) => value === "bad")) return new Boom()
+              own.set(`${at === topic ? "source" : "retry"}/${partition}`, next)
+              return Effect.void
+            }), {
+            maxSize: 1,
+            startOffsets: (wanted) =>
+              Effect.succeed(wanted.flatMap(({ partition, topic: at }) => {
+                const offset = own.get(`${at === topic ? "source" : "retry"}/${partition}`)
+                return offset === undefined ? [] : [{ topic: at, partition, offset }]
+              }))
+          })
+          const consumer = Consumer.make(group, {
+            offsetReset: "earliest",
+            ...world.settings,
+            onFailure: Retry.nonBlocking(Schedule.spaced("200 millis").pipe(Schedule.upTo({ times: 1 }))),
+            handlers: [handler]
+          })
+          const member = yield* runMember(world, consumer)
+          yield* recordsOf(world, tier(1), 1)
+          yield* recordsOf(world, dlt, 2)
+          yield* world.until(
+            "both are noted",
+            Effect.sync(() =>
+              own.get("source/0") === 3 && own.get("retry/0") === 1
+            )
+          )
+          yield* member.stop
+          assert.deepStrictEqual(seen, ["1", "bad", "bad"])
         })
-        const consumer = Consumer.make(group, {
-          offsetReset: "earliest",
-          ...world.settings,
-          onFailure: Retry.nonBlocking(Schedule.spaced("200 millis").pipe(Schedule.upTo({ times: 1 }))),
-          handlers: [handler]
-        })
-        const member = yield* runMember(world, consumer)
-        yield* recordsOf(world, tier(1), 1)
-        yield* recordsOf(world, dlt, 2)
-        yield* world.until("both are noted", Effect.sync(() => own.get("source/0") === 3 && own.get("retry/0") === 1))
-        yield* member.stop
-        assert.deepStrictEqual(seen, ["1", "bad", "bad"])
-      }))
+    )
   ]
 }
