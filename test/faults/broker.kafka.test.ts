@@ -1,10 +1,12 @@
-import { describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { afterAll, beforeAll } from "vitest"
+import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import { produce } from "../conformance/members.ts"
 import { type Broker, startBroker } from "../services/kafka.ts"
 import type { FaultProxy } from "../services/proxy.ts"
-import { committed, startLoad, until } from "./cluster.ts"
+import { committed, createTopic, engineAt, startLoad, until } from "./cluster.ts"
 import { type Scene, scene, stop } from "./scene.ts"
 
 const partitions = 6
@@ -54,6 +56,23 @@ const survive = (
   )
 
 const pause = (millis: number) => Effect.sleep(Duration.millis(millis))
+
+describe("an admin client that was connected before", () => {
+  it.live("lists offsets after a restart of the broker, which makes a new leader of it", () =>
+    Effect.gen(function*() {
+      const engine = yield* engineAt(broker.bootstrap)
+      yield* Effect.gen(function*() {
+        const topic = "led"
+        yield* createTopic(topic, 1)
+        yield* produce(topic, 0, 10, 1)
+        const admin = yield* (yield* KafkaEngine).admin
+        const ends = admin.listOffsets([{ topic, partition: 0 }], "latest")
+        assert.deepStrictEqual(yield* ends, [{ topic, partition: 0, offset: 10 }])
+        yield* Effect.promise(broker.restart)
+        assert.deepStrictEqual(yield* ends, [{ topic, partition: 0, offset: 10 }])
+      }).pipe(Effect.provide(engine))
+    }))
+})
 
 describe("members in the middle of their work survive", () => {
   it.live("a restart of the broker", () => survive("direct", () => Effect.promise(broker.restart)))

@@ -57,6 +57,10 @@ const describedGroup = (group: NativeGroup): GroupDescription => ({
   }))
 })
 
+/** The client knows a leader that is no more, and does not ask for the new one by itself. */
+const isOfOldLeader = ({ reason }: KafkaError): boolean =>
+  reason._tag === "BrokerError" && (reason.code === 74 || reason.code === 6)
+
 /** Connects an admin client; it shares the connection of `producer`. */
 export const make = Effect.fnUntraced(function*(
   environment: Environment
@@ -207,16 +211,22 @@ export const make = Effect.fnUntraced(function*(
     if (partitions.length === 0) return []
     const operation = "list offsets"
     const offset = toSpec(at)
-    const found = yield* call<ReadonlyArray<NativePosition>>(
-      { operation, topic: partitions[0]!.topic },
-      (done) =>
-        admin.listOffsets(
-          partitions.map((partition) => ({ ...toPartition(partition), offset })),
-          { ...timeout, isolationLevel: isolation === "read_committed" ? 1 : 0 },
-          done
-        )
+    const ask = Effect.flatMap(
+      call<ReadonlyArray<NativePosition>>(
+        { operation, topic: partitions[0]!.topic },
+        (done) =>
+          admin.listOffsets(
+            partitions.map((partition) => ({ ...toPartition(partition), offset })),
+            { ...timeout, isolationLevel: isolation === "read_committed" ? 1 : 0 },
+            done
+          )
+      ),
+      (found) => inResults(operation, found)
     )
-    const checked = yield* inResults(operation, found)
+    const checked = yield* Effect.catchIf(ask, isOfOldLeader, () => {
+      const topics = [...new Set(partitions.map(({ topic }) => topic))]
+      return Effect.andThen(describeTopics(topics), ask)
+    })
     // No record at or after the time: the end.
     const none = checked.filter((position) => (position.offset ?? -1) < 0)
     const ends: ReadonlyArray<Position> = none.length === 0 ? [] : yield* listOffsets(none, "latest", isolation)

@@ -55,6 +55,8 @@ const brokerErrors: { readonly [code: number]: readonly [name: string, retryable
   [44]: ["POLICY_VIOLATION", false],
   [68]: ["NON_EMPTY_GROUP", false],
   [69]: ["GROUP_ID_NOT_FOUND", false],
+  [74]: ["FENCED_LEADER_EPOCH", true],
+  [75]: ["UNKNOWN_LEADER_EPOCH", true],
   [87]: ["INVALID_RECORD", false],
   [89]: ["THROTTLING_QUOTA_EXCEEDED", true]
 }

@@ -45,6 +45,7 @@ describe("errors of librdkafka", () => {
 
   it("know which of the broker's errors pass by themselves", () => {
     assert.isTrue(fromNative({ code: 27, message: "x" }, context).isRetryable)
+    assert.isTrue(fromNative({ code: 74, message: "x" }, context).isRetryable)
     assert.isFalse(fromNative({ code: 40, message: "x" }, context).isRetryable)
   })
 })
