@@ -1,7 +1,5 @@
 /** A group whose members are processes, and the ledger that they write together. */
 import { assert } from "@effect/vitest"
-import { type ChildProcess, spawn } from "node:child_process"
-import { once } from "node:events"
 import { appendFileSync, existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -10,6 +8,7 @@ import type { Ledger } from "../conformance/ledger.ts"
 import { newServiceFolder } from "../services/runFolder.ts"
 import { type Line, marks, owned, parse, read } from "./history.ts"
 import type { MemberSettings } from "./member.ts"
+import { MemberProcesses } from "./memberProcess.ts"
 
 /** A running member process. */
 export interface MemberProcess {
@@ -24,13 +23,12 @@ export interface MemberProcess {
 }
 
 const program = fileURLToPath(new URL("./member.ts", import.meta.url))
-const stopMillis = 45_000
 
 /** One group of a test. Only what a member did shortly before it was killed, or lost its session, may repeat. */
 export class ProcessGroup {
   private readonly settings: Omit<MemberSettings, "name" | "ledger">
   private readonly file: string
-  private readonly children = new Set<ChildProcess>()
+  private readonly processes = new MemberProcesses(program)
 
   constructor(settings: Omit<MemberSettings, "name" | "ledger">) {
     this.settings = settings
@@ -39,46 +37,29 @@ export class ProcessGroup {
 
   start(name: string, overrides: Partial<MemberSettings> = {}): MemberProcess {
     const settings = { ...this.settings, ...overrides, name, ledger: this.file }
-    const child = spawn(process.execPath, ["--conditions=millrace-source", program, JSON.stringify(settings)], {
-      stdio: ["ignore", "pipe", "pipe"]
-    })
-    let output = ""
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => output += data)
-    this.children.add(child)
-    const ended = once(child, "exit").finally(() => this.children.delete(child))
-    const inTime = async () => {
-      const timer = setTimeout(() => child.kill("SIGKILL"), stopMillis)
-      const [code, signal] = await ended
-      clearTimeout(timer)
-      return { code, signal }
-    }
+    const { kill, signal, stop } = this.processes.start(
+      name,
+      settings,
+      () => this.lines.some(({ member, rest, what }) => member === name && what === "ended" && rest[0] === "Failure")
+    )
     return {
       name,
-      stop: async () => {
-        child.kill("SIGTERM")
-        const { signal } = await inTime()
-        assert.isNull(signal, `${name} was still there ${stopMillis} ms after SIGTERM:\n${output}`)
-        assert.isTrue(
-          this.lines.some(({ member, rest, what }) => member === name && what === "ended" && rest[0] === "Failure"),
-          `${name} did not end in good order:\n${output}`
-        )
-      },
-      kill: async () => {
+      stop,
+      kill: () => {
         this.mark(name, marks.killed)
-        child.kill("SIGKILL")
-        await inTime()
+        return kill()
       },
       hang: () => {
-        child.kill("SIGSTOP")
+        signal("SIGSTOP")
         this.outcast(name)
       },
-      continue: () => void child.kill("SIGCONT")
+      continue: () => signal("SIGCONT")
     }
   }
 
   /** Ends what is left. */
   end(): void {
-    for (const child of this.children) child.kill("SIGKILL")
+    this.processes.end()
   }
 
   private get lines(): Array<Line> {
