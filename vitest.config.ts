@@ -19,7 +19,8 @@ export default defineConfig({
       },
       {
         extends: true,
-        test: { name: "services", include: services, testTimeout: 60_000, hookTimeout: 60_000 }
+        // Beyond the patience of any condition, so that it is the condition that is told.
+        test: { name: "services", include: services, testTimeout: 240_000, hookTimeout: 120_000 }
       }
     ]
   }

@@ -20,7 +20,7 @@ import type { Harness, World } from "./harness.ts"
 
 /** Long enough for a busy machine, short enough to be waited for. */
 export const sessionMillis = 6_000
-const patienceMillis = 30_000
+const patienceMillis = 60_000
 const lookMillis = 20
 
 /** Waits for a condition in real time. */

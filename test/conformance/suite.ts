@@ -10,7 +10,7 @@ import type { Ability, Harness, Scenario, World } from "./harness.ts"
 import { groups } from "./scenarios/index.ts"
 
 /** Beyond the patience of any condition, so that it is the condition that is told. */
-const timeoutMillis = 90_000
+const timeoutMillis = 240_000
 
 const names = Object.keys(abilities) as ReadonlyArray<Ability>
 

@@ -3,7 +3,7 @@ import { assert } from "@effect/vitest"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 
-const stopMillis = 45_000
+const stopMillis = 90_000
 
 /** The processes of one test. */
 export class MemberProcesses {
