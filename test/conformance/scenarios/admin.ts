@@ -20,6 +20,8 @@ export const admin: Group = {
           const admin = yield* adminOf
           const name = world.name("made")
           yield* admin.createTopic({ name, partitions: 3, config: { "retention.ms": "3600000" } })
+          // A broker answers that it made a topic a moment before it knows of it.
+          yield* world.until("it is known", Effect.map(admin.describeTopics([name]), (all) => all.length === 1))
           const [described] = yield* admin.describeTopics([name])
           assert.strictEqual(described!.name, name)
           assert.isFalse(described!.internal)
