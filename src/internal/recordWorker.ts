@@ -88,6 +88,7 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
     if (copies === undefined || copies.isEmpty) state.position = next
     state.leaderEpoch = records[i]!.leaderEpoch
     state.steps++
+    state.failings.settled(records[i]!.offset)
     i++
   }
   // One loop per chunk, not one effect per record: it is left only for a failure, a used scope, or to stop.
@@ -121,7 +122,11 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
     advance()
     if (copies?.isHeldBack === true) yield* settleCopies()
   }
+  // Copies first, also where the policy said stop: whoever goes on behind that record must not lose those before it.
+  const stopped = state.failure
+  state.failure = undefined
   yield* settleCopies()
+  state.failure ??= stopped
   state.current = undefined
   host.release(state, records.length, chunk.bytes)
   const to = state.position === undefined ? 0 : countBefore(records, state.position)

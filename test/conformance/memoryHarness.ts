@@ -14,7 +14,8 @@ import type { Harness, Member, World } from "./harness.ts"
 const patienceMillis = 300_000
 const stepMillis = 50
 
-const makeWorld = Effect.fnUntraced(function*(assignor: KafkaConfig.Assignor) {
+/** A scenario's cluster, and the means to break it. */
+export const makeWorld = Effect.fnUntraced(function*(assignor: KafkaConfig.Assignor) {
   const context = yield* Layer.build(InMemoryKafka.layerWith({ autoCreateTopics: false }))
   const memory = Context.get(context, InMemoryKafka)
   const engine = Context.make(KafkaEngine, Context.get(context, KafkaEngine))
@@ -68,7 +69,7 @@ const makeWorld = Effect.fnUntraced(function*(assignor: KafkaConfig.Assignor) {
       assert.fail(`${what}: not within ${patienceMillis} ms`)
     })
   }
-  return world
+  return { ...world, memory }
 })
 
 /** The target for one assignor. */

@@ -1,0 +1,138 @@
+/** What retries do when something goes wrong at the right moment: on the in-memory cluster, which can be told to. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import { Consumer, Health, OnFailure, Topic } from "millrace"
+import type { HandlerFailed } from "millrace"
+import type { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as Errors from "../../../src/KafkaError.ts"
+import { Ledger } from "../../conformance/ledger.ts"
+import { join, textTopic } from "../../conformance/members.ts"
+import { makeWorld } from "../../conformance/memoryHarness.ts"
+import { Boom, committedAt, message, recordsOf, routes } from "../../conformance/routes.ts"
+
+type TestWorld = Effect.Success<ReturnType<typeof makeWorld>>
+
+/** A test on a cluster of its own, without a log. */
+const on = <E>(
+  test: (world: TestWorld) => Effect.Effect<void, E, KafkaEngine | Scope.Scope>
+): Effect.Effect<void, unknown, Scope.Scope> =>
+  Effect.flatMap(makeWorld("cooperative-sticky"), (world) => Effect.provide(test(world), world.engine)).pipe(
+    Effect.provide(Logger.layer([]))
+  )
+
+const unreachable = new Errors.BrokerUnreachable({ bootstrapServers: "nowhere", problem: "as planned" })
+const publish = Schedule.spaced("1 second")
+const kinds = {
+  partition: { concurrency: "partition" },
+  keys: { concurrency: { keys: 4 } },
+  unordered: { concurrency: { unordered: 4 } }
+} as const
+
+describe("a copy that the broker does not take", () => {
+  for (const kind of ["partition", "keys", "unordered"] as const) {
+    it.effect(`is sent again, the handler is not run again, and the offset stays: ${kind}`, () =>
+      on(Effect.fnUntraced(function*(world) {
+        const { dlt, group, topic } = yield* routes(world, 0)
+        yield* world.memory.failProduce({ reason: unreachable, times: 5, topic: dlt })
+        const ledger = new Ledger()
+        yield* world.foreignProduce(["bad", "1", "2"].map((value) => message(topic, value)))
+        const member = yield* join(world, {
+          group,
+          topics: [topic],
+          ledger,
+          ...kinds[kind],
+          onFailure: OnFailure.deadLetter,
+          settings: { retries: { publish } },
+          work: ({ value }) => value === "bad" ? new Boom() : Effect.void
+        })
+        yield* world.until("it failed", Effect.sync(() => ledger.started.length > 0))
+        yield* world.advance(3_000)
+        const control = yield* member.control
+        yield* control.commit
+        assert.strictEqual((yield* committedAt(world, group, topic, 0)) ?? 0, 0)
+        assert.deepStrictEqual((yield* control.waiting).map(({ kind, offset }) => [kind, offset]), [["publish", 0]])
+        assert.deepStrictEqual(yield* world.memory.records(dlt), [])
+        yield* recordsOf(world, dlt, 1)
+        yield* member.stop
+        assert.strictEqual(ledger.started.filter(({ value }) => value === "bad").length, 1)
+        assert.strictEqual(yield* committedAt(world, group, topic, 0), 3)
+      })))
+  }
+
+  it.effect("stops the consumer at the record when the schedule for it is over", () =>
+    on(Effect.fnUntraced(function*(world) {
+      const { dlt, group, topic } = yield* routes(world, 0)
+      yield* world.memory.failProduce({ reason: unreachable, times: 100, topic: dlt })
+      yield* world.foreignProduce(["1", "bad", "2"].map((value) => message(topic, value)))
+      const member = yield* join(world, {
+        group,
+        topics: [topic],
+        ledger: new Ledger(),
+        onFailure: OnFailure.deadLetter,
+        settings: { retries: { publish: Schedule.upTo(publish, { times: 3 }) } },
+        work: ({ value }) => value === "bad" ? new Boom() : Effect.void
+      })
+      const error = (yield* member.ended) as HandlerFailed<unknown>
+      assert.deepInclude(error, { _tag: "HandlerFailed", topic, partition: 0, offset: 1 })
+      assert.strictEqual(error.routing?.reason._tag, "BrokerUnreachable")
+      assert.strictEqual(yield* committedAt(world, group, topic, 0), 1)
+    })))
+
+  it.effect("holds up neither the end nor a rebalance, and its record is handled again", () =>
+    on(Effect.fnUntraced(function*(world) {
+      const { dlt, group, topic } = yield* routes(world, 0)
+      yield* world.memory.failProduce({ reason: unreachable, times: 1_000, topic: dlt })
+      const ledger = new Ledger()
+      yield* world.foreignProduce([message(topic, "bad"), message(topic, "behind")])
+      const run = (name: string) =>
+        join(world, {
+          group,
+          topics: [topic],
+          ledger,
+          name,
+          onFailure: OnFailure.deadLetter,
+          settings: { retries: { publish: Schedule.spaced("1 hour") }, drainTimeout: "1 minute" },
+          work: ({ value }) => value === "bad" ? new Boom() : Effect.void
+        })
+      const first = yield* run("a")
+      yield* world.until("it failed", Effect.sync(() => ledger.started.length > 0))
+      const before = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+      yield* first.stop
+      assert.isBelow((yield* Effect.clockWith((clock) => clock.currentTimeMillis)) - before, 2_000)
+      assert.strictEqual((yield* committedAt(world, group, topic, 0)) ?? 0, 0)
+      const second = yield* run("b")
+      yield* world.until("it failed again", Effect.sync(() => ledger.started.length === 2))
+      const control = yield* second.control
+      yield* world.until("it waits", Effect.map(control.waiting, (all) => all.length === 1))
+      assert.isTrue(yield* control.skip({ topic, partition: 0, offset: 0 }))
+      yield* world.until("it is behind", Effect.map(control.waiting, (all) => all.length === 0))
+      yield* second.stop
+      assert.strictEqual(yield* committedAt(world, group, topic, 0), 2)
+    })))
+
+  it.effect("is settled before the partition is held at a later record: who goes on behind it loses nothing", () =>
+    on(Effect.fnUntraced(function*(world) {
+      const { dlt, group, topic } = yield* routes(world, 0)
+      yield* world.memory.failProduce({ reason: unreachable, times: 3, topic: dlt })
+      yield* world.foreignProduce(["routed", "stops"].map((value) => message(topic, value)))
+      const consumer = Consumer.make(group, {
+        offsetReset: "earliest",
+        ...world.settings,
+        retries: { publish },
+        onFailure: OnFailure.stop.pipe(
+          OnFailure.route(({ record }) => record.offset === 0 ? "dlt" : "fail")
+        ),
+        handlers: [Topic.handle(textTopic(topic), () => new Boom())]
+      })
+      const healths = new Set<() => Health.ConsumerHealth>()
+      yield* Layer.build(Consumer.layer(consumer)).pipe(Effect.provideService(Health.Registry, healths))
+      const held = () => [...healths].flatMap((read) => read().held.map(({ offset }) => offset))
+      yield* world.until("it is held", Effect.sync(() => held().length > 0))
+      assert.deepStrictEqual(held(), [1])
+      assert.strictEqual((yield* world.memory.records(dlt)).length, 1)
+    })))
+})
