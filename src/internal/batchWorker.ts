@@ -11,7 +11,7 @@ import type { Outcome } from "../Outcome.ts"
 import type { Poison } from "../Poison.ts"
 import type * as Record from "../Record.ts"
 import { CallScope } from "./callScope.ts"
-import { judge, unsendable } from "./judge.ts"
+import { judge, settled, unsendable } from "./judge.ts"
 import type { Work } from "./workerHost.ts"
 import { more, nextChunk, take } from "./workerHost.ts"
 
@@ -80,7 +80,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     const { hops } = verdict
     const failed = yield* work.router!.settle(state, work.source, hops)
     if (failed !== undefined) unsendable(work, failed)
-    return hops.every(({ acknowledged }) => acknowledged) ? hops.map(({ outcome }) => outcome) : undefined
+    return hops.every(({ acknowledged }) => acknowledged) ? settled(work, hops) : undefined
   })
 
   /** Moves records of the current chunk into the batch; `false` when one of them says stop. */

@@ -56,6 +56,13 @@ export const unsendable = (work: Work, { error, hop }: Unsendable): void => {
   })
 }
 
+/** What became of records whose copies are settled. One that was given up by hand is told like any that is skipped. */
+export const settled = ({ host, state }: Work, hops: ReadonlyArray<Hop>): ReadonlyArray<Outcome> =>
+  hops.map(({ outcome }) => {
+    if (outcome._tag === "Skipped") host.skipped(state, outcome.offset, outcome.cause)
+    return outcome
+  })
+
 const failureOf = (
   work: Work,
   records: ReadonlyArray<RawRecord>,
@@ -172,7 +179,9 @@ export const judge = Effect.fnUntraced(function*(
         })
     }
     case "DeadLetter": {
-      if (router === undefined || topics === undefined) {
+      // Its topic may be another one than those of `needs`, but the usual one was made only if it was asked for.
+      const unsaid = decision.topic === undefined && topics?.needsDeadLetter === false
+      if (router === undefined || topics === undefined || unsaid) {
         const problem = "its policy decided on a dead letter without saying so in `needs`"
         return stopAt(work, failure.record, cause, { problem, routing: undefined })
       }

@@ -7,7 +7,7 @@ import type { Chunk, RawRecord } from "../engine/KafkaEngine.ts"
 import type { Outcome } from "../Outcome.ts"
 import type * as Record from "../Record.ts"
 import { CallScope } from "./callScope.ts"
-import { judge, unsendable } from "./judge.ts"
+import { judge, settled, unsendable } from "./judge.ts"
 import { KeyLanes } from "./keyLanes.ts"
 import { OffsetTracker } from "./offsetTracker.ts"
 import { callHandler } from "./recordWorker.ts"
@@ -142,7 +142,7 @@ export const laneWorker = Effect.fnUntraced(function*(
         const { hops } = verdict
         const failed = yield* work.router!.settle(state, work.source, hops)
         if (failed !== undefined) unsendable(work, failed)
-        return hops.every(({ acknowledged }) => acknowledged) ? hops.map(({ outcome }) => outcome) : undefined
+        return hops.every(({ acknowledged }) => acknowledged) ? settled(work, hops) : undefined
       }
       state.current = raw.offset
       const exit = yield* scope.run(callHandler(work, run, raw))

@@ -6,7 +6,7 @@ import type { Chunk } from "../engine/KafkaEngine.ts"
 import type { Outcome } from "../Outcome.ts"
 import type * as Record from "../Record.ts"
 import { CallScope } from "./callScope.ts"
-import { judge, unsendable } from "./judge.ts"
+import { judge, settled, unsendable } from "./judge.ts"
 import type { Hop } from "./retry/router.ts"
 import { nextChunk, noExceptions } from "./workerHost.ts"
 import type { Work } from "./workerHost.ts"
@@ -65,7 +65,7 @@ class Copies {
           const open = hops.findIndex(({ acknowledged }) => !acknowledged)
           if (open === -1) state.position = next
           else if (open > 0) state.position = hops[open]!.record.offset
-          for (const { outcome } of open === -1 ? hops : hops.slice(0, open)) exceptions.push(outcome)
+          exceptions.push(...settled(this.work, open === -1 ? hops : hops.slice(0, open)))
         })
       ),
       (failed) => Effect.sync(() => failed === undefined ? undefined : unsendable(this.work, failed))

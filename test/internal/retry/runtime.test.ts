@@ -10,7 +10,7 @@ import type { HandlerFailed } from "millrace"
 import type { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
 import * as Errors from "../../../src/KafkaError.ts"
 import { Ledger } from "../../conformance/ledger.ts"
-import { join, textTopic } from "../../conformance/members.ts"
+import { join, runMember, textTopic } from "../../conformance/members.ts"
 import { makeWorld } from "../../conformance/memoryHarness.ts"
 import { Boom, committedAt, message, recordsOf, routes } from "../../conformance/routes.ts"
 
@@ -112,6 +112,11 @@ describe("a copy that the broker does not take", () => {
       yield* world.until("it is behind", Effect.map(control.waiting, (all) => all.length === 0))
       yield* second.stop
       assert.strictEqual(yield* committedAt(world, group, topic, 0), 2)
+      // Given up by hand, it is told like any other skipped record.
+      assert.deepStrictEqual(
+        second.events.flatMap((event) => event._tag === "Skipped" ? [event.offset] : []),
+        [0]
+      )
     })))
 
   it.effect("is settled before the partition is held at a later record: who goes on behind it loses nothing", () =>
@@ -134,5 +139,29 @@ describe("a copy that the broker does not take", () => {
       yield* world.until("it is held", Effect.sync(() => held().length > 0))
       assert.deepStrictEqual(held(), [1])
       assert.strictEqual((yield* world.memory.records(dlt)).length, 1)
+    })))
+})
+
+describe("a policy that says nothing in its needs", () => {
+  it.effect("cannot send a dead letter, also where another handler has a topic for them", () =>
+    on(Effect.fnUntraced(function*(world) {
+      const { group, topic } = yield* routes(world, 0)
+      const other = yield* world.topic(1)
+      yield* world.topic(1, { name: `${group}.${other}.dlt` })
+      yield* world.foreignProduce([message(topic, "bad")])
+      const silent = OnFailure.make(() => Effect.succeed({ _tag: "DeadLetter" }))
+      const consumer = Consumer.make(group, {
+        offsetReset: "earliest",
+        ...world.settings,
+        onFailure: OnFailure.deadLetter,
+        handlers: [
+          Topic.handle(textTopic(other), () => Effect.void),
+          Topic.handle(textTopic(topic), () => new Boom(), { onFailure: silent })
+        ]
+      })
+      const member = yield* runMember(world, consumer)
+      const error = (yield* member.ended) as HandlerFailed<unknown>
+      assert.deepInclude(error, { _tag: "HandlerFailed", topic, offset: 0 })
+      assert.include(error.problem, "needs")
     })))
 })
