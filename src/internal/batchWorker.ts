@@ -68,19 +68,24 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
 
   /** Judges records and carries the decision out; `undefined` when they are not done and the worker is to end. */
   const consequence = Effect.fnUntraced(function*(
+    { raws }: Batch,
     records: ReadonlyArray<RawRecord>,
     cause: Cause.Cause<any>
   ): Effect.fn.Return<ReadonlyArray<Outcome> | "again" | undefined, never, any> {
     // What follows may take its time, and is no handler that hangs.
     state.current = undefined
-    const verdict = yield* judge(work, records, cause)
+    // One that does not decode is not in the batch yet: it comes behind all that is.
+    const stepOf = (raw: RawRecord) => state.steps + (raws.includes(raw) ? raws.indexOf(raw) : raws.length)
+    const verdict = yield* judge(work, records, cause, stepOf)
     if (verdict._tag === "Again") return "again"
     if (verdict._tag === "Stopped") return undefined
     if (verdict._tag === "Done") return verdict.outcomes
     const { hops } = verdict
     const failed = yield* work.router!.settle(state, work.source, hops)
     if (failed !== undefined) unsendable(work, failed)
-    return hops.every(({ acknowledged }) => acknowledged) ? settled(work, hops) : undefined
+    return hops.every(({ acknowledged }) => acknowledged)
+      ? [...verdict.skipped, ...settled(work, hops)].sort((a, b) => a.offset - b.offset)
+      : undefined
   })
 
   /** Moves records of the current chunk into the batch; `false` when one of them says stop. */
@@ -94,7 +99,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
         batch.records.push(exit.value)
       } else {
         if (!state.isActive) return false
-        const outcomes = yield* consequence([raw], exit.cause)
+        const outcomes = yield* consequence(batch, [raw], exit.cause)
         if (outcomes === "again") continue
         if (outcomes === undefined) return false
         for (const outcome of outcomes) batch.exceptions.push(outcome)
@@ -159,7 +164,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       const exit = yield* scope.run(Effect.suspend(() => callBatch(batch)))
       if (Exit.isSuccess(exit)) break
       if (state.phase !== "active") return false
-      const outcomes = yield* consequence(failing, exit.cause)
+      const outcomes = yield* consequence(batch, failing, exit.cause)
       if (outcomes === "again") continue
       if (outcomes === undefined) return false
       if (handed.length === 0) break
@@ -180,7 +185,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       })
       return false
     }
-    state.failings.settled(failing[0]!.offset)
+    for (const { offset } of failing) state.failings.settled(offset)
     return true
   })
 
@@ -200,7 +205,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     if (!done) return
     state.position = batch.next
     state.leaderEpoch = batch.raws[batch.raws.length - 1]!.leaderEpoch
-    state.steps++
+    state.steps += batch.raws.length
     host.progressed(state)
     yield* host.emit(state, {
       topic: state.topic,

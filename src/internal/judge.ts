@@ -21,7 +21,7 @@ import type { Work } from "./workerHost.ts"
 export type Verdict =
   | { readonly _tag: "Again" }
   | { readonly _tag: "Done"; readonly outcomes: ReadonlyArray<Outcome> }
-  | { readonly _tag: "Routed"; readonly hops: ReadonlyArray<Hop> }
+  | { readonly _tag: "Routed"; readonly hops: ReadonlyArray<Hop>; readonly skipped: ReadonlyArray<Outcome> }
   | { readonly _tag: "Stopped" }
 
 const again: Verdict = { _tag: "Again" }
@@ -63,19 +63,23 @@ export const settled = ({ host, state }: Work, hops: ReadonlyArray<Hop>): Readon
     return outcome
   })
 
+/** What a record of a retry topic says of itself. */
+const carriedBy = ({ retrying, tier }: Work, record: RawRecord): RetryHeaders.RetryState | undefined =>
+  retrying
+    // django-kafka's records carry the number of their attempt in the name of the topic alone.
+    ? RetryHeaders.read(record, { attempts: tier === undefined ? undefined : tier.index + 1 })
+    : undefined
+
 const failureOf = (
   work: Work,
   records: ReadonlyArray<RawRecord>,
   cause: Cause.Cause<any>
 ): OnFailure.Failure<any> => {
-  const { host, retrying, state, topics, tier } = work
+  const { host, state, topics } = work
   const record = records[0]!
   const kind = kindOf(cause)
   const failedAt = host.clock.currentTimeMillisUnsafe()
-  const carried = retrying
-    // django-kafka's records carry the number of their attempt in the name of the topic alone.
-    ? RetryHeaders.read(record, { attempts: tier === undefined ? undefined : tier.index + 1 })
-    : undefined
+  const carried = carriedBy(work, record)
   const failing = state.failings.failed(record.offset, kind !== "poison", failedAt, carried)
   const { offset, partition, topic } = carried?.origin ?? record
   return {
@@ -102,16 +106,13 @@ const decide = (work: Work, failure: OnFailure.Failure<any>): Effect.Effect<OnFa
     (cause) => Effect.as(Effect.logError("the failure policy failed; stopping", cause), stop)
   ).pipe(Effect.map((decision) => decision._tag === "Pass" ? work.onFailure.last : decision))
 
-const skip = (work: Work, failure: OnFailure.Failure<any>): Verdict => {
+const skip = (work: Work, failure: OnFailure.Failure<any>): ReadonlyArray<Outcome> => {
   const { attempts, cause, records } = failure
   work.state.failings.settled(records[0]!.offset)
-  return {
-    _tag: "Done",
-    outcomes: records.map(({ offset }): Outcome => {
-      work.host.skipped(work.state, offset, cause)
-      return { _tag: "Skipped", offset, attempts, cause }
-    })
-  }
+  return records.map(({ offset }): Outcome => {
+    work.host.skipped(work.state, offset, cause)
+    return { _tag: "Skipped", offset, attempts, cause }
+  })
 }
 
 const wait = Effect.fnUntraced(function*(
@@ -133,61 +134,122 @@ const wait = Effect.fnUntraced(function*(
   }
   host.waiting(state, made)
   const verdict = yield* waitOut(state, host.clock, made)
-  return verdict === "over" ? again : verdict === "skip" ? skip(work, failure) : stopped
+  return verdict === "over" ? again : verdict === "skip" ? { _tag: "Done", outcomes: skip(work, failure) } : stopped
 })
 
-const route = (work: Work, failure: OnFailure.Failure<any>, to: Destination): Verdict => {
+/** A record's own part of the failure of a batch: in a retry topic each one has its own past. */
+const partOf = (work: Work, failure: OnFailure.Failure<any>, record: RawRecord): OnFailure.Failure<any> => {
+  const own = record === failure.record ? undefined : carriedBy(work, record)
+  if (own === undefined) return failure
+  const first = carriedBy(work, failure.record)!
+  const attempts = own.executions + failure.attempts - first.executions
+  return { ...failure, record, records: [record], attempts, firstFailedAt: own.firstFailedAt ?? failure.firstFailedAt }
+}
+
+const route = (work: Work, failure: OnFailure.Failure<any>, to: Destination): ReadonlyArray<Hop> => {
   const { retrying, router, state, topics } = work
   const { records } = failure
   state.failings.settled(records[0]!.offset)
-  return {
-    _tag: "Routed",
-    hops: records.map((record) => router!.start(record, failure, topics!, to, retrying))
-  }
+  return records.map((record) => router!.start(record, partOf(work, failure, record), topics!, to, retrying))
 }
 
-const deadLetter = (work: Work, failure: OnFailure.Failure<any>, topic: string): Verdict => {
-  const { cause, record } = failure
-  const problem = work.limit?.exceeds(work.state.steps)
-  return problem === undefined
-    ? route(work, failure, { _tag: "DeadLetter", topic })
-    : stopAt(work, record, cause, { problem: `the limit of dead letters is reached: ${problem}`, routing: undefined })
-}
-
-/** Decides about records that failed: one, or those of a batch. */
-export const judge = Effect.fnUntraced(function*(
+/**
+ * The failures to be judged: of a batch from a retry topic one for each number of attempts, so that every record has
+ * as many as it should.
+ */
+const failuresOf = (
   work: Work,
   records: ReadonlyArray<RawRecord>,
   cause: Cause.Cause<any>
-): Effect.fn.Return<Verdict, never, any> {
+): ReadonlyArray<OnFailure.Failure<any>> => {
+  if (!work.retrying || records.length === 1) return [failureOf(work, records, cause)]
+  const byAttempts = new Map<number, Array<RawRecord>>()
+  for (const record of records) {
+    const { attempts } = carriedBy(work, record)!
+    const alike = byAttempts.get(attempts)
+    if (alike === undefined) byAttempts.set(attempts, [record])
+    else alike.push(record)
+  }
+  return Array.from(byAttempts.values(), (alike) => failureOf(work, alike, cause))
+}
+
+/** What a decision comes to, before anything is done about it. */
+type Consequence =
+  | { readonly _tag: "Stop"; readonly problem: string | undefined }
+  | { readonly _tag: "Skip" }
+  | { readonly _tag: "Wait"; readonly delay: number }
+  | { readonly _tag: "Route"; readonly to: Destination }
+
+const stopWith = (problem: string | undefined): Consequence => ({ _tag: "Stop", problem })
+
+const deadLetter = (
+  { limit }: Work,
+  { records }: OnFailure.Failure<any>,
+  topic: string,
+  stepOf: (record: RawRecord) => number
+): Consequence => {
+  const problem = limit?.exceeds(records.map(stepOf))
+  return problem === undefined
+    ? { _tag: "Route", to: { _tag: "DeadLetter", topic } }
+    : stopWith(`the limit of dead letters is reached: ${problem}`)
+}
+
+const consequenceOf = (
+  work: Work,
+  failure: OnFailure.Failure<any>,
+  decision: OnFailure.Decision,
+  stepOf: (record: RawRecord) => number
+): Consequence => {
   const { router, topics } = work
-  const failure = failureOf(work, records, cause)
-  const decision = yield* decide(work, failure)
   switch (decision._tag) {
     case "Skip":
-      return skip(work, failure)
     case "Wait":
-      return yield* wait(work, failure, decision.delay)
+      return decision
     case "Retry": {
       const tier = topics === undefined ? undefined : tierOf(topics.plan, failure.retries)
-      if (tier !== undefined) return route(work, failure, { _tag: "Tier", tier: topics!.tiers[tier.index - 1]! })
+      if (tier !== undefined) return { _tag: "Route", to: { _tag: "Tier", tier: topics!.tiers[tier.index - 1]! } }
       return topics?.needsDeadLetter === true
-        ? deadLetter(work, failure, topics.deadLetter)
-        : stopAt(work, failure.record, cause, {
-          problem: "its policy decided to retry, but has no retry topic left; say in `needs` what it uses",
-          routing: undefined
-        })
+        ? deadLetter(work, failure, topics.deadLetter, stepOf)
+        : stopWith("its policy decided to retry, but has no retry topic left; say in `needs` what it uses")
     }
     case "DeadLetter": {
       // Its topic may be another one than those of `needs`, but the usual one was made only if it was asked for.
       const unsaid = decision.topic === undefined && topics?.needsDeadLetter === false
-      if (router === undefined || topics === undefined || unsaid) {
-        const problem = "its policy decided on a dead letter without saying so in `needs`"
-        return stopAt(work, failure.record, cause, { problem, routing: undefined })
-      }
-      return deadLetter(work, failure, decision.topic ?? topics.deadLetter)
+      return router === undefined || topics === undefined || unsaid
+        ? stopWith("its policy decided on a dead letter without saying so in `needs`")
+        : deadLetter(work, failure, decision.topic ?? topics.deadLetter, stepOf)
     }
     default:
-      return stopAt(work, failure.record, cause)
+      return stopWith(undefined)
   }
+}
+
+/**
+ * Decides about records that failed: one, or those of a batch, which stops or waits as a whole. `stepOf` counts the
+ * records of the partition before one.
+ */
+export const judge = Effect.fnUntraced(function*(
+  work: Work,
+  records: ReadonlyArray<RawRecord>,
+  cause: Cause.Cause<any>,
+  stepOf: (record: RawRecord) => number = () => work.state.steps
+): Effect.fn.Return<Verdict, never, any> {
+  const failures = failuresOf(work, records, cause)
+  const consequences: Array<Consequence> = []
+  for (const failure of failures) {
+    const consequence = consequenceOf(work, failure, yield* decide(work, failure), stepOf)
+    if (consequence._tag === "Stop") {
+      return stopAt(work, records[0]!, cause, { problem: consequence.problem, routing: undefined })
+    }
+    if (consequence._tag === "Wait") return yield* wait(work, { ...failure, records }, consequence.delay)
+    consequences.push(consequence)
+  }
+  const hops: Array<Hop> = []
+  const skipped: Array<Outcome> = []
+  failures.forEach((failure, i) => {
+    const consequence = consequences[i]!
+    if (consequence._tag === "Route") hops.push(...route(work, failure, consequence.to))
+    else skipped.push(...skip(work, failure))
+  })
+  return hops.length === 0 ? { _tag: "Done", outcomes: skipped } : { _tag: "Routed", hops, skipped }
 })

@@ -3,7 +3,7 @@ import type { DeadLetterLimit } from "../../RetryTopics.ts"
 
 const defaultWindow = 1000
 
-/** Of one partition. `step` counts its records that are done. */
+/** Of one partition. A step is the number of its records before one. */
 export class DeadLetters {
   private readonly limit: DeadLetterLimit
   private inARow = 0
@@ -15,18 +15,23 @@ export class DeadLetters {
     this.limit = limit
   }
 
-  /** Whether one more is one too many; if not it is counted. */
-  exceeds(step: number): string | undefined {
-    const { consecutive = Infinity, ratio = 1, window = defaultWindow } = this.limit
-    const inARow = step <= this.last + 1 && this.last >= 0 ? this.inARow + 1 : 1
-    while (this.recent.length > 0 && this.recent[0]! <= step - window) this.recent.shift()
-    if (inARow > consecutive) return `${consecutive} records in a row went to the dead letter topic`
-    if (this.limit.ratio !== undefined && this.recent.length + 1 > ratio * window) {
+  /** Whether these are too many; if not they are counted. */
+  exceeds(steps: ReadonlyArray<number>): string | undefined {
+    const { consecutive = Infinity, ratio, window = defaultWindow } = this.limit
+    const newest = steps.reduce((a, b) => Math.max(a, b), 0)
+    while (this.recent.length > 0 && this.recent[0]! <= newest - window) this.recent.shift()
+    if (ratio !== undefined && this.recent.length + steps.length > ratio * window) {
       return `${this.recent.length} of the last ${window} records went to the dead letter topic`
     }
+    let { inARow, last } = this
+    for (const step of steps) {
+      inARow = step <= last + 1 && last >= 0 ? inARow + 1 : 1
+      if (inARow > consecutive) return `${consecutive} records in a row went to the dead letter topic`
+      last = Math.max(last, step)
+    }
     this.inARow = inARow
-    this.last = step
-    this.recent.push(step)
+    this.last = last
+    this.recent.push(...steps)
     return undefined
   }
 }

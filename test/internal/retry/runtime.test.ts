@@ -5,14 +5,14 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
-import { Consumer, Health, OnFailure, Topic } from "millrace"
+import { Consumer, Health, OnFailure, Retry, Topic } from "millrace"
 import type { HandlerFailed } from "millrace"
 import type { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
 import * as Errors from "../../../src/KafkaError.ts"
 import { Ledger } from "../../conformance/ledger.ts"
 import { join, runMember, textTopic } from "../../conformance/members.ts"
 import { makeWorld } from "../../conformance/memoryHarness.ts"
-import { Boom, committedAt, message, recordsOf, routes } from "../../conformance/routes.ts"
+import { Boom, committedAt, intOf, message, recordsOf, retryHeaders, routes, textOf } from "../../conformance/routes.ts"
 
 type TestWorld = Effect.Success<ReturnType<typeof makeWorld>>
 
@@ -139,6 +139,70 @@ describe("a copy that the broker does not take", () => {
       yield* world.until("it is held", Effect.sync(() => held().length > 0))
       assert.deepStrictEqual(held(), [1])
       assert.strictEqual((yield* world.memory.records(dlt)).length, 1)
+    })))
+})
+
+describe("a batch in a retry topic", () => {
+  it.effect("leaves each of its records the attempts that it has", () =>
+    on(Effect.fnUntraced(function*(world) {
+      const { dlt, group, tier, topic } = yield* routes(world, 1)
+      const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+      yield* world.foreignProduce([
+        message(tier(1), "fifth", { headers: retryHeaders(5, now - 1) }),
+        message(tier(1), "second", { headers: retryHeaders(2, now - 1) })
+      ])
+      const batches: Array<string> = []
+      const consumer = Consumer.make(group, {
+        offsetReset: "earliest",
+        ...world.settings,
+        // One tier for four retries.
+        onFailure: Retry.nonBlocking(Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 4 }))),
+        handlers: [
+          Topic.handleBatch(textTopic(topic), (records) =>
+            Effect.suspend(() => {
+              batches.push(records.map(({ value }) => value).join())
+              return new Boom()
+            }))
+        ]
+      })
+      const member = yield* runMember(world, consumer)
+      const dead = yield* recordsOf(world, dlt, 2)
+      yield* member.stop
+      assert.strictEqual(batches[0], "fifth,second")
+      assert.deepStrictEqual(batches.slice(1), ["second", "second", "second"])
+      const told = dead.map((record) => [
+        Buffer.from(record.value!).toString(),
+        intOf(record, "retry_topic-attempts"),
+        textOf(record, "x-retry-executions")
+      ])
+      assert.deepStrictEqual(told, [["fifth", 6, "5"], ["second", 6, "5"]])
+    })))
+})
+
+describe("the limit of dead letters", () => {
+  it.effect("counts records of a batch, not batches, and those in a row alone", () =>
+    on(Effect.fnUntraced(function*(world) {
+      const { dlt, group, topic } = yield* routes(world, 0)
+      const poison = new Uint8Array([0xff])
+      const record = (value: string) => message(topic, value, value === "poison" ? { value: poison } : {})
+      yield* world.foreignProduce(["poison", "1", "poison", "2", "poison", "3"].map(record))
+      const batches: Array<number> = []
+      const consumer = Consumer.make(group, {
+        offsetReset: "earliest",
+        ...world.settings,
+        retries: { deadLetterLimit: { consecutive: 1 } },
+        onFailure: OnFailure.deadLetter,
+        handlers: [
+          Topic.handleBatch(textTopic(topic), (records) => Effect.sync(() => void batches.push(records.length)))
+        ]
+      })
+      const member = yield* runMember(world, consumer)
+      yield* recordsOf(world, dlt, 3)
+      yield* world.until("the good ones are handled", Effect.sync(() => batches.join() === "3"))
+      yield* world.foreignProduce(["4", "poison", "poison"].map(record))
+      const error = (yield* member.ended) as HandlerFailed<unknown>
+      assert.deepInclude(error, { _tag: "HandlerFailed", offset: 8 })
+      assert.strictEqual(yield* committedAt(world, group, topic, 0), 8)
     })))
 })
 
