@@ -7,6 +7,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { DeadLetters, KafkaError } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import { KafkaEngine } from "../src/engine/KafkaEngine.ts"
+import { moveEach } from "../src/internal/deadLetters/moving.ts"
 import {
   billing,
   bytes,
@@ -85,6 +86,28 @@ describe("a redrive that is disturbed", () => {
       yield* TestClock.adjust("1 minute")
       assert.lengthOf(yield* Fiber.join(rest), 200)
       assert.lengthOf(new Set(yield* values(tier1)), 700)
+    }).pipe(onCluster))
+
+  it.effect("tells of the batch that it finished after an interruption, to whoever must know", () =>
+    Effect.gen(function*() {
+      yield* one
+      yield* sendMany(700)
+      const kafka = yield* InMemoryKafka
+      yield* kafka.slow("1 second")
+      let told = 0
+      const tell = (moved: ReadonlyArray<DeadLetters.Moved>) =>
+        Effect.sync(() => {
+          told += moved.length
+        })
+      const fiber = yield* Effect.forkChild(moveEach(billing, {}, tell))
+      // Somewhere on the way: whatever was sent by then is told.
+      for (let i = 0; i < 60 && told === 0; i++) yield* TestClock.adjust("100 millis")
+      const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(stopping)
+      const sent = (yield* recordsOf(tier1)).length
+      assert.strictEqual(told, sent)
+      assert.deepStrictEqual(yield* committed(), { 0: sent })
     }).pipe(onCluster))
 
   it.effect("holds the rate, also over several partitions", () =>

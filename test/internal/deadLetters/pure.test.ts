@@ -1,11 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
+import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
-import type { DeadLetters } from "millrace"
+import { Codec, type DeadLetters } from "millrace"
+import { redriven } from "../../../src/internal/deadLetters/destinations.ts"
 import { redriveGroupOf } from "../../../src/internal/deadLetters/filter.ts"
+import { reader } from "../../../src/internal/deadLetters/letters.ts"
 import * as Ndjson from "../../../src/internal/deadLetters/ndjson.ts"
 import { histogram } from "../../../src/internal/deadLetters/reading.ts"
 import { TokenBucket } from "../../../src/internal/deadLetters/tokenBucket.ts"
+import * as RetryHeaders from "../../../src/internal/retry/retryHeaders.ts"
 
 const whole = (minimum: number, maximum: number) =>
   Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum, maximum })))
@@ -92,6 +96,50 @@ describe("the group of a redrive", () => {
     assert.strictEqual(redriveGroupOf("billing", { key: "1", tag: "1" }), groups[8])
     assert.strictEqual(redriveGroupOf("billing", { where: { name: "1", test: () => false } }), groups[9])
   })
+})
+
+describe("the copy of a dead letter", () => {
+  const Place = whole(0, 2_147_483_647)
+
+  it.prop(
+    "keeps key, value and the user's headers, and goes to a partition that exists",
+    [MaybeBinary, MaybeBinary, Headers, Place, Place, whole(1, 50)],
+    ([key, value, headers, partition, origin, partitions]) => {
+      const raw = {
+        topic: "g.t.dlt",
+        partition,
+        offset: 1,
+        timestamp: 5,
+        key,
+        value,
+        size: 0,
+        headers: [
+          ...headers,
+          ...RetryHeaders.write({ topic: "t", partition: origin, offset: 0, timestamp: 3, headers: [] }, {
+            group: "g",
+            attempts: 3,
+            executions: 2,
+            due: undefined,
+            firstFailedAt: 4,
+            failedAt: 5,
+            policy: "p",
+            error: { tag: "E", message: "m", stack: undefined, causeName: undefined }
+          })
+        ]
+      }
+      const codecs = { key: Codec.bytes, value: Codec.bytes, headers: undefined }
+      const letter = reader("t", codecs, Context.empty())(raw)
+      const target = { topic: "g.t.retry.1", partitions, waits: true, parks: false }
+      const message = redriven(letter, letter.value, target, { at: 77, id: "i" })
+      assert.isBelow(message.partition!, partitions)
+      if (origin < partitions) assert.strictEqual(message.partition, origin)
+      assert.deepStrictEqual([message.key, message.value], [key, value])
+      assert.deepStrictEqual(message.headers!.slice(0, headers.length), headers)
+      const state = RetryHeaders.read({ ...raw, headers: message.headers })
+      assert.deepInclude(state, { attempts: 1, executions: 0, due: 77, replays: 1, errorTag: undefined })
+      assert.strictEqual(state.origin?.partition, origin)
+    }
+  )
 })
 
 describe("lines of an export", () => {
