@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { Codec, Consumer, DeadLetters, Retry, Topic } from "millrace"
+import { Codec, Consumer, DeadLetters, type KafkaConfig, Retry, Topic } from "millrace"
 import { ConfluentKafka } from "millrace/confluent"
 import type { RawMessage } from "../src/engine/KafkaEngine.ts"
 import { KafkaEngine } from "../src/engine/KafkaEngine.ts"
@@ -12,10 +12,14 @@ import * as Plan from "../src/internal/plan.ts"
 import { provision } from "../src/internal/retry/provision.ts"
 import { sharedKafka } from "./services/env.ts"
 
-const engine = ConfluentKafka.layer({
-  bootstrapServers: [sharedKafka()],
-  consumer: { sessionTimeout: "6 seconds" }
-})
+const protocols: { readonly [name: string]: KafkaConfig.ConsumerConfig } = {
+  "KIP-848": { groupProtocol: "consumer" },
+  "cooperative-sticky": { groupProtocol: "classic", assignor: "cooperative-sticky" },
+  "range": { groupProtocol: "classic", assignor: "range" }
+}
+
+const engineOf = (consumer: KafkaConfig.ConsumerConfig) =>
+  ConfluentKafka.layer({ bootstrapServers: [sharedKafka()], consumer: { sessionTimeout: "6 seconds", ...consumer } })
 
 let used = 0
 
@@ -52,7 +56,7 @@ const scene = Effect.fnUntraced(function*(perPartition: number) {
 const placesOf = (moved: ReadonlyArray<DeadLetters.Moved>) =>
   moved.map(({ letter }) => `${letter.partition}/${letter.offset}`)
 
-layer(engine, { timeout: "60 seconds", excludeTestServices: true })("dead letters on a real Kafka", (it) => {
+layer(engineOf({}), { timeout: "60 seconds", excludeTestServices: true })("dead letters on a real Kafka", (it) => {
   it.effect("are redriven up to max, then to the end, each once", () =>
     Effect.gen(function*() {
       const { admin, committed, consumer, tier } = yield* scene(700)
@@ -70,20 +74,6 @@ layer(engine, { timeout: "60 seconds", excludeTestServices: true })("dead letter
       const [waiting] = yield* DeadLetters.retries(consumer)
       assert.strictEqual(waiting!.waiting, 2100)
       assert.lengthOf(yield* Stream.runCollect(DeadLetters.redrive(consumer)), 0)
-    }), 60_000)
-
-  it.effect("are shared between two instances, and none is sent twice", () =>
-    Effect.gen(function*() {
-      const { committed, consumer } = yield* scene(200)
-      const instance = Stream.runCollect(DeadLetters.redrive(consumer, { rate: 60 }))
-      const first = yield* Effect.forkChild(instance)
-      yield* Effect.sleep("5 seconds")
-      const second = yield* Effect.forkChild(instance)
-      const [mine, theirs] = [yield* Fiber.join(first), yield* Fiber.join(second)]
-      const places = [...placesOf(mine), ...placesOf(theirs)]
-      assert.lengthOf(new Set(places), 600)
-      assert.lengthOf(places, 600)
-      assert.deepStrictEqual(yield* committed, [200, 200, 200])
     }), 60_000)
 
   it.effect("are committed as far as they were sent when it is interrupted", () =>
@@ -110,3 +100,21 @@ layer(engine, { timeout: "60 seconds", excludeTestServices: true })("dead letter
       assert.deepInclude(summary, { depth: 0, waiting: 0 })
     }), 60_000)
 })
+
+for (const [name, config] of Object.entries(protocols)) {
+  layer(engineOf(config), { timeout: "60 seconds", excludeTestServices: true })(`dead letters under ${name}`, (it) => {
+    it.effect("are shared between two instances, and none is sent twice", () =>
+      Effect.gen(function*() {
+        const { committed, consumer } = yield* scene(200)
+        const instance = Stream.runCollect(DeadLetters.redrive(consumer, { rate: 60 }))
+        const first = yield* Effect.forkChild(instance)
+        yield* Effect.sleep("5 seconds")
+        const second = yield* Effect.forkChild(instance)
+        const [mine, theirs] = [yield* Fiber.join(first), yield* Fiber.join(second)]
+        const places = [...placesOf(mine), ...placesOf(theirs)]
+        assert.lengthOf(new Set(places), 600)
+        assert.lengthOf(places, 600)
+        assert.deepStrictEqual(yield* committed, [200, 200, 200])
+      }), 60_000)
+  })
+}
