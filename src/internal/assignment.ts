@@ -1,5 +1,6 @@
 /** The partitions of one member, what is buffered for them, and which of them changed since somebody last looked. */
 import type { Chunk, TopicPartition } from "../engine/KafkaEngine.ts"
+import type { Buffered } from "./fetchBudget.ts"
 import type { PartitionState } from "./partitionState.ts"
 import type { Zombies } from "./zombies.ts"
 
@@ -20,6 +21,10 @@ export class Assignment {
 
   get size(): number {
     return this.count
+  }
+
+  get buffered(): Buffered {
+    return { records: this.bufferedRecords, bytes: this.bufferedBytes }
   }
 
   get(topic: string, partition: number): PartitionState | undefined {

@@ -11,6 +11,8 @@ export interface Limits {
   readonly chunkRecords: number
   readonly maxRecords: number
   readonly maxBytes: number
+  /** The most bytes fetched in one step, if they are fewer than those of the budget. */
+  readonly chunkBytes?: number | undefined
 }
 
 /** What is buffered now, over all partitions. */
@@ -32,7 +34,24 @@ export const allowance = (limits: Limits, buffered: Buffered): { readonly record
   const bytes = limits.maxBytes - buffered.bytes
   return records <= 0 || bytes <= 0
     ? { records: 0, bytes: 0 }
-    : { records: Math.min(limits.chunkRecords, records), bytes }
+    : { records: Math.min(limits.chunkRecords, records), bytes: Math.min(limits.chunkBytes ?? bytes, bytes) }
+}
+
+/**
+ * The limits of a consumer with so many partitions. In retry topics all of them may have to wait, for an hour or a day:
+ * what they are left with, two steps each, takes half of the budget together, and what is due has the rest.
+ */
+export const limitsFor = (
+  { limits, retrying }: { readonly limits: Limits; readonly retrying: boolean },
+  partitions: number
+): Limits => {
+  if (!retrying) return limits
+  const steps = 4 * Math.max(1, partitions)
+  return {
+    ...limits,
+    chunkRecords: Math.max(1, Math.min(limits.chunkRecords, Math.floor(limits.maxRecords / steps))),
+    chunkBytes: Math.max(1, Math.floor(limits.maxBytes / steps))
+  }
 }
 
 /**

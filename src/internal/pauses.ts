@@ -45,7 +45,8 @@ const anyHungry = (assignment: Assignment): boolean => {
 
 const wanted = (limits: Limits, assignment: Assignment, state: PartitionState, hungry: boolean): boolean =>
   // What waits for its time needs no more than is there; fetched on, it would use up the budget of the others.
-  state.isWaiting && state.bufferedRecords >= limits.chunkRecords
+  state.isWaiting
+    && (state.bufferedRecords >= limits.chunkRecords || state.bufferedBytes >= (limits.chunkBytes ?? limits.maxBytes))
   || shouldPause(
     limits,
     assignment.size,

@@ -10,7 +10,7 @@ import type { Chunk, ClientEvent, ConsumerClient, Position, TopicPartition } fro
 import type { KafkaError } from "../KafkaError.ts"
 import * as Errors from "../KafkaError.ts"
 import type { Assignment } from "./assignment.ts"
-import { allowance } from "./fetchBudget.ts"
+import { allowance, limitsFor } from "./fetchBudget.ts"
 import type { LoopContext } from "./loopContext.ts"
 import { Ownership, tp } from "./ownership.ts"
 import type { PartitionState } from "./partitionState.ts"
@@ -97,7 +97,7 @@ export class RunLoop {
 
   readonly release = (state: PartitionState, records: number, bytes: number): void => {
     const { assignment } = this
-    const { limits } = this.context.plan
+    const limits = limitsFor(this.context.plan, assignment.size)
     const recordsBefore = assignment.bufferedRecords
     const bytesBefore = assignment.bufferedBytes
     assignment.release(state, records, bytes)
@@ -267,19 +267,19 @@ export class RunLoop {
   private fetch(): void {
     this.again = false
     const { assignment } = this
-    const { limits } = this.context.plan
-    const allowed = this.stopping === undefined
-      ? allowance(limits, { records: assignment.bufferedRecords, bytes: assignment.bufferedBytes })
-      : { records: 0, bytes: 0 }
+    const limits = limitsFor(this.context.plan, assignment.size)
+    const allowed = this.stopping === undefined ? allowance(limits, assignment.buffered) : { records: 0, bytes: 0 }
     if (allowed.records === 0) {
       if (this.ticked) this.client.poll(0, 0)
       return
     }
     if (!this.readable && !this.ticked) return
+    // What turned out to wait since the last time must not take more of the budget.
+    if (this.context.plan.retrying) this.balancePauses()
     const chunks = this.client.poll(allowed.records, allowed.bytes)
     this.readable = this.again = chunks.length > 0
     for (const chunk of chunks) this.route(chunk)
-    if (isCrowded(limits, { records: assignment.bufferedRecords, bytes: assignment.bufferedBytes })) this.crowded = true
+    if (isCrowded(limits, assignment.buffered)) this.crowded = true
   }
 
   /**
@@ -305,7 +305,7 @@ export class RunLoop {
   private balancePauses(): void {
     this.crowded = false
     if (this.stopping !== undefined) return
-    const { pause, resume } = choosePauses(this.context.plan.limits, this.assignment)
+    const { pause, resume } = choosePauses(limitsFor(this.context.plan, this.assignment.size), this.assignment)
     if (pause.length > 0) {
       this.context.publish({ _tag: "Paused", partitions: pause.map(tp) })
       this.context.paused(pause.length)

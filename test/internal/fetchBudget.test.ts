@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
-import { allowance, fullAt, shouldPause } from "../../src/internal/fetchBudget.ts"
+import { allowance, fullAt, limitsFor, shouldPause } from "../../src/internal/fetchBudget.ts"
 
 const whole = (minimum: number, maximum: number) =>
   Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum, maximum })))
@@ -57,5 +57,17 @@ describe("fetchBudget", () => {
   it("keeps room for the others when one of six partitions stands still", () => {
     const limits = { chunkRecords: 500, maxRecords: 20_000, maxBytes: 1 << 26 }
     assert.isAtMost(5 * (fullAt(limits, 6) + limits.chunkRecords - 1), limits.maxRecords - limits.chunkRecords)
+  })
+
+  it("leaves half of it to what is due, however many partitions of retry topics wait", () => {
+    const limits = { chunkRecords: 300, maxRecords: 20_000, maxBytes: 1 << 26 }
+    assert.strictEqual(limitsFor({ limits, retrying: false }, 1_000), limits)
+    for (const partitions of [1, 4, 100, 5_000]) {
+      const each = limitsFor({ limits, retrying: true }, partitions)
+      assert.isAtMost(each.chunkRecords, 300)
+      assert.isAtMost(2 * each.chunkRecords * partitions, 10_000)
+      assert.isAtMost(2 * each.chunkBytes! * partitions, 1 << 25)
+      assert.isAtMost(allowance(each, { records: 0, bytes: 0 }).bytes, each.chunkBytes!)
+    }
   })
 })

@@ -10,7 +10,7 @@ import type { HandlerFailed } from "millrace"
 import type { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
 import * as Errors from "../../../src/KafkaError.ts"
 import { Ledger } from "../../conformance/ledger.ts"
-import { join, runMember, textTopic } from "../../conformance/members.ts"
+import { join, runMember, texts, textTopic } from "../../conformance/members.ts"
 import { makeWorld } from "../../conformance/memoryHarness.ts"
 import { Boom, committedAt, intOf, message, recordsOf, retryHeaders, routes, textOf } from "../../conformance/routes.ts"
 
@@ -227,5 +227,38 @@ describe("a policy that says nothing in its needs", () => {
       const error = (yield* member.ended) as HandlerFailed<unknown>
       assert.deepInclude(error, { _tag: "HandlerFailed", topic, offset: 0 })
       assert.include(error.problem, "needs")
+    })))
+})
+
+describe("records that wait for long", () => {
+  it.effect("do not keep those from being handled that are due", () =>
+    on(Effect.fnUntraced(function*(world) {
+      const { group, tier, topic } = yield* routes(world, 2)
+      const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+      const due = now + 3_600_000
+      yield* world.foreignProduce([0, 1, 2, 3].flatMap((partition) =>
+        texts(0, 40).map((value) => message(tier(2), value, { partition, headers: retryHeaders(3, due) }))
+      ))
+      const ledger = new Ledger()
+      const member = yield* join(world, {
+        group,
+        topics: [topic],
+        ledger,
+        onFailure: Retry.nonBlocking(
+          Schedule.concat(Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 })), Schedule.spaced("1 hour"))
+        ),
+        settings: { chunkRecords: 10, bufferRecords: 40 },
+        work: ({ topic: at }) =>
+          at === topic ? new Boom() : Effect.void
+      })
+      yield* world.until("it reads", Effect.map(member.assignment, (all) => all.length === 4))
+      yield* world.advance(5_000)
+      yield* world.foreignProduce(texts(0, 100).map((value, i) => message(topic, value, { partition: i % 4 })))
+      yield* world.advance(20_000)
+      assert.strictEqual(ledger.handled.length, 100)
+      yield* world.advance(3_700_000)
+      yield* world.until("all are handled", Effect.sync(() => ledger.handled.length === 260))
+      yield* member.stop
+      assert.deepStrictEqual(ledger.duplicates, [])
     })))
 })
