@@ -72,11 +72,11 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     records: ReadonlyArray<RawRecord>,
     cause: Cause.Cause<any>
   ): Effect.fn.Return<ReadonlyArray<Outcome> | "again" | undefined, never, any> {
-    // What follows may take its time, and is no handler that hangs.
-    state.current = undefined
     // One that does not decode is not in the batch yet: it comes behind all that is.
     const stepOf = (raw: RawRecord) => state.steps + (raws.includes(raw) ? raws.indexOf(raw) : raws.length)
-    const verdict = yield* judge(work, records, cause, stepOf)
+    const verdict = yield* judge(work, records, cause, () => {
+      state.current = undefined
+    }, stepOf)
     if (verdict._tag === "Again") return "again"
     if (verdict._tag === "Stopped") return undefined
     if (verdict._tag === "Done") return verdict.outcomes
@@ -94,8 +94,11 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       const special = fillAtOnce(batch, current)
       if (special === undefined) return true
       const raw = current.records[i]!
+      state.current = raw.offset
+      state.turns++
       const exit = yield* Effect.exit(special)
       if (Exit.isSuccess(exit)) {
+        state.current = undefined
         batch.records.push(exit.value)
       } else {
         if (!state.isActive) return false

@@ -232,8 +232,10 @@ export const judge = Effect.fnUntraced(function*(
   work: Work,
   records: ReadonlyArray<RawRecord>,
   cause: Cause.Cause<any>,
+  decided: () => void,
   stepOf: (record: RawRecord) => number = () => work.state.steps
 ): Effect.fn.Return<Verdict, never, any> {
+  work.state.turns++
   const failures = failuresOf(work, records, cause)
   const consequences: Array<Consequence> = []
   for (const failure of failures) {
@@ -241,9 +243,13 @@ export const judge = Effect.fnUntraced(function*(
     if (consequence._tag === "Stop") {
       return stopAt(work, records[0]!, cause, { problem: consequence.problem, routing: undefined })
     }
-    if (consequence._tag === "Wait") return yield* wait(work, { ...failure, records }, consequence.delay)
+    if (consequence._tag === "Wait") {
+      decided()
+      return yield* wait(work, { ...failure, records }, consequence.delay)
+    }
     consequences.push(consequence)
   }
+  decided()
   const hops: Array<Hop> = []
   const skipped: Array<Outcome> = []
   failures.forEach((failure, i) => {

@@ -10,6 +10,7 @@ import { CallScope } from "./callScope.ts"
 import { judge, settled, unsendable } from "./judge.ts"
 import { KeyLanes } from "./keyLanes.ts"
 import { OffsetTracker } from "./offsetTracker.ts"
+import type { Slot } from "./partitionState.ts"
 import { callHandler } from "./recordWorker.ts"
 import type { Work } from "./workerHost.ts"
 import { more, noExceptions, take } from "./workerHost.ts"
@@ -75,6 +76,20 @@ export const laneWorker = Effect.fnUntraced(function*(
     }
   }
 
+  const begin = (slot: Slot, { offset }: RawRecord): void => {
+    if (slot.offset === undefined) inWork++
+    slot.offset = offset
+    slot.turn++
+    state.current = offset
+  }
+
+  /** Nothing runs in the slot: its record is done, or waits. */
+  const rest = (slot: Slot): void => {
+    if (slot.offset === undefined) return
+    slot.offset = undefined
+    if (--inWork === 0) state.current = undefined
+  }
+
   /** Books a finished record; the answer is its chunk when that is complete. */
   const finish = (key: string, item: Item): OpenChunk | undefined => {
     if (tracker.finish(item.ticket)) {
@@ -83,7 +98,6 @@ export const laneWorker = Effect.fnUntraced(function*(
     }
     state.steps++
     state.failings.settled(item.raw.offset)
-    if (--inWork === 0) state.current = undefined
     lanes.release(key)
     const { open } = item
     // What a chunk weighs is for the engine to say; its last record gives back what is left.
@@ -129,13 +143,12 @@ export const laneWorker = Effect.fnUntraced(function*(
   const decide = Effect.fnUntraced(function*(
     { item: { raw } }: Taken,
     scope: CallScope,
+    slot: Slot,
     cause: Cause.Cause<any>
   ): Effect.fn.Return<ReadonlyArray<Outcome> | undefined, never, any> {
     let failure = cause
     while (true) {
-      inWork--
-      if (inWork === 0) state.current = undefined
-      const verdict = yield* Effect.ensuring(judge(work, [raw], failure), Effect.sync(() => inWork++))
+      const verdict = yield* judge(work, [raw], failure, () => rest(slot))
       if (verdict._tag === "Done") return verdict.outcomes
       if (verdict._tag === "Stopped") return undefined
       if (verdict._tag === "Routed") {
@@ -144,7 +157,7 @@ export const laneWorker = Effect.fnUntraced(function*(
         if (failed !== undefined) unsendable(work, failed)
         return hops.every(({ acknowledged }) => acknowledged) ? settled(work, hops) : undefined
       }
-      state.current = raw.offset
+      begin(slot, raw)
       const exit = yield* scope.run(callHandler(work, run, raw))
       if (Exit.isSuccess(exit)) return noExceptions
       if (!state.isActive) return undefined
@@ -153,7 +166,7 @@ export const laneWorker = Effect.fnUntraced(function*(
   })
 
   /** Takes one record after the other, of whichever key may go, until there is none. */
-  const runner = Effect.fnUntraced(function*() {
+  const runner = Effect.fnUntraced(function*(slot: Slot) {
     const scope = new CallScope()
     let taken: Taken | undefined
     let complete: OpenChunk | undefined
@@ -164,11 +177,11 @@ export const laneWorker = Effect.fnUntraced(function*(
         return taken !== undefined
       },
       body: () => {
-        inWork++
-        state.current = taken!.item.raw.offset
+        begin(slot, taken!.item.raw)
         return callHandler(work, run, taken!.item.raw)
       },
       step: () => {
+        rest(slot)
         complete = finish(taken!.key, taken!.item)
         taken = undefined
       }
@@ -178,7 +191,7 @@ export const laneWorker = Effect.fnUntraced(function*(
       if (Exit.isFailure(exit)) {
         if (!state.isActive || taken === undefined) return
         const failed: Taken = taken
-        const verdict = yield* decide(failed, scope, exit.cause)
+        const verdict = yield* decide(failed, scope, slot, exit.cause)
         if (verdict === undefined) {
           if (state.failure === undefined) return
           host.failed(state)
@@ -186,6 +199,7 @@ export const laneWorker = Effect.fnUntraced(function*(
           return
         }
         for (const outcome of verdict) failed.item.open.exceptions.push(outcome)
+        rest(slot)
         complete = finish(failed.key, failed.item)
         taken = undefined
       }
@@ -201,10 +215,13 @@ export const laneWorker = Effect.fnUntraced(function*(
   const startRunners = Effect.fnUntraced(function*() {
     let wanted = Math.min(limit - runners.size, lanes.available)
     while (wanted-- > 0) {
-      const fiber: Fiber.Fiber<unknown, unknown> = yield* Effect.forkChild(runner())
+      const slot: Slot = { offset: undefined, turn: 0 }
+      const fiber: Fiber.Fiber<unknown, unknown> = yield* Effect.forkChild(runner(slot))
       runners.add(fiber)
+      state.slots.add(slot)
       fiber.addObserver(() => {
         runners.delete(fiber)
+        state.slots.delete(slot)
         state.signal.raise()
       })
     }

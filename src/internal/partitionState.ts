@@ -17,6 +17,12 @@ import type { Wait } from "./waits.ts"
  */
 export type Phase = "active" | "draining" | "held" | "fenced"
 
+/** A record in work among others. `turn` counts the executions in this slot. */
+export interface Slot {
+  offset: number | undefined
+  turn: number
+}
+
 /** One partition within one assignment. A new assignment (or a seek) makes a new one with the next epoch. */
 export class PartitionState implements TopicPartition {
   readonly topic: string
@@ -43,10 +49,17 @@ export class PartitionState implements TopicPartition {
   endSeen: number | undefined = undefined
   /** Counts finished steps, for the stall guard. */
   steps = 0
+  /**
+   * Counts, for the same, what was begun and is no finished step: executions that failed, codecs that were waited
+   * for.
+   */
+  turns = 0
   /** How many finished steps wait for the reader of the outcome stream. */
   reporting = 0
   /** The offset in work, for messages. */
   current: number | undefined = undefined
+  /** What is in work where it is several records at once. */
+  readonly slots = new Set<Slot>()
   fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
   /** The worker's fiber ended, or there never was one. */
   ended = false

@@ -112,9 +112,9 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
     if (Exit.isSuccess(exit)) continue
     // Interrupted because the budget is over or the partition is lost: nobody's failure.
     if (!state.isActive) break
-    // What follows may take its time, and is no handler that hangs.
-    state.current = undefined
-    const verdict = yield* judge(work, [records[i]!], exit.cause)
+    const verdict = yield* judge(work, [records[i]!], exit.cause, () => {
+      state.current = undefined
+    })
     if (verdict._tag === "Again") continue
     if (verdict._tag === "Stopped") break
     if (verdict._tag === "Done") (exceptions ??= []).push(...verdict.outcomes)

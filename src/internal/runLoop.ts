@@ -10,6 +10,7 @@ import type { Chunk, ClientEvent, ConsumerClient, Position, TopicPartition } fro
 import type { KafkaError } from "../KafkaError.ts"
 import * as Errors from "../KafkaError.ts"
 import type { Assignment } from "./assignment.ts"
+import { BoundedRead } from "./boundedRead.ts"
 import { allowance, limitsFor } from "./fetchBudget.ts"
 import type { LoopContext } from "./loopContext.ts"
 import { Ownership, tp } from "./ownership.ts"
@@ -42,6 +43,7 @@ export class RunLoop {
   private readonly seeks: Seeks
   private readonly stallGuard: StallGuard
   private readonly noting: Noting
+  private readonly boundedRead = new BoundedRead()
   private readonly intake: Array<ClientEvent> = []
   private readonly commands: Array<Command> = []
   /** Workers that ended, or whose policy said stop while others of its lanes go on. */
@@ -51,7 +53,6 @@ export class RunLoop {
   private ticked = false
   private crowded = false
   private again = false
-  private everAssigned = false
   private stopping: Stopping | undefined
   private lastNotes: ReadonlyArray<Position> = []
   private outcome: Outcome | undefined
@@ -65,7 +66,7 @@ export class RunLoop {
     this.rebalancing = new Rebalancing(context, this.ownership, {
       isStopping,
       stop: this.stop,
-      assigned: () => this.everAssigned = this.readable = true,
+      assigned: () => (this.readable = true, this.boundedRead.onAssigned()),
       wake: () => signal.raise()
     })
     this.seeks = new Seeks(context, this.ownership, {
@@ -98,12 +99,11 @@ export class RunLoop {
   readonly release = (state: PartitionState, records: number, bytes: number): void => {
     const { assignment } = this
     const limits = limitsFor(this.context.plan, assignment.size)
-    const recordsBefore = assignment.bufferedRecords
-    const bytesBefore = assignment.bufferedBytes
+    const { bufferedBytes, bufferedRecords } = assignment
     assignment.release(state, records, bytes)
     const room = limits.maxRecords - limits.chunkRecords
-    if (recordsBefore > room && assignment.bufferedRecords <= room) this.signal.raise()
-    if (bytesBefore >= limits.maxBytes && assignment.bufferedBytes < limits.maxBytes) this.signal.raise()
+    if (bufferedRecords > room && assignment.bufferedRecords <= room) this.signal.raise()
+    if (bufferedBytes >= limits.maxBytes && assignment.bufferedBytes < limits.maxBytes) this.signal.raise()
     if (state.paused && mayResume(limits, assignment, state)) {
       this.crowded = true
       this.signal.raise()
@@ -328,9 +328,8 @@ export class RunLoop {
   }
 
   private checkEnd(): void {
-    if (!this.context.plan.bounded || !this.everAssigned || !this.rebalancing.isIdle) return
-    for (const state of this.assignment) if (!state.reachedEnd) return
-    this.stop(Exit.void)
+    const isDue = this.context.plan.bounded && this.rebalancing.isIdle
+    if (isDue && this.boundedRead.isOver(this.assignment, this.now().clock)) this.stop(Exit.void)
   }
 
   /** Ends the run when every worker ended, or when even interrupting them did not help. */

@@ -155,6 +155,35 @@ describe("stopping", () => {
 })
 
 describe("until the end", () => {
+  it.effect("goes on after everything was lost, when some of it comes back", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const { finished, handle } = seen()
+      const handler = Topic.handle(Texts, handle(() => Effect.sleep("1 second")))
+      script.produce(p0, texts(0, 9))
+      const { exit } = yield* start(script, Consumer.make("g", { ...settings, until: "end", handlers: [handler] }))
+      script.emit("assign", [p0])
+      yield* TestClock.adjust("3 seconds")
+      script.emit("lost", [p0])
+      yield* TestClock.adjust("5 seconds")
+      assert.isUndefined(exit())
+      script.emit("assign", [p0])
+      yield* TestClock.adjust("15 seconds")
+      yield* until(() => exit() !== undefined)
+      assert.include(finished, "0:9")
+    })))
+
+  it.effect("ends when all was lost and nothing comes back", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const handler = Topic.handle(Texts, () => Effect.sleep("1 second"))
+      script.produce(p0, texts(0, 9))
+      const { exit } = yield* start(script, Consumer.make("g", { ...settings, until: "end", handlers: [handler] }))
+      script.emit("assign", [p0])
+      yield* TestClock.adjust("3 seconds")
+      script.emit("lost", [p0])
+      yield* TestClock.adjust("70 seconds")
+      yield* until(() => exit() !== undefined)
+    })))
+
   it.effect("handles what was there when it was assigned, and nothing that came later", () =>
     scripted(Effect.fnUntraced(function*(script) {
       const { finished, handle, started } = seen()

@@ -1,6 +1,6 @@
 /**
- * A process with two consumers, `node member.ts '<settings>'`: one whose failures go through retry topics, and one whose
- * failures wait in place, keys beside each other. It writes what it does into one ledger a group.
+ * A process with two consumers, `node member.ts '<settings>'`: one whose failures go through retry topics, and one
+ * whose failures wait in place, keys beside each other. It writes what it does into one ledger a group.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import * as Data from "effect/Data"

@@ -4,7 +4,7 @@ import { DeadLetters } from "../../../src/internal/retry/deadLetterLimit.ts"
 /** Which of the steps, each the number of records done before it, were one too many. */
 const exceeding = (limit: ConstructorParameters<typeof DeadLetters>[0], steps: ReadonlyArray<number>) => {
   const letters = new DeadLetters(limit)
-  return steps.filter((step) => letters.exceeds(step) !== undefined)
+  return steps.filter((step) => letters.exceeds([step]) !== undefined)
 }
 
 describe("a limit of dead letters", () => {
@@ -16,9 +16,9 @@ describe("a limit of dead letters", () => {
 
   it("stays exceeded when the same record is tried again", () => {
     const letters = new DeadLetters({ consecutive: 2 })
-    for (const step of [0, 1]) assert.isUndefined(letters.exceeds(step))
-    assert.isDefined(letters.exceeds(2))
-    assert.isDefined(letters.exceeds(2))
+    for (const step of [0, 1]) assert.isUndefined(letters.exceeds([step]))
+    assert.isDefined(letters.exceeds([2]))
+    assert.isDefined(letters.exceeds([2]))
   })
 
   it("by ratio looks at the last records alone", () => {
@@ -30,7 +30,7 @@ describe("a limit of dead letters", () => {
 
   it("says how it was exceeded", () => {
     const letters = new DeadLetters({ consecutive: 1, ratio: 0.5 })
-    letters.exceeds(0)
-    assert.include(letters.exceeds(1), "1 records in a row")
+    letters.exceeds([0])
+    assert.include(letters.exceeds([1]), "1 records in a row")
   })
 })
