@@ -19,7 +19,10 @@ interface Options {
 const claiming = (version: string) =>
   `--import=data:text/javascript,Object.defineProperty(process,"versions",{value:{node:"${version}"}})`
 
-/** Starts the command. `until` ends when its standard output contains a text, and fails when it ends without. */
+/**
+ * Starts the command. `until` ends when its standard output, `untilLogged` when its standard error contains a text, and
+ * both fail when it ends without.
+ */
 export const start = (args: ReadonlyArray<string>, options: Options = {}) => {
   const claim = options.nodeVersion === undefined ? [] : [claiming(options.nodeVersion)]
   const flags = ["--conditions=millrace-source", ...claim, path("../../bin/millrace.mjs"), ...args]
@@ -32,14 +35,14 @@ export const start = (args: ReadonlyArray<string>, options: Options = {}) => {
   const ended = new Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>((resolve) => {
     child.on("close", (code) => resolve({ code, out, err }))
   })
-  const until = (text: string) =>
+  const untilIn = (stream: "stdout" | "stderr", read: () => string) => (text: string) =>
     new Promise<void>((resolve, reject) => {
-      const look = () => out.includes(text) && resolve()
-      child.stdout.on("data", look)
+      const look = () => read().includes(text) && resolve()
+      child[stream].on("data", look)
       child.on("close", () => reject(new Error(`ended without "${text}":\n${out}\n${err}`)))
       look()
     })
-  return { child, ended, until }
+  return { child, ended, until: untilIn("stdout", () => out), untilLogged: untilIn("stderr", () => err) }
 }
 
 /** Runs the command to its end. */
