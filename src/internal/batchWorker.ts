@@ -163,7 +163,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     while (true) {
       while (state.suspended && state.phase === "active") yield* state.signal.wait
       if (state.phase !== "active") return false
-      state.current = batch.raws[0]!.offset
+      state.current = failing[0]!.offset
       const exit = yield* scope.run(Effect.suspend(() => callBatch(batch)))
       if (Exit.isSuccess(exit)) break
       if (state.phase !== "active") return false
