@@ -52,6 +52,14 @@ class Copies {
     for (const hop of hops) this.hops.push(hop)
   }
 
+  /** Books them when all are acknowledged by now: slow handlers behind them must not hold the position. */
+  reap(exceptions: Array<Outcome>): void {
+    const { hops } = this
+    if (!hops.every(({ acknowledged }) => acknowledged)) return
+    this.hops = []
+    exceptions.push(...settled(this.work, hops))
+  }
+
   /** Waits for all of them. The position moves to `next`, or to the first record whose copy did not get there. */
   settle(next: number, exceptions: Array<Outcome>): Effect.Effect<void, never, any> {
     const { router, source, state } = this.work
@@ -85,6 +93,7 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
   const reached = () => i > last ? chunk.next : records[i]!.offset
   const advance = () => {
     const next = i === last ? chunk.next : records[i]!.offset + 1
+    if (copies?.isEmpty === false) copies.reap(exceptions ??= [])
     if (copies === undefined || copies.isEmpty) state.position = next
     state.leaderEpoch = records[i]!.leaderEpoch
     state.steps++

@@ -142,6 +142,27 @@ describe("a copy that the broker does not take", () => {
     })))
 })
 
+describe("a copy that the broker has", () => {
+  it.effect("is committed while slow records behind it are handled", () =>
+    on(Effect.fnUntraced(function*(world) {
+      const { dlt, group, topic } = yield* routes(world, 0)
+      const ledger = new Ledger()
+      yield* world.foreignProduce(["bad", "1", "2", "3"].map((value) => message(topic, value)))
+      const member = yield* join(world, {
+        group,
+        topics: [topic],
+        ledger,
+        onFailure: OnFailure.deadLetter,
+        work: ({ value }) => value === "bad" ? new Boom() : Effect.sleep("1 minute")
+      })
+      yield* recordsOf(world, dlt, 1)
+      yield* world.until("two are handled", Effect.sync(() => ledger.handled.length === 2))
+      yield* Effect.flatMap(member.control, (control) => control.commit)
+      assert.strictEqual(yield* committedAt(world, group, topic, 0), 3)
+      yield* member.stop
+    })))
+})
+
 describe("a batch in a retry topic", () => {
   it.effect("leaves each of its records the attempts that it has", () =>
     on(Effect.fnUntraced(function*(world) {
