@@ -34,6 +34,8 @@ export const callHandler = (work: Work, run: Run, raw: Chunk["records"][number])
 class Copies {
   private readonly work: Work
   private hops: Array<Hop> = []
+  /** So many of the first ones are acknowledged. */
+  private arrived = 0
 
   constructor(work: Work) {
     this.work = work
@@ -41,6 +43,11 @@ class Copies {
 
   get isEmpty(): boolean {
     return this.hops.length === 0
+  }
+
+  private clear(): void {
+    this.hops = []
+    this.arrived = 0
   }
 
   /** Whether the client had no space for the last one. */
@@ -55,8 +62,9 @@ class Copies {
   /** Books them when all are acknowledged by now: slow handlers behind them must not hold the position. */
   reap(exceptions: Array<Outcome>): void {
     const { hops } = this
-    if (!hops.every(({ acknowledged }) => acknowledged)) return
-    this.hops = []
+    while (this.arrived < hops.length && hops[this.arrived]!.acknowledged) this.arrived++
+    if (this.arrived < hops.length) return
+    this.clear()
     exceptions.push(...settled(this.work, hops))
   }
 
@@ -64,7 +72,7 @@ class Copies {
   settle(next: number, exceptions: Array<Outcome>): Effect.Effect<void, never, any> {
     const { router, source, state } = this.work
     const { hops } = this
-    this.hops = []
+    this.clear()
     state.current = undefined
     return Effect.flatMap(
       Effect.ensuring(
