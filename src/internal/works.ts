@@ -20,7 +20,7 @@ const orphanDelay = 7 * 24 * 60 * 60 * 1000
 const dueOf = (tier: TierTopic | undefined, topics: SourceTopics | undefined) => {
   const longest = Math.max(tier?.delay ?? orphanDelay, ...(topics?.tiers ?? []).map(({ delay }) => delay))
   return (record: RawRecord, now: number): number => {
-    const { due } = RetryHeaders.read(record)
+    const due = RetryHeaders.readDue(record)
     const tierDelay = tier?.delay ?? (due === undefined ? 0 : orphanDelay)
     return RetryHeaders.clampDue({ timestamp: record.timestamp, due }, { tierDelay, maxDelay: longest, now })
   }

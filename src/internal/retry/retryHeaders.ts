@@ -5,10 +5,10 @@
 import type { RawHeader } from "../../engine/KafkaEngine.ts"
 import * as Bytes from "./bytes.ts"
 import { isState, own, spring } from "./headerNames.ts"
-import { maxAttempts, messageBytes, nameBytes, type Origin, read, type RetryState, type Source } from "./retryState.ts"
+import { maxAttempts, messageBytes, type Origin, read, type RetryState, type Source } from "./retryState.ts"
 
 export type { Family } from "./headerNames.ts"
-export { clampDue, type Origin, read, type RetryState, type Source } from "./retryState.ts"
+export { clampDue, type Origin, read, readDue, type RetryState, type Source } from "./retryState.ts"
 
 /** A step to a retry topic or a dead letter topic. */
 export interface Hop {
@@ -46,12 +46,12 @@ const stackBytes = 4096
 const originHeaders = (origin: Origin | undefined): Array<RawHeader> => {
   if (origin === undefined) return []
   const headers: Array<RawHeader> = [
-    [spring.topic, Bytes.utf8(origin.topic)],
+    [spring.topic, Bytes.name(origin.topic)],
     [spring.partition, Bytes.int32(origin.partition)],
     [spring.offset, Bytes.int64(origin.offset)]
   ]
   if (origin.timestamp > 0) headers.push([spring.timestamp, Bytes.int64(origin.timestamp)])
-  if (origin.timestampType !== undefined) headers.push([spring.timestampType, Bytes.utf8(origin.timestampType)])
+  if (origin.timestampType !== undefined) headers.push([spring.timestampType, Bytes.name(origin.timestampType)])
   return headers
 }
 
@@ -63,7 +63,7 @@ const userHeaders = (record: Source): Array<RawHeader> => (record.headers ?? [])
 const replayHeaders = ({ at, id, replays }: Replay): Array<RawHeader> => [
   [own.replays, Bytes.utf8(String(replays))],
   [own.replayedAt, Bytes.utf8(String(at))],
-  [own.replayId, Bytes.utf8(id, nameBytes)]
+  [own.replayId, Bytes.utf8(id, Bytes.nameBytes)]
 ]
 
 const keptReplay = (record: Source, state: RetryState): Array<RawHeader> => {
@@ -72,14 +72,14 @@ const keptReplay = (record: Source, state: RetryState): Array<RawHeader> => {
   const kept: Array<RawHeader> = [[own.replays, Bytes.utf8(String(state.replays))]]
   for (const name of [own.replayedAt, own.replayId]) {
     const value = last.get(name)
-    if (value?.length && value.length <= nameBytes) kept.push([name, value])
+    if (value?.length && value.length <= Bytes.nameBytes) kept.push([name, value])
   }
   return kept
 }
 
 const exceptionHeaders = ({ bare, error }: Hop): Array<RawHeader> => {
-  const headers: Array<RawHeader> = [[spring.error, Bytes.utf8(error.tag, nameBytes)]]
-  if (error.causeName !== undefined) headers.push([spring.cause, Bytes.utf8(error.causeName, nameBytes)])
+  const headers: Array<RawHeader> = [[spring.error, Bytes.name(error.tag)]]
+  if (error.causeName !== undefined) headers.push([spring.cause, Bytes.name(error.causeName)])
   if (bare) return headers
   headers.push([spring.message, Bytes.utf8(error.message, messageBytes)])
   if (error.stack !== undefined) headers.push([spring.stack, Bytes.utf8(error.stack, stackBytes)])
@@ -103,10 +103,10 @@ export const write = (record: Source, hop: Hop): Array<RawHeader> => {
     [spring.attempts, Bytes.int32(Math.min(hop.attempts, maxAttempts))],
     // As Spring has it: on a dead letter, the time of the failure.
     [spring.due, Bytes.bigInteger(Math.round(hop.due ?? hop.failedAt))],
-    [own.executions, Bytes.utf8(String(hop.executions))],
+    [own.executions, Bytes.name(String(hop.executions))],
     [own.firstFailedAt, Bytes.utf8(String(Math.round(hop.firstFailedAt)))],
-    [own.policy, Bytes.utf8(hop.policy, nameBytes)],
-    [own.errorTag, Bytes.utf8(hop.error.tag, nameBytes)],
+    [own.policy, Bytes.name(hop.policy)],
+    [own.errorTag, Bytes.name(hop.error.tag)],
     ...keptReplay(record, state)
   ]
 }

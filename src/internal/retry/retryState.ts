@@ -40,7 +40,7 @@ export interface RetryState {
 /** More is not believed, by Spring neither. */
 export const maxAttempts = 32_767
 const maxCount = 2_147_483_647
-export const nameBytes = 256
+const { nameBytes } = Bytes
 export const messageBytes = 1024
 
 type Last = ReadonlyMap<string, Uint8Array | null>
@@ -108,19 +108,40 @@ const attemptsIn = (last: Last): number | undefined => {
   return count(bytes?.length === 1 ? bytes[0] : Bytes.readInt32(bytes), 1, maxAttempts)
 }
 
+const dueIn = (last: Last): number | undefined =>
+  Bytes.moment(Bytes.readBigInteger(last.get(spring.due))) ?? Bytes.moment(Bytes.readSeconds(last.get(django.due)))
+
+/** What a record without headers tells. */
+const untold: RetryState = {
+  attempts: 1,
+  executions: 0,
+  due: undefined,
+  origin: undefined,
+  firstFailedAt: undefined,
+  errorTag: undefined,
+  errorMessage: undefined,
+  group: undefined,
+  replays: 0,
+  policy: undefined,
+  family: undefined
+}
+
+/** Reads only when the retry is due, as the header says. */
+export const readDue = ({ headers }: Source): number | undefined => dueIn(lastOf(headers))
+
 /**
  * Reads a record's headers. Of repeated names the last one counts. `attempts` is the number of this delivery for
  * records that do not tell: django-kafka's carry it only in the name of their topic, where `retry.1` is the second
  * delivery.
  */
 export const read = (record: Source, fallback?: { readonly attempts?: number | undefined }): RetryState => {
+  if (fallback === undefined && (record.headers === undefined || record.headers.length === 0)) return untold
   const last = lastOf(record.headers)
   const attempts = attemptsIn(last) ?? count(fallback?.attempts, 1, maxAttempts) ?? 1
   return {
     attempts,
     executions: count(Bytes.readDecimal(last.get(own.executions)), 0, maxCount) ?? attempts - 1,
-    due: Bytes.moment(Bytes.readBigInteger(last.get(spring.due)))
-      ?? Bytes.moment(Bytes.readSeconds(last.get(django.due))),
+    due: dueIn(last),
     origin: first(last, originIn),
     firstFailedAt: Bytes.moment(Bytes.readDecimal(last.get(own.firstFailedAt))),
     errorTag: Bytes.readText(last.get(own.errorTag), nameBytes) ?? first(last, tagIn),
