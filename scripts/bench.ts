@@ -6,7 +6,7 @@
  * several times over, so that a disturbance hits everybody; the table shows medians and their ratio to raw.
  *
  * --quick     less of everything, only Millrace, raw and the native client's KafkaJS-like interface: under five minutes
- * --only      workloads, by the beginning of their names
+ * --only      workloads, by the beginning of their names; those they are compared with run too, by Millrace alone
  * --subjects  only these, also with --quick
  * --repeat    how often each cell is run (default 3)
  * --json      one line of JSON a cell instead of the table
@@ -74,8 +74,9 @@ const quick = options.quick
 const repeat = Number(options.repeat)
 const only = options.only?.split(",")
 const wanted = options.subjects?.split(",")
-const chosen = workloads.filter(({ name }) => only === undefined || only.some((start) => name.startsWith(start)))
-if (chosen.length === 0) refuse(`no workload begins with ${options.only}`)
+const asked = workloads.filter(({ name }) => only === undefined || only.some((start) => name.startsWith(start)))
+if (asked.length === 0) refuse(`no workload begins with ${options.only}`)
+const chosen = workloads.filter((one) => asked.includes(one) || asked.some(({ against }) => against === one.name))
 
 const say = (line: string) => process.stderr.write(`${line}\n`)
 
@@ -162,7 +163,7 @@ const main = async () => {
     }
     const idle: Array<Figures> = []
     const cells = chosen.flatMap((workload) =>
-      subjectsOf(workload, quick && wanted === undefined)
+      (asked.includes(workload) ? subjectsOf(workload, quick && wanted === undefined) : ["millrace"])
         .filter((subject) => wanted === undefined || wanted.includes(subject))
         .map((subject): Cell => ({ workload, subject, figures: [] }))
     )

@@ -181,6 +181,43 @@ const latency = async (subject: Subject): Promise<number> => {
   return percentile(latencies.toSorted((a, b) => a - b), 0.5)
 }
 
+/** So many records wait, and each so long. */
+const waitingRecords = 1_000
+const retryDelayMs = 2_000
+const stepMs = 10
+
+const lateness = (p: number) => async (subject: Subject): Promise<number> => {
+  const lates: Array<number> = []
+  const { close, send } = await need(subject.retry)(
+    { ...spec, group, value: valueOf(spec.workload) },
+    retryDelayMs,
+    (millis) => lates.push(millis)
+  )
+  for (let i = 0; i < 400 && lates.length === 0; i++) {
+    if (i % 100 === 0) send(1)
+    await sleep(50)
+  }
+  if (lates.length === 0) throw new Error("nothing was retried")
+  const perStep = waitingRecords / (retryDelayMs / stepMs)
+  const fill = async (records: number) => {
+    const began = performance.now()
+    for (let sent = 0; sent < records;) {
+      const due = Math.min(records, Math.ceil((performance.now() - began) / stepMs) * perStep)
+      if (due > sent) send(due - sent)
+      sent = due
+      await sleep(stepMs)
+    }
+  }
+  await fill(waitingRecords)
+  lates.length = 0
+  startMeasuring()
+  await fill(spec.records)
+  stopMeasuring()
+  measured = lates.length
+  await Promise.race([close(), sleep(5_000)])
+  return percentile(lates.toSorted((a, b) => a - b), p)
+}
+
 const consumersBesideFiles = 8
 
 const fileReads = async (subject: Subject): Promise<number> => {
@@ -231,7 +268,11 @@ const workloads: Readonly<Record<string, (subject: Subject) => Promise<number>>>
   L1: latency,
   X1: fileReads,
   M: memoryGrowth,
-  A: amplification
+  A: amplification,
+  R1: consumeRate("failing"),
+  R2: consumeRate("some"),
+  "L2 p50": lateness(0.5),
+  "L2 p99": lateness(0.99)
 }
 
 const run = async (): Promise<number> => {

@@ -33,6 +33,9 @@ const runOf = ({ handled, handling, partitions }: ConsumeTask): object => {
           handled(1)
         }
       }
+    case "failing":
+    case "some":
+      throw new Error("it knows no retry topics")
   }
 }
 

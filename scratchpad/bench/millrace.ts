@@ -1,12 +1,14 @@
 /** Millrace, as an application uses it, on either engine. */
 // By module: importing all of "effect" would add 25 MB to what is measured.
+import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { Codec, Consumer, ConsumerEvent, KafkaEngine, OnFailure, Producer, Topic } from "millrace"
+import { Codec, Consumer, ConsumerEvent, Headers, KafkaEngine, OnFailure, Producer, Retry, Topic } from "millrace"
 import { ConfluentKafka } from "millrace/confluent"
 import { batchSize, inFlight, keyCount } from "./task.ts"
 import type { ConsumeTask, ProduceTask, Subject } from "./task.ts"
@@ -25,6 +27,10 @@ const bytesOf = (name: string) =>
   Topic.make(name, { key: Codec.nullable(Codec.bytes), value: Codec.nullable(Codec.bytes) })
 const rowsOf = (name: string) => Topic.make(name, { key: Codec.none, value: Codec.json(Row) })
 
+class Failed extends Data.TaggedError("Failed") {}
+
+const retried = (delay: Duration.Input) => Retry.nonBlocking(Schedule.spaced(delay).pipe(Schedule.upTo({ times: 1 })))
+
 const handlerOf = ({ handled, handling, topic }: ConsumeTask) => {
   const wait = (duration: Duration.Input) => () => Effect.map(Effect.sleep(duration), () => handled(1))
   switch (handling) {
@@ -41,6 +47,20 @@ const handlerOf = ({ handled, handling, topic }: ConsumeTask) => {
       return Topic.handle(bytesOf(topic), wait(5), { concurrency: { keys: keyCount } })
     case "pause":
       return Topic.handle(bytesOf(topic), wait(1))
+    case "failing":
+      return Topic.handle(bytesOf(topic), () => Effect.fail(new Failed()), { onFailure: retried("1 hour") })
+    case "some": {
+      let count = 0
+      return Topic.handle(
+        bytesOf(topic),
+        () =>
+          Effect.suspend(() => {
+            handled(1)
+            return ++count % 100 === 0 ? Effect.fail(new Failed()) : Effect.void
+          }),
+        { onFailure: retried("1 hour") }
+      )
+    }
   }
 }
 
@@ -84,15 +104,29 @@ const consume = (engineOf: (task: ConsumeTask) => Engine) => async (task: Consum
     handlers: [handlerOf(task)]
   })
   const controller = new AbortController()
-  const running = runtime.runPromise(Consumer.run(consumer), { signal: controller.signal }).catch((error: unknown) => {
+  // A record that failed is done when its copy is: that is told by the outcomes.
+  const run = task.handling === "failing"
+    ? Stream.runForEach(
+      Consumer.stream(consumer),
+      ({ exceptions }) => Effect.sync(() => task.handled(exceptions.length))
+    )
+    : Consumer.run(consumer)
+  const running = runtime.runPromise(run, { signal: controller.signal }).catch((error: unknown) => {
     if (!controller.signal.aborted) throw error
   })
   return async () => {
     controller.abort()
     await running
+    await runtime.runPromise(removeRetries(task.group))
     await runtime.dispose()
   }
 }
+
+/** Deletes the retry and dead letter topics of a group. */
+const removeRetries = Effect.fnUntraced(function*(group: string) {
+  const admin = yield* (yield* KafkaEngine.KafkaEngine).admin
+  for (const { name } of yield* admin.listTopics) if (name.startsWith(`${group}.`)) yield* admin.deleteTopic(name)
+})
 
 const produce = (engineOf: (task: ProduceTask) => Engine) => async (task: ProduceTask): Promise<number> => {
   const { capMs, records, value } = task
@@ -156,10 +190,49 @@ const echo =
     }
   }
 
+/** When a record of a retry topic is due: the milliseconds of a Java `BigInteger`. */
+const dueOf = (headers: Headers.Headers): number => {
+  let due = 0
+  for (const byte of Headers.getBytes(headers, "retry_topic-backoff-timestamp") ?? []) due = due * 256 + byte
+  return due
+}
+
+const retry =
+  (engineOf: (task: { readonly bootstrap: string; readonly topic: string }) => Engine): NonNullable<Subject["retry"]> =>
+  async (task, delayMs, late) => {
+    const topic = bytesOf(task.topic)
+    const runtime = ManagedRuntime.make(engineOf(task))
+    const consumer = Consumer.make(task.group, {
+      offsetReset: "latest",
+      onFailure: retried(delayMs),
+      handlers: [
+        Topic.handle(topic, ({ headers, topic }) =>
+          Effect.suspend(() => {
+            if (topic === task.topic) return Effect.fail(new Failed())
+            late(performance.timeOrigin + performance.now() - dueOf(headers))
+            return Effect.void
+          }))
+      ]
+    })
+    const controller = new AbortController()
+    const running = runtime.runPromise(Consumer.run(consumer), { signal: controller.signal }).catch(() => {})
+    const message = { key: null, value: task.value }
+    return {
+      send: (count) => void runtime.runFork(Producer.sendAll(topic, Array.from({ length: count }, () => message))),
+      close: async () => {
+        controller.abort()
+        await running
+        await runtime.runPromise(removeRetries(task.group))
+        await runtime.dispose()
+      }
+    }
+  }
+
 export const millrace: Subject = {
   consume: consume((task) => confluent(task.bootstrap, task.received === undefined ? undefined : "100 millis")),
   produce: produce((task) => confluent(task.bootstrap)),
-  echo: echo((task) => confluent(task.bootstrap))
+  echo: echo((task) => confluent(task.bootstrap)),
+  retry: retry((task) => confluent(task.bootstrap))
 }
 
 const nothing = { records: 0, value: new Uint8Array(0), keys: 0 }

@@ -56,6 +56,9 @@ const handlerOf = ({ handled, handling }: ConsumeTask): (messages: ReadonlyArray
         if (lanes.size > keyCount) throw new Error("more keys than lanes")
         await Promise.all(lanes.values())
       }
+    case "failing":
+    case "some":
+      throw new Error("it knows no retry topics")
   }
 }
 

@@ -19,7 +19,19 @@ interface Bar {
   readonly limit: number
   readonly atLeast: boolean
   /** The figure that is compared with the limit, `undefined` when it was not measured. */
-  readonly of: (median: (subject: string) => number | undefined, millrace: Result) => number | undefined
+  readonly of: (median: (subject: string) => number | undefined, millrace: Result, run: Run) => number | undefined
+}
+
+/** What else was measured in the run. */
+interface Run {
+  readonly idleP99: number
+  /** Millrace's figure of another workload. */
+  readonly millrace: (workload: string) => number | undefined
+}
+
+const ratioOf = (workload: string): Bar["of"] => (_, { median }, { millrace }) => {
+  const other = millrace(workload)
+  return other === undefined ? undefined : median / other
 }
 
 const ratioTo = (subject: string): Bar["of"] => (median, millrace) => {
@@ -50,6 +62,15 @@ const bars: ReadonlyArray<Bar> = [
   },
   { workload: "X1", what: "ms", limit: 2, atLeast: false, of: (_, { median }) => median },
   { workload: "M", what: "x", limit: 1.1, atLeast: false, of: (_, { median }) => median },
+  { workload: "R1", what: "of P1 inflight", limit: 0.5, atLeast: true, of: ratioOf("P1 inflight") },
+  { workload: "R2", what: "of C1", limit: 0.9, atLeast: true, of: ratioOf("C1") },
+  {
+    workload: "L2 p99",
+    what: "ms more than an idle timer",
+    limit: 50,
+    atLeast: false,
+    of: (_, { median }, { idleP99 }) => median - idleP99
+  },
   { workload: "A", what: "x", limit: 1.3, atLeast: false, of: (_, { median }) => median },
   { workload: "O", what: "us", limit: 0.3, atLeast: false, of: (_, { median }) => median }
 ]
@@ -99,7 +120,10 @@ export const printTable = (
   console.log("")
   for (const { atLeast, limit, of, what, workload } of bars) {
     const millrace = results.find((result) => result.workload === workload && result.subject === "millrace")
-    const value = millrace === undefined ? undefined : of(medianOf(workload), millrace)
+    const value = millrace === undefined ? undefined : of(medianOf(workload), millrace, {
+      idleP99: run.idleP99,
+      millrace: (name) => medianOf(name)("millrace")
+    })
     if (value === undefined) continue
     const reached = atLeast ? value >= limit : value <= limit
     console.log(

@@ -8,6 +8,8 @@ export type Handling =
   | "serial" // wait 5 ms per record
   | "keys" // the same, 64 keys at once
   | "pause" // wait 1 ms per record, partitions beside each other
+  | "failing" // fail each record, which goes to a retry topic; handled is what the broker acknowledged there
+  | "some" // fail each hundredth record, then as `record`
 
 export interface ConsumeTask {
   readonly bootstrap: string
@@ -45,6 +47,12 @@ export interface Echo {
   readonly close: () => Promise<void>
 }
 
+/** Sends records that fail once and are handled from a retry topic, or ends. */
+export interface Waiting {
+  readonly send: (count: number) => void
+  readonly close: () => Promise<void>
+}
+
 export interface Subject {
   /** Consumes until closed. */
   readonly consume?: (task: ConsumeTask) => Promise<() => Promise<void>>
@@ -55,6 +63,12 @@ export interface Subject {
     task: { readonly bootstrap: string; readonly topic: string; readonly group: string },
     arrived: (value: Uint8Array) => void
   ) => Promise<Echo>
+  /** Handles failed records again after a delay, and tells how many milliseconds after they were due. */
+  readonly retry?: (
+    task: { readonly bootstrap: string; readonly topic: string; readonly group: string; readonly value: Buffer },
+    delayMs: number,
+    late: (millis: number) => void
+  ) => Promise<Waiting>
 }
 
 export const batchSize = 100

@@ -12,6 +12,8 @@ export interface Workload {
   readonly sizes: (quick: boolean) => { readonly records: number; readonly capMs: number }
   /** Takes part beside Millrace and raw. */
   readonly peers: ReadonlyArray<string>
+  /** A workload that its figure is compared with: Millrace runs that too. */
+  readonly against?: string
   /** One round is enough: it measures over a long time by itself. */
   readonly once?: boolean
   readonly show: (value: number) => string
@@ -34,6 +36,16 @@ const consuming = {
 } as const
 
 const producing = { ...consuming, fills: "empty" } as const
+
+const waiting = {
+  ...producing,
+  unit: "ms",
+  better: "less",
+  partitions: 1,
+  sizes: (quick: boolean) => ({ records: quick ? 2_000 : 5_000, capMs: 0 }),
+  peers: [],
+  show: (value: number) => value.toFixed(2)
+} as const
 
 const inBatches = ["memory", "ckjs", "kafkajs"]
 const everybody = [...inBatches, "platformatic", "joep-confluent"]
@@ -142,6 +154,25 @@ export const workloads: ReadonlyArray<Workload> = [
   },
   {
     ...consuming,
+    name: "R1",
+    what: "every record fails and goes to a retry topic, 256 B",
+    // Shares the topic of C1, and takes longer for it: the first seconds are the compiler's.
+    sizes: (quick) => ({ records: quick ? 300_000 : 1_000_000, capMs: quick ? 8_000 : 20_000 }),
+    peers: [],
+    against: "P1 inflight"
+  },
+  {
+    ...consuming,
+    name: "R2",
+    what: "each hundredth record fails and goes to a retry topic, 256 B",
+    sizes: size(1_000_000, 300_000),
+    peers: [],
+    against: "C1"
+  },
+  { ...waiting, name: "L2 p50", what: "from due to handler, 1,000 records wait in a retry topic, p50" },
+  { ...waiting, name: "L2 p99", what: "the same, p99" },
+  {
+    ...consuming,
     name: "O",
     what: "the run loop alone, per record: without engine, less an Effect.forEach of the same handler",
     unit: "us",
@@ -153,9 +184,12 @@ export const workloads: ReadonlyArray<Workload> = [
   }
 ]
 
+/** What only Millrace does, or is. */
+const alone = new Set(["O", "A", "R1", "R2", "L2 p50", "L2 p99"])
+
 const inQuick = new Set(["raw", "millrace", "millrace-partition", "ckjs"])
 
 export const subjectsOf = (workload: Workload, quick: boolean): ReadonlyArray<string> =>
-  workload.name === "O" || workload.name === "A"
+  alone.has(workload.name)
     ? ["millrace"]
     : ["raw", "millrace", ...workload.peers].filter((subject) => !quick || inQuick.has(subject))

@@ -159,7 +159,7 @@ export class Book {
       .filter(({ unless }) =>
         unless === undefined ||
         !this.endings.some(({ at, member, offset, place }) =>
-          member === unless.member && place === unless.place && at > unless.at && offset <= unless.offset
+          member === unless.member && place === unless.place && at >= unless.at && offset <= unless.offset
         )
       )
       .map(({ text }) => text)
