@@ -19,10 +19,14 @@ const loadStep = full ? 200 : 20
 const loadMillis = 50
 
 /** Waits for a condition; fails with `what` when it does not come true. */
-export const until = Effect.fnUntraced(function*<E, R>(what: string, condition: Effect.Effect<boolean, E, R>) {
-  const end = performance.now() + patienceMillis
+export const until = Effect.fnUntraced(function*<E, R>(
+  what: string,
+  condition: Effect.Effect<boolean, E, R>,
+  millis: number = patienceMillis
+) {
+  const end = performance.now() + millis
   while (!(yield* condition)) {
-    if (performance.now() > end) assert.fail(`${what}: not within ${patienceMillis} ms`)
+    if (performance.now() > end) assert.fail(`${what}: not within ${millis} ms`)
     yield* Effect.sleep(Duration.millis(50))
   }
 })

@@ -74,6 +74,8 @@ export class Book {
   private readonly running = new Map<number, Omit<Deed, "offset"> & { readonly n: number }>()
   /** The first offset of each partition that is not done, as far as was looked. */
   private readonly next = new Map<string, number>()
+  /** As of the last look at what is committed. */
+  private readonly committed = new Map<string, number>()
   private line = 0
 
   constructor(promised: Promised) {
@@ -117,6 +119,12 @@ export class Book {
       }
       case "assigned":
         return this.eachPlace(rest, (place) => void this.owners.set(place, member))
+      case "commitfailed":
+        // Without a broker nothing can be committed, at a handover neither.
+        return this.eachPlace(
+          rest,
+          (place) => void this.endings.push({ member, place, at: this.line, offset: this.committed.get(place) ?? 0 })
+        )
       case "revoked":
       case "lost":
         return this.eachPlace(rest, (place) => this.leave(member, place, what))
@@ -149,6 +157,7 @@ export class Book {
     return positions.flatMap((position) => {
       const place = placeOf(position)
       const next = this.nextOf(place)
+      this.committed.set(place, position.offset)
       return next < position.offset ? [`${place} is committed at ${position.offset}, and ${next} is not done`] : []
     })
   }

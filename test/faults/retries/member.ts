@@ -145,9 +145,14 @@ const inPlace = Consumer.make(blocking, {
 /** Tells of its partitions as they come and go. */
 const tell = Stream.runForEach(ConsumerEvent.stream, (event) =>
   Effect.sync(() => {
-    if (event._tag !== "Assigned" && event._tag !== "Revoked" && event._tag !== "Lost") return
+    const places = event._tag === "Assigned" || event._tag === "Revoked" || event._tag === "Lost"
+      ? event.partitions
+      : event._tag === "CommitFailed"
+      ? event.positions
+      : undefined
+    if (places === undefined) return
     const ledger = ledgers[event.group.replace(/\.retry$/, "")]!
-    ledger(event._tag.toLowerCase(), event.partitions.map(({ partition, topic }) => `${topic}/${partition}`).join(","))
+    ledger(event._tag.toLowerCase(), places.map(({ partition, topic }) => `${topic}/${partition}`).join(","))
   }))
 
 NodeRuntime.runMain(
