@@ -101,11 +101,11 @@ const verdict = Effect.fnUntraced(function*(group: Group, deliveries: number, ex
   assert.deepStrictEqual(wrong.slice(0, 10), [])
   assert.deepStrictEqual(difference(copies.keys(), numbers(isDead)), none)
   const letters = [...copies.values()].reduce((sum, count) => sum + count, 0)
-  const { failed, handled, lost, mostFailures, repeated } = book.counts
+  const { failed, forgotten, handled, lost, mostFailures, repeated } = book.counts
   console.log(
     `${topic}: ${book.handled.size} handled and ${copies.size} dead; ${handled - book.handled.size} handled twice, `
       + `${letters - copies.size} letters twice, ${repeated} begun again; ${failed} failures, at most ${mostFailures} `
-      + `of one record; ${lost} partitions lost`
+      + `of one record, ${forgotten} of them forgotten at handovers; ${lost} partitions lost`
   )
 })
 

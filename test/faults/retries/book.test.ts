@@ -89,6 +89,12 @@ describe("the book of a group", () => {
     assertOne(book(...waits("a", 0, 0, 2)), /2 attempts are counted, and 1 failed/)
   })
 
+  it("counts what a handover forgets, and tells of what is forgotten without one", () => {
+    const handed = book(...waits("a", 0, 0, 1), "a revoked t/0", ...waits("b", 0, 0, 1))
+    assert.deepStrictEqual([handed.problems, handed.counts.forgotten], [[], 1])
+    assertOne(book(...waits("a", 0, 0, 1), ...waits("a", 0, 0, 1)), /1 attempts are counted after 1/)
+  })
+
   it("tells of an attempt too many, and of a dead letter too early", () => {
     const twice = [...waits("a", 0, 0, 1), ...waits("a", 0, 0, 2)]
     assert.deepStrictEqual(book(...twice).problems, [])

@@ -25,6 +25,8 @@ interface Seen {
   everDone: boolean
   /** As the toolkit counts them. */
   attempts: number
+  /** Since they were counted last, another member took over. */
+  handedOver: boolean
   /** As they happened. */
   failures: number
 }
@@ -53,7 +55,7 @@ export class Book {
   readonly handled = new Set<number>()
   readonly dead = new Set<number>()
   /** Executions that ended well, and records begun anew that were done already. */
-  readonly counts = { handled: 0, repeated: 0, failed: 0, mostFailures: 0, lost: 0 }
+  readonly counts = { handled: 0, repeated: 0, failed: 0, forgotten: 0, mostFailures: 0, lost: 0 }
   private readonly promised: Promised
   private readonly seen = new Map<string, Seen>()
   private readonly wrong: Array<Wrong> = []
@@ -209,7 +211,17 @@ export class Book {
     if (before === undefined) {
       const offset = Number(id.slice(place.length + 1))
       const at = this.line
-      const made: Seen = { place, offset, member, at, state: "running", everDone: false, attempts: 0, failures: 0 }
+      const made: Seen = {
+        place,
+        offset,
+        member,
+        at,
+        state: "running",
+        everDone: false,
+        handedOver: false,
+        attempts: 0,
+        failures: 0
+      }
       this.seen.set(id, made)
       if (!this.next.has(place)) this.next.set(place, 0)
       return made
@@ -232,9 +244,10 @@ export class Book {
     seen.at = this.line
   }
 
-  /** How often it failed is what was committed, or was handed over in good order. */
+  /** How often it failed is what was committed at a crash. What a handover takes along is counted, see below. */
   private takeOver(seen: Seen, member: string, id: string): void {
     if (this.killed.has(seen.member)) seen.attempts = this.noted.get(id) ?? 0
+    else seen.handedOver = true
     seen.member = member
   }
 
@@ -318,7 +331,8 @@ export class Book {
 
   /**
    * Attempts as the toolkit counts them: in a retry topic what the record carries; in place one more than before, where
-   * "before" is what was committed when the last owner crashed. Never more than there were.
+   * "before" is what was committed when the last owner crashed. Never more than there were. What a handover
+   * forgets is no more than told: it delays a dead letter.
    */
   private count(seen: Seen, id: string, first: number | undefined, attempts: number): void {
     const { failures } = seen
@@ -326,9 +340,12 @@ export class Book {
       if (attempts !== first) this.problem(`${id}: attempt ${attempts} in a topic of attempt ${first}`)
     } else if (attempts > failures) {
       this.problem(`${id}: ${attempts} attempts are counted, and ${failures} failed`)
+    } else if (attempts <= seen.attempts && seen.handedOver) {
+      this.counts.forgotten += seen.attempts + 1 - attempts
     } else if (attempts <= seen.attempts) {
       this.problem(`${id}: ${attempts} attempts are counted after ${seen.attempts}`, { ...seen, offset: nowhere })
     }
     seen.attempts = attempts
+    seen.handedOver = false
   }
 }
