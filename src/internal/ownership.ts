@@ -109,6 +109,8 @@ export class Ownership {
     for (const state of states) {
       const position = state.failings.isEmpty || !this.assignment.owns(state) ? undefined : state.noted
       if (position?.metadata === undefined) continue
+      // What the client has is what it commits by itself, at the end for instance: that must not be older.
+      this.client.store(position)
       state.wasStored(position)
       noted.push(position)
     }
