@@ -42,7 +42,8 @@ export class Noting {
         onFailure: (error) => this.done(error),
         onSuccess: () => this.done(undefined)
       })
-      return Effect.asVoid(Effect.forkDetach(commit))
+      // Called now, by the loop: later the partitions may be somebody else's, or the client closed.
+      return Effect.asVoid(Effect.forkDetach(commit, { startImmediately: true }))
     })
   }
 
