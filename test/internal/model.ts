@@ -11,6 +11,7 @@ import { HealthCell } from "../../src/internal/healthCell.ts"
 import * as Plan from "../../src/internal/plan.ts"
 import * as Runtime from "../../src/internal/runtime.ts"
 import { keyOf, Script } from "../kit/scriptedEngine.ts"
+import { fakeRouting } from "./fakeRouting.ts"
 import type { Random } from "./random.ts"
 import { randomOf } from "./random.ts"
 import type { Kind } from "./reference.ts"
@@ -77,7 +78,11 @@ export class Model {
     const health = new HealthCell("g")
     const clock = yield* Effect.clockWith(Effect.succeed)
     const options = { holds: this.holds, health, emit: undefined }
-    const run = yield* Runtime.start(plan, { subscribed: plan, routing: undefined }, options, () => Effect.void)
+    const routing = yield* fakeRouting(
+      randomOf(this.seed + 0.5),
+      (partition, offset) => this.reference.acknowledged({ topic: "t", partition }, offset)
+    )
+    const run = yield* Runtime.start(plan, { subscribed: plan, routing }, options, () => Effect.void)
     this.run = run
     const ended = { exit: undefined as Exit.Exit<void, unknown> | undefined }
     const watcher = yield* Effect.forkDetach(run.await)

@@ -20,6 +20,10 @@ interface Generation {
   readonly done: Set<number>
   /** Skipped, and not yet told to the owner of the offsets. */
   readonly untold: Set<number>
+  /** To be handled once more. */
+  readonly again: Set<number>
+  /** Their copies are on their way, or there. */
+  readonly routed: Set<number>
   readonly lastStarted: Map<string, number>
 }
 
@@ -54,6 +58,7 @@ export class Reference {
   private readonly generations = new Map<string, Generation>()
   private readonly running = new Map<string, Set<Running>>()
   private readonly own = new Map<string, Position>()
+  private readonly copies = new Map<string, Generation>()
   private head: { readonly id: number; readonly since: number } | undefined
 
   constructor(script: Script, seed: number, kind: Kind, bufferRecords: number, assignment: () => Assignment) {
@@ -89,7 +94,15 @@ export class Reference {
   behaviour(partition: TopicPartition, offset: number) {
     const random = randomOf((this.seed * 31 + partition.partition) * 1_009 + offset)
     const kind = random.weighted({ instant: 60, yields: 10, sleeps: 20, hard: 2, fails: 4, dies: 2, poison: 4 })
-    return { kind, poison: kind === "poison", stops: random.chance(0.15), millis: random.between(1, 2_000) }
+    return {
+      kind,
+      poison: kind === "poison",
+      stops: random.chance(0.15),
+      millis: random.between(1, 2_000),
+      waits: random.chance(0.3) ? random.between(1, 3) : 0,
+      delay: random.pick([0, 10, 500, 3_000]),
+      routed: random.chance(0.5)
+    }
   }
 
   private laneOf(offset: number): string {
@@ -104,7 +117,8 @@ export class Reference {
       this.running.set(key, all)
       const { head } = this.script
       const leaving = head?.kind === "revoke" && head.partitions.some((one) => keyOf(one) === key)
-      if (leaving && this.isHeadForATick(head.id)) {
+      // Where records were sent elsewhere, the owner of the offsets is told without any, also at the very end.
+      if (leaving && offsets.length > 0 && this.isHeadForATick(head.id)) {
         this.violate(`${key}: ${offsets.join(" ")} started while it drains`)
       }
       const mine = offsets.map((offset): Running => ({ offset, lane: this.laneOf(offset), generation }))
@@ -117,7 +131,9 @@ export class Reference {
           }
         }
         const last = generation.lastStarted.get(running.lane) ?? -1
-        if (running.offset <= last) this.violate(`${key}: ${running.offset} started after ${last}`)
+        if (running.offset <= last && !generation.again.delete(running.offset)) {
+          this.violate(`${key}: ${running.offset} started after ${last}`)
+        }
         generation.lastStarted.set(running.lane, running.offset)
       }
       for (const running of mine) all.add(running)
@@ -176,19 +192,41 @@ export class Reference {
     }
   }
 
+  /** Waits a few times, and then stops, skips, or sends the records elsewhere. */
   readonly policy = OnFailure.make((failure) =>
     Effect.sync((): OnFailure.Decision => {
-      const { record, records } = failure
-      if (this.behaviour(record, record.offset).stops) return { _tag: "Stop" }
+      const { memory, record, records } = failure
+      const { delay, routed, stops, waits } = this.behaviour(record, record.offset)
       const generation = this.generations.get(keyOf(record))!
-      for (const { offset } of records) {
-        generation.done.add(offset)
-        // The owner of the offsets is still to be told, and may fail or be interrupted at that.
-        if (this.kind === "owned") generation.untold.add(offset)
+      const waited = (memory.get(this) as number | undefined) ?? 0
+      if (waited < waits) {
+        memory.set(this, waited + 1)
+        if (failure.kind !== "poison") { for (const { offset } of records) generation.again.add(offset) }
+        return { _tag: "Wait", delay }
       }
-      return { _tag: "Skip" }
-    })
-  )
+      if (stops) return { _tag: "Stop" }
+      for (const { offset } of records) {
+        if (routed) {
+          generation.routed.add(offset)
+          this.copies.set(`${keyOf(record)}@${offset}`, generation)
+          continue
+        }
+        this.finished(generation, offset)
+      }
+      return routed ? { _tag: "DeadLetter" } : { _tag: "Skip" }
+    }), { deadLetter: true, waits: true })
+
+  /** The broker has the copy of a record. What it was before an assignment tells nothing of the next one. */
+  acknowledged(partition: TopicPartition, offset: number): void {
+    const generation = this.copies.get(`${keyOf(partition)}@${offset}`)
+    if (generation !== undefined) this.finished(generation, offset)
+  }
+
+  private finished(generation: Generation, offset: number): void {
+    generation.done.add(offset)
+    // The owner of the offsets is still to be told, and may fail or be interrupted at that.
+    if (this.kind === "owned") generation.untold.add(offset)
+  }
 
   // What must hold.
 
@@ -197,6 +235,8 @@ export class Reference {
       start: offset,
       done: new Set(),
       untold: new Set(),
+      again: new Set(),
+      routed: new Set(),
       lastStarted: new Map()
     })
   }
@@ -225,7 +265,7 @@ export class Reference {
       if (!generation.done.has(offset)) break
       // What a batch skipped is committed with the batch, and judged again when it never came to that.
       if (generation.untold.has(offset)) continue
-      if (!batches || !this.behaviour(partition, offset).poison) finished = offset
+      if (!batches || !this.behaviour(partition, offset).poison && !generation.routed.has(offset)) finished = offset
     }
     if (finished !== undefined && (committed === undefined || committed <= finished)) {
       this.violate(`${keyOf(partition)} ${when} at ${committed}, although ${finished} is done`)
