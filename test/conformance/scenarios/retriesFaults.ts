@@ -111,13 +111,13 @@ export const retriesFaults: Group = {
       ["topics admin"],
       (world) =>
         Effect.gen(function*() {
-          const { dlt, group, topic } = yield* routes(world, 0)
+          const { dlt, group, topic } = yield* routes(world, 1)
           const run = (topics: "create" | "require") =>
             join(world, {
               group,
               topics: [topic],
               ledger: new Ledger(),
-              onFailure: OnFailure.deadLetter,
+              onFailure: once.pipe(OnFailure.route(() => "dlt")),
               settings: { retries: { topics, publish } },
               work: () => new Boom()
             })
@@ -127,7 +127,9 @@ export const retriesFaults: Group = {
             world.until("it is gone", Effect.map(admin.describeTopics([dlt]), (found) => found.length === 0))
           )
           const strict = yield* run("require")
-          yield* world.until("it runs", Effect.map(strict.assignment, (all) => all.length === partitions))
+          const isAssigned = (of: string) =>
+            strict.events.some(({ _tag, group }) => _tag === "Assigned" && group === of)
+          yield* world.until("it runs", Effect.sync(() => isAssigned(group) && isAssigned(`${group}.retry`)))
           yield* gone
           yield* world.foreignProduce([message(topic, "bad")])
           const error = (yield* strict.ended) as HandlerFailed<unknown>

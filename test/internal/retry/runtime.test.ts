@@ -283,3 +283,38 @@ describe("records that wait for long", () => {
       assert.deepStrictEqual(ledger.duplicates, [])
     })))
 })
+
+describe("gaps of a log", () => {
+  it.effect("of a compacted topic are passed, by records that wait and by those that are routed", () =>
+    on(Effect.fnUntraced(function*(world) {
+      const topic = yield* world.topic(1, { config: { "cleanup.policy": "compact" } })
+      const group = world.name("group")
+      const ledger = new Ledger()
+      const keyed = (value: string, key: string) => message(topic, value, { key: new TextEncoder().encode(key) })
+      yield* world.foreignProduce([
+        keyed("0", "a"),
+        keyed("1", "b"),
+        keyed("2", "a"),
+        keyed("bad", "c"),
+        keyed("4", "d"),
+        keyed("5", "b"),
+        keyed("6", "d")
+      ])
+      assert.strictEqual(yield* world.memory.compact(topic), 3)
+      const member = yield* join(world, {
+        group,
+        topics: [topic],
+        ledger,
+        onFailure: Retry.blocking(Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 }))).pipe(
+          OnFailure.orElse(Retry.nonBlocking(Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 }))))
+        ),
+        work: ({ value }) => value === "bad" ? new Boom() : Effect.void
+      })
+      const [dead] = yield* recordsOf(world, `${group}.${topic}.dlt`, 1, 1)
+      yield* world.until("the others are handled", Effect.sync(() => ledger.handled.length === 3))
+      yield* member.stop
+      assert.strictEqual(textOf(dead!, "x-retry-executions"), "3")
+      assert.deepStrictEqual(ledger.values, ["2", "5", "6"])
+      assert.strictEqual(yield* committedAt(world, group, topic, 0), 7)
+    })))
+})
