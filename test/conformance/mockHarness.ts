@@ -126,6 +126,10 @@ const committed = (bootstrap: string, group: string, topic: string) =>
  * One that is asked for by name is made.
  */
 const metadata = (raw: ConfluentKafka.RawClient["Service"], topic?: string) =>
+  // A busy machine may let one time out.
+  Effect.retry(asked(raw, topic), { times: 3 })
+
+const asked = (raw: ConfluentKafka.RawClient["Service"], topic?: string) =>
   raw.use((client) =>
     new Promise<ReadonlyArray<TopicDescription>>((resolve, reject) => {
       const { getMetadata } = client as Pick<NativeConsumer, "getMetadata">
