@@ -46,5 +46,5 @@ export const fakeRouting = Effect.fnUntraced(function*(
     partitionsOf: () => 1,
     restore: () => Effect.void
   })
-  return { router, prepare: () => Effect.void } satisfies Routing
+  return { router, prepare: () => Effect.void, attach: () => {} } satisfies Routing
 })
