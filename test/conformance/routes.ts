@@ -17,6 +17,9 @@ export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text
 export class Boom extends Data.TaggedError("Boom") {}
 export class Bang extends Data.TaggedError("Bang") {}
 
+/** An error that has something to tell. */
+export class Told extends Data.TaggedError("Told")<{ readonly message: string }> {}
+
 export interface Routes {
   readonly group: string
   readonly topic: string

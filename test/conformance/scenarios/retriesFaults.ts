@@ -21,7 +21,8 @@ import {
   partitions,
   recordsOf,
   routes,
-  textOf
+  textOf,
+  Told
 } from "../routes.ts"
 
 const once = Retry.nonBlocking(Schedule.spaced("200 millis").pipe(Schedule.upTo({ times: 1 })))
@@ -88,7 +89,7 @@ export const retriesFaults: Group = {
               topics: [topic],
               ledger,
               onFailure: OnFailure.deadLetter,
-              work: ({ value }) => value === "before" ? Effect.void : Effect.fail(new Error(account))
+              work: ({ value }) => value === "before" ? Effect.void : Effect.fail(new Told({ message: account }))
             })
           const first = yield* run()
           const error = (yield* first.ended) as HandlerFailed<unknown>
@@ -252,7 +253,7 @@ export const retriesFaults: Group = {
             topics: [topic],
             ledger: new Ledger(),
             onFailure: Retry.nonBlocking(Schedule.recurs(100)),
-            work: () => Effect.suspend(() => Effect.fail(new Error(`error ${++hops}`)))
+            work: () => Effect.suspend(() => Effect.fail(new Told({ message: `error ${++hops}` })))
           })
           const [dead] = yield* recordsOf(world, dlt, 1)
           yield* member.stop
