@@ -1,4 +1,5 @@
 /** What of a consumer's events is worth a line in the log, and how loud. */
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { ConsumerEvent } from "../ConsumerEvent.ts"
 import type { TopicPartition } from "../engine/KafkaEngine.ts"
@@ -12,14 +13,36 @@ const list = (partitions: ReadonlyArray<TopicPartition>): string => {
 /** Attempts worth a line: a record that fails for days must not fill the log. */
 const isTelling = (attempts: number): boolean => attempts < 4 || Number.isInteger(Math.log2(attempts))
 
-const routed = ({ outcomes, partition, topic }: Extract<ConsumerEvent, { readonly _tag: "Routed" }>): string => {
+type Routed = Extract<ConsumerEvent, { readonly _tag: "Routed" }>
+
+const routed = ({ outcomes, partition, topic }: Routed, untold: number): string => {
   const [first] = outcomes
   const to = [...new Set(outcomes.map((outcome) => "topic" in outcome ? outcome.topic : ""))].join(", ")
   const place = outcomes.length === 1 ? `offset ${first!.offset}` : `${outcomes.length} records`
-  return `${topic}/${partition} ${place} sent to ${to}: ${brief(first!.cause)}`
+  const more = untold === 0 ? "" : `; ${untold} more since the last line about this topic`
+  return `${topic}/${partition} ${place} sent to ${to}: ${brief(first!.cause)}${more}`
 }
 
-const line = (event: ConsumerEvent): Effect.Effect<void> => {
+/** A topic of which everything fails must not fill the log: a line a second at most, in milliseconds. */
+const routedEvery = 1_000
+
+/** Lines about copies, one topic after the other. */
+class RoutedLines {
+  private readonly byTopic = new Map<string, { at: number; untold: number }>()
+
+  line(event: Routed, now: number): Effect.Effect<void> {
+    const last = this.byTopic.get(event.topic)
+    if (last !== undefined && now - last.at < routedEvery) {
+      last.untold += event.outcomes.length
+      return Effect.void
+    }
+    this.byTopic.set(event.topic, { at: now, untold: 0 })
+    const text = routed(event, last?.untold ?? 0)
+    return event.outcomes.some(({ _tag }) => _tag === "DeadLettered") ? Effect.logWarning(text) : Effect.logInfo(text)
+  }
+}
+
+const line = (event: Exclude<ConsumerEvent, Routed>): Effect.Effect<void> => {
   switch (event._tag) {
     case "Started":
       return Effect.logInfo("consumer started")
@@ -47,10 +70,6 @@ const line = (event: ConsumerEvent): Effect.Effect<void> => {
             + brief(event.cause)
         )
         : Effect.void
-    case "Routed":
-      return event.outcomes.some(({ _tag }) => _tag === "DeadLettered")
-        ? Effect.logWarning(routed(event))
-        : Effect.logInfo(routed(event))
     case "Held":
       return Effect.logError(
         `holding ${event.topic}/${event.partition} at offset ${event.error.offset}: ${brief(event.error.cause)}`
@@ -77,6 +96,11 @@ const line = (event: ConsumerEvent): Effect.Effect<void> => {
   }
 }
 
-/** Logs an event with its group as annotation. */
-export const logEvent = (event: ConsumerEvent): Effect.Effect<void> =>
-  Effect.annotateLogs(line(event), { group: event.group })
+/** Makes what logs the events of a run, with the group as annotation. */
+export const make = (clock: Clock.Clock): (event: ConsumerEvent) => Effect.Effect<void> => {
+  const lines = new RoutedLines()
+  return (event) => {
+    const told = event._tag === "Routed" ? lines.line(event, clock.currentTimeMillisUnsafe()) : line(event)
+    return Effect.annotateLogs(told, { group: event.group })
+  }
+}

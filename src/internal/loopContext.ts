@@ -15,7 +15,7 @@ import type { Assignment } from "./assignment.ts"
 import { batchWorker } from "./batchWorker.ts"
 import * as ConsumerMetrics from "./consumerMetrics.ts"
 import { CurrentGroup } from "./currentGroup.ts"
-import { logEvent } from "./eventLog.ts"
+import * as EventLog from "./eventLog.ts"
 import type { HealthCell } from "./healthCell.ts"
 import { laneWorker } from "./laneWorker.ts"
 import type { PartitionState } from "./partitionState.ts"
@@ -107,6 +107,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const bus = yield* ConsumerEvent.Bus
   const dispatcher: SchedulerDispatcher = yield* Effect.withFiberSucceed((fiber) => fiber.currentDispatcher)
   const metrics = ConsumerMetrics.make(plan.group, services as Context.Context<never>)
+  const logEvent = EventLog.make(clock)
   let events: Array<ConsumerEvent.ConsumerEvent> = []
 
   const publish = (event: GroupEvent): void => {

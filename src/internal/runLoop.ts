@@ -180,7 +180,7 @@ export class RunLoop {
         if (!this.seeks.isIdle) yield* this.seeks.settle()
         this.reapWorkers()
         this.storeFinished()
-        if (!this.noting.isIdle) yield* this.noting.begin(client)
+        if (this.ticked && !this.noting.isIdle) yield* this.noting.begin(client)
         this.fetch()
         this.lookAround()
         this.checkEnd()

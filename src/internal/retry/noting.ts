@@ -1,4 +1,7 @@
-/** Commits how often records failed, when they begin to wait: at most one commit at a time. */
+/**
+ * Commits how often records failed, when they begin to wait: with the tick, and one commit at a time. A commit that is
+ * under way when its broker dies holds up librdkafka's way back into the group until it has timed out three times.
+ */
 import * as Effect from "effect/Effect"
 import type { ConsumerClient } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
@@ -24,7 +27,6 @@ export class Noting {
   /** A record of this partition begins to wait. */
   add(state: PartitionState): void {
     this.waiting.add(state)
-    this.signal.raise()
   }
 
   get isIdle(): boolean {

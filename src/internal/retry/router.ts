@@ -39,6 +39,8 @@ export interface Hop {
   bare: boolean
   /** Whoever waits for its fate. */
   notify: (() => void) | undefined
+  /** Whoever wants to know at once that the broker has it. */
+  arrived: (() => void) | undefined
 }
 
 /** A copy that could not be sent, for good. */
@@ -113,7 +115,8 @@ export class Router {
       acknowledged: false,
       error: undefined,
       bare: false,
-      notify: undefined
+      notify: undefined,
+      arrived: undefined
     }
     this.send(hop)
     return hop
@@ -224,6 +227,7 @@ export const give = (producer: ProducerClient, hop: Hop): boolean => {
     if (error === undefined) hop.acknowledged = true
     else hop.error = error
     hop.notify?.()
+    if (error === undefined) hop.arrived?.()
   })
   return hop.taken
 }

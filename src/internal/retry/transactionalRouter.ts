@@ -37,10 +37,11 @@ export class TransactionalRouter extends Router {
     const { leaderEpoch, offset, partition, topic } = hop.record
     const body = Effect.gen(function*() {
       const { client: producer } = (yield* CurrentTransaction)!
-      hop.acknowledged = false
-      while (!give(producer, hop)) yield* producer.whenSpace
-      yield* answered(hop)
-      if (hop.error !== undefined) return yield* hop.error
+      // One of its own: the record is done when the transaction is, not when its copy is taken.
+      const copy: Hop = { ...hop, acknowledged: false, error: undefined, notify: undefined, arrived: undefined }
+      while (!give(producer, copy)) yield* producer.whenSpace
+      yield* answered(copy)
+      if (copy.error !== undefined) return yield* copy.error
       yield* producer.sendOffsets([{ topic, partition, offset: offset + 1, leaderEpoch }], (yield* CurrentGroup)!)
     })
     const whole = Effect.provideService(within(transactionalId, body), KafkaEngine, engine)
@@ -48,7 +49,6 @@ export class TransactionalRouter extends Router {
       ? whole
       // First, so that no timer takes the group back to it after the transaction.
       : Effect.andThen(client().commit([{ topic, partition, offset: state.position }]), whole)
-    // The copy is there when the transaction is.
-    return Effect.onExit(all, (exit) => Effect.sync(() => hop.acknowledged = exit._tag === "Success"))
+    return Effect.tap(all, Effect.sync(() => hop.acknowledged = true))
   }
 }
