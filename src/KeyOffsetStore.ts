@@ -137,7 +137,7 @@ export const check = (record: Observed): Effect.Effect<boolean, KeyOffsetStoreEr
 
 /**
  * What is done about a stale record: nothing is asked unless `when` says that staleness can explain the failure, and
- * then it is skipped, or goes to the dead letter topic.
+ * then it is skipped, or goes to the dead letter topic, as `decision` says.
  *
  * @stability unstable
  * @since 0.1.0
@@ -145,7 +145,7 @@ export const check = (record: Observed): Effect.Effect<boolean, KeyOffsetStoreEr
  */
 export interface Guard<in E> {
   readonly when: (failure: OnFailure.Failure<E>) => boolean
-  readonly then: "skip" | "deadLetter"
+  readonly decision: "skip" | "deadLetter"
 }
 
 /**
@@ -161,7 +161,7 @@ export interface Guard<in E> {
  * import { KeyOffsetStore, Retry } from "millrace"
  *
  * export const policy = Retry.nonBlocking(Schedule.recurs(3)).pipe(
- *   KeyOffsetStore.guard({ when: ({ cause }) => Cause.hasFails(cause), then: "skip" })
+ *   KeyOffsetStore.guard({ when: ({ cause }) => Cause.hasFails(cause), decision: "skip" })
  * )
  * ```
  *
@@ -183,7 +183,7 @@ export const guard: {
     self: OnFailure.OnFailure<E1, R>,
     options: Guard<E2>
   ): OnFailure.OnFailure<E1 & E2, R | KeyOffsetStore> => {
-    const decision: OnFailure.Decision = options.then === "skip" ? { _tag: "Skip" } : { _tag: "DeadLetter" }
+    const decision: OnFailure.Decision = options.decision === "skip" ? { _tag: "Skip" } : { _tag: "DeadLetter" }
     const { deadLetter } = self.needs
     return OnFailure.make<E1 & E2, R | KeyOffsetStore>(
       (failure) => {
@@ -195,7 +195,7 @@ export const guard: {
         )
         return Effect.flatMap(stale, (yes) => yes ? Effect.succeed(decision) : self.decide(failure))
       },
-      { ...self.needs, deadLetter: deadLetter || options.then === "deadLetter", observes: true },
+      { ...self.needs, deadLetter: deadLetter || options.decision === "deadLetter", observes: true },
       self.last
     )
   }

@@ -299,9 +299,8 @@ export const retriesWaiting: Group = {
       [],
       (world) =>
         Effect.gen(function*() {
-          for (const then of ["skip", "deadLetter"] as const) {
-            // oxlint-disable-next-line no-thenable
-            const guard = KeyOffsetStore.guard({ when: () => true, then })
+          for (const decision of ["skip", "deadLetter"] as const) {
+            const guard = KeyOffsetStore.guard({ when: () => true, decision })
             const { dlt, group, topic } = yield* routes(world, 1)
             const ledger = new Ledger()
             yield* world.foreignProduce([
@@ -325,19 +324,19 @@ export const retriesWaiting: Group = {
             )
             yield* world.until("the others are handled", Effect.sync(() => ledger.handled.length === 3))
             const skipped = () => member.events.filter(({ _tag }) => _tag === "Skipped").length
-            yield* then === "skip"
+            yield* decision === "skip"
               ? world.until("it is skipped", Effect.sync(() => skipped() === 1))
               : recordsOf(world, dlt, 1)
             // Whether the later record was known at the first failure depends on the fetches.
             assert.isAtMost(ledger.started.filter(({ value }) => value === "old").length, 2)
             yield* world.foreignProduce([message(dlt, "the last one")])
-            const dead = yield* recordsOf(world, dlt, then === "skip" ? 1 : 2)
+            const dead = yield* recordsOf(world, dlt, decision === "skip" ? 1 : 2)
             yield* member.stop
             assert.deepStrictEqual(dead.map(({ value }) => Buffer.from(value!).toString()), [
-              ...(then === "skip" ? [] : ["old"]),
+              ...(decision === "skip" ? [] : ["old"]),
               "the last one"
             ])
-            assert.strictEqual(skipped(), then === "skip" ? 1 : 0)
+            assert.strictEqual(skipped(), decision === "skip" ? 1 : 0)
             assert.deepStrictEqual([...ledger.values].sort(), ["keyless", "new", "other"])
           }
         })
