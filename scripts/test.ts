@@ -95,7 +95,9 @@ const runVitest = (files: ReadonlyArray<string>, report: string): Promise<number
       cwd: root,
       detached: true,
       stdio: ["ignore", "inherit", "inherit"],
-      env: { ...process.env, ...started?.env, ...(args.full && { MILLRACE_TEST_FULL: "1" }) }
+      // Scenarios run side by side, each with clients of its own; with the usual four threads they would wait for
+      // each other's connects and closes.
+      env: { UV_THREADPOOL_SIZE: "16", ...process.env, ...started?.env, ...(args.full && { MILLRACE_TEST_FULL: "1" }) }
     })
     vitestPid = child.pid
     // Whoever ends the run after our own death finds it by this.

@@ -62,6 +62,10 @@ export const runMember = Effect.fnUntraced(function*<E>(
     Effect.provideService(ConsumerControl.Registry, controls),
     Effect.provideService(Health.Registry, healths),
     Effect.provide(options.engine ?? world.engine),
+    // A scenario that waits for what this member does would not say why it does not.
+    Effect.tapCause((cause) =>
+      Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logWarning(`a member of "${consumer.group}" ended`, cause)
+    ),
     Effect.forkScoped
   )
   const isOver = Effect.sync(() => fiber.pollUnsafe() !== undefined)

@@ -20,6 +20,7 @@ import { connect, disconnect } from "./connection.ts"
 import type { Environment } from "./environment.ts"
 import { construct } from "./environment.ts"
 import { fromNative } from "./errors.ts"
+import { Fatality } from "./fatality.ts"
 import { FetchPump } from "./fetchPump.ts"
 import { missingTopic } from "./missingTopic.ts"
 import type { NativeConsumer, NativeError, NativePosition } from "./native.ts"
@@ -87,14 +88,12 @@ export const make = Effect.fnUntraced(function*(
     onEvent({ _tag: "Disturbed", error: toError(operation)(error) })
 
   const context = { operation: "consume", bootstrapServers, group: groupId }
-  let fatal: string | undefined
+  const fatality = new Fatality((error) => onEvent({ _tag: "Failed", error: fromNative(error, context) }))
 
   const onFetchError = (error: NativeError): void => {
     if (error.code === noResetCode) return resets.onNoReset(error)
-    if (error.code !== fatalCode) return disturbed("consume")(error)
-    // The reason is in the log alone.
-    const cause = fatal === undefined ? error : { ...error, message: fatal }
-    onEvent({ _tag: "Failed", error: fromNative(cause, context) })
+    if (error.code === fatalCode) fatality.onError(error)
+    else disturbed("consume")(error)
   }
 
   /** What was fetched of these partitions belongs to the past. */
@@ -148,7 +147,7 @@ export const make = Effect.fnUntraced(function*(
   consumer.setDefaultConsumeTimeout(0)
   const resets = new Resets({ consumer, group: groupId, offsetReset: options.offsetReset, assigned, context, onEvent })
   consumer.on("event.log", ({ fac, message }) => {
-    if (fac === "FATAL") fatal = message
+    if (fac === "FATAL") fatality.onLog(message)
   })
   environment.watch(consumer, (statistics) => onEvent({ _tag: "Statistics", statistics }))
   consumer.on("partition.eof", ({ offset, partition, topic }) => {
@@ -184,6 +183,7 @@ export const make = Effect.fnUntraced(function*(
       if (ended) return Effect.void
       ended = true
       closing = true
+      fatality.stop()
       subscriber.stop()
       const leave = (done: () => void) =>
         pump.hold(() => {
