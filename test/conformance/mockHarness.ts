@@ -3,6 +3,7 @@ import { assert } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { Producer } from "millrace"
 import type { NativeConsumer, NativePosition } from "../../src/engine/confluent/native.ts"
@@ -126,8 +127,8 @@ const committed = (bootstrap: string, group: string, topic: string) =>
  * One that is asked for by name is made.
  */
 const metadata = (raw: ConfluentKafka.RawClient["Service"], topic?: string) =>
-  // A busy machine may let one time out.
-  Effect.retry(asked(raw, topic), { times: 3 })
+  // A busy machine may let one time out, and a topic that was just made may not be in the first answer.
+  Effect.retry(asked(raw, topic), Schedule.spaced("50 millis").pipe(Schedule.upTo({ times: 40 })))
 
 const asked = (raw: ConfluentKafka.RawClient["Service"], topic?: string) =>
   raw.use((client) =>
@@ -136,7 +137,11 @@ const asked = (raw: ConfluentKafka.RawClient["Service"], topic?: string) =>
       const options = topic === undefined ? { timeout: 5_000 } : { topic, timeout: 5_000 }
       getMetadata.call(client, options, (error, found) => {
         if (error) return reject(error)
-        resolve((found as Metadata).topics.map(({ name, partitions }) => ({
+        const { topics } = found as Metadata
+        const isThere = topic === undefined ||
+          topics.some(({ name, partitions }) => name === topic && partitions.length > 0)
+        if (!isThere) return reject(new Error(`topic "${topic}" is not known yet`))
+        resolve(topics.map(({ name, partitions }) => ({
           name,
           internal: false,
           partitions: partitions.map(({ id, leader }) => ({ partition: id, leader, replicas: [], inSync: [] }))
