@@ -36,9 +36,9 @@ describe("the table of retry scenarios", () => {
     }
   })
 
-  it("has every scenario of the matrix but those that it says it does not have", () => {
+  it("has every scenario of the matrix", () => {
     const numbers = rows.flatMap((row) => Number(/^\| (\d+)/.exec(row)?.[1] ?? NaN) || [])
-    assert.deepStrictEqual(numbers, Array.from({ length: 23 }, (_, i) => i + 1).filter((number) => number !== 22))
+    assert.deepStrictEqual(numbers, Array.from({ length: 24 }, (_, i) => i + 1))
   })
 
   it("is read by files and titles", () => {
