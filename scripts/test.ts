@@ -87,17 +87,33 @@ const prepare = async (files: ReadonlyArray<string>): Promise<Array<Need>> => {
   return addon === undefined ? missing : [addon, ...missing]
 }
 
+/** Modules are loaded once per worker, not once per file: most of the time of small files is imports. */
+const fastly = ["--no-isolate"]
+
 const runVitest = (files: ReadonlyArray<string>, report: string): Promise<number> =>
   new Promise((resolve) => {
     const cli = join(root, "node_modules", "vitest", "vitest.mjs")
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`]
-    const child = spawn(process.execPath, [cli, "run", ...files, ...reporters, ...args.vitest], {
+    const child = spawn(process.execPath, [
+      cli,
+      "run",
+      ...files,
+      ...reporters,
+      ...(args.fast ? fastly : []),
+      ...args.vitest
+    ], {
       cwd: root,
       detached: true,
       stdio: ["ignore", "inherit", "inherit"],
       // Scenarios run side by side, each with clients of its own; with the usual four threads they would wait for
       // each other's connects and closes.
-      env: { UV_THREADPOOL_SIZE: "16", ...process.env, ...started?.env, ...(args.full && { MILLRACE_TEST_FULL: "1" }) }
+      env: {
+        UV_THREADPOOL_SIZE: "16",
+        ...process.env,
+        ...started?.env,
+        ...(args.full && { MILLRACE_TEST_FULL: "1" }),
+        ...(args.fast && { MILLRACE_TEST_FAST: "1" })
+      }
     })
     vitestPid = child.pid
     // Whoever ends the run after our own death finds it by this.

@@ -101,9 +101,16 @@ export class PartitionState implements TopicPartition {
     return this.phase === "active" && this.failure === undefined
   }
 
-  /** All of its records wait for their time: for the next attempt of a failed one, or in a retry topic. */
-  get isWaiting(): boolean {
-    return this.gate?.dueAt !== undefined || this.waits.size > 0 && this.current === undefined
+  /**
+   * When the first of its records is to be handled, if all of them wait for their time: for the next attempt of a failed
+   * one, or in a retry topic.
+   */
+  get waitsUntil(): number | undefined {
+    if (this.gate?.dueAt !== undefined) return this.gate.dueAt
+    if (this.waits.size === 0 || this.current !== undefined) return undefined
+    let until = Infinity
+    for (const wait of this.waits) until = Math.min(until, wait.until)
+    return until
   }
 
   /** Nothing of a draining partition runs any more: at most what it did still waits to be read. */

@@ -10,14 +10,23 @@ import type { PartitionState } from "./partitionState.ts"
 export const isCrowded = (limits: Limits, buffered: Buffered): boolean =>
   buffered.records * 2 > limits.maxRecords || buffered.bytes * 2 > limits.maxBytes
 
+/**
+ * So long before its time a partition that waits is fetched on, in milliseconds: a client that was told to resume waits
+ * for the answer to its last request first, which is up to half a second.
+ */
+const ahead = 1_500
+
+const isWaiting = (state: PartitionState, now: number): boolean => (state.waitsUntil ?? 0) - now > ahead
+
 /** Whether a paused partition is empty enough to go on. */
-export const mayResume = (limits: Limits, assignment: Assignment, state: PartitionState): boolean =>
-  state.paused && isOurs(state) && !wanted(limits, assignment, state, true)
+export const mayResume = (limits: Limits, assignment: Assignment, state: PartitionState, now: number): boolean =>
+  state.paused && isOurs(state) && !wanted(limits, assignment, state, true, now)
 
 /** Which partitions are to be paused and resumed now. */
 export const choosePauses = (
   limits: Limits,
-  assignment: Assignment
+  assignment: Assignment,
+  now: number
 ): { readonly pause: ReadonlyArray<PartitionState>; readonly resume: ReadonlyArray<PartitionState> } => {
   const { size } = assignment
   const full = fullAt(limits, size)
@@ -26,9 +35,9 @@ export const choosePauses = (
   let hungry: boolean | undefined
   for (const state of assignment) {
     if (!isOurs(state)) continue
-    if (!state.paused && !state.isWaiting && state.bufferedRecords < full && state.bufferedBytes === 0) continue
+    if (!state.paused && !isWaiting(state, now) && state.bufferedRecords < full && state.bufferedBytes === 0) continue
     hungry ??= anyHungry(assignment)
-    const paused = wanted(limits, assignment, state, hungry)
+    const paused = wanted(limits, assignment, state, hungry, now)
     if (paused && !state.paused) pause.push(state)
     if (!paused && state.paused) resume.push(state)
   }
@@ -43,9 +52,15 @@ const anyHungry = (assignment: Assignment): boolean => {
   return false
 }
 
-const wanted = (limits: Limits, assignment: Assignment, state: PartitionState, hungry: boolean): boolean =>
+const wanted = (
+  limits: Limits,
+  assignment: Assignment,
+  state: PartitionState,
+  hungry: boolean,
+  now: number
+): boolean =>
   // What waits for its time needs no more than is there; fetched on, it would use up the budget of the others.
-  state.isWaiting
+  isWaiting(state, now)
     && (state.bufferedRecords >= limits.chunkRecords || state.bufferedBytes >= (limits.chunkBytes ?? limits.maxBytes))
   || shouldPause(
     limits,

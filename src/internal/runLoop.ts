@@ -104,7 +104,7 @@ export class RunLoop {
     const room = limits.maxRecords - limits.chunkRecords
     if (bufferedRecords > room && assignment.bufferedRecords <= room) this.signal.raise()
     if (bufferedBytes >= limits.maxBytes && assignment.bufferedBytes < limits.maxBytes) this.signal.raise()
-    if (state.paused && mayResume(limits, assignment, state)) {
+    if (state.paused && mayResume(limits, assignment, state, this.now().clock)) {
       this.crowded = true
       this.signal.raise()
     }
@@ -305,7 +305,8 @@ export class RunLoop {
   private balancePauses(): void {
     this.crowded = false
     if (this.stopping !== undefined) return
-    const { pause, resume } = choosePauses(limitsFor(this.context.plan, this.assignment.size), this.assignment)
+    const limits = limitsFor(this.context.plan, this.assignment.size)
+    const { pause, resume } = choosePauses(limits, this.assignment, this.now().clock)
     if (pause.length > 0) {
       this.context.publish({ _tag: "Paused", partitions: pause.map(tp) })
       this.context.paused(pause.length)

@@ -6,12 +6,12 @@ import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import { TestClock } from "effect/testing"
-import { full } from "../full.ts"
+import { fast, full } from "../full.ts"
 import { Model } from "./model.ts"
 
 const only = process.env["MILLRACE_MODEL_SEED"]
 const blocks = 8
-const perBlock = full ? 2_500 : 250
+const perBlock = full ? 2_500 : fast ? 100 : 250
 const timeout = full ? 600_000 : 60_000
 
 const check = (seed: number): Effect.Effect<void> =>
