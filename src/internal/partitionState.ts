@@ -102,8 +102,8 @@ export class PartitionState implements TopicPartition {
   }
 
   /**
-   * When the first of its records is to be handled, if all of them wait for their time: for the next attempt of a failed
-   * one, or in a retry topic.
+   * When the first of its records is to be handled, if all of them wait for their time: for the next attempt of a
+   * failed one, or in a retry topic.
    */
   get waitsUntil(): number | undefined {
     if (this.gate?.dueAt !== undefined) return this.gate.dueAt
