@@ -62,7 +62,6 @@ NodeRuntime.runMain(
     yield* program
   }).pipe(
     Effect.onExit((exit) => Effect.sync(() => note("ended", exit._tag))),
-    // A commit under way when its broker goes holds librdkafka up until it has timed out three times.
-    Effect.provide(ConfluentKafka.layer({ bootstrapServers: [bootstrap], requestTimeout: "10 seconds" }))
+    Effect.provide(ConfluentKafka.layer({ bootstrapServers: [bootstrap] }))
   )
 )

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { Codec, Producer, Topic } from "millrace"
-import { afterAll, beforeAll } from "vitest"
+import { afterEach, beforeEach } from "vitest"
 import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
 import type { Position } from "../../src/engine/KafkaEngine.ts"
 import { full } from "../full.ts"
@@ -26,10 +26,10 @@ const delays = { nonBlocking: 200, blocking: 100 }
 const retries = { nonBlocking: 2, blocking: 3 }
 
 let broker: Broker
-beforeAll(async () => {
+beforeEach(async () => {
   broker = await startBroker()
 })
-afterAll(() => broker.remove())
+afterEach(() => broker.remove())
 
 const where = places(partitions, keys)
 const bytesOf = (topic: string) => Topic.make(topic, { key: Codec.string, value: Codec.string })

@@ -1,6 +1,6 @@
 /**
  * Commits how often records failed, when they begin to wait: with the tick, and one commit at a time. A commit that is
- * under way when its broker dies holds up librdkafka's way back into the group until it has timed out three times.
+ * under way when its broker dies can keep librdkafka from coming back into the group: there are to be few.
  */
 import * as Effect from "effect/Effect"
 import type { ConsumerClient } from "../../engine/KafkaEngine.ts"

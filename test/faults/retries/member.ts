@@ -161,7 +161,6 @@ NodeRuntime.runMain(
     yield* Effect.all([Consumer.run(through), Consumer.run(inPlace)], { concurrency: 2 })
   }).pipe(
     Effect.onExit((exit) => Effect.sync(() => ledgers[blocking]!("ended", exit._tag))),
-    // A commit under way when its broker goes holds librdkafka up until it has timed out three times.
-    Effect.provide(ConfluentKafka.layer({ bootstrapServers: [bootstrap], requestTimeout: "10 seconds" }))
+    Effect.provide(ConfluentKafka.layer({ bootstrapServers: [bootstrap] }))
   )
 )
