@@ -10,6 +10,7 @@ import { KafkaEngine } from "../src/engine/KafkaEngine.ts"
 import { sendAll } from "../src/internal/deadLetters/sending.ts"
 import * as Plan from "../src/internal/plan.ts"
 import { provision } from "../src/internal/retry/provision.ts"
+import { until } from "./conformance/kafkaHarness.ts"
 import { sharedKafka } from "./services/env.ts"
 
 const protocols: { readonly [name: string]: KafkaConfig.ConsumerConfig } = {
@@ -50,7 +51,13 @@ const scene = Effect.fnUntraced(function*(perPartition: number) {
     admin.groupOffsets(group),
     (positions) => positions.toSorted((a, b) => a.partition - b.partition).map(({ offset }) => offset)
   )
-  return { admin, consumer, committed, tier: topics!.tiers[0]!.name, group, source: id }
+  const tier = topics!.tiers[0]!.name
+  const places = [0, 1, 2].map((partition) => ({ topic: tier, partition }))
+  const begun = until(
+    "some are sent",
+    Effect.map(admin.listOffsets(places, "latest"), (ends) => ends.some(({ offset }) => offset > 0))
+  )
+  return { admin, consumer, committed, begun, tier, group, source: id }
 })
 
 const placesOf = (moved: ReadonlyArray<DeadLetters.Moved>) =>
@@ -78,9 +85,9 @@ layer(engineOf({}), { timeout: "60 seconds", excludeTestServices: true })("dead 
 
   it.effect("are committed as far as they were sent when it is interrupted", () =>
     Effect.gen(function*() {
-      const { admin, committed, consumer, tier } = yield* scene(200)
+      const { admin, begun, committed, consumer, tier } = yield* scene(200)
       const fiber = yield* Effect.forkChild(Stream.runDrain(DeadLetters.redrive(consumer, { rate: 100 })))
-      yield* Effect.sleep("5 seconds")
+      yield* begun
       yield* Fiber.interrupt(fiber)
       const ends = yield* admin.listOffsets([0, 1, 2].map((partition) => ({ topic: tier, partition })), "latest")
       const sent = ends.reduce((sum, { offset }) => sum + offset, 0)
@@ -105,10 +112,10 @@ for (const [name, config] of Object.entries(protocols)) {
   layer(engineOf(config), { timeout: "60 seconds", excludeTestServices: true })(`dead letters under ${name}`, (it) => {
     it.effect("are shared between two instances, and none is sent twice", () =>
       Effect.gen(function*() {
-        const { committed, consumer } = yield* scene(200)
+        const { begun, committed, consumer } = yield* scene(200)
         const instance = Stream.runCollect(DeadLetters.redrive(consumer, { rate: 60 }))
         const first = yield* Effect.forkChild(instance)
-        yield* Effect.sleep("5 seconds")
+        yield* begun
         const second = yield* Effect.forkChild(instance)
         const [mine, theirs] = [yield* Fiber.join(first), yield* Fiber.join(second)]
         const places = [...placesOf(mine), ...placesOf(theirs)]
