@@ -20,12 +20,14 @@ import type { KafkaError } from "../KafkaError.ts"
 import * as Admin from "./confluent/adminClient.ts"
 import * as Consumer from "./confluent/consumerClient.ts"
 import type { Environment } from "./confluent/environment.ts"
+import * as LastingProducer from "./confluent/lastingProducer.ts"
 import { logLine } from "./confluent/log.ts"
 import type { NativeProducer } from "./confluent/native.ts"
 import { load } from "./confluent/native.ts"
 import * as Producer from "./confluent/producerClient.ts"
 import * as Settings from "./confluent/settings.ts"
 import { shared } from "./confluent/shared.ts"
+import { defaultPace } from "./confluent/stranding.ts"
 import { KafkaEngine } from "./KafkaEngine.ts"
 
 /**
@@ -138,6 +140,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
     door: options.librdkafka,
     connectTimeoutMs: millis(options.connectTimeout ?? KafkaConfig.connectionDefaults.connectTimeout),
     requestTimeoutMs: millis(options.requestTimeout ?? KafkaConfig.connectionDefaults.requestTimeout),
+    pace: defaultPace,
     callbacks: callbacksOf(options, context),
     watch: (client, onStatistics) => {
       client.on("event.log", (entry) => {
@@ -161,7 +164,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
       capabilities: new Set(["kip848", "transactions"] as const),
       scope,
       consumer: (consumer) => Consumer.make(environment, consumer),
-      producer: yield* shared(scope, Producer.make(environment)),
+      producer: yield* shared(scope, LastingProducer.make(environment)),
       transactional: (transactionalId) => Producer.makeTransactional(environment, transactionalId),
       admin: yield* shared(scope, Admin.make(environment))
     })

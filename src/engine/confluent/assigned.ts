@@ -31,13 +31,26 @@ export interface Asked {
   readonly partitions: ReadonlyArray<TopicPartition>
 }
 
+/** No two rebalances of one client have the same, whichever native consumer asked. */
+export class RebalanceIds {
+  private last = 0
+
+  next(): number {
+    return ++this.last
+  }
+}
+
 /** Each is answered once, and only in the order they came. */
 export class Rebalances {
   private readonly waiting: Array<Asked> = []
-  private lastId = 0
+  private readonly ids: RebalanceIds
+
+  constructor(ids: RebalanceIds) {
+    this.ids = ids
+  }
 
   ask(kind: Asked["kind"], partitions: ReadonlyArray<TopicPartition>): Asked {
-    const asked = { id: ++this.lastId, kind, partitions }
+    const asked = { id: this.ids.next(), kind, partitions }
     this.waiting.push(asked)
     return asked
   }

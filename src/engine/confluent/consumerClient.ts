@@ -1,63 +1,18 @@
-/** A consumer client over the native consumer. */
+/** A consumer client that outlives its native consumers: one that lost its brokers for good is replaced by another. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
-import * as KafkaConfig from "../../KafkaConfig.ts"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
-import type {
-  ClientEvent,
-  ConsumerClient,
-  ConsumerClientOptions,
-  GroupMetadata,
-  Position,
-  TopicPartition
-} from "../KafkaEngine.ts"
-import { Assigned, Rebalances } from "./assigned.ts"
-import { Commits, errorIn, toNative, toPartition, toPositions } from "./commits.ts"
-import { connect, disconnect } from "./connection.ts"
+import type { ConsumerClient, ConsumerClientOptions } from "../KafkaEngine.ts"
+import { RebalanceIds, Rebalances } from "./assigned.ts"
+import { type ConsumerSession, open } from "./consumerSession.ts"
 import type { Environment } from "./environment.ts"
-import { construct } from "./environment.ts"
-import { fromNative } from "./errors.ts"
-import { Fatality } from "./fatality.ts"
-import { FetchPump } from "./fetchPump.ts"
-import { missingTopic } from "./missingTopic.ts"
-import type { NativeConsumer, NativeError, NativePosition } from "./native.ts"
-import { Resets } from "./resets.ts"
-import * as Settings from "./settings.ts"
-import { Subscriber } from "./subscriber.ts"
 
-/** How long the broker may take to acknowledge a commit, and a seek to take effect. */
-const commitTimeout = "15 seconds"
-const seekTimeoutMs = 5_000
-
-/** What a seek fails with while the client still looks up where an assigned partition begins. */
-const notStarted: ReadonlySet<number> = new Set([-172, -177])
-const seekRetry = Schedule.upTo(Schedule.spaced("20 millis"), { duration: seekTimeoutMs })
-
-/** What the coordinator answers while it is moving or the group is forming: the same commit works a moment later. */
-const passing: ReadonlySet<number> = new Set([14, 15, 16, 27])
-const isOneOf = (codes: ReadonlySet<number>) => ({ reason }: KafkaError): boolean =>
-  reason._tag === "BrokerError" && codes.has(reason.code)
-const passes = isOneOf(passing)
-const commitRetry = Schedule.jittered(Schedule.exponential("50 millis", 1.5))
-
-const assignCode = -175
-const noResetCode = -140
-const fatalCode = -150
-
-/** The group of a native consumer, for a transactional producer. */
-export interface ConfluentGroup extends GroupMetadata {
-  readonly "~millrace/engine/GroupMetadata": NativeConsumer
-}
-
-/** What a consume or an event complained about, with the topic where the text has it. */
-const nameIn = (message: string): { readonly topic?: string; readonly partition?: number } => {
-  const unavailable = /topic not available: ([^:\s]+)/i.exec(message)
-  if (unavailable !== null) return { topic: unavailable[1]! }
-  const placed = /([\w.-]+) \[(\d+)\]/.exec(message)
-  return placed === null ? {} : { topic: placed[1]!, partition: Number(placed[2]) }
+interface Running {
+  readonly session: ConsumerSession
+  readonly scope: Scope.Closeable
 }
 
 /** Connects a consumer and joins its group. The scope closes it, in case its owner did not. */
@@ -65,259 +20,75 @@ export const make = Effect.fnUntraced(function*(
   environment: Environment,
   options: ConsumerClientOptions
 ): Effect.fn.Return<ConsumerClient, KafkaError, Scope.Scope> {
-  const { bootstrapServers, connectTimeoutMs, native, requestTimeoutMs } = environment
+  const { bootstrapServers, connectTimeoutMs } = environment
   const { onEvent, subscription } = options
-  const groupId = subscription._tag === "Group" ? subscription.groupId : ""
-  const config = { ...environment.consumer, ...options.config }
-  if (config.groupProtocol === "auto") {
-    return yield* Errors.invalidSetting(
-      "groupProtocol",
-      "the confluent engine cannot ask the broker what it has; choose \"classic\" or \"consumer\""
-    )
-  }
-  const assigned = new Assigned()
-  const paused = new Assigned()
-  const rebalances = new Rebalances()
-  let protocol: "NONE" | "EAGER" | "COOPERATIVE" = "NONE"
-  let ends: Array<Extract<ClientEvent, { readonly _tag: "EndOfPartition" }>> = []
+  const scope = yield* Effect.scope
+  const context = yield* Effect.context<never>()
+  const ids = new RebalanceIds()
   let closing = false
 
-  const toError = (operation: string) => (error: NativeError, at?: TopicPartition): KafkaError =>
-    fromNative(error, { operation, bootstrapServers, group: groupId, ...at, ...nameIn(error.message) })
-  const disturbed = (operation: string) => (error: NativeError): void =>
-    onEvent({ _tag: "Disturbed", error: toError(operation)(error) })
+  const connect = Effect.gen(function*() {
+    const own = yield* Scope.fork(scope)
+    const opened = open(environment, { ...options, rebalances: new Rebalances(ids), onStranded })
+    const session = yield* Scope.provide(opened, own).pipe(
+      Effect.onError((cause) => Scope.close(own, Exit.failCause(cause)))
+    )
+    return { session, scope: own }
+  })
 
-  const context = { operation: "consume", bootstrapServers, group: groupId }
-  const fatality = new Fatality((error) => onEvent({ _tag: "Failed", error: fromNative(error, context) }))
-
-  const onFetchError = (error: NativeError): void => {
-    if (error.code === noResetCode) return resets.onNoReset(error)
-    if (error.code === fatalCode) fatality.onError(error)
-    else disturbed("consume")(error)
-  }
-
-  /** What was fetched of these partitions belongs to the past. */
-  const forget = (partitions: ReadonlyArray<TopicPartition>): void => {
-    assigned.remove(partitions)
-    pump.purge()
-    ends = ends.filter(({ partition, topic }) => assigned.has(topic, partition))
-  }
-
-  const answerNative = (kind: "assign" | "revoke" | "lost", partitions: ReadonlyArray<NativePosition>): void => {
-    // While closing, the client no longer says which protocol it used.
-    const current = consumer.rebalanceProtocol()
-    if (current !== "NONE") protocol = current
-    if (kind === "assign") {
-      if (protocol === "COOPERATIVE") consumer.incrementalAssign(partitions)
-      else consumer.assign(partitions)
-    } else if (protocol === "COOPERATIVE") consumer.incrementalUnassign(partitions)
-    else consumer.unassign()
-  }
-
-  const answerWhileClosing = (kind: "assign" | "revoke" | "lost", partitions: ReadonlyArray<TopicPartition>): void => {
-    try {
-      answerNative(kind, partitions)
-    } catch {
-      // The client is already on its way out; its close is bounded.
-    }
-  }
-
-  const onRebalance = (error: NativeError | undefined, list: ReadonlyArray<NativePosition>): void => {
-    const partitions = list.map(toPartition)
-    const assign = error?.code === assignCode
-    if (closing) return answerWhileClosing(assign ? "assign" : "revoke", assign ? [] : partitions)
-    const kind = assign ? "assign" : consumer.assignmentLost() ? "lost" : "revoke"
-    if (!assign) forget(partitions)
-    onEvent({ _tag: "Rebalance", ...rebalances.ask(kind, partitions) })
-  }
-
-  const maxPollInterval = config.maxPollInterval ?? KafkaConfig.consumerDefaults.maxPollInterval
-  const maxPollMillis = Duration.toMillis(Duration.fromInputUnsafe(maxPollInterval))
-  const commits = new Commits(toError("commit"), onEvent)
-  const consumer = yield* construct(() =>
-    new native.KafkaConsumer({
-      ...Settings.common(environment.connection, environment.statistics, environment.door),
-      ...Settings.consumer(config, options.offsetReset, subscription, options.signalEnd, environment.door),
-      ...environment.callbacks,
-      rebalance_cb: onRebalance,
-      offset_commit_cb: commits.onAnswer,
-      queue_non_empty_cb: () => pump.onQueueNonEmpty()
+  const lost = Errors.make(
+    "consume",
+    new Errors.BrokerUnreachable({
+      bootstrapServers,
+      problem: "the native client lost its last broker and does not look for it again"
     })
   )
-  consumer.setDefaultConsumeTimeout(0)
-  const resets = new Resets({ consumer, group: groupId, offsetReset: options.offsetReset, assigned, context, onEvent })
-  consumer.on("event.log", ({ fac, message }) => {
-    if (fac === "FATAL") fatality.onLog(message)
-  })
-  environment.watch(consumer, (statistics) => onEvent({ _tag: "Statistics", statistics }))
-  consumer.on("partition.eof", ({ offset, partition, topic }) => {
-    ends.push({ _tag: "EndOfPartition", topic, partition, offset })
-    options.onReady()
-  })
-  const pump = new FetchPump(consumer, firstFetch, {
-    patience: maxPollMillis / 2,
-    wanted: assigned.has,
-    onReady: options.onReady,
-    onError: onFetchError
-  })
 
-  /** Runs an effect while no consume is in flight: one that began before must not mix with what comes after. */
-  const quiet = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-    Effect.ensuring(
-      Effect.andThen(Effect.callback<void>((resume) => pump.hold(() => resume(Effect.void))), effect),
-      Effect.sync(() => pump.release())
-    )
+  /** The group, or the broker, lets go of the old one by itself: nothing reaches them from there any more. */
+  const replace = (stranded: Running): Effect.Effect<void, KafkaError> =>
+    Effect.uninterruptible(Effect.gen(function*() {
+      const next = yield* connect
+      if (closing) return yield* Scope.close(next.scope, Exit.void)
+      const partitions = stranded.session.abandon()
+      if (partitions.length > 0) onEvent({ _tag: "Rebalance", id: ids.next(), kind: "lost", partitions })
+      current = next
+      yield* next.session.start
+      yield* Effect.forkDetach(
+        Effect.andThen(
+          Effect.ignore(stranded.session.close(Duration.millis(connectTimeoutMs))),
+          Scope.close(stranded.scope, Exit.void)
+        )
+      )
+    }))
 
-  const subscriber = new Subscriber({
-    consumer,
-    topics: subscription._tag === "Group" ? subscription.topics : [],
-    patterns: subscription._tag === "Group" ? subscription.patterns : [],
-    timeoutMs: requestTimeoutMs,
-    onError: disturbed("look up topics")
-  })
-
-  let connected = false
-  let ended = false
-  const close = (deadline: Duration.Duration): Effect.Effect<void, KafkaError> =>
-    Effect.suspend(() => {
-      if (ended) return Effect.void
-      ended = true
-      closing = true
-      fatality.stop()
-      subscriber.stop()
-      const leave = (done: () => void) =>
-        pump.hold(() => {
-          pump.stop()
-          // An eager group commits what is stored only with the answer to its revoke.
-          for (const { kind, partitions } of rebalances.rest()) answerWhileClosing(kind, partitions)
-          if (connected && consumer.isConnected()) consumer.disconnect(done)
-          else done()
-        })
-      return disconnect(leave, Duration.toMillis(deadline), `close the consumer of group "${groupId}"`)
-    })
-  yield* Effect.addFinalizer(() => Effect.ignore(close(Duration.millis(connectTimeoutMs))))
-
-  const metadata = yield* connect(consumer, connectTimeoutMs, {
-    operation: `connect the consumer of group "${groupId}"`,
-    bootstrapServers,
-    group: groupId
-  })
-  connected = true
-  consumer.on("event.error", disturbed("consume"))
-  const existing = new Set(metadata.topics.map((topic) => topic.name))
-  const missing = subscription._tag === "Group" ? subscription.topics.find((name) => !existing.has(name)) : undefined
-  if (missing !== undefined) return yield* yield* missingTopic(native, consumer, missing)
-  if (subscription._tag === "Manual") {
-    assigned.add(subscription.positions)
-    consumer.assign(subscription.positions.map(toNative))
-  } else {
-    const refresh = config.metadataRefresh ?? KafkaConfig.consumerDefaults.metadataRefresh
-    subscriber.start(metadata.topics.map((topic) => topic.name), Duration.toMillis(Duration.fromInputUnsafe(refresh)))
+  function onStranded(): void {
+    onEvent({ _tag: "Disturbed", error: lost })
+    // Where it stands between fixed partitions only its owner knows.
+    if (subscription._tag === "Manual") return onEvent({ _tag: "Failed", error: lost })
+    Effect.runForkWith(context)(Effect.catch(replace(current), (error) =>
+      Effect.sync(() => {
+        onEvent({ _tag: "Disturbed", error })
+        current.session.watch()
+      })))
   }
 
-  const attempt = <A>(operation: string, body: () => A): Effect.Effect<A, KafkaError> =>
-    Effect.try({ try: body, catch: (error) => toError(operation)(error as NativeError) })
-
-  const resume = (partitions: ReadonlyArray<TopicPartition>): void => {
-    if (partitions.length === 0 || !consumer.isConnected()) return
-    paused.remove(partitions)
-    consumer.resume(partitions.map(toPartition))
-  }
-
+  let current: Running = yield* connect
+  yield* current.session.start
   return {
-    poll: (maxRecords, maxBytes) => {
-      if (maxRecords === 0) {
-        pump.serve()
-        return []
-      }
-      const chunks = pump.take(maxRecords, maxBytes)
-      if (ends.length > 0 && pump.isEmpty) {
-        const reached = ends
-        ends = []
-        for (const end of reached) onEvent(end)
-      }
-      return chunks
-    },
-    answer: (id, start = []) =>
+    poll: (maxRecords, maxBytes) => current.session.poll(maxRecords, maxBytes),
+    answer: (id, start) => Effect.suspend(() => current.session.answer(id, start)),
+    store: (position) => current.session.store(position),
+    commit: (positions) => Effect.suspend(() => current.session.commit(positions)),
+    committed: (partitions) => Effect.suspend(() => current.session.committed(partitions)),
+    pause: (partitions) => current.session.pause(partitions),
+    resume: (partitions) => current.session.resume(partitions),
+    seek: (position) => Effect.suspend(() => current.session.seek(position)),
+    highWatermark: (partition) => current.session.highWatermark(partition),
+    groupMetadata: () => current.session.groupMetadata(),
+    close: (deadline) =>
       Effect.suspend(() => {
-        const asked = rebalances.answer(id)
-        if (asked === undefined || closing) return Effect.void
-        const from: ReadonlyArray<NativePosition> = asked.kind !== "assign" ?
-          asked.partitions :
-          asked.partitions.map((partition): NativePosition => {
-            const own = start.find((own) => own.topic === partition.topic && own.partition === partition.partition)
-            return own === undefined ? partition : toNative(own)
-          })
-        return Effect.uninterruptible(quiet(attempt(`answer a rebalance of group "${groupId}"`, () => {
-          if (asked.kind === "assign") assigned.add(asked.partitions)
-          // The native client would keep a pause across assignments.
-          else resume(asked.partitions.filter((one) => paused.has(one.topic, one.partition)))
-          answerNative(asked.kind, from)
-          if (asked.kind === "assign") resets.check(from.filter(({ offset }) => offset === undefined))
-        })))
-      }),
-    store: (position) => {
-      if (subscription._tag === "Manual") return true
-      try {
-        consumer.offsetsStore([toNative(position)])
-        return true
-      } catch {
-        return false
-      }
-    },
-    commit: (positions) =>
-      positions.length === 0 ? Effect.void : Effect.timeoutOrElse(
-        Effect.retry(commits.commit(consumer, positions), {
-          schedule: commitRetry,
-          // A position of a partition that was given up meanwhile would take its new owner back.
-          while: (error) => passes(error) && positions.every(({ partition, topic }) => assigned.has(topic, partition))
-        }),
-        {
-          duration: commitTimeout,
-          orElse: () =>
-            Effect.fail(Errors.make("commit", new Errors.Timeout({ operation: "commit", timeoutMs: 15_000 })))
-        }
-      ),
-    committed: (partitions) =>
-      Effect.callback<ReadonlyArray<Position>, KafkaError>((resume) => {
-        consumer.committed(partitions.map(toPartition), requestTimeoutMs, (error, positions) => {
-          const problem = error ?? errorIn(positions)
-          if (problem !== undefined) return resume(Effect.fail(toError("committed offsets")(problem, partitions[0])))
-          resume(Effect.succeed(toPositions(positions)))
-        })
-      }),
-    pause: (partitions) => {
-      if (!consumer.isConnected()) return
-      paused.add(partitions)
-      consumer.pause(partitions.map(toPartition))
-    },
-    resume,
-    seek: (position) =>
-      Effect.retry(
-        quiet(Effect.callback<void, KafkaError>((resume) => {
-          if (!assigned.has(position.topic, position.partition)) {
-            return resume(Effect.fail(Errors.make("seek", new Errors.UnknownTopic(toPartition(position)))))
-          }
-          forget([position])
-          assigned.add([position])
-          consumer.seek(toNative(position), seekTimeoutMs, (error) => {
-            resume(error === null || error === undefined ? Effect.void : Effect.fail(toError("seek")(error)))
-          })
-        })),
-        { schedule: seekRetry, while: isOneOf(notStarted) }
-      ),
-    highWatermark: ({ partition, topic }) => {
-      try {
-        const { highOffset } = consumer.getWatermarkOffsets(topic, partition)
-        return highOffset >= 0 ? highOffset : undefined
-      } catch {
-        return undefined
-      }
-    },
-    groupMetadata: (): ConfluentGroup => ({ groupId, "~millrace/engine/GroupMetadata": consumer }),
-    close
+        closing = true
+        return current.session.close(deadline)
+      })
   }
 })
-
-/** The size of the first fetch, before the owner said how much it takes. */
-const firstFetch = 500

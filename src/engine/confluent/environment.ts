@@ -6,6 +6,7 @@ import type { KafkaError } from "../../KafkaError.ts"
 import { invalidSetting } from "../../KafkaError.ts"
 import type { Native, NativeConfig, NativeConsumer, NativeProducer } from "./native.ts"
 import type { OpenDoor } from "./settings.ts"
+import type { Pace } from "./stranding.ts"
 
 /** Made once per layer. */
 export interface Environment {
@@ -18,6 +19,8 @@ export interface Environment {
   readonly door: OpenDoor | undefined
   readonly connectTimeoutMs: number
   readonly requestTimeoutMs: number
+  /** How soon a client without brokers is given up. */
+  readonly pace: Pace
   /** Callbacks of the connection, such as the one for fresh tokens. */
   readonly callbacks: NativeConfig
   /** Sends a client's log to the logger of the layer and its figures to the owner. */

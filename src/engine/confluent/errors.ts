@@ -123,7 +123,8 @@ const byText: ReadonlyArray<readonly [RegExp, number]> = [
   [/timed out/i, -185]
 ]
 
-const codeOf = (error: NativeError): number => {
+/** The code of an error, also of one that lost it. */
+export const codeOf = (error: NativeError): number => {
   const code = error.code ?? -1
   // A fatal error's own code is no more than that; what it is about is in its text.
   if (code !== -1 && code !== fatal) return code

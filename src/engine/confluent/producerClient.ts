@@ -8,7 +8,7 @@ import { KafkaError } from "../../KafkaError.ts"
 import type { Delivery, DeliveryCallback, ProducerClient, RawMessage, TransactionalClient } from "../KafkaEngine.ts"
 import { toNative } from "./commits.ts"
 import { connect, disconnect } from "./connection.ts"
-import type { ConfluentGroup } from "./consumerClient.ts"
+import type { ConfluentGroup } from "./consumerSession.ts"
 import type { Environment } from "./environment.ts"
 import { construct } from "./environment.ts"
 import { fromNative } from "./errors.ts"
@@ -89,9 +89,12 @@ const flush = (producer: NativeProducer, timeoutMs: number): Effect.Effect<void,
     })
   })
 
-/** A client whose owner can ask how many records, since it last asked, are not known to be in the log. */
+/** A client over one native producer. */
 interface Client extends ProducerClient {
+  /** How many records, since it was last asked, are not known to be in the log. */
   readonly takeUnconfirmed: () => number
+  /** Whoever waits for space tries again. */
+  readonly wake: () => void
 }
 
 const clientOf = (
@@ -160,6 +163,7 @@ const clientOf = (
     })
   })
   return {
+    wake,
     takeUnconfirmed: () => {
       const count = unconfirmed
       unconfirmed = 0
@@ -228,7 +232,7 @@ export const makeRaw = (environment: Environment): Effect.Effect<NativeProducer,
   makeNative(environment, undefined, (producer) => flush(producer, closeTimeoutMs))
 
 /** A client whose callbacks are all called before its native producer ends. */
-const makeClient = Effect.fnUntraced(function*(
+export const makeClient = Effect.fnUntraced(function*(
   environment: Environment,
   transactionalId: string | undefined
 ): Effect.fn.Return<readonly [NativeProducer, Client], KafkaError, Scope.Scope> {
@@ -245,10 +249,6 @@ const makeClient = Effect.fnUntraced(function*(
   made.client = client
   return [producer, client]
 })
-
-/** Connects a producer. The scope flushes and closes it. */
-export const make = (environment: Environment): Effect.Effect<ProducerClient, KafkaError, Scope.Scope> =>
-  Effect.map(makeClient(environment, undefined), ([, client]) => client)
 
 /** Connects a transactional producer and claims its id. */
 export const makeTransactional = Effect.fnUntraced(function*(

@@ -1,7 +1,4 @@
-/**
- * Commits how often records failed, when they begin to wait: with the tick, and one commit at a time. A commit that is
- * under way when its broker dies can keep librdkafka from coming back into the group: there are to be few.
- */
+/** Commits how often records failed, when they begin to wait: with the tick, and one commit at a time. */
 import * as Effect from "effect/Effect"
 import type { ConsumerClient } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"

@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { EventEmitter } from "node:events"
 import type { Environment } from "../../../src/engine/confluent/environment.ts"
+import * as LastingProducer from "../../../src/engine/confluent/lastingProducer.ts"
 import * as Producer from "../../../src/engine/confluent/producerClient.ts"
+import { defaultPace } from "../../../src/engine/confluent/stranding.ts"
 import type { Delivery, ProducerClient } from "../../../src/engine/KafkaEngine.ts"
 import type { KafkaError } from "../../../src/KafkaError.ts"
 
@@ -50,6 +52,7 @@ const environmentOf = (native: Native, acks: "all" | "none"): Environment => ({
   door: undefined,
   connectTimeoutMs: 1_000,
   requestTimeoutMs: 1_000,
+  pace: defaultPace,
   callbacks: {},
   watch: () => {}
 })
@@ -67,7 +70,7 @@ const send = (producer: ProducerClient): Effect.Effect<Delivery, KafkaError> =>
 describe("a record that the client counts as acknowledged by a later one", () => {
   it.live("fails, and the next one is fine", () =>
     Effect.scoped(Effect.gen(function*() {
-      const producer = yield* Producer.make(environmentOf(new Native(), "all"))
+      const producer = yield* LastingProducer.make(environmentOf(new Native(), "all"))
       const error = yield* Effect.flip(send(producer))
       assert.deepInclude(error.reason, { _tag: "Unconfirmed", topic: "t", partition: 0 })
       assert.isTrue(error.isRetryable)
@@ -76,7 +79,7 @@ describe("a record that the client counts as acknowledged by a later one", () =>
 
   it.live("has no offset when no acknowledgement was asked for, and is fine", () =>
     Effect.scoped(Effect.gen(function*() {
-      const producer = yield* Producer.make(environmentOf(new Native(), "none"))
+      const producer = yield* LastingProducer.make(environmentOf(new Native(), "none"))
       assert.isBelow((yield* send(producer)).offset, 0)
     })))
 
