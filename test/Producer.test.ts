@@ -6,6 +6,8 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Codec, Consumer, type Headers, KafkaError, OnFailure, Producer, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
+import { KafkaEngine } from "../src/engine/KafkaEngine.ts"
+import * as Errors from "../src/KafkaError.ts"
 
 class Order extends Schema.Class<Order>("Order")({ id: Schema.String, total: Schema.Finite }) {}
 
@@ -152,6 +154,25 @@ describe("Producer.transaction", () => {
       yield* Deferred.await(sent)
       yield* Fiber.interrupt(fiber)
       assert.deepStrictEqual(yield* values("notes"), [])
+    }).pipe(Effect.provide(single)))
+
+  it.effect("gives up a client that cannot abort: nobody knows in which state it is", () =>
+    Effect.gen(function*() {
+      const engine = yield* KafkaEngine
+      let made = 0
+      const broken = Errors.make("abort", new Errors.Timeout({ operation: "abort", timeoutMs: 1 }))
+      const stuck = KafkaEngine.of({
+        ...engine,
+        transactional: (id) =>
+          Effect.map(engine.transactional(id), (client) => ++made === 1 ? { ...client, abort: broken } : client)
+      })
+      yield* Effect.gen(function*() {
+        assert.strictEqual(yield* Effect.flip(Producer.transaction("tx", Effect.fail("no"))), "no")
+        yield* Producer.transaction("tx", Producer.send(Notes, note("kept")))
+        yield* Producer.transaction("tx", Producer.send(Notes, note("and kept")))
+      }).pipe(Effect.provideService(KafkaEngine, stuck))
+      assert.deepStrictEqual(yield* values("notes"), ["kept", "and kept"])
+      assert.strictEqual(made, 2)
     }).pipe(Effect.provide(single)))
 
   it.effect("refuses to begin inside of another", () =>

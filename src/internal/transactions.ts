@@ -74,6 +74,12 @@ export const within = <A, E, R>(
     const engine = yield* KafkaEngine
     const clients = yield* clientsOf(engine)
     const { client, turn } = yield* RcMap.get(clients, transactionalId)
+    // Nobody knows in which state a client is that could not abort; the next one fences it.
+    const abort = Effect.catch(client.abort, (error) =>
+      Effect.andThen(
+        Effect.logWarning("the transaction was not aborted cleanly", error),
+        RcMap.invalidate(clients, transactionalId)
+      ))
     const transaction = Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
         yield* client.begin
@@ -81,13 +87,10 @@ export const within = <A, E, R>(
           restore(Effect.provideService(effect, CurrentTransaction, { transactionalId, client }))
         )
         if (Exit.isSuccess(exit)) {
-          yield* Effect.tapError(client.commit, () => Effect.ignore(client.abort))
+          yield* Effect.tapError(client.commit, () => abort)
           return exit.value
         }
-        yield* Effect.catch(
-          client.abort,
-          (error) => Effect.logWarning("the transaction was not aborted cleanly", error)
-        )
+        yield* abort
         return yield* exit
       })
     )
