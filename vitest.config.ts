@@ -2,11 +2,6 @@ import { availableParallelism } from "node:os"
 import { defineConfig } from "vitest/config"
 
 const conditions = ["millrace-source", "module", "node", "development|production"]
-/**
- * On real services a test that failed is run once more in CI: a machine that stands still for some seconds is no bug.
- * The output tells which ones needed it, as "(retry x1)".
- */
-const retry = process.env["CI"] === undefined ? 0 : 1
 
 const services = ["test/**/*.kafka.test.ts", "test/**/*.package.test.ts"]
 
@@ -26,7 +21,7 @@ export default defineConfig({
       {
         extends: true,
         // Beyond the patience of any condition, so that it is the condition that is told.
-        test: { name: "services", include: services, testTimeout: 240_000, hookTimeout: 120_000, retry }
+        test: { name: "services", include: services, testTimeout: 240_000, hookTimeout: 120_000 }
       }
     ]
   }

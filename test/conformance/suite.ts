@@ -12,15 +12,11 @@ import { groups } from "./scenarios/index.ts"
 /** Beyond the patience of any condition, so that it is the condition that is told. */
 const timeout = 240_000
 
-/** The mock cluster keeps time as real ones do, in a project of tests that do not; see vitest.config.ts. */
-const retry = process.env["CI"] === undefined ? 0 : 1
-
 const names = Object.keys(abilities) as ReadonlyArray<Ability>
 
 /** Runs every scenario that the target can run, and shows what it cannot. */
 export const suite = (harness: Harness): void => {
   const test = harness.clock === "test" ? it.effect : it.live
-  const options = harness.clock === "test" ? { timeout } : { timeout, retry }
   const lacking = (scenario: Scenario) => scenario.needs.filter((need) => harness.cannot[need] !== undefined)
   const missing = groups.flatMap((group) => group.scenarios.filter((scenario) => lacking(scenario).length > 0))
 
@@ -32,7 +28,7 @@ export const suite = (harness: Harness): void => {
       if (group.scenarios.every((scenario) => lacking(scenario).length > 0)) continue
       describe(group.title, () => {
         for (const scenario of group.scenarios) {
-          if (lacking(scenario).length === 0) test(scenario.title, () => runIn(scenario.run), options)
+          if (lacking(scenario).length === 0) test(scenario.title, () => runIn(scenario.run), { timeout })
         }
       })
     }

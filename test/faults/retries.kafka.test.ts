@@ -153,7 +153,7 @@ describe("retries and dead letters on a real broker", () => {
                 return each.every((owned) => owned > 0) && each.reduce((sum, owned) => sum + owned, 0) === partitions
               })
             ),
-            // A client whose commit was under way when the broker went sits out that request first.
+            // A killed member's session has to end, and a client that lost its brokers for good has to be noticed.
             rejoinMillis
           )
           yield* shared
