@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { TestClock } from "effect/testing"
 import { Codec, Consumer, type Headers, KafkaError, OnFailure, Producer, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import { KafkaEngine } from "../src/engine/KafkaEngine.ts"
@@ -173,6 +174,41 @@ describe("Producer.transaction", () => {
       }).pipe(Effect.provideService(KafkaEngine, stuck))
       assert.deepStrictEqual(yield* values("notes"), ["kept", "and kept"])
       assert.strictEqual(made, 2)
+    }).pipe(Effect.provide(single)))
+
+  it.effect("that waited for its turn neither uses nor gives up a client in place of a broken one", () =>
+    Effect.gen(function*() {
+      const engine = yield* KafkaEngine
+      const used: Array<number> = []
+      let made = 0
+      const broken = Errors.make("abort", new Errors.Timeout({ operation: "abort", timeoutMs: 1 }))
+      const stuck = KafkaEngine.of({
+        ...engine,
+        transactional: (id) =>
+          Effect.map(engine.transactional(id), (client) => {
+            const number = ++made
+            const begin = Effect.andThen(Effect.sync(() => used.push(number)), client.begin)
+            return number === 1 ? { ...client, begin, abort: broken } : { ...client, begin }
+          })
+      })
+      yield* Effect.gen(function*() {
+        const go = yield* Deferred.make<void>()
+        const failing = Producer.transaction("tx", Effect.andThen(Deferred.await(go), Effect.fail("no")))
+        const first = yield* Effect.forkChild(Effect.flip(failing), { startImmediately: true })
+        yield* TestClock.adjust(0)
+        const waiting = yield* Effect.forkChild(
+          Effect.forEach(["b", "c"], (value) => Producer.transaction("tx", Producer.send(Notes, note(value))), {
+            concurrency: 2
+          }),
+          { startImmediately: true }
+        )
+        yield* TestClock.adjust(0)
+        yield* Deferred.succeed(go, undefined)
+        assert.strictEqual(yield* Fiber.join(first), "no")
+        yield* Fiber.join(waiting)
+      }).pipe(Effect.provideService(KafkaEngine, stuck))
+      assert.sameMembers([...(yield* values("notes"))], ["b", "c"])
+      assert.deepStrictEqual(used, [1, 2, 2])
     }).pipe(Effect.provide(single)))
 
   it.effect("refuses to begin inside of another", () =>

@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as RcMap from "effect/RcMap"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
@@ -24,6 +25,8 @@ export const CurrentTransaction = Context.Reference<Current | undefined>("millra
 interface Entry {
   readonly client: TransactionalClient
   readonly turn: Semaphore.Semaphore
+  /** Given up while others waited for their turn: they need another one, which fences it. */
+  broken: boolean
 }
 
 type Clients = RcMap.RcMap<string, Entry, KafkaError>
@@ -41,7 +44,8 @@ const clientsOf = Effect.fnUntraced(function*(engine: KafkaEngine["Service"]) {
       lookup: (transactionalId: string) =>
         Effect.map(engine.transactional(transactionalId), (client): Entry => ({
           client,
-          turn: Semaphore.makeUnsafe(1)
+          turn: Semaphore.makeUnsafe(1),
+          broken: false
         })),
       idleTimeToLive: idle
     }),
@@ -57,12 +61,40 @@ const clientsOf = Effect.fnUntraced(function*(engine: KafkaEngine["Service"]) {
 const isFatal = (error: KafkaError): boolean =>
   error.reason._tag === "Fenced" || (error.reason._tag === "TransactionFailed" && !error.reason.retryable)
 
+/** One transaction with a client that is this fiber's alone meanwhile. */
+const runWith = <A, E, R>(
+  transactionalId: string,
+  client: TransactionalClient,
+  effect: Effect.Effect<A, E, R>,
+  giveUp: Effect.Effect<void>
+): Effect.Effect<A, E | KafkaError, R> => {
+  // Nobody knows in which state a client is that could not abort.
+  const abort = Effect.catch(
+    client.abort,
+    (error) => Effect.andThen(Effect.logWarning("the transaction was not aborted cleanly", error), giveUp)
+  )
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      yield* client.begin
+      const exit = yield* Effect.exit(
+        restore(Effect.provideService(effect, CurrentTransaction, { transactionalId, client }))
+      )
+      if (Exit.isSuccess(exit)) {
+        yield* Effect.tapError(client.commit, () => abort)
+        return exit.value
+      }
+      yield* abort
+      return yield* exit
+    })
+  ).pipe(Effect.tapError((error) => error instanceof Errors.KafkaError && isFatal(error) ? giveUp : Effect.void))
+}
+
 /** Runs an effect inside of a transaction: committed when it succeeds, aborted when it fails or is interrupted. */
 export const within = <A, E, R>(
   transactionalId: string,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | KafkaError, R | KafkaEngine> =>
-  Effect.scoped(Effect.gen(function*() {
+  Effect.gen(function*() {
     const outer = yield* CurrentTransaction
     if (outer !== undefined) {
       const problem = `cannot begin inside of transaction "${outer.transactionalId}"; Kafka does not nest transactions`
@@ -71,32 +103,21 @@ export const within = <A, E, R>(
         new Errors.TransactionFailed({ transactionalId, problem, retryable: false })
       )
     }
-    const engine = yield* KafkaEngine
-    const clients = yield* clientsOf(engine)
-    const { client, turn } = yield* RcMap.get(clients, transactionalId)
-    // Nobody knows in which state a client is that could not abort; the next one fences it.
-    const abort = Effect.catch(client.abort, (error) =>
-      Effect.andThen(
-        Effect.logWarning("the transaction was not aborted cleanly", error),
-        RcMap.invalidate(clients, transactionalId)
-      ))
-    const transaction = Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function*() {
-        yield* client.begin
-        const exit = yield* Effect.exit(
-          restore(Effect.provideService(effect, CurrentTransaction, { transactionalId, client }))
-        )
-        if (Exit.isSuccess(exit)) {
-          yield* Effect.tapError(client.commit, () => abort)
-          return exit.value
-        }
-        yield* abort
-        return yield* exit
+    const clients = yield* clientsOf(yield* KafkaEngine)
+    const attempt = Effect.scoped(Effect.gen(function*() {
+      const entry = yield* RcMap.get(clients, transactionalId)
+      const giveUp = Effect.suspend(() => {
+        if (entry.broken) return Effect.void
+        entry.broken = true
+        return RcMap.invalidate(clients, transactionalId)
       })
-    )
-    return yield* turn.withPermits(1)(Effect.tapError(
-      transaction,
-      (error) =>
-        error instanceof Errors.KafkaError && isFatal(error) ? RcMap.invalidate(clients, transactionalId) : Effect.void
-    ))
-  }))
+      const run = runWith(transactionalId, entry.client, effect, giveUp)
+      return yield* entry.turn.withPermits(1)(
+        Effect.suspend(() => entry.broken ? Effect.succeedNone : Effect.asSome(run))
+      )
+    }))
+    while (true) {
+      const done = yield* attempt
+      if (Option.isSome(done)) return done.value
+    }
+  })
