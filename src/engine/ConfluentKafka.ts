@@ -91,7 +91,9 @@ const checkConnection = (options: Options): KafkaError | undefined => {
   if (options.bootstrapServers.length === 0) {
     return Errors.invalidSetting("bootstrapServers", "is empty; name at least one broker as host:port")
   }
-  const wrong = options.bootstrapServers.find((server) => !/^[^\s,]+:\d+$/.test(server))
+  const wrong = options.bootstrapServers.find((server) =>
+    Number(/^[^\s,]+:(\d+)$/.exec(server)?.[1] ?? 65_536) > 65_535
+  )
   if (wrong !== undefined) {
     return Errors.invalidSetting("bootstrapServers", `${JSON.stringify(wrong)} is not host:port`)
   }

@@ -10,6 +10,9 @@ import { RebalanceIds, Rebalances } from "./assigned.ts"
 import { type ConsumerSession, open } from "./consumerSession.ts"
 import type { Environment } from "./environment.ts"
 
+/** How long a consumer that is replaced may take to leave. */
+const leaveTimeout = Duration.seconds(5)
+
 interface Running {
   readonly session: ConsumerSession
   readonly scope: Scope.Closeable
@@ -20,7 +23,7 @@ export const make = Effect.fnUntraced(function*(
   environment: Environment,
   options: ConsumerClientOptions
 ): Effect.fn.Return<ConsumerClient, KafkaError, Scope.Scope> {
-  const { bootstrapServers, connectTimeoutMs } = environment
+  const { bootstrapServers } = environment
   const { onEvent, subscription } = options
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
@@ -44,32 +47,35 @@ export const make = Effect.fnUntraced(function*(
     })
   )
 
-  /** The group, or the broker, lets go of the old one by itself: nothing reaches them from there any more. */
+  /** Once another one is connected, the old one goes, and the new one joins the group. */
   const replace = (stranded: Running): Effect.Effect<void, KafkaError> =>
-    Effect.uninterruptible(Effect.gen(function*() {
-      const next = yield* connect
-      if (closing) return yield* Scope.close(next.scope, Exit.void)
-      const partitions = stranded.session.abandon()
-      if (partitions.length > 0) onEvent({ _tag: "Rebalance", id: ids.next(), kind: "lost", partitions })
-      current = next
-      yield* next.session.start
-      yield* Effect.forkDetach(
-        Effect.andThen(
-          Effect.ignore(stranded.session.close(Duration.millis(connectTimeoutMs))),
-          Scope.close(stranded.scope, Exit.void)
-        )
-      )
-    }))
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        const next = yield* restore(connect)
+        const unwanted = Scope.close(next.scope, Exit.void)
+        if (closing) return yield* unwanted
+        const partitions = stranded.session.abandon()
+        if (partitions.length > 0) onEvent({ _tag: "Rebalance", id: ids.next(), kind: "lost", partitions })
+        // Should it be alive after all, it leaves the group first.
+        yield* Effect.ignore(stranded.session.close(leaveTimeout))
+        yield* Effect.forkIn(Scope.close(stranded.scope, Exit.void), scope)
+        if (closing) return yield* unwanted
+        current = next
+        yield* Effect.catch(next.session.start, (error) => Effect.sync(() => onEvent({ _tag: "Failed", error })))
+      })
+    )
 
   function onStranded(): void {
     onEvent({ _tag: "Disturbed", error: lost })
     // Where it stands between fixed partitions only its owner knows.
     if (subscription._tag === "Manual") return onEvent({ _tag: "Failed", error: lost })
-    Effect.runForkWith(context)(Effect.catch(replace(current), (error) =>
+    const replaced = Effect.catch(replace(current), (error) =>
       Effect.sync(() => {
         onEvent({ _tag: "Disturbed", error })
         current.session.watch()
-      })))
+      }))
+    // The end of the scope interrupts what still connects.
+    Effect.runForkWith(context)(Effect.forkIn(replaced, scope))
   }
 
   let current: Running = yield* connect

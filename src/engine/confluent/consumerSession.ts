@@ -33,6 +33,9 @@ import { Subscriber } from "./subscriber.ts"
 const commitTimeout = "15 seconds"
 const seekTimeoutMs = 5_000
 
+/** Longer than a broker's session timeout, which is 45 s by default. */
+const keptMillis = 60_000
+
 /** What a seek fails with while the client still looks up where an assigned partition begins. */
 const notStarted: ReadonlySet<number> = new Set([-172, -177])
 const seekRetry = Schedule.upTo(Schedule.spaced("20 millis"), { duration: seekTimeoutMs })
@@ -64,7 +67,7 @@ const nameIn = (message: string): { readonly topic?: string; readonly partition?
 /** A consumer client for as long as its native consumer serves. */
 export interface ConsumerSession extends ConsumerClient {
   /** Subscribes or assigns; events come from here on. */
-  readonly start: Effect.Effect<void>
+  readonly start: Effect.Effect<void, KafkaError>
   /** Tells nothing any more, and answers the partitions that its owner has, or is about to have. */
   readonly abandon: () => ReadonlyArray<TopicPartition>
   /** Looks again whether the native consumer finds its brokers. */
@@ -96,6 +99,8 @@ export const open = Effect.fnUntraced(function*(
   let ends: Array<Extract<ClientEvent, { readonly _tag: "EndOfPartition" }>> = []
   let closing = false
   let abandoned = false
+  /** An assignment whose answer waits for a consume to end. */
+  let answering: ReadonlyArray<TopicPartition> = []
   const onEvent = (event: ClientEvent): void => {
     if (!abandoned) options.onEvent(event)
   }
@@ -194,7 +199,10 @@ export const open = Effect.fnUntraced(function*(
     onError: disturbed("look up topics")
   })
 
-  const stranding = new Stranding(consumer, environment, () => {
+  // A static member of the new protocol that cannot leave keeps its place until the broker's session timeout is over.
+  const isKept = config.groupProtocol === "consumer" && config.groupInstanceId !== undefined
+  const pace = isKept ? { ...environment.pace, patience: keptMillis } : environment.pace
+  const stranding = new Stranding(consumer, { bootstrapServers, pace }, () => {
     if (!closing) options.onStranded()
   })
 
@@ -233,7 +241,10 @@ export const open = Effect.fnUntraced(function*(
   const existing = new Set(metadata.topics.map((topic) => topic.name))
   const missing = subscription._tag === "Group" ? subscription.topics.find((name) => !existing.has(name)) : undefined
   if (missing !== undefined) return yield* yield* missingTopic(native, consumer, missing)
-  const start = Effect.sync(() => {
+  const attempt = <A>(operation: string, body: () => A): Effect.Effect<A, KafkaError> =>
+    Effect.try({ try: body, catch: (error) => toError(operation)(error as NativeError) })
+
+  const start = attempt(`subscribe in group "${groupId}"`, () => {
     if (subscription._tag === "Manual") {
       assigned.add(subscription.positions)
       consumer.assign(subscription.positions.map(toNative))
@@ -242,9 +253,6 @@ export const open = Effect.fnUntraced(function*(
       subscriber.start(metadata.topics.map((topic) => topic.name), Duration.toMillis(Duration.fromInputUnsafe(refresh)))
     }
   })
-
-  const attempt = <A>(operation: string, body: () => A): Effect.Effect<A, KafkaError> =>
-    Effect.try({ try: body, catch: (error) => toError(operation)(error as NativeError) })
 
   const resume = (partitions: ReadonlyArray<TopicPartition>): void => {
     if (partitions.length === 0 || !consumer.isConnected()) return
@@ -257,8 +265,8 @@ export const open = Effect.fnUntraced(function*(
     watch: () => stranding.watch(),
     abandon: () => {
       abandoned = true
-      const awaited = rebalances.rest().flatMap(({ kind, partitions }) => kind === "assign" ? partitions : [])
-      return [...assigned, ...awaited]
+      const asked = rebalances.rest().flatMap(({ kind, partitions }) => kind === "lost" ? [] : partitions)
+      return [...assigned, ...answering, ...asked]
     },
     poll: (maxRecords, maxBytes) => {
       if (maxRecords === 0) {
@@ -277,6 +285,7 @@ export const open = Effect.fnUntraced(function*(
       Effect.suspend(() => {
         const asked = rebalances.answer(id)
         if (asked === undefined || closing) return Effect.void
+        if (asked.kind === "assign") answering = asked.partitions
         const from: ReadonlyArray<NativePosition> = asked.kind !== "assign" ?
           asked.partitions :
           asked.partitions.map((partition): NativePosition => {
@@ -284,6 +293,7 @@ export const open = Effect.fnUntraced(function*(
             return own === undefined ? partition : toNative(own)
           })
         return Effect.uninterruptible(quiet(attempt(`answer a rebalance of group "${groupId}"`, () => {
+          answering = []
           if (asked.kind === "assign") assigned.add(asked.partitions)
           // The native client would keep a pause across assignments.
           else resume(asked.partitions.filter((one) => paused.has(one.topic, one.partition)))

@@ -7,11 +7,11 @@ import * as KafkaConfig from "../../KafkaConfig.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { ProducerClient } from "../KafkaEngine.ts"
 import type { Environment } from "./environment.ts"
-import { makeClient } from "./producerClient.ts"
+import { type Client, makeClient } from "./producerClient.ts"
 import { Stranding } from "./stranding.ts"
 
 interface Running {
-  readonly client: ProducerClient & { readonly wake: () => void }
+  readonly client: Client
   readonly scope: Scope.Closeable
 }
 
@@ -34,11 +34,13 @@ export const make = Effect.fnUntraced(function*(
     )
     const running: Running = { client, scope: own }
     const stranding = new Stranding(native, environment, () => {
-      Effect.runForkWith(context)(Effect.catch(replace(running), (error) =>
+      const replaced = Effect.catch(replace(running), (error) =>
         Effect.andThen(
           Effect.logWarning("a producer that lost its brokers could not be replaced yet", error),
           Effect.sync(() => stranding.watch())
-        )))
+        ))
+      // The end of the scope interrupts what still connects.
+      Effect.runForkWith(context)(Effect.forkIn(replaced, scope))
     })
     native.on("event.error", (error) => stranding.onError(error))
     yield* Scope.addFinalizer(own, Effect.sync(() => stranding.stop()))
@@ -47,17 +49,19 @@ export const make = Effect.fnUntraced(function*(
 
   /** What the old one took fails when its time is over; only then it can go. */
   const replace = (stranded: Running): Effect.Effect<void, KafkaError> =>
-    Effect.uninterruptible(Effect.gen(function*() {
-      yield* Effect.logWarning("the native producer lost its last broker for good: another one takes its place")
-      current = yield* connect
-      leaving.add(stranded)
-      stranded.client.wake()
-      yield* Effect.ignore(stranded.client.flush(Duration.sum(deliveryTimeout, Duration.seconds(10)))).pipe(
-        Effect.andThen(Scope.close(stranded.scope, Exit.void)),
-        Effect.andThen(Effect.sync(() => leaving.delete(stranded))),
-        Effect.forkDetach
-      )
-    }))
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        current = yield* restore(connect)
+        leaving.add(stranded)
+        stranded.client.wake()
+        yield* Effect.logWarning("the native producer lost its last broker for good: another one took its place")
+        yield* Effect.timeoutOption(stranded.client.allTold, Duration.sum(deliveryTimeout, Duration.seconds(10))).pipe(
+          Effect.andThen(Scope.close(stranded.scope, Exit.void)),
+          Effect.andThen(Effect.sync(() => leaving.delete(stranded))),
+          Effect.forkIn(scope)
+        )
+      })
+    )
 
   let current: Running = yield* connect
   return {

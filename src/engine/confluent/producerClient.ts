@@ -18,6 +18,8 @@ import * as Settings from "./settings.ts"
 
 const queueFull = -184
 const unknownPartition = -190
+/** Kafka's UNKNOWN_MEMBER_ID. */
+const leftGroup = { code: 25, message: "the consumer has left its group", isTxnRequiresAbort: true }
 
 /** How long the last flush of a producer may take. */
 const closeTimeoutMs = 30_000
@@ -90,11 +92,13 @@ const flush = (producer: NativeProducer, timeoutMs: number): Effect.Effect<void,
   })
 
 /** A client over one native producer. */
-interface Client extends ProducerClient {
+export interface Client extends ProducerClient {
   /** How many records, since it was last asked, are not known to be in the log. */
   readonly takeUnconfirmed: () => number
   /** Whoever waits for space tries again. */
   readonly wake: () => void
+  /** Ends when the fate of every record taken so far was told. Occupies no thread, as a native flush does. */
+  readonly allTold: Effect.Effect<void>
 }
 
 const clientOf = (
@@ -164,6 +168,7 @@ const clientOf = (
   })
   return {
     wake,
+    allTold,
     takeUnconfirmed: () => {
       const count = unconfirmed
       unconfirmed = 0
@@ -292,6 +297,8 @@ export const makeTransactional = Effect.fnUntraced(function*(
     sendOffsets: (positions, group) =>
       step("send offsets to the transaction", (done) => {
         const consumer = (group as ConfluentGroup)["~millrace/engine/GroupMetadata"]
+        // The binding does not look, and ends the process.
+        if (!consumer.isConnected()) return done(leftGroup)
         producer.sendOffsetsToTransaction(positions.map(toNative), consumer, requestTimeoutMs, done)
       }),
     commit: Effect.suspend(() => {

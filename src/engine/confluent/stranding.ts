@@ -22,8 +22,9 @@ export interface Pace {
 /** The pauses that a client makes by itself are 10 s at most. */
 export const defaultPace: Pace = { interval: 2_000, patience: 15_000 }
 
-/** How long a client that knows a broker may take to answer. */
+/** How long a client that knows a broker may take to answer, and how often it may miss that. */
 const answerMs = 5_000
+const mostMisses = 1
 
 /** The part of a native client that is asked for a sign of life. */
 interface Client {
@@ -55,7 +56,10 @@ export class Stranding {
   private readonly pace: Pace
   private timer: NodeJS.Timeout | undefined
   private reachableSince: number | undefined
+  private misses = 0
   private stopped = false
+  /** Its owner knows, and decides whether to look again. */
+  private told = false
 
   constructor(
     client: Client,
@@ -70,11 +74,13 @@ export class Stranding {
 
   /** What the client emits as `event.error`. */
   onError(error: NativeError): void {
-    if (codeOf(error) === allDown) this.watch()
+    if (codeOf(error) === allDown && !this.told) this.watch()
   }
 
-  /** Watches from now on. */
+  /** Watches from now on. A client that says again that all are down still tries: it gets its time anew. */
   watch(): void {
+    this.told = false
+    this.misses = 0
     this.reachableSince = undefined
     if (this.timer === undefined) this.next()
   }
@@ -103,8 +109,11 @@ export class Stranding {
     if (this.reachableSince === undefined || performance.now() - this.reachableSince < patience) return this.next()
     this.client.getMetadata({ timeout: answerMs }, (error) => {
       const answered = error === null || error === undefined || Number(error.code) > 0
+      if (answered || this.stopped) return this.rest()
+      if (this.misses++ < mostMisses) return this.next()
       this.rest()
-      if (!answered && !this.stopped) this.onStranded()
+      this.told = true
+      this.onStranded()
     })
   }
 }

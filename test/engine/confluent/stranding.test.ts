@@ -47,18 +47,28 @@ const watching = Effect.fnUntraced(function*(bootstrapServers: string, answers: 
 })
 
 describe("a client whose brokers are all down", () => {
-  it.live("is stranded when it does not answer although somebody listens", () =>
+  it.live("is stranded when it does not answer twice although somebody listens, and that is told once", () =>
     Effect.scoped(Effect.gen(function*() {
-      const { asked, stranding, told } = yield* watching(at(yield* scoped(listen())), [noAnswer])
+      const answers = [noAnswer, null, noAnswer, noAnswer, noAnswer, noAnswer]
+      const { asked, stranding, told } = yield* watching(at(yield* scoped(listen())), answers)
       stranding.onError(allDown)
-      yield* asked(1)
+      yield* asked(2)
+      assert.strictEqual(told.stranded, 0)
+      stranding.onError(allDown)
+      yield* asked(4)
       assert.strictEqual(told.stranded, 1)
+      // It is being replaced; only who replaces it may want to look again.
+      stranding.onError(allDown)
+      stranding.watch()
+      yield* asked(6)
+      assert.strictEqual(told.stranded, 2)
     })))
 
   it.live("is not when it answers, be it with an error of the broker's", () =>
     Effect.scoped(Effect.gen(function*() {
-      const { asked, stranding, told } = yield* watching(at(yield* scoped(listen())), [null, refused, noAnswer])
-      for (const count of [1, 2, 3]) {
+      const answers = [null, refused, noAnswer, noAnswer]
+      const { asked, stranding, told } = yield* watching(at(yield* scoped(listen())), answers)
+      for (const count of [1, 2, 4]) {
         assert.strictEqual(told.stranded, 0)
         stranding.onError(allDown)
         yield* asked(count)
@@ -73,16 +83,16 @@ describe("a client whose brokers are all down", () => {
       const { port } = gone.address() as AddressInfo
       yield* Effect.callback<void>((resume) => void gone.close(() => resume(Effect.void)))
       const there = yield* scoped(listen())
-      const first = yield* watching(address, [noAnswer])
+      const first = yield* watching(address, [noAnswer, noAnswer])
       first.stranding.onError(allDown)
-      const second = yield* watching(`${address},${at(there)}`, [noAnswer])
+      const second = yield* watching(`${address},${at(there)}`, [noAnswer, noAnswer])
       second.stranding.onError(allDown)
-      yield* second.asked(1)
+      yield* second.asked(2)
       assert.strictEqual(second.told.stranded, 1)
       // As long as the other one waited, nobody listened at the first one's only server.
       assert.strictEqual(first.told.asked, 0)
       yield* scoped(listen(port))
-      yield* first.asked(1)
+      yield* first.asked(2)
       assert.strictEqual(first.told.stranded, 1)
     })))
 
@@ -91,7 +101,7 @@ describe("a client whose brokers are all down", () => {
       const server = yield* scoped(listen())
       const other = yield* watching(at(server), [noAnswer])
       other.stranding.onError(noAnswer)
-      const down = yield* watching(at(server), [noAnswer])
+      const down = yield* watching(at(server), [noAnswer, noAnswer])
       down.stranding.onError(allDown)
       yield* down.asked(1)
       assert.strictEqual(other.told.asked, 0)
