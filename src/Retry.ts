@@ -5,11 +5,13 @@
  * @stability unstable
  * @since 0.1.0
  */
+import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import { logCause, readOr } from "./internal/causes.ts"
 import { nextDelay } from "./internal/retry/blocking.ts"
-import { errorOf, nameOf } from "./internal/retry/failureText.ts"
+import { errorOf, tagOf } from "./internal/retry/failureText.ts"
 import { maxAttempts } from "./internal/retry/retryState.ts"
 import * as OnFailure from "./OnFailure.ts"
 
@@ -36,19 +38,20 @@ export interface Options<in E> {
 }
 
 /** Many errors are told apart by their class alone: whoever extends `Error` has its name. */
-const isOneOf = (error: unknown, names: ReadonlyArray<string>): boolean =>
-  names.includes(nameOf(error))
-  || typeof error === "object" && error !== null && names.includes(error.constructor?.name)
+const isOneOf = (cause: Cause.Cause<unknown>, names: ReadonlyArray<string>): boolean => {
+  const error = errorOf(cause)
+  return names.includes(tagOf(cause))
+    || typeof error === "object" && error !== null && readOr(() => names.includes(error.constructor?.name), false)
+}
 
 const isRetryable = <E>(options: Options<E>, timeoutMs: number, failure: OnFailure.Failure<E>): boolean => {
   if (failure.kind === "poison") return false
   if (failure.failedAt - failure.firstFailedAt >= timeoutMs) return false
-  const error = errorOf(failure.cause)
-  if (options.include !== undefined && !isOneOf(error, options.include)) return false
-  if (options.exclude !== undefined && isOneOf(error, options.exclude)) return false
+  if (options.include !== undefined && !isOneOf(failure.cause, options.include)) return false
+  if (options.exclude !== undefined && isOneOf(failure.cause, options.exclude)) return false
   if (failure.kind === "defect") return options.defects ?? true
   // A failure of kind `error` holds an error of the handler.
-  return options.retryable === undefined || options.retryable(error as E)
+  return options.retryable === undefined || options.retryable(errorOf(failure.cause) as E)
 }
 
 const positive = (name: string, input: Duration.Input): number => {
@@ -205,7 +208,8 @@ export const settings = <E = unknown>(
       const { attempts, cause, record } = failure
       if (attempts === 0 || attempts % logEvery !== 0) return policy.decide(failure)
       const place = `${record.topic}/${record.partition} offset ${record.offset}`
-      return Effect.andThen(Effect.logWarning(`attempt ${attempts} of ${place} failed`, cause), policy.decide(failure))
+      const line = `attempt ${attempts} of ${place} failed`
+      return Effect.andThen(logCause(Effect.logWarning, line, cause), policy.decide(failure))
     },
     policy.needs,
     policy.last

@@ -1,13 +1,55 @@
-/** Causes in few words. */
+/** Causes in few words. Errors are anybody's: whatever one does when it is looked at, that ends no consumer. */
 import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
 
-const wordsOf = (error: unknown): string => {
-  if (!(error instanceof Error)) return typeof error === "string" ? error : JSON.stringify(error) ?? String(error)
-  return error.message === "" ? error.name : `${error.name}: ${error.message}`
+/** What is read off a value of somebody else, or what stands for it when that throws. */
+export const readOr = <A>(read: () => A, otherwise: A): A => {
+  try {
+    return read()
+  } catch {
+    return otherwise
+  }
 }
+
+const ownNameOf = (error: object): string => {
+  if ("_tag" in error && typeof error._tag === "string") return error._tag
+  const name: unknown = error instanceof Error ? error.name : undefined
+  if (typeof name === "string" && name !== "" && name !== "Error") return name
+  const className: unknown = error.constructor?.name
+  return typeof className === "string" && className !== "" ? className : "Object"
+}
+
+/** The tag of an error, or the name of its class: whoever extends `Error` and says no more has its `name`. */
+export const nameOf = (error: unknown): string =>
+  typeof error !== "object" || error === null ? typeof error : readOr(() => ownNameOf(error), "Object")
+
+/** Numbers too large for JSON are told as well. */
+const json = (value: unknown): string =>
+  JSON.stringify(value, (_, part) => typeof part === "bigint" ? String(part) : part) ?? String(value)
+
+const inWords = (error: unknown): string => {
+  if (typeof error === "string") return error
+  if (!(error instanceof Error)) return json(error)
+  const message: unknown = error.message
+  if (message === undefined || message === "") return String(error.name)
+  return `${error.name}: ${typeof message === "string" ? message : json(message)}`
+}
+
+/** The message of an error; of anything else, what it is as a text. */
+export const messageOf = (error: unknown): string =>
+  readOr(() => String(error instanceof Error ? error.message : error), nameOf(error))
 
 /** The messages of a cause; a stack only where it is a bug. */
 export const brief = (cause: Cause.Cause<unknown>): string =>
-  cause.reasons.map((reason) =>
-    Cause.isFailReason(reason) ? wordsOf(reason.error) : Cause.pretty(Cause.fromReasons([reason]))
-  ).join("; ")
+  cause.reasons.map((reason) => {
+    if (Cause.isFailReason(reason)) return readOr(() => inWords(reason.error), nameOf(reason.error))
+    const name = Cause.isDieReason(reason) ? nameOf(reason.defect) : "Interrupted"
+    return readOr(() => Cause.pretty(Cause.fromReasons([reason])), name)
+  }).join("; ")
+
+/** A line about a cause: in few words where a logger cannot print it. */
+export const logCause = (
+  log: (...message: ReadonlyArray<unknown>) => Effect.Effect<void>,
+  line: string,
+  cause: Cause.Cause<unknown>
+): Effect.Effect<void> => Effect.catchDefect(log(line, cause), () => log(`${line}: ${brief(cause)}`))

@@ -10,16 +10,17 @@ import type { Part } from "../Poison.ts"
 import { hex, Poison } from "../Poison.ts"
 import * as Record from "../Record.ts"
 import type { Codecs } from "../Topic.ts"
+import { messageOf, readOr } from "./causes.ts"
 
 type AnyRecord = Record.Record<any, any, any>
 
 /** Answers the record, or a pending one when a codec has to wait. Throws, or fails with, {@link Poison}. */
 export type Decode = (raw: RawRecord) => AnyRecord | Pending<AnyRecord>
 
-const problemOf = (cause: unknown): string =>
-  cause instanceof Error ?
-    cause.cause instanceof Error ? `${cause.message}: ${cause.cause.message}` : cause.message
-    : String(cause)
+const problemOf = (cause: unknown): string => {
+  const inner = readOr((): unknown => cause instanceof Error ? cause.cause : undefined, undefined)
+  return inner instanceof Error ? `${messageOf(cause)}: ${messageOf(inner)}` : messageOf(cause)
+}
 
 const poison = (raw: RawRecord, part: Part, cause: unknown): Poison =>
   new Poison({

@@ -13,6 +13,7 @@ import * as Headers from "../Headers.ts"
 import * as Errors from "../KafkaError.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import type { Codecs } from "../Topic.ts"
+import { messageOf } from "./causes.ts"
 
 /** A topic without its types. */
 interface Topic {
@@ -125,4 +126,4 @@ export const encoderOf = (topic: Topic): Effect.Effect<Encode, never, any> =>
 export const failure = (topic: string, cause: unknown): KafkaError | Schema.SchemaError =>
   Schema.isSchemaError(cause) || cause instanceof Errors.KafkaError
     ? cause
-    : invalid(topic, cause instanceof Error ? cause.message : String(cause))
+    : invalid(topic, messageOf(cause))

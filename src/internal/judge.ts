@@ -6,6 +6,7 @@ import { HandlerFailed } from "../HandlerFailed.ts"
 import type * as OnFailure from "../OnFailure.ts"
 import type { Outcome } from "../Outcome.ts"
 import { Poison } from "../Poison.ts"
+import { logCause } from "./causes.ts"
 import * as RetryHeaders from "./retry/retryHeaders.ts"
 import type { Destination, Hop, Unsendable } from "./retry/router.ts"
 import { tierOf } from "./retry/tiers.ts"
@@ -103,7 +104,7 @@ const failureOf = (
 const decide = (work: Work, failure: OnFailure.Failure<any>): Effect.Effect<OnFailure.Decision, never, any> =>
   Effect.catchCause(
     Effect.suspend(() => work.onFailure.decide(failure)),
-    (cause) => Effect.as(Effect.logError("the failure policy failed; stopping", cause), stop)
+    (cause) => Effect.as(logCause(Effect.logError, "the failure policy failed; stopping", cause), stop)
   ).pipe(Effect.map((decision) => decision._tag === "Pass" ? work.onFailure.last : decision))
 
 const skip = (work: Work, failure: OnFailure.Failure<any>): ReadonlyArray<Outcome> => {

@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { KafkaError, Reason } from "../KafkaError.ts"
+import { logCause } from "./causes.ts"
 import type { HealthCell } from "./healthCell.ts"
 import type { Running } from "./runtime.ts"
 
@@ -50,7 +51,7 @@ export const supervise = Effect.fnUntraced(function*(
       current = undefined
       if (Exit.isSuccess(ended)) return
       options.health.restarting()
-      yield* Effect.logWarning("consumer ended; starting it again", ended.cause)
+      yield* logCause(Effect.logWarning, "consumer ended; starting it again", ended.cause)
       if ((yield* Clock.currentTimeMillis) - startedAt > settled) {
         delay = yield* Schedule.toStepWithSleep(options.restart)
       }

@@ -1,6 +1,6 @@
 /** What headers tell of a failure. */
 import * as Cause from "effect/Cause"
-import { brief } from "../causes.ts"
+import { brief, nameOf, readOr } from "../causes.ts"
 
 /** The error of a failure, or else its defect. */
 export const errorOf = (cause: Cause.Cause<unknown>): unknown => {
@@ -9,13 +9,9 @@ export const errorOf = (cause: Cause.Cause<unknown>): unknown => {
   return undefined
 }
 
-/** The tag of an error, or the name of its class: whoever extends `Error` and says no more has its `name`. */
-export const nameOf = (error: unknown): string => {
-  if (typeof error !== "object" || error === null) return typeof error
-  if ("_tag" in error && typeof error._tag === "string") return error._tag
-  const { name } = error.constructor ?? Object
-  return error instanceof Error && error.name !== "Error" ? error.name : name || "Object"
-}
+/** The name of what failed; a handler that interrupted itself has no error that could have one. */
+export const tagOf = (cause: Cause.Cause<unknown>): string =>
+  Cause.hasInterruptsOnly(cause) ? "Interrupted" : nameOf(errorOf(cause))
 
 /** In the words of headers; the stack only where somebody will read it. */
 export const textOf = (cause: Cause.Cause<unknown>, withStack: boolean): {
@@ -25,11 +21,13 @@ export const textOf = (cause: Cause.Cause<unknown>, withStack: boolean): {
   readonly causeName: string | undefined
 } => {
   const error = errorOf(cause)
-  const inner = error instanceof Error ? error.cause : undefined
+  const message = readOr((): unknown => error instanceof Error ? error.message : undefined, undefined)
+  const inner = readOr((): unknown => error instanceof Error ? error.cause : undefined, undefined)
+  const text = typeof message === "string" && message !== "" ? message : brief(cause)
   return {
-    tag: nameOf(error),
-    message: error instanceof Error && error.message !== "" ? error.message : brief(cause),
-    stack: withStack ? Cause.pretty(cause) : undefined,
+    tag: tagOf(cause),
+    message: text,
+    stack: withStack ? readOr(() => Cause.pretty(cause), text) : undefined,
     causeName: inner === undefined ? undefined : nameOf(inner)
   }
 }
