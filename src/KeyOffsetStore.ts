@@ -150,7 +150,8 @@ export interface Guard<in E> {
 
 /**
  * A policy that first looks whether a failing record is stale. A consumer with such a policy observes every chunk that
- * it reads. When the store cannot be asked, the record counts as not stale.
+ * it reads. When the store cannot be asked, or a record in a retry topic does not tell where it was first read, the
+ * record counts as not stale.
  *
  * **When to use**: for handlers that fail on records which a later one of the same key has made pointless, such as an
  * update of a row that was deleted meanwhile.
@@ -187,8 +188,9 @@ export const guard: {
     const { deadLetter } = self.needs
     return OnFailure.make<E1 & E2, R | KeyOffsetStore>(
       (failure) => {
-        const { kind, origin, record: { key } } = failure
-        if (kind === "poison" || !options.when(failure)) return self.decide(failure)
+        const { kind, origin, record: { key }, topic } = failure
+        // Offsets of a retry topic do not compare with those that were observed.
+        if (kind === "poison" || origin.topic !== topic || !options.when(failure)) return self.decide(failure)
         const stale = Effect.catch(
           check({ ...origin, key }),
           (error) => Effect.as(Effect.logWarning(error.message), false)

@@ -42,7 +42,7 @@ export type Kind = "error" | "defect" | "poison"
  * A failure of one record (or of a batch; then `records` are all of them, and `record` is the first).
  *
  * - `topic`: the source topic, also when the record failed in one of its retry topics; `origin`: where it was first
- *   read.
+ *   read. For a record in a retry topic that does not tell, `origin` is its place there.
  * - `attempts` counts the executions so far, so it is at least 1 for a handler and 0 for poison.
  * - `retries` counts the retry topics' part of them: how often the record was routed to one.
  * - `firstFailedAt` and `failedAt` are milliseconds since the epoch.

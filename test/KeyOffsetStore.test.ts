@@ -2,10 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { KeyOffsetStore } from "millrace"
+import * as Schedule from "effect/Schedule"
+import { Consumer, KeyOffsetStore, OnFailure, Producer, Retry, Topic } from "millrace"
+import { InMemoryKafka } from "millrace/testing"
 import { randomOf } from "./internal/random.ts"
+import { began, bytes, onCluster, Orders, pass, valuesOf } from "./kit/cluster.ts"
+import { erred } from "./kit/failures.ts"
 
-const bytes = (text: string) => new TextEncoder().encode(text)
 const seen = (topic: string, partition: number, offset: number, key: string | null): KeyOffsetStore.Observed => ({
   topic,
   partition,
@@ -150,4 +153,43 @@ describe("KeyOffsetStore.check", () => {
       assert.match(failed.message, /"latest" failed for t, .* can be reached/)
       assert.strictEqual(failed.cause, "refused")
     }))
+})
+
+describe("KeyOffsetStore.guard", () => {
+  const options = { when: () => true, decision: "skip" } as const
+  const guarded = KeyOffsetStore.guard(OnFailure.stop, options)
+  const place = { topic: "orders", partition: 3 }
+
+  it.effect("skips what is stale by the place where it was first read, and knows nothing of other topics", () =>
+    Effect.gen(function*() {
+      yield* observe(seen("orders", 3, 42, "a"))
+      const record = { ...erred("x").record, key: bytes("a") }
+      const decided = (origin: OnFailure.Failure<string>["origin"]) => guarded.decide(erred("x", { record, origin }))
+      assert.deepStrictEqual(yield* decided({ ...place, offset: 41 }), { _tag: "Skip" })
+      assert.deepStrictEqual(yield* decided({ ...place, offset: 42 }), { _tag: "Stop" })
+      yield* observe(seen("g.orders.retry.1", 3, 42, "a"))
+      const elsewhere = { ...place, topic: "g.orders.retry.1", offset: 41 }
+      assert.deepStrictEqual(yield* decided(elsewhere), { _tag: "Stop" })
+    }).pipe(memory))
+
+  it.effect("keeps the latest record of its key when its headers do not tell where it was first read", () =>
+    onCluster(
+      ["orders", "g.orders.retry.1"],
+      Effect.gen(function*() {
+        yield* Producer.sendAll(Orders, ["x", "y", "k"].map((key) => ({ key, value: key })))
+        // As django-kafka leaves it.
+        const headers = [["RETRY_TIMESTAMP", bytes(String(began / 1000 + 1))]] as const
+        const kafka = yield* InMemoryKafka
+        yield* kafka.produce({ topic: "g.orders.retry.1", key: bytes("k"), value: bytes("k"), headers })
+        const policy = Retry.nonBlocking(Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 })))
+        const consumer = Consumer.make("g", {
+          offsetReset: "earliest",
+          onFailure: KeyOffsetStore.guard(policy, options),
+          handlers: [Topic.handle(Orders, ({ topic }) => topic === "orders" ? Effect.void : Effect.fail("no"))]
+        })
+        yield* Effect.forkScoped(Consumer.run(consumer))
+        yield* pass(5)
+        assert.deepStrictEqual(yield* valuesOf("g.orders.dlt"), ["k"])
+      }).pipe(memory)
+    ))
 })

@@ -87,7 +87,7 @@ const failureOf = (
     kind,
     group: work.topology.group,
     topic: work.source,
-    origin: { topic: carried?.origin === undefined ? work.source : topic, partition, offset },
+    origin: { topic, partition, offset },
     record,
     records,
     attempts: failing.executions,
