@@ -3,10 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import { Consumer, KeyOffsetStore, OnFailure, Producer, Retry, Topic } from "millrace"
+import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
+import * as SchemaIssue from "effect/SchemaIssue"
+import { Codec, Consumer, KeyOffsetStore, OnFailure, Producer, Retry, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import { randomOf } from "./internal/random.ts"
-import { began, bytes, onCluster, Orders, pass, valuesOf } from "./kit/cluster.ts"
+import { began, bytes, onCluster, Orders, pass, texts, valuesOf } from "./kit/cluster.ts"
 import { erred } from "./kit/failures.ts"
 
 const seen = (topic: string, partition: number, offset: number, key: string | null): KeyOffsetStore.Observed => ({
@@ -190,6 +193,34 @@ describe("KeyOffsetStore.guard", () => {
         yield* Effect.forkScoped(Consumer.run(consumer))
         yield* pass(5)
         assert.deepStrictEqual(yield* valuesOf("g.orders.dlt"), ["k"])
+      }).pipe(memory)
+    ))
+
+  it.effect("observes nothing that a codec which has to wait refuses", () =>
+    onCluster(
+      ["orders"],
+      Effect.gen(function*() {
+        const slow = Codec.json(Schema.String.pipe(Schema.decodeTo(Schema.String, {
+          decode: SchemaGetter.transformEffect((text: string) =>
+            Effect.delay(
+              text === "poison" ? Effect.fail(new SchemaIssue.InvalidValue(undefined)) : Effect.succeed(text),
+              "10 millis"
+            )
+          ),
+          encode: SchemaGetter.passthrough()
+        })))
+        const kafka = yield* InMemoryKafka
+        const send = (value: string) =>
+          kafka.produce({ topic: "orders", key: bytes("k"), value: bytes(JSON.stringify(value)) })
+        yield* Effect.forEach(["stale", "good", "poison"], send)
+        const consumer = Consumer.make("g", {
+          offsetReset: "earliest",
+          onFailure: KeyOffsetStore.guard(OnFailure.deadLetter, options),
+          handlers: [Topic.handle(Topic.make("orders", { ...texts, value: slow }), () => Effect.fail("no"))]
+        })
+        yield* Effect.forkScoped(Consumer.run(consumer))
+        yield* pass(5)
+        assert.deepStrictEqual(yield* valuesOf("g.orders.dlt"), ["\"good\"", "\"poison\""])
       }).pipe(memory)
     ))
 })

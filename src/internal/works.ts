@@ -1,5 +1,7 @@
 /** Puts together what the worker of one partition works with. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { Pending } from "../Codec.ts"
 import type { Chunk, RawRecord } from "../engine/KafkaEngine.ts"
 import { KeyOffsetStore } from "../KeyOffsetStore.ts"
 import type { Decode } from "./decoding.ts"
@@ -26,23 +28,41 @@ const dueOf = (tier: TierTopic | undefined, topics: SourceTopics | undefined) =>
   }
 }
 
-/** A record that cannot be decoded replaces nothing. */
-const isDecodable = (decode: Decode) => (raw: RawRecord): boolean => {
+/** Codecs that have to wait do so for this many records at once. */
+const decodedAtOnce = 16
+
+/** Whether a record can be decoded, or what finds out. */
+const decodable = (decode: Decode, raw: RawRecord): boolean | Effect.Effect<boolean, never, any> => {
   try {
-    decode(raw)
-    return true
+    const record = decode(raw)
+    return !(record instanceof Pending) || Effect.map(Effect.exit(record.effect), Exit.isSuccess)
   } catch {
     return false
   }
 }
 
+/** A record that cannot be decoded replaces nothing. */
+const decodableOf = (
+  decode: Decode,
+  records: ReadonlyArray<RawRecord>
+): Effect.Effect<ReadonlyArray<RawRecord>, never, any> => {
+  const found = records.map((raw) => decodable(decode, raw))
+  const picked = (all: ReadonlyArray<unknown>) => records.filter((_, i) => all[i] === true)
+  return found.some(Effect.isEffect)
+    ? Effect.map(
+      Effect.forEach(found, (one) => Effect.isEffect(one) ? one : Effect.succeed(one), { concurrency: decodedAtOnce }),
+      picked
+    )
+    : Effect.succeed(picked(found))
+}
+
 /** Tells the store of the records that are about to be handled. Without it a stale record is merely not noticed. */
-const observer = (decode: Decode) => ({ records }: Chunk) =>
-  Effect.flatMap(
-    KeyOffsetStore,
-    (store) =>
-      Effect.catch(store.observe(records.filter(isDecodable(decode))), ({ message }) => Effect.logWarning(message))
-  )
+const observer = (decode: Decode) =>
+  Effect.fnUntraced(function*({ records }: Chunk) {
+    const store = yield* KeyOffsetStore
+    const observed = store.observe(yield* decodableOf(decode, records))
+    yield* Effect.catch(observed, ({ message }) => Effect.logWarning(message))
+  })
 
 /** What all workers of a run share. */
 export interface Options {
