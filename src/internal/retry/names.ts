@@ -80,6 +80,23 @@ export const parse = (
   return topic === undefined ? undefined : { topic, tier: Number(suffix![1]) }
 }
 
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
+
+/** Parts of a pattern in which `^` and `$` are themselves (escapes, classes), and these two elsewhere. */
+const part = /\\.|\[(?:\\.|[^\]\\])*\]|[\^$]/g
+/** The same where classes may hold classes (flag `v`), two deep. */
+const nestedPart = /\\.|\[(?:\\.|\[(?:\\.|[^\]\\])*\]|[^[\]\\])*\]|[\^$]/g
+
+/** Matches the retry topics with standard names of every topic that a pattern matches. */
+export const retryPattern = (group: string, { flags, source }: RegExp): RegExp => {
+  const before = `${escaped(group)}\\.`
+  const behind = "\\.retry\\.[1-9]\\d*"
+  // Wherever the pattern says where a name begins or ends, it is the name of the source that does.
+  const anchors: Record<string, string> = { "^": `(?<=^${before})`, "$": `(?=${behind}$)` }
+  const inner = source.replace(flags.includes("v") ? nestedPart : part, (found) => anchors[found] ?? found)
+  return new RegExp(`${before}(?:${inner})${behind}`, flags.replace(/[gy]/g, ""))
+}
+
 /** The source topic of a dead letter topic with a standard name. */
 export const parseDeadLetter = (group: string, name: string): string | undefined =>
   name.endsWith(".dlt") ? sourceOf(group, name, ".dlt".length) : undefined

@@ -8,6 +8,7 @@ import * as RetryTopics from "../../RetryTopics.ts"
 import * as Topic from "../../Topic.ts"
 import type { Plan } from "../plan.ts"
 import type { Signal } from "../signal.ts"
+import * as Names from "./names.ts"
 import { provision } from "./provision.ts"
 import { Router } from "./router.ts"
 import type { SourceTopics } from "./topology.ts"
@@ -105,14 +106,6 @@ export const retryPlan = (plan: Plan): Plan | undefined =>
     ? { ...plan, group: retryGroupOf(plan.group), retrying: true, offsetReset: "earliest", topics: [], patterns: [] }
     : undefined
 
-const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
-
-/** Matches the retry topics of every topic that a pattern matches. */
-const tierPattern = (group: string, regex: RegExp): RegExp => {
-  const inner = regex.source.replace(/^\^/, "").replace(/(?<!\\)\$$/, "")
-  return new RegExp(`${escaped(group)}\\.(?:${inner})\\.retry\\.[1-9]\\d*`, regex.flags.replace(/[gy]/g, ""))
-}
-
 /** The retry topics there are: of the policy, and such that an earlier policy left behind. */
 export const subscribedRetries = Effect.fnUntraced(function*(
   plan: Plan
@@ -122,7 +115,7 @@ export const subscribedRetries = Effect.fnUntraced(function*(
   const topics = new Set<string>()
   for (const { plan: { tiers }, source } of topology.handlers) {
     if (source.match._tag === "Pattern") {
-      if (tiers.length > 0) patterns.push(tierPattern(topology.group, source.match.regex))
+      if (tiers.length > 0) patterns.push(Names.retryPattern(topology.group, source.match.regex))
     } else {
       const found = yield* topology.of(source.match.name)
       for (const { name } of found?.tiers ?? []) topics.add(name)

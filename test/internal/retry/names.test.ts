@@ -2,12 +2,21 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { matchesPattern } from "../../../src/engine/KafkaEngine.ts"
 import * as Names from "../../../src/internal/retry/names.ts"
 import { type Naming, spring, standard, type Tier } from "../../../src/RetryTopics.ts"
 import { whole } from "./records.ts"
 
 const tiersOf = (...delays: ReadonlyArray<number>): ReadonlyArray<Tier> =>
   delays.map((delay, i) => ({ index: i + 1, delay, attempts: 1 }))
+
+const Name = Arbitrary.map(
+  Arbitrary.array(
+    Arbitrary.schema(Schema.Literals(["a", "b-c", "_", ".", "..", "retry", ".retry.2", ".dlt", "7", "A"])),
+    { minLength: 1, maxLength: 6 }
+  ),
+  (parts) => parts.join("")
+)
 
 const billing = { group: "billing", topic: "orders" }
 
@@ -30,14 +39,6 @@ describe("standard names", () => {
         deadLetter: "billing.orders.dlt"
       })
     }))
-
-  const Name = Arbitrary.map(
-    Arbitrary.array(
-      Arbitrary.schema(Schema.Literals(["a", "b-c", "_", ".", "..", "retry", ".retry.2", ".dlt", "7", "A"])),
-      { minLength: 1, maxLength: 6 }
-    ),
-    (parts) => parts.join("")
-  )
 
   it.effect.prop(
     "lead back to the topic, whatever dots are in it and in the group",
@@ -87,6 +88,53 @@ describe("standard names", () => {
       topic: "foo.retry.2",
       tier: 99_999
     })
+  })
+})
+
+describe("the retry topics of a pattern", () => {
+  const patterns = [
+    /^orders-.*$|^users-.*$/,
+    /orders-.*|^users-[a-z]+/,
+    /^(?:orders|users)-.*$/,
+    /(^orders|^users)-(eu$|us$)/,
+    /a[$^]b/,
+    /[^$]+/,
+    /[\]$^]x/,
+    /a\$|\^b/,
+    /\\$|a/,
+    new RegExp("[[\\w$^]&&[a-c$]]+$", "v"),
+    new RegExp("^[[a-z]--[b$]]+$", "v"),
+    /A.*B$/i,
+    /.*/s,
+    /^$|ab/
+  ]
+  // What names may be made of, and what they may not: a pattern is one in any case.
+  const Part = Arbitrary.schema(
+    Schema.Literals(["orders", "users", "-", "eu", "us", "a", "b", "A", "B", "x", "$", "^", "]", "\\", ".retry.1", "."])
+  )
+  const Topic = Arbitrary.map(Arbitrary.array(Part, { minLength: 1, maxLength: 4 }), (parts) => parts.join(""))
+
+  it.prop("are those of the topics that it matches", { group: Name, topic: Topic, tier: whole(1, 12) }, (of) => {
+    for (const pattern of patterns) {
+      const name = `${of.group}.${of.topic}.retry.${of.tier}`
+      const found = matchesPattern(Names.retryPattern(of.group, pattern), name)
+      // A group of the shape "__x" has no topics that a pattern could match.
+      if (name.startsWith("__") || of.topic.startsWith("__")) continue
+      assert.strictEqual(found, matchesPattern(pattern, of.topic), `${pattern} ${name}`)
+    }
+  })
+
+  it("are told from others", () => {
+    const pattern = Names.retryPattern("a.b", /^orders-.*$|^users-.*$/)
+    for (const name of ["a.b.orders-1.retry.1", "a.b.users-.retry.10"]) assert.isTrue(matchesPattern(pattern, name))
+    const others = [
+      "a.b.orders-1.retry.0",
+      "a.b.orders-1.dlt",
+      "axb.orders-1.retry.1",
+      "a.b.x.users-1.retry.1",
+      "orders-1"
+    ]
+    for (const name of others) assert.isFalse(matchesPattern(pattern, name), name)
   })
 })
 
