@@ -2,9 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
 import { TestClock } from "effect/testing"
-import { Codec, Consumer, ConsumerControl, Health, OnFailure, Producer, Topic } from "millrace"
+import { Codec, Consumer, ConsumerControl, Health, OnFailure, Producer, Retry, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
+import { onCluster, Orders } from "./kit/cluster.ts"
 
 const Numbers = Topic.make("numbers", { key: Codec.none, value: Codec.string })
 
@@ -108,4 +110,24 @@ describe("ConsumerControl", () => {
       assert.strictEqual(error.reason._tag, "UnknownTopic")
       yield* control.stop
     }).pipe(Effect.provide(isolated)))
+
+  it.effect("commits what is noted of failing records as well", () =>
+    onCluster(
+      ["orders"],
+      Effect.gen(function*() {
+        yield* Producer.sendAll(Orders, ["ok", "bad"].map((value) => ({ key: "a", value })))
+        yield* Effect.forkScoped(Consumer.run(Consumer.make("g", {
+          offsetReset: "earliest",
+          onFailure: Retry.blocking(Schedule.spaced("1 hour")),
+          handlers: [Topic.handle(Orders, ({ value }) => value === "bad" ? Effect.fail("no") : Effect.void)]
+        })))
+        const kafka = yield* InMemoryKafka
+        const noted = Effect.map(kafka.committed("g"), ([position]) => position?.metadata)
+        yield* until(Effect.map(noted, (text) => text !== undefined))
+        const before = yield* noted
+        assert.include(before, "1:1:")
+        yield* Effect.flatMap(member, (control) => control.commit)
+        assert.strictEqual(yield* noted, before)
+      })
+    ).pipe(Effect.provide(isolated)))
 })

@@ -40,8 +40,9 @@ export const make = (
     commit: Effect.flatMap(
       loop.command(
         Effect.sync(() =>
-          Array.from(loop.assignment).flatMap(({ leaderEpoch, partition, position, topic }): Array<Position> =>
-            position === undefined ? [] : [{ topic, partition, offset: position, leaderEpoch }]
+          // With what is noted of failing records: a commit without it would erase that.
+          Array.from(loop.assignment).flatMap(({ noted, position }): Array<Position> =>
+            position === undefined || noted === undefined ? [] : [noted]
           )
         )
       ),
