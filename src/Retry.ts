@@ -69,6 +69,10 @@ const check = <E>(options: Options<E>): number => {
 
 const pass: OnFailure.Decision = { _tag: "Pass" }
 
+/** There the topic does the waiting. A record that was redriven begins in one, without a retry that counts. */
+const isInRetryTopic = ({ record, retries, topic }: OnFailure.Failure<any>): boolean =>
+  retries > 0 || record.topic !== topic
+
 /**
  * Runs the handler again, in place: the partition waits, or with concurrency `{ keys }` the key, and everything else
  * goes on. Any schedule will do; it sees the handler's error. When it is over the consumer stops, unless something else
@@ -101,8 +105,7 @@ export const blocking = <E = unknown, R = never, E2 extends E = E>(
   const timeoutMs = check(options)
   return OnFailure.make<E2, R>(
     (failure) => {
-      // In a retry topic the topic does the waiting.
-      if (failure.retries > 0 || !isRetryable(options, timeoutMs, failure)) return Effect.succeed(pass)
+      if (isInRetryTopic(failure) || !isRetryable(options, timeoutMs, failure)) return Effect.succeed(pass)
       return Effect.map(
         nextDelay(schedule, failure, errorOf(failure.cause)),
         (delay): OnFailure.Decision => delay === undefined ? pass : { _tag: "Wait", delay }

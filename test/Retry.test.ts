@@ -124,7 +124,9 @@ describe("blocking retries", () => {
     }))
   decided("carry on after a restart", Retry.blocking(exponential(100)), [[erred("x", { attempts: 4 }), wait(800)]])
   decided("leave records of retry topics to their topic", Retry.blocking(spaced(5)), [
-    [erred("x", { retries: 1, maxRetries: 3 }), pass]
+    [erred("x", { retries: 1, maxRetries: 3 }), pass],
+    // Redriven: its retries begin anew, in the retry topic.
+    [erred("x", { record: { ...erred("x").record, topic: "billing.orders.retry.1" }, maxRetries: 3 }), pass]
   ])
   decided(
     "show the schedule the error",
