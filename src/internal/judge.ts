@@ -65,11 +65,8 @@ export const settled = ({ host, state }: Work, hops: ReadonlyArray<Hop>): Readon
   })
 
 /** What a record of a retry topic says of itself. */
-const carriedBy = ({ retrying, tier }: Work, record: RawRecord): RetryHeaders.RetryState | undefined =>
-  retrying
-    // django-kafka's records carry the number of their attempt in the name of the topic alone.
-    ? RetryHeaders.read(record, { attempts: tier === undefined ? undefined : tier.index + 1 })
-    : undefined
+const carriedBy = ({ delivery, retrying }: Work, record: RawRecord): RetryHeaders.RetryState | undefined =>
+  retrying ? RetryHeaders.read(record, { attempts: delivery }) : undefined
 
 const failureOf = (
   work: Work,
@@ -144,7 +141,8 @@ const partOf = (work: Work, failure: OnFailure.Failure<any>, record: RawRecord):
   if (own === undefined) return failure
   const first = carriedBy(work, failure.record)!
   const attempts = own.executions + failure.attempts - first.executions
-  return { ...failure, record, records: [record], attempts, firstFailedAt: own.firstFailedAt ?? failure.firstFailedAt }
+  const firstFailedAt = Math.min(own.firstFailedAt ?? failure.firstFailedAt, failure.failedAt)
+  return { ...failure, record, records: [record], attempts, firstFailedAt }
 }
 
 const route = (work: Work, failure: OnFailure.Failure<any>, to: Destination): ReadonlyArray<Hop> => {
@@ -183,23 +181,12 @@ type Consequence =
 
 const stopWith = (problem: string | undefined): Consequence => ({ _tag: "Stop", problem })
 
-const deadLetter = (
-  { limit }: Work,
-  { records }: OnFailure.Failure<any>,
-  topic: string,
-  stepOf: (record: RawRecord) => number
-): Consequence => {
-  const problem = limit?.exceeds(records.map(stepOf))
-  return problem === undefined
-    ? { _tag: "Route", to: { _tag: "DeadLetter", topic } }
-    : stopWith(`the limit of dead letters is reached: ${problem}`)
-}
+const deadLetter = (topic: string): Consequence => ({ _tag: "Route", to: { _tag: "DeadLetter", topic } })
 
 const consequenceOf = (
   work: Work,
   failure: OnFailure.Failure<any>,
-  decision: OnFailure.Decision,
-  stepOf: (record: RawRecord) => number
+  decision: OnFailure.Decision
 ): Consequence => {
   const { router, topics } = work
   switch (decision._tag) {
@@ -210,7 +197,7 @@ const consequenceOf = (
       const tier = topics === undefined ? undefined : tierOf(topics.plan, failure.retries)
       if (tier !== undefined) return { _tag: "Route", to: { _tag: "Tier", tier: topics!.tiers[tier.index - 1]! } }
       return topics?.needsDeadLetter === true
-        ? deadLetter(work, failure, topics.deadLetter, stepOf)
+        ? deadLetter(topics.deadLetter)
         : stopWith("its policy decided to retry, but has no retry topic left; say in `needs` what it uses")
     }
     case "DeadLetter": {
@@ -218,11 +205,29 @@ const consequenceOf = (
       const unsaid = decision.topic === undefined && topics?.needsDeadLetter === false
       return router === undefined || topics === undefined || unsaid
         ? stopWith("its policy decided on a dead letter without saying so in `needs`")
-        : deadLetter(work, failure, decision.topic ?? topics.deadLetter, stepOf)
+        : deadLetter(decision.topic ?? topics.deadLetter)
     }
     default:
       return stopWith(undefined)
   }
+}
+
+/**
+ * Whether so many dead letters are too many; if not they are counted. Asked once all is decided: records that wait with
+ * the others would be counted at each of their attempts.
+ */
+const limitOf = (
+  { limit }: Work,
+  failures: ReadonlyArray<OnFailure.Failure<any>>,
+  consequences: ReadonlyArray<Consequence>,
+  stepOf: (record: RawRecord) => number
+): string | undefined => {
+  if (limit === undefined) return undefined
+  const steps = consequences.flatMap((consequence, i) =>
+    consequence._tag === "Route" && consequence.to._tag === "DeadLetter" ? failures[i]!.records.map(stepOf) : []
+  )
+  const problem = steps.length === 0 ? undefined : limit.exceeds(steps.sort((a, b) => a - b))
+  return problem === undefined ? undefined : `the limit of dead letters is reached: ${problem}`
 }
 
 /**
@@ -240,7 +245,7 @@ export const judge = Effect.fnUntraced(function*(
   const failures = failuresOf(work, records, cause)
   const consequences: Array<Consequence> = []
   for (const failure of failures) {
-    const consequence = consequenceOf(work, failure, yield* decide(work, failure), stepOf)
+    const consequence = consequenceOf(work, failure, yield* decide(work, failure))
     if (consequence._tag === "Stop") {
       return stopAt(work, records[0]!, cause, { problem: consequence.problem, routing: undefined })
     }
@@ -250,6 +255,8 @@ export const judge = Effect.fnUntraced(function*(
     }
     consequences.push(consequence)
   }
+  const problem = limitOf(work, failures, consequences, stepOf)
+  if (problem !== undefined) return stopAt(work, records[0]!, cause, { problem, routing: undefined })
   decided()
   const hops: Array<Hop> = []
   const skipped: Array<Outcome> = []

@@ -10,7 +10,7 @@ import type { PartitionState } from "./partitionState.ts"
 import type { DeadLetters } from "./retry/deadLetterLimit.ts"
 import type { DueGate } from "./retry/dueGate.ts"
 import type { Router } from "./retry/router.ts"
-import type { SourceTopics, TierTopic, Topology } from "./retry/topology.ts"
+import type { SourceTopics, Topology } from "./retry/topology.ts"
 import type { Signal } from "./signal.ts"
 import { sleep, type Wait } from "./waits.ts"
 
@@ -42,9 +42,10 @@ export interface Work {
   /** The topic that the records were first read from. */
   readonly source: string
   readonly topics: SourceTopics | undefined
-  /** Whether the records come from a retry topic, and from which. */
+  /** Whether the records come from a retry topic. */
   readonly retrying: boolean
-  readonly tier: TierTopic | undefined
+  /** The number of the delivery that records are in this retry topic, where they do not tell. */
+  readonly delivery: number | undefined
   readonly router: Router | undefined
   readonly limit: DeadLetters | undefined
   readonly gate: DueGate | undefined

@@ -10,6 +10,7 @@ import type { PartitionState } from "./partitionState.ts"
 import { handlerFor, type Plan, type PlannedHandler, sourceTopic } from "./plan.ts"
 import { DeadLetters } from "./retry/deadLetterLimit.ts"
 import { DueGate } from "./retry/dueGate.ts"
+import * as Names from "./retry/names.ts"
 import * as RetryHeaders from "./retry/retryHeaders.ts"
 import type { Router } from "./retry/router.ts"
 import type { SourceTopics, TierTopic } from "./retry/topology.ts"
@@ -26,6 +27,15 @@ const dueOf = (tier: TierTopic | undefined, topics: SourceTopics | undefined) =>
     const tierDelay = tier?.delay ?? (due === undefined ? 0 : orphanDelay)
     return RetryHeaders.clampDue({ timestamp: record.timestamp, due }, { tierDelay, maxDelay: longest, now })
   }
+}
+
+/**
+ * django-kafka's records carry the number of their attempt in the name of the topic alone. It has a topic for each
+ * retry, also where their delays are equal and one is enough for us.
+ */
+const deliveryIn = (group: string, topic: string, tier: TierTopic | undefined): number | undefined => {
+  const index = tier?.index ?? Names.parse(group, topic)?.tier
+  return index === undefined ? undefined : index + 1
 }
 
 /** Codecs that have to wait do so for this many records at once. */
@@ -109,7 +119,7 @@ export const make = ({ host, late, plan, router }: Options) => {
       source,
       topics,
       retrying,
-      tier,
+      delivery: retrying ? deliveryIn(topology.group, state.topic, tier) : undefined,
       router,
       limit: deadLetterLimit === undefined ? undefined : new DeadLetters(deadLetterLimit),
       gate,

@@ -35,7 +35,8 @@ export class Failings {
       failing = {
         offset,
         executions: note?.executions ?? carried?.executions ?? 0,
-        firstFailedAt: note?.firstFailedAt ?? carried?.firstFailedAt ?? now,
+        // What is said to fail first in the future would never reach a timeout.
+        firstFailedAt: Math.min(note?.firstFailedAt ?? carried?.firstFailedAt ?? now, now),
         memory: new Map()
       }
       this.failing.set(offset, failing)

@@ -60,6 +60,13 @@ describe("the failing records of a partition", () => {
     assert.include(failings.failed(2, false, 300, undefined), { executions: 0, firstFailedAt: 300 })
   })
 
+  it("first failed no later than now, whatever is said", () => {
+    const failings = new Failings(true, "millrace/1 5:2:8000000000000000;")
+    assert.include(failings.failed(5, true, 300, undefined), { executions: 3, firstFailedAt: 300 })
+    const carried = { executions: 3, firstFailedAt: 301 }
+    assert.include(failings.failed(6, true, 300, carried), { executions: 4, firstFailedAt: 300 })
+  })
+
   it("keep with the position what lies behind it, and forget what is done", () => {
     const failings = new Failings(true, noted)
     failings.failed(7, true, 300, undefined)

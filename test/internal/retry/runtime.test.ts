@@ -201,6 +201,34 @@ describe("a batch in a retry topic", () => {
 })
 
 describe("the limit of dead letters", () => {
+  it.effect("counts none that waits with others of its batch", () =>
+    on(Effect.fnUntraced(function*(world) {
+      const { group, tier, topic } = yield* routes(world, 1)
+      const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
+      yield* world.foreignProduce([
+        message(tier(1), "fifth", { headers: retryHeaders(5, now - 1) }),
+        message(tier(1), "second", { headers: retryHeaders(2, now - 1) })
+      ])
+      let calls = 0
+      const consumer = Consumer.make(group, {
+        offsetReset: "earliest",
+        ...world.settings,
+        retries: { deadLetterLimit: { consecutive: 1 } },
+        onFailure: OnFailure.make(
+          ({ retries }) => Effect.succeed(retries > 1 ? { _tag: "DeadLetter" } : { _tag: "Wait", delay: 1_000 }),
+          { deadLetter: true, waits: true }
+        ),
+        handlers: [
+          Topic.handleBatch(textTopic(topic), () => Effect.suspend(() => ++calls < 5 ? new Boom() : Effect.void))
+        ]
+      })
+      const member = yield* runMember(world, consumer)
+      const done = Effect.map(committedAt(world, `${group}.retry`, tier(1), 0), (offset) => offset === 2)
+      yield* world.until("both are handled", done)
+      yield* member.stop
+      assert.strictEqual(calls, 5)
+    })))
+
   it.effect("counts records of a batch, not batches, and those in a row alone", () =>
     on(Effect.fnUntraced(function*(world) {
       const { dlt, group, topic } = yield* routes(world, 0)
