@@ -29,8 +29,9 @@ export const TypeId = "~millrace/OnFailure"
 export type TypeId = typeof TypeId
 
 /**
- * How it failed: the handler with its typed error, the handler with a defect (a bug), or the codecs (`poison`). An
- * interruption is none of them.
+ * How it failed: the handler with its typed error, the handler with a defect (a bug), or the codecs (`poison`). A
+ * handler that interrupts itself counts as a defect, by the name of `Interrupted`; interrupted from outside, by the end
+ * or a rebalance, it did not fail.
  *
  * @stability unstable
  * @since 0.1.0
