@@ -52,6 +52,10 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     const { records } = current
     while (i < records.length && batch.records.length < call.maxSize) {
       const raw = records[i]!
+      if (work.isForeign?.(raw) === true) {
+        advance(batch, current, raw)
+        continue
+      }
       let record: AnyRecord | Pending<AnyRecord>
       try {
         record = work.decode(raw)

@@ -17,6 +17,7 @@ type Run = (record: Record.Record<any, any, any>) => Effect.Effect<unknown, any,
  * answers an effect, dies in the fiber like any defect.
  */
 export const callHandler = (work: Work, run: Run, raw: Chunk["records"][number]): Effect.Effect<unknown, any, any> => {
+  if (work.isForeign?.(raw) === true) return Effect.void
   let record
   try {
     record = work.decode(raw)

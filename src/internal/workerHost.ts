@@ -2,7 +2,7 @@
 import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { Chunk, TopicPartition } from "../engine/KafkaEngine.ts"
+import type { Chunk, RawRecord, TopicPartition } from "../engine/KafkaEngine.ts"
 import type * as OnFailure from "../OnFailure.ts"
 import type { Outcome, OutcomeBatch } from "../Outcome.ts"
 import type { Decode } from "./decoding.ts"
@@ -46,6 +46,8 @@ export interface Work {
   readonly retrying: boolean
   /** The number of the delivery that records are in this retry topic, where they do not tell. */
   readonly delivery: number | undefined
+  /** Tells the records in a retry topic that are another group's: they are passed over. */
+  readonly isForeign: ((record: RawRecord) => boolean) | undefined
   readonly router: Router | undefined
   readonly limit: DeadLetters | undefined
   readonly gate: DueGate | undefined

@@ -1,4 +1,5 @@
 /** Puts together what the worker of one partition works with. */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { Pending } from "../Codec.ts"
@@ -20,9 +21,15 @@ import type { Work, WorkerHost } from "./workerHost.ts"
 const orphanDelay = 7 * 24 * 60 * 60 * 1000
 
 /** When a record of a retry topic is to be handled, in milliseconds. */
-const dueOf = (tier: TierTopic | undefined, topics: SourceTopics | undefined) => {
+const dueOf = (
+  tier: TierTopic | undefined,
+  topics: SourceTopics | undefined,
+  isForeign: Work["isForeign"]
+) => {
   const longest = Math.max(tier?.delay ?? orphanDelay, ...(topics?.tiers ?? []).map(({ delay }) => delay))
   return (record: RawRecord, now: number): number => {
+    // Ours must not wait for it.
+    if (isForeign?.(record) === true) return now
     const due = RetryHeaders.readDue(record)
     const tierDelay = tier?.delay ?? (due === undefined ? 0 : orphanDelay)
     return RetryHeaders.clampDue({ timestamp: record.timestamp, due }, { tierDelay, maxDelay: longest, now })
@@ -36,6 +43,26 @@ const dueOf = (tier: TierTopic | undefined, topics: SourceTopics | undefined) =>
 const deliveryIn = (group: string, topic: string, tier: TierTopic | undefined): number | undefined => {
   const index = tier?.index ?? Names.parse(group, topic)?.tier
   return index === undefined ? undefined : index + 1
+}
+
+/**
+ * Tells records that another group sent to a retry topic of this one. With dots in groups and topics both may have it:
+ * that of "eu.orders" in group "shop" and that of "orders" in group "shop.eu" have the same name.
+ */
+const foreignIn = (
+  group: string,
+  topic: string,
+  met: (group: string) => void
+): ((record: RawRecord) => boolean) | undefined => {
+  const source = Names.parse(group, topic)?.topic
+  // What has no dots can be taken apart in one way alone.
+  if (source === undefined || !(source.includes(".") || group.includes("."))) return undefined
+  return (record) => {
+    const sender = RetryHeaders.readGroup(record)
+    if (sender === undefined || sender === group || Names.parse(sender, topic) === undefined) return false
+    met(sender)
+    return true
+  }
 }
 
 /** Codecs that have to wait do so for this many records at once. */
@@ -86,6 +113,17 @@ export interface Options {
 /** Makes the work of a partition; codecs are prepared once per topic. */
 export const make = ({ host, late, plan, router }: Options) => {
   const decoders = new Map<string, Decode>()
+  const shared = new Set<string>()
+
+  /** Says once of a retry topic that another group has it as well. */
+  const warnOf = (topic: string, context: Context.Context<never>) => (group: string): void => {
+    if (shared.has(topic)) return
+    shared.add(topic)
+    Effect.runForkWith(context)(Effect.logWarning(
+      `retry topic "${topic}" is one of group "${group}" too, and its records are left to that; give one of the groups `
+        + "another name"
+    ))
+  }
 
   const decoderOf = Effect.fnUntraced(function*(handler: PlannedHandler, topic: string) {
     const known = decoders.get(topic)
@@ -105,8 +143,11 @@ export const make = ({ host, late, plan, router }: Options) => {
     // Its names were checked with the plan, or when the topic was assigned.
     const topics = yield* Effect.orDie(topology.of(source))
     const tier = retrying ? topology.placeOf(state.topic)?.tier : undefined
+    const isForeign = retrying
+      ? foreignIn(topology.group, state.topic, warnOf(state.topic, yield* Effect.context<never>()))
+      : undefined
     const gate = retrying
-      ? new DueGate(() => state.take(), dueOf(tier, topics), (millis) => late(state.topic, millis))
+      ? new DueGate(() => state.take(), dueOf(tier, topics, isForeign), (millis) => late(state.topic, millis))
       : undefined
     state.gate = gate
     const decode = yield* decoderOf(handler, source)
@@ -120,6 +161,7 @@ export const make = ({ host, late, plan, router }: Options) => {
       topics,
       retrying,
       delivery: retrying ? deliveryIn(topology.group, state.topic, tier) : undefined,
+      isForeign,
       router,
       limit: deadLetterLimit === undefined ? undefined : new DeadLetters(deadLetterLimit),
       gate,

@@ -8,7 +8,7 @@ import { isState, own, spring } from "./headerNames.ts"
 import { maxAttempts, messageBytes, type Origin, read, type RetryState, type Source } from "./retryState.ts"
 
 export type { Family } from "./headerNames.ts"
-export { clampDue, type Origin, read, readDue, type RetryState, type Source } from "./retryState.ts"
+export { clampDue, type Origin, read, readDue, readGroup, type RetryState, type Source } from "./retryState.ts"
 
 /** A step to a retry topic or a dead letter topic. */
 export interface Hop {

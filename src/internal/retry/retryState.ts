@@ -129,6 +129,11 @@ const untold: RetryState = {
 /** Reads only when the retry is due, as the header says. */
 export const readDue = ({ headers }: Source): number | undefined => dueIn(lastOf(headers))
 
+const groupIn = (last: Last): string | undefined => first(last, (last, names) => textIn(last, names.group, 1024))
+
+/** Reads only which group sent the record here. */
+export const readGroup = ({ headers }: Source): string | undefined => groupIn(lastOf(headers))
+
 /**
  * Reads a record's headers. Of repeated names the last one counts. `attempts` is the number of this delivery for
  * records that do not tell: django-kafka's carry it only in the name of their topic, where `retry.1` is the second
@@ -146,7 +151,7 @@ export const read = (record: Source, fallback?: { readonly attempts?: number | u
     firstFailedAt: Bytes.moment(Bytes.readDecimal(last.get(own.firstFailedAt))),
     errorTag: Bytes.readText(last.get(own.errorTag), nameBytes) ?? first(last, tagIn),
     errorMessage: first(last, (last, names) => textIn(last, names.message, messageBytes)),
-    group: first(last, (last, names) => textIn(last, names.group, 1024)),
+    group: groupIn(last),
     replays: count(Bytes.readDecimal(last.get(own.replays)), 0, maxCount) ?? 0,
     policy: Bytes.readText(last.get(own.policy), nameBytes),
     family: familyOf(last)
