@@ -94,7 +94,8 @@ export type Decision =
 
 /**
  * What a policy needs to exist: retry topics by its schedules, the dead letter topic, other topics. A consumer checks
- * or creates them before it starts.
+ * or creates them before it starts. One whose policies need no topics at all reads no retry topics either, also those
+ * that an earlier policy left.
  *
  * @stability unstable
  * @since 0.1.0

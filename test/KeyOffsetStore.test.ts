@@ -9,7 +9,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import { Codec, Consumer, KeyOffsetStore, OnFailure, Producer, Retry, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import { randomOf } from "./internal/random.ts"
-import { began, bytes, onCluster, Orders, pass, texts, valuesOf } from "./kit/cluster.ts"
+import { began, bytes, endOf, onCluster, Orders, pass, texts, valuesOf } from "./kit/cluster.ts"
 import { erred } from "./kit/failures.ts"
 
 const seen = (topic: string, partition: number, offset: number, key: string | null): KeyOffsetStore.Observed => ({
@@ -221,6 +221,27 @@ describe("KeyOffsetStore.guard", () => {
         yield* Effect.forkScoped(Consumer.run(consumer))
         yield* pass(5)
         assert.deepStrictEqual(yield* valuesOf("g.orders.dlt"), ["\"good\"", "\"poison\""])
+      }).pipe(memory)
+    ))
+
+  it.effect("does not hide a codec that hangs", () =>
+    onCluster(
+      ["orders"],
+      Effect.gen(function*() {
+        const hanging = Codec.json(Schema.String.pipe(Schema.decodeTo(Schema.String, {
+          decode: SchemaGetter.transformEffect(() => Effect.never),
+          encode: SchemaGetter.passthrough()
+        })))
+        const kafka = yield* InMemoryKafka
+        yield* kafka.produce({ topic: "orders", key: bytes("k"), value: bytes("\"text\"") })
+        const fiber = yield* Effect.forkScoped(Consumer.run(Consumer.make("g", {
+          offsetReset: "earliest",
+          maxHandlerStall: "10 seconds",
+          onFailure: KeyOffsetStore.guard(OnFailure.stop, options),
+          handlers: [Topic.handle(Topic.make("orders", { ...texts, value: hanging }), () => Effect.void)]
+        })))
+        yield* pass(60)
+        assert.include(endOf(fiber), "the handler of orders/0 has been at offset 0 for 10000 ms")
       }).pipe(memory)
     ))
 })

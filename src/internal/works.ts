@@ -2,6 +2,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import { Pending } from "../Codec.ts"
 import type { Chunk, RawRecord } from "../engine/KafkaEngine.ts"
 import { KeyOffsetStore } from "../KeyOffsetStore.ts"
@@ -68,6 +69,9 @@ const foreignIn = (
 /** Codecs that have to wait do so for this many records at once. */
 const decodedAtOnce = 16
 
+/** So long for a chunk. One that hangs is to be noticed where its record is handled. */
+const patience = "5 seconds"
+
 /** Whether a record can be decoded, or what finds out. */
 const decodable = (decode: Decode, raw: RawRecord): boolean | Effect.Effect<boolean, never, any> => {
   try {
@@ -85,12 +89,11 @@ const decodableOf = (
 ): Effect.Effect<ReadonlyArray<RawRecord>, never, any> => {
   const found = records.map((raw) => decodable(decode, raw))
   const picked = (all: ReadonlyArray<unknown>) => records.filter((_, i) => all[i] === true)
-  return found.some(Effect.isEffect)
-    ? Effect.map(
-      Effect.forEach(found, (one) => Effect.isEffect(one) ? one : Effect.succeed(one), { concurrency: decodedAtOnce }),
-      picked
-    )
-    : Effect.succeed(picked(found))
+  if (!found.some(Effect.isEffect)) return Effect.succeed(picked(found))
+  const all = Effect.forEach(found, (one) => Effect.isEffect(one) ? one : Effect.succeed(one), {
+    concurrency: decodedAtOnce
+  })
+  return Effect.map(Effect.timeoutOption(all, patience), (answers) => picked(Option.getOrElse(answers, () => found)))
 }
 
 /** Tells the store of the records that are about to be handled. Without it a stale record is merely not noticed. */
