@@ -157,20 +157,35 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
         next: batch.next
       })
 
+  /** The owner of the offsets does not know how far the partition is: no record failed, and no policy can help. */
+  const notNoted = ({ raws }: Batch, cause: Cause.Cause<any>): false => {
+    state.failure ??= new HandlerFailed<unknown>({
+      group: host.group,
+      topic: state.topic,
+      partition: state.partition,
+      offset: raws[0]!.offset,
+      cause,
+      problem: "the handler failed to note an offset behind records that were skipped, routed or another group's"
+    })
+    return false
+  }
+
   /** Hands a batch to the handler, again and again if the policy says so; `false` when it is not done. */
   const handle = Effect.fnUntraced(function*(batch: Batch) {
     if (batch.records.length === 0 && call._tag === "Batch") return true
     // The decision covers the records that were handed over; the undecodable ones among them were judged before. An
-    // owner of offsets is called without any when all were undecodable: then they are what failed.
+    // owner of offsets is called without any when all were undecodable: then they are what failed. Those of another
+    // group never are.
     const handed = batch.records.map((record) => record.raw)
-    const failing = handed.length === 0 ? batch.raws : handed
+    const failing = handed.length === 0 ? batch.raws.filter((raw) => work.isForeign?.(raw) !== true) : handed
     while (true) {
       while (state.suspended && state.phase === "active") yield* state.signal.wait
       if (state.phase !== "active") return false
-      state.current = failing[0]!.offset
+      state.current = (failing[0] ?? batch.raws[0]!).offset
       const exit = yield* scope.run(Effect.suspend(() => callBatch(batch)))
       if (Exit.isSuccess(exit)) break
       if (state.phase !== "active") return false
+      if (failing.length === 0) return notNoted(batch, exit.cause)
       const outcomes = yield* consequence(batch, failing, exit.cause)
       if (outcomes === "again") continue
       if (outcomes === undefined) return false
@@ -182,15 +197,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       const noted = yield* scope.run(Effect.suspend(() => callBatch(batch)))
       if (Exit.isSuccess(noted)) break
       if (state.phase !== "active") return false
-      state.failure ??= new HandlerFailed<unknown>({
-        group: host.group,
-        topic: state.topic,
-        partition: state.partition,
-        offset: batch.raws[0]!.offset,
-        cause: noted.cause,
-        problem: "the handler failed to note an offset behind records that were skipped or routed"
-      })
-      return false
+      return notNoted(batch, noted.cause)
     }
     for (const { offset } of failing) state.failings.settled(offset)
     return true

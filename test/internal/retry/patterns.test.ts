@@ -6,7 +6,7 @@ import * as Schedule from "effect/Schedule"
 import { Consumer, type Handler, Producer, Retry, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import { retryHeaders } from "../../conformance/routes.ts"
-import { began, bytes, onCluster, Orders, pass, texts, valuesOf } from "../../kit/cluster.ts"
+import { began, bytes, endOf, onCluster, Orders, pass, texts, valuesOf } from "../../kit/cluster.ts"
 
 const once = Retry.nonBlocking(Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 })))
 
@@ -92,4 +92,31 @@ describe("a retry topic whose name is one of two groups", () => {
       )
     })
   }
+
+  it.effect("stops an owner of offsets who cannot note that theirs are passed over: they are no dead letters", () =>
+    onCluster(
+      ["web.orders", name],
+      Effect.gen(function*() {
+        const kafka = yield* InMemoryKafka
+        yield* kafka.produce({
+          topic: name,
+          value: bytes("theirs"),
+          headers: [...retryHeaders(2, began), ["kafka_dlt-original-consumer-group", bytes("shop.eu")]]
+        })
+        const calls: Array<number> = []
+        const handler = Topic.handleOwned(
+          Topic.pattern(/[a-z]+\.orders/, texts),
+          ({ records }) => Effect.suspend(() => Effect.fail(calls.push(records.length))),
+          { startOffsets: () => Effect.succeed([]) }
+        )
+        const fiber = yield* Effect.forkScoped(Consumer.run(Consumer.make("shop", {
+          offsetReset: "earliest",
+          onFailure: once,
+          handlers: [handler]
+        })))
+        yield* pass(12)
+        assert.include(endOf(fiber), "failed to note an offset")
+        assert.deepStrictEqual(calls, [0])
+      })
+    ))
 })
