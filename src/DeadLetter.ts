@@ -27,7 +27,8 @@ export interface Origin extends TopicPartition {
  * there; key, value and headers are the bytes as they came. The rest is read from the headers, whichever toolkit wrote
  * them (`family`); headers are not to be trusted, and what cannot be right is `undefined`.
  *
- * - `source`: the topic of the consumer that the dead letter topic belongs to.
+ * - `source`: the topic of the consumer that the dead letter topic belongs to. Where several share one it is told by
+ *   `origin`; a record that came from none of them has the topic that its headers tell as its source, or `""`.
  * - `origin`: where it was first read. Some toolkits tell a retry topic here.
  * - `attempts`: how often a handler ran for it.
  * - `failedAt`: when it failed last; the time it was written, if nothing tells.
@@ -113,6 +114,7 @@ export interface TagCount {
 /**
  * A dead letter topic of a consumer.
  *
+ * - `source`: the topic that its dead letters came from; several that share it are joined by `", "`.
  * - `partitions`: `undefined` when the topic does not exist.
  * - `depth`: end − begin, over all partitions. Counts offsets: after transactions or compaction there are fewer
  *   records.
@@ -226,7 +228,8 @@ export interface Moved {
  * What a redrive, or parking, would do.
  *
  * - `group`: the group that remembers how far it got.
- * - `routes`: from which dead letter topic to which topic, and how many records are `waiting` there, before any filter.
+ * - `routes`: from which dead letter topic to which topic, for each source, and how many records are `waiting` in the
+ *   dead letter topic, before any filter.
  * - `readers`: groups with committed offsets on a source topic that is a destination. They see the records again.
  *
  * @stability unstable

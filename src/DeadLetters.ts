@@ -30,6 +30,7 @@ import { redriveGroupOf } from "./internal/deadLetters/filter.ts"
 import * as Importing from "./internal/deadLetters/importing.ts"
 import * as Moving from "./internal/deadLetters/moving.ts"
 import * as Ndjson from "./internal/deadLetters/ndjson.ts"
+import { isShared } from "./internal/deadLetters/places.ts"
 import { defaultReplays, planOf } from "./internal/deadLetters/preparing.ts"
 import * as Reading from "./internal/deadLetters/reading.ts"
 import { waiting } from "./internal/deadLetters/waiting.ts"
@@ -141,14 +142,15 @@ export const retries = <E, R>(
 /**
  * The group that remembers how far redriving, parking and discarding got: `<group>.dlt.redrive`. With a filter it is a
  * group of its own, `<group>.dlt.redrive.<hash of the filter>`: a redrive commits what its filter left out as well, and
- * in the shared group that would hide these records from the next one. A filter by source `topic` shares the group.
+ * in the shared group that would hide these records from the next one. A filter by source `topic` alone shares the
+ * group, unless other sources have their dead letters in the same topic.
  *
  * @stability unstable
  * @since 0.1.0
  * @category getters
  */
 export const groupOf = <E, R>(consumer: Consumer.Consumer<E, R>, filter: Filter = {}): string =>
-  redriveGroupOf(consumer.group, filter)
+  redriveGroupOf(consumer.group, filter, filter.topic !== undefined && isShared(consumer, filter.topic))
 
 /**
  * What a redrive would do, and which groups would see records again that are sent to a source topic. Looks only.

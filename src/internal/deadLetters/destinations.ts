@@ -23,8 +23,11 @@ const refused = (problem: string): KafkaError => invalidSetting("to", problem)
 const missing = (topic: string): KafkaError => Errors.make("redrive", new Errors.UnknownTopic({ topic }))
 
 /** The topics that a consumer knows. */
-const known = (places: ReadonlyArray<Place>): ReadonlyArray<string> =>
-  places.flatMap(({ parked, source, topics }) => [source, ...topics.tiers.map(({ name }) => name), parked])
+const known = (
+  places: ReadonlyArray<Place>
+): ReadonlyArray<string> => [
+  ...new Set(places.flatMap(({ parked, source, topics }) => [source, ...topics.tiers.map(({ name }) => name), parked]))
+]
 
 const nameOf = (
   place: Place,

@@ -1,11 +1,11 @@
-/** Giving dead letters up: a redrive passes them, and they may be deleted. */
+/** Giving dead letters up: the unfiltered redrive passes them, and they may be deleted. */
 import * as Effect from "effect/Effect"
 import type { Discarded, DiscardOptions } from "../../DeadLetter.ts"
 import type { Position } from "../../engine/KafkaEngine.ts"
 import { KafkaEngine } from "../../engine/KafkaEngine.ts"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import { redriveGroupOf } from "./filter.ts"
-import { type AnyConsumer, offsetsOf, placesOf } from "./places.ts"
+import { type AnyConsumer, offsetsOf, pilesOf } from "./places.ts"
 import { byPartition, keyOf } from "./scan.ts"
 
 const positionsOf = (parts: ReadonlyArray<Discarded>): ReadonlyArray<Position> =>
@@ -20,9 +20,17 @@ export const discard = Effect.fnUntraced(function*(
     return yield* invalidSetting("before", "an offset means nothing without its partition; name the partition as well")
   }
   const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
-  const places = yield* placesOf(consumer, admin, topic)
-  const topics = places.map(({ deadLetter }) => deadLetter)
-  const sizes = places[0]?.sizes ?? new Map<string, number>()
+  const piles = yield* pilesOf(consumer, admin, topic)
+  const [first] = piles
+  if (topic !== undefined && first !== undefined && first.places.length > 1) {
+    return yield* invalidSetting(
+      "topic",
+      `dead letters of ${first.places.map(({ source }) => source).join(", ")} share "${first.deadLetter}", and what is `
+        + "passed there is passed for all of them; leave the topic out to discard them all, or park those of one"
+    )
+  }
+  const topics = piles.map(({ deadLetter }) => deadLetter)
+  const sizes = first?.places[0].sizes ?? new Map<string, number>()
   const group = redriveGroupOf(consumer.group, {})
   const committed = byPartition(yield* admin.groupOffsets(group))
   const ends = byPartition(yield* offsetsOf(admin, sizes, topics, "latest"))

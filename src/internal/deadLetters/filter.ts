@@ -49,21 +49,24 @@ export const isMeant = (filter: Filter, letter: DeadLetter): Effect.Effect<boole
     : ask(filter.where, letter)
 
 /**
- * The parts that leave records of a topic out. `topic` is none of them: offsets are committed per topic, so a redrive
- * of one source hides nothing of another.
+ * The parts that leave records of a topic out. `topic` is one only where sources share a dead letter topic: offsets are
+ * committed per topic, so a redrive of one source hides nothing of another elsewhere.
  */
 const partsOf = (
-  { key, offset, partition, since, tag, until, where }: Filter
+  { key, offset, partition, since, tag, topic, until, where }: Filter,
+  shared: boolean
 ): ReadonlyArray<readonly [string, unknown]> =>
-  Object.entries({ key, offset, partition, since, tag, until, where: where?.name })
-    .filter(([, value]) => value !== undefined)
+  Object.entries({
+    ...{ key, offset, partition, since, tag, until, where: where?.name },
+    topic: shared ? topic : undefined
+  }).filter(([, value]) => value !== undefined)
 
 /**
  * The group of a redrive: `<group>.dlt.redrive`, and for a filter of its own one with the hash of the filter. A redrive
  * commits what the filter left out as well, or a second run would read all of it again; in the group of the unfiltered
- * redrive that would hide these records from it.
+ * redrive that would hide these records from it. `shared`: the topic of the filter shares its dead letter topic.
  */
-export const redriveGroupOf = (group: string, filter: Filter): string => {
-  const parts = partsOf(filter)
+export const redriveGroupOf = (group: string, filter: Filter, shared = false): string => {
+  const parts = partsOf(filter, shared)
   return `${group}.dlt.redrive${parts.length === 0 ? "" : `.${hash(JSON.stringify(parts))}`}`
 }

@@ -4,7 +4,7 @@ import * as Result from "effect/Result"
 import { Pending } from "../../Codec.ts"
 import type { DeadLetter, Filter } from "../../DeadLetter.ts"
 import type { RawMessage, RawRecord } from "../../engine/KafkaEngine.ts"
-import type { KafkaError } from "../../KafkaError.ts"
+import { invalidSetting, KafkaError } from "../../KafkaError.ts"
 import type { Codecs } from "../../Topic.ts"
 import * as Destinations from "./destinations.ts"
 import * as Filters from "./filter.ts"
@@ -15,9 +15,11 @@ export type Transform = (value: unknown, letter: DeadLetter) => unknown
 /** How the letters of one dead letter topic are judged. */
 export interface Rules {
   readonly read: (raw: RawRecord) => DeadLetter
-  readonly codecs: Codecs
+  /** What becomes of the dead letters of each source; one that cannot be sent is told when it has some. */
+  readonly sources: ReadonlyMap<string, { readonly codecs: Codecs; readonly target: Destinations.Target | KafkaError }>
+  /** Where all of them go alike, so that nobody has to know their source. */
+  readonly common: Destinations.Target | undefined
   readonly filter: Filter
-  readonly target: Destinations.Target
   readonly parked: Effect.Effect<Destinations.Target, KafkaError>
   readonly maxReplays: number
   readonly transform: Transform | undefined
@@ -55,13 +57,32 @@ const transformed = Effect.fnUntraced(function*(transform: Transform, codecs: Co
   return yield* Effect.fail("the codec answered neither bytes nor null")
 })
 
+/** Nobody knows whose schedule, or whose codecs, such a record is for. It stays, and so does what is behind it. */
+const foundling = (letter: DeadLetter, { sources }: Rules): KafkaError => {
+  const { offset, origin, partition, topic } = letter
+  const told = origin === undefined
+    ? "its headers do not tell which topic it came from"
+    : `it came from "${origin.topic}"`
+  return invalidSetting(
+    "to",
+    `${Filters.placeOf(letter)}: ${told}, and "${topic}" is shared by ${
+      [...sources.keys()].join(", ")
+    }; redrive each of `
+      + `these by its topic, park it, or pass it with discard (partition ${partition}, before ${offset + 1})`
+  )
+}
+
 const judgeOne = Effect.fnUntraced(function*(
   rules: Rules,
   raw: RawRecord
 ): Effect.fn.Return<Verdict, KafkaError, any> {
-  const { filter, id, maxReplays, target } = rules
+  const { common, filter, id, maxReplays, sources, transform } = rules
   const letter = rules.read(raw)
   if (!(yield* Filters.isMeant(filter, letter))) return pass
+  const known = sources.get(letter.source)
+  const target = known === undefined ? common : known.target
+  if (target === undefined) return yield* foundling(letter, rules)
+  if (target instanceof KafkaError) return yield* target
   if (target.parks || letter.replays >= maxReplays) {
     const message = Effect.map(
       target.parks ? Effect.succeed(target) : rules.parked,
@@ -69,8 +90,9 @@ const judgeOne = Effect.fnUntraced(function*(
     )
     return { _tag: "Park", letter, message: () => message }
   }
-  const value = rules.transform === undefined ? letter.value : yield* Effect.mapError(
-    Effect.catchDefect(transformed(rules.transform, rules.codecs, letter), Effect.fail),
+  if (transform !== undefined && known === undefined) return yield* foundling(letter, rules)
+  const value = transform === undefined ? letter.value : yield* Effect.mapError(
+    Effect.catchDefect(transformed(transform, known!.codecs, letter), Effect.fail),
     (error) => Filters.failedAt("transform", letter, error)
   )
   return {

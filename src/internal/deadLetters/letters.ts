@@ -10,6 +10,7 @@ import type * as Record from "../../Record.ts"
 import type { Codecs } from "../../Topic.ts"
 import * as Decoding from "../decoding.ts"
 import * as RetryHeaders from "../retry/retryHeaders.ts"
+import { type Pile, placeIn } from "./places.ts"
 
 type Decoded = Effect.Effect<Record.Record<unknown, unknown>, Poison>
 
@@ -49,7 +50,7 @@ const decoderOf = (source: string, codecs: Codecs, context: Context.Context<neve
     })
 }
 
-/** How the records of one dead letter topic are read. */
+/** How the dead letters of one source are read. */
 export const reader = (
   source: string,
   codecs: Codecs,
@@ -78,5 +79,32 @@ export const reader = (
       family: state.family,
       decoded: decode(raw)
     }
+  }
+}
+
+const noSource = (raw: RawRecord): Poison =>
+  new Poison({
+    topic: raw.topic,
+    partition: raw.partition,
+    offset: raw.offset,
+    part: "headers",
+    problem: "they tell no source topic of this consumer, so its codecs are not known",
+    firstBytes: "",
+    cause: undefined
+  })
+
+/** How the records of a dead letter topic are read. One of nobody's has the source that its headers tell, or `""`. */
+export const readerOf = (pile: Pile, context: Context.Context<never>): (raw: RawRecord) => DeadLetter => {
+  const [first, ...others] = pile.places
+  const readFirst = reader(first.source, first.codecs, context)
+  // Where there is no choice nothing has to be told: headers may be of another toolkit, or lost.
+  if (others.length === 0) return readFirst
+  const readers = new Map(pile.places.map(({ codecs, source }) => [source, reader(source, codecs, context)]))
+  return (raw) => {
+    const origin = RetryHeaders.read(raw).origin?.topic
+    const place = placeIn(pile, origin)
+    return place === undefined
+      ? { ...readFirst(raw), source: origin ?? "", decoded: Effect.fail(noSource(raw)) }
+      : readers.get(place.source)!(raw)
   }
 }

@@ -9,36 +9,45 @@ import * as Stream from "effect/Stream"
 import type { Moved } from "../../DeadLetter.ts"
 import type { RawRecord } from "../../engine/KafkaEngine.ts"
 import { KafkaEngine } from "../../engine/KafkaEngine.ts"
-import type { KafkaError } from "../../KafkaError.ts"
+import { KafkaError } from "../../KafkaError.ts"
 import type * as Destinations from "./destinations.ts"
 import * as Drives from "./drive.ts"
 import { Budget, judge, type Rules, type Verdict } from "./judging.ts"
 import * as Letters from "./letters.ts"
 import type { AnyConsumer } from "./places.ts"
-import { defaultReplays, makeParked, type Options, prepare, type Prepared } from "./preparing.ts"
+import { defaultReplays, makeParked, type Options, prepare, type Prepared, type Route } from "./preparing.ts"
 import { scan } from "./scan.ts"
 import { isDelivered, sendAll } from "./sending.ts"
 import { TokenBucket } from "./tokenBucket.ts"
 
+/** The one target of all sources of a dead letter topic. */
+const commonOf = (routes: ReadonlyArray<Route>): Destinations.Target | undefined => {
+  const [first] = routes.map(([, target]) => target)
+  const same = routes.every(([, target]) =>
+    !(target instanceof KafkaError) && !(first instanceof KafkaError) && target.topic === first?.topic
+  )
+  return same && !(first instanceof KafkaError) ? first : undefined
+}
+
 /** How each dead letter topic is judged. Services for codecs are those of the caller. */
-const judgeOf = Effect.fnUntraced(function*({ places, plan }: Prepared, options: Options) {
+const judgeOf = Effect.fnUntraced(function*({ piles, plan }: Prepared, options: Options) {
   const context = yield* Effect.context<KafkaEngine>()
   const startedAt = yield* Clock.currentTimeMillis
   const rules = new Map<string, Rules>()
-  for (const [place, target] of places) {
+  for (const [pile, routes] of piles) {
     let parked: Destinations.Target | undefined
-    rules.set(place.deadLetter, {
+    rules.set(pile.deadLetter, {
       // Made when the first record needs it, and once.
       parked: Effect.suspend(() =>
         parked !== undefined ? Effect.succeed(parked) : Effect.tap(
-          Effect.provideContext(makeParked(place, options.dryRun ?? false), context),
+          Effect.provideContext(makeParked(pile, options.dryRun ?? false), context),
           (made) => Effect.sync(() => parked = made)
         )
       ),
-      read: Letters.reader(place.source, place.codecs, context as Context.Context<never>),
-      codecs: place.codecs,
+      read: Letters.readerOf(pile, context as Context.Context<never>),
+      sources: new Map(routes.map(([{ codecs, source }, target]) => [source, { codecs, target }])),
+      common: commonOf(routes),
       filter: options,
-      target,
       maxReplays: options.maxReplays ?? defaultReplays,
       transform: options.transform,
       id: `${plan.group}@${new Date(startedAt).toISOString()}`
@@ -98,7 +107,7 @@ const start = Effect.fnUntraced(function*(
   options: Options,
   budget: Budget
 ): Effect.fn.Return<Next, KafkaError, KafkaEngine | Scope.Scope> {
-  const { ends, places, plan } = prepared
+  const { ends, piles, plan } = prepared
   for (const { groups, topic } of plan.readers) {
     yield* Effect.logWarning(`every group that reads "${topic}" sees the records again: ${groups.join(", ") || "none"}`)
   }
@@ -106,7 +115,7 @@ const start = Effect.fnUntraced(function*(
   const context = yield* Effect.context<KafkaEngine>()
   const drive = yield* Drives.join<Moved>({
     group: plan.group,
-    topics: places.map(([{ deadLetter }]) => deadLetter),
+    topics: piles.map(([{ deadLetter }]) => deadLetter),
     ends,
     judge: yield* judgeOf(prepared, options),
     perform: (batch) => Effect.provideContext(perform(batch), context),
@@ -144,7 +153,7 @@ const pretend = Effect.fnUntraced(function*(prepared: Prepared, options: Options
 export const move = (consumer: AnyConsumer, options: Options): Stream.Stream<Moved, KafkaError, KafkaEngine> =>
   Stream.unwrap(Effect.gen(function*() {
     const prepared = yield* prepare(consumer, options)
-    if (prepared.places.length === 0) return Stream.empty
+    if (prepared.piles.length === 0) return Stream.empty
     if (options.dryRun) return yield* pretend(prepared, options)
     const next = yield* start(prepared, options, budgetOf(options))
     return Stream.fromPull(Effect.succeed(
@@ -167,7 +176,7 @@ export const moveEach = (
     ? Stream.runForEachArray(move(consumer, options), tell)
     : Effect.scoped(Effect.gen(function*() {
       const prepared = yield* prepare(consumer, options)
-      if (prepared.places.length === 0) return
+      if (prepared.piles.length === 0) return
       const next = yield* start(prepared, options, budgetOf(options))
       yield* Effect.uninterruptibleMask((restore) =>
         Effect.gen(function*() {

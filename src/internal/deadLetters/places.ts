@@ -1,4 +1,5 @@
 /** The dead letter topics of a consumer, and what there is of them in the cluster. */
+import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { AdminClient, Position, TopicDescription } from "../../engine/KafkaEngine.ts"
 import { matchesPattern } from "../../engine/KafkaEngine.ts"
@@ -30,6 +31,13 @@ export interface Place {
   readonly sizes: ReadonlyMap<string, number>
 }
 
+/** A dead letter topic, with the sources whose dead letters it takes: a naming may let several share one. */
+export interface Pile {
+  readonly deadLetter: string
+  readonly parked: string
+  readonly places: Arr.NonEmptyReadonlyArray<Place>
+}
+
 const sizesOf = (descriptions: ReadonlyArray<TopicDescription>): ReadonlyMap<string, number> =>
   new Map(descriptions.map(({ name, partitions }) => [name, partitions.length]))
 
@@ -47,38 +55,71 @@ const matching = (group: string, regex: RegExp, names: Iterable<string>): Readon
   return [...found].sort()
 }
 
-/**
- * The topics of a consumer's failures: of each source topic that has dead letters or whose policy makes some. `only`
- * names one source.
- */
-export const placesOf = Effect.fnUntraced(function*(
-  consumer: AnyConsumer,
-  admin: AdminClient,
-  only?: string | undefined
-): Effect.fn.Return<ReadonlyArray<Place>, KafkaError> {
+/** The source topics of a consumer, each with what the first handler that takes it says. */
+const sourcesOf = Effect.fnUntraced(function*(consumer: AnyConsumer, admin: AdminClient) {
   const { group, handlers, topology } = yield* Plan.make(consumer)
   const sizes = sizesOf(yield* admin.listTopics)
-  const places: Array<Place> = []
-  const sources: Array<string> = []
+  const sources = new Map<string, Place>()
   for (const { source: { codecs, match } } of handlers) {
     const names = match._tag === "Name" ? [match.name] : matching(group, match.regex, sizes.keys())
     for (const source of names) {
-      sources.push(source)
       const topics = yield* topology.of(source)
-      if (topics === undefined || only !== undefined && source !== only) continue
+      if (topics === undefined || sources.has(source)) continue
       const { deadLetter } = topics
-      if (!topics.needsDeadLetter && topics.tiers.length === 0 && !sizes.has(deadLetter)) continue
-      places.push({ group, source, codecs, topics, deadLetter, parked: parkedOf(deadLetter), sizes })
+      sources.set(source, { group, source, codecs, topics, deadLetter, parked: parkedOf(deadLetter), sizes })
     }
   }
-  if (only !== undefined && !sources.includes(only)) {
+  return [...sources.values()]
+})
+
+const hasDeadLetters = ({ deadLetter, sizes, topics }: Place): boolean =>
+  topics.needsDeadLetter || topics.tiers.length > 0 || sizes.has(deadLetter)
+
+/** The topics of a consumer's failures: of each source topic that has dead letters or whose policy makes some. */
+export const placesOf = (
+  consumer: AnyConsumer,
+  admin: AdminClient
+): Effect.Effect<ReadonlyArray<Place>, KafkaError> =>
+  Effect.map(sourcesOf(consumer, admin), (sources) => sources.filter(hasDeadLetters))
+
+/** {@link placesOf} by dead letter topic; `only` asks for that of one source. */
+export const pilesOf = Effect.fnUntraced(function*(
+  consumer: AnyConsumer,
+  admin: AdminClient,
+  only?: string | undefined
+): Effect.fn.Return<ReadonlyArray<Pile>, KafkaError> {
+  const sources = yield* sourcesOf(consumer, admin)
+  if (only !== undefined && !sources.some(({ source }) => source === only)) {
     return yield* invalidSetting(
       "topic",
-      `"${only}" is no source topic of group "${group}"; there is: ${sources.join(", ") || "none"}`
+      `"${only}" is no source topic of group "${consumer.group}"; there is: ${
+        sources.map(({ source }) => source).join(", ") || "none"
+      }`
     )
   }
-  return places
+  const piles = Arr.groupBy(sources.filter(hasDeadLetters), ({ deadLetter }) => deadLetter)
+  return Object.values(piles)
+    .filter((places) => only === undefined || places.some(({ source }) => source === only))
+    .map((places): Pile => ({ deadLetter: places[0].deadLetter, parked: places[0].parked, places }))
 })
+
+/** The source that a record of a shared dead letter topic came from, or one of whose retry topics it did. */
+export const placeIn = ({ places }: Pile, origin: string | undefined): Place | undefined =>
+  places.find(({ source }) => source === origin)
+    ?? places.find(({ topics }) => topics.tiers.some(({ name }) => name === origin))
+
+/**
+ * Whether dead letters of other sources are in the topic of this one. A pattern cannot be asked for its sources here;
+ * under a naming that is not ours it counts as sharing.
+ */
+export const isShared = ({ group, handlers, settings }: AnyConsumer, topic: string): boolean => {
+  const naming = settings.retries?.naming ?? Names.standard
+  if (naming === Names.standard || naming === Names.spring) return false
+  const deadLetter = naming.deadLetter({ group, topic })
+  return handlers.some(({ source: { match } }) =>
+    match._tag === "Pattern" || match.name !== topic && naming.deadLetter({ group, topic: match.name }) === deadLetter
+  )
+}
 
 /** The begin or end of every partition of topics that exist. */
 export const offsetsOf = (

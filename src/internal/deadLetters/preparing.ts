@@ -8,7 +8,7 @@ import { ensure } from "../retry/provision.ts"
 import { parkedSpec } from "../retry/topicSpecs.ts"
 import * as Destinations from "./destinations.ts"
 import { redriveGroupOf } from "./filter.ts"
-import { type AnyConsumer, offsetsOf, type Place, placesOf } from "./places.ts"
+import { type AnyConsumer, isShared, offsetsOf, type Pile, pilesOf, type Place, placesOf } from "./places.ts"
 import { byPartition, keyOf } from "./scan.ts"
 
 /** Redrive, or park everything that is meant. */
@@ -29,9 +29,9 @@ const problemOf = ({ canary, max, maxReplays, rate }: Options): KafkaError | und
   return undefined
 }
 
-/** The parked topic of a source, which is made if it is missing; a dry run only knows what it would be. */
-export const makeParked = Effect.fnUntraced(function*(place: Place, dryRun: boolean) {
-  const { deadLetter, parked, sizes, topics } = place
+/** The parked topic of a dead letter topic, made if it is missing; a dry run only knows what it would be. */
+export const makeParked = Effect.fnUntraced(function*({ deadLetter, parked, places }: Pile, dryRun: boolean) {
+  const [{ sizes, topics }] = places
   const partitions = sizes.get(deadLetter)
   const engine = yield* KafkaEngine
   const states = sizes.has(parked) || dryRun
@@ -52,13 +52,30 @@ const readersOf = Effect.fnUntraced(function*(admin: AdminClient, topics: Readon
   return [...found].map(([topic, groups]) => ({ topic, groups: groups.sort() }))
 })
 
+/** A source whose dead letters are meant, and where they go, or why they cannot. */
+export type Route = readonly [Place, Destinations.Target | KafkaError]
+
 /** What is to be done. `starts` is where the group stands now. */
 export interface Prepared {
   readonly plan: Plan
-  readonly places: ReadonlyArray<readonly [Place, Destinations.Target]>
+  readonly piles: ReadonlyArray<readonly [Pile, ReadonlyArray<Route>]>
   readonly starts: ReadonlyArray<Position>
   readonly ends: ReadonlyArray<Position>
 }
+
+const routesOf = Effect.fnUntraced(function*(pile: Pile, options: Options, all: ReadonlyArray<Place>) {
+  const meant = pile.places.filter(({ source }) => options.topic === undefined || source === options.topic)
+  const parked = options.parks ? yield* makeParked(pile, options.dryRun ?? false) : undefined
+  const routes: Array<Route> = []
+  for (const place of meant) {
+    const target = parked ?? Destinations.targetOf(place, options.to ?? "first-retry", all, options.allow ?? [])
+    // A source that only happens to share the topic, and whose policy makes no dead letters, is no reason to refuse.
+    const bystander = meant.length > 1 && !place.topics.needsDeadLetter
+    if (target instanceof KafkaError && !bystander) return yield* target
+    routes.push([place, target])
+  }
+  return routes
+})
 
 /** Checks the options, and looks up where everything is and goes. */
 export const prepare = Effect.fnUntraced(function*(
@@ -69,19 +86,19 @@ export const prepare = Effect.fnUntraced(function*(
   if (problem !== undefined) return yield* problem
   const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
   const all = yield* placesOf(consumer, admin)
-  const some = options.topic === undefined ? all : yield* placesOf(consumer, admin, options.topic)
-  const places: Array<readonly [Place, Destinations.Target]> = []
-  for (const place of some) {
-    if (!place.sizes.has(place.deadLetter)) continue
-    const target = options.parks
-      ? yield* makeParked(place, options.dryRun ?? false)
-      : Destinations.targetOf(place, options.to ?? "first-retry", all, options.allow ?? [])
-    if (target instanceof KafkaError) return yield* target
-    places.push([place, target])
+  const piles: Array<readonly [Pile, ReadonlyArray<Route>]> = []
+  for (const pile of yield* pilesOf(consumer, admin, options.topic)) {
+    if (pile.places[0].sizes.has(pile.deadLetter)) piles.push([pile, yield* routesOf(pile, options, all)])
   }
-  const group = redriveGroupOf(consumer.group, options)
-  const topics = places.map(([{ deadLetter }]) => deadLetter)
-  const sizes = places[0]?.[0].sizes ?? new Map<string, number>()
+  const routes = piles.flatMap(([{ deadLetter }, routes]) =>
+    routes.flatMap(([{ source }, target]) =>
+      target instanceof KafkaError ? [] : [{ topic: deadLetter, source, to: target.topic }]
+    )
+  )
+  const shared = options.topic !== undefined && isShared(consumer, options.topic)
+  const group = redriveGroupOf(consumer.group, options, shared)
+  const topics = piles.map(([{ deadLetter }]) => deadLetter)
+  const sizes = piles[0]?.[0].places[0].sizes ?? new Map<string, number>()
   const committed = byPartition(yield* admin.groupOffsets(group))
   const begins = yield* offsetsOf(admin, sizes, topics, "earliest")
   const ends = yield* offsetsOf(admin, sizes, topics, "latest")
@@ -92,18 +109,10 @@ export const prepare = Effect.fnUntraced(function*(
   const sources = new Set(all.map(({ source }) => source))
   const plan: Plan = {
     group,
-    routes: places.map(([{ deadLetter, source }, { topic }]) => ({
-      topic: deadLetter,
-      source,
-      to: topic,
-      waiting: waitingIn(deadLetter)
-    })),
-    readers: yield* readersOf(
-      admin,
-      new Set(places.map(([, { topic }]) => topic).filter((topic) => sources.has(topic)))
-    )
+    routes: routes.map((route) => ({ ...route, waiting: waitingIn(route.topic) })),
+    readers: yield* readersOf(admin, new Set(routes.map(({ to }) => to).filter((topic) => sources.has(topic))))
   }
-  return { plan, places, starts, ends }
+  return { plan, piles, starts, ends }
 })
 
 /** What would be done, and who else would notice. */

@@ -8,12 +8,12 @@ import { KafkaEngine } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import { isMeant, redriveGroupOf } from "./filter.ts"
 import * as Letters from "./letters.ts"
-import { type AnyConsumer, offsetsOf, type Place, placesOf } from "./places.ts"
+import { type AnyConsumer, offsetsOf, type Pile, pilesOf } from "./places.ts"
 import { byPartition, keyOf, scan } from "./scan.ts"
 
 const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
 
-const sizesOf = (places: ReadonlyArray<Place>) => places[0]?.sizes ?? new Map<string, number>()
+const sizesOf = (piles: ReadonlyArray<Pile>) => piles[0]?.places[0].sizes ?? new Map<string, number>()
 
 /** Where records that the filter can mean begin. */
 const startsOf = Effect.fnUntraced(function*(
@@ -34,16 +34,15 @@ export const records = (
   Stream.unwrap(Effect.gen(function*() {
     const admin = yield* adminOf
     const context = yield* Effect.context<KafkaEngine>()
-    const places = yield* placesOf(consumer, admin, filter.topic)
-    const topics = places.map(({ deadLetter }) => deadLetter)
-    const begins = yield* offsetsOf(admin, sizesOf(places), topics, "earliest")
-    const ends = yield* offsetsOf(admin, sizesOf(places), topics, "latest")
+    const piles = yield* pilesOf(consumer, admin, filter.topic)
+    const topics = piles.map(({ deadLetter }) => deadLetter)
+    const begins = yield* offsetsOf(admin, sizesOf(piles), topics, "earliest")
+    const ends = yield* offsetsOf(admin, sizesOf(piles), topics, "latest")
     const starts = yield* startsOf(admin, begins, filter)
     const { offset } = filter
-    const readers = new Map(places.map(({ codecs, deadLetter, source }) => [
-      deadLetter,
-      Letters.reader(source, codecs, context as Context.Context<never>)
-    ]))
+    const readers = new Map(
+      piles.map((pile) => [pile.deadLetter, Letters.readerOf(pile, context as Context.Context<never>)])
+    )
     return scan(
       starts,
       offset === undefined ? ends : ends.map((end) => ({ ...end, offset: Math.min(end.offset, offset + 1) }))
@@ -105,17 +104,18 @@ export const list = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlyArray<Summary>, KafkaError, KafkaEngine> {
   const admin = yield* adminOf
   const context = yield* Effect.context<never>()
-  const places = yield* placesOf(consumer, admin)
-  const sizes = sizesOf(places)
-  const topics = places.flatMap(({ deadLetter, parked }) => [deadLetter, parked])
+  const piles = yield* pilesOf(consumer, admin)
+  const sizes = sizesOf(piles)
+  const topics = piles.flatMap(({ deadLetter, parked }) => [deadLetter, parked])
   const begins = yield* offsetsOf(admin, sizes, topics, "earliest")
   const ends = yield* offsetsOf(admin, sizes, topics, "latest")
   const committed = byPartition(yield* admin.groupOffsets(redriveGroupOf(consumer.group, {})))
   const passed = begins.map((begin) => ({ ...begin, offset: Math.max(begin.offset, committed.get(keyOf(begin)) ?? 0) }))
   return yield* Effect.forEach(
-    places,
+    piles,
     Effect.fnUntraced(
-      function*({ codecs, deadLetter, parked, source }): Effect.fn.Return<Summary, KafkaError, KafkaEngine> {
+      function*(pile): Effect.fn.Return<Summary, KafkaError, KafkaEngine> {
+        const { deadLetter, parked, places } = pile
         const partitions = sizes.get(deadLetter)
         const own = begins.filter(({ topic }) => topic === deadLetter)
         const ownEnds = byPartition(ends)
@@ -126,10 +126,10 @@ export const list = Effect.fnUntraced(function*(
         }))
         const first = yield* Stream.runCollect(scan(own, ends, 1))
         const newest = yield* Stream.runCollect(scan(late, ends))
-        const read = Letters.reader(source, codecs, context)
+        const read = Letters.readerOf(pile, context)
         return {
           topic: deadLetter,
-          source,
+          source: places.map(({ source }) => source).join(", "),
           partitions,
           depth: depthBetween(begins, ends, deadLetter),
           waiting: depthBetween(passed, ends, deadLetter),
