@@ -231,6 +231,7 @@ export interface Moved {
  * - `routes`: from which dead letter topic to which topic, for each source, and how many records are `waiting` in the
  *   dead letter topic, before any filter.
  * - `readers`: groups with committed offsets on a source topic that is a destination. They see the records again.
+ * - `unknown`: groups whose offsets could not be looked up, so that nobody knows whether they do.
  *
  * @stability unstable
  * @since 0.1.0
@@ -245,6 +246,7 @@ export interface Plan {
     readonly waiting: number
   }>
   readonly readers: ReadonlyArray<{ readonly topic: string; readonly groups: ReadonlyArray<string> }>
+  readonly unknown: ReadonlyArray<string>
 }
 
 /**

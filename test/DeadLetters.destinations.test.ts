@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { DeadLetters } from "millrace"
+import { DeadLetters, KafkaError } from "millrace"
 import { KafkaEngine } from "../src/engine/KafkaEngine.ts"
 import * as RetryHeaders from "../src/internal/retry/retryHeaders.ts"
 import {
@@ -49,10 +49,36 @@ describe("destinations of a redrive", () => {
       assert.deepStrictEqual(yield* DeadLetters.plan(billing, { to: "origin" }), {
         group,
         routes: [{ topic: deadLetter, source: "orders", to: "orders", waiting: 1 }],
-        readers: [{ topic: "orders", groups: ["billing", "shipping"] }]
+        readers: [{ topic: "orders", groups: ["billing", "shipping"] }],
+        unknown: []
       })
       assert.deepStrictEqual((yield* DeadLetters.plan(billing)).readers, [])
       assert.deepStrictEqual(yield* committed(), {})
+    }).pipe(onCluster))
+
+  it.effect("are told with the groups that may not be looked at as well", () =>
+    Effect.gen(function*() {
+      yield* usual
+      yield* send()
+      const engine = yield* KafkaEngine
+      const admin = yield* engine.admin
+      for (const reader of ["shipping", "secret"]) {
+        yield* admin.alterGroupOffsets(reader, [{ topic: "orders", partition: 0, offset: 0 }])
+      }
+      const refused = new KafkaError.AuthorizationFailed({ resource: "group", name: "secret" })
+      const groupOffsets: typeof admin.groupOffsets = (groupId) =>
+        groupId === "secret" ? Effect.fail(KafkaError.make("group offsets", refused)) : admin.groupOffsets(groupId)
+      const guarded = {
+        ...engine,
+        admin: Effect.succeed(Object.create(admin, { groupOffsets: { value: groupOffsets } }))
+      }
+      yield* Effect.gen(function*() {
+        const { readers, unknown } = yield* DeadLetters.plan(billing, { to: "origin" })
+        assert.deepStrictEqual(readers, [{ topic: "orders", groups: ["shipping"] }])
+        assert.deepStrictEqual(unknown, ["secret"])
+        assert.lengthOf(yield* redrive({ to: "origin", dryRun: true }), 1)
+        assert.lengthOf(yield* redrive({ to: "origin" }), 1)
+      }).pipe(Effect.provideService(KafkaEngine, guarded))
     }).pipe(onCluster))
 
   it.effect("are the consumer's own topics, or allowed ones", () =>

@@ -45,13 +45,16 @@ class Tally {
   }
 }
 
-const warn = ({ readers }: Plan): Effect.Effect<void> =>
-  Effect.forEach(
-    readers,
-    ({ groups, topic }) =>
-      Console.error(`every group that reads "${topic}" sees the records again: ${groups.join(", ") || "none so far"}`),
-    { discard: true }
-  )
+const warn = Effect.fnUntraced(function*({ readers, unknown }: Plan) {
+  for (const { groups, topic } of readers) {
+    yield* Console.error(
+      `every group that reads "${topic}" sees the records again: ${groups.join(", ") || "none so far"}`
+    )
+  }
+  if (unknown.length > 0) {
+    yield* Console.error(`groups that could not be looked at, and may read it as well: ${unknown.join(", ")}`)
+  }
+})
 
 /** Moves, or only says what would be moved; what was done is said also after an interruption. */
 const run = Effect.fnUntraced(function*(

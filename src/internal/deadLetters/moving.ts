@@ -111,6 +111,14 @@ const start = Effect.fnUntraced(function*(
   for (const { groups, topic } of plan.readers) {
     yield* Effect.logWarning(`every group that reads "${topic}" sees the records again: ${groups.join(", ") || "none"}`)
   }
+  const { readers, unknown } = plan
+  if (unknown.length > 0) {
+    yield* Effect.logWarning(
+      `groups that could not be looked at may read ${readers.map(({ topic }) => `"${topic}"`).join(", ")} as well: ${
+        unknown.join(", ")
+      }`
+    )
+  }
   const now = yield* Clock.currentTimeMillis
   const context = yield* Effect.context<KafkaEngine>()
   const drive = yield* Drives.join<Moved>({

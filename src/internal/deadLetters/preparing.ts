@@ -1,5 +1,6 @@
 /** From the options of a redrive to what it means in this cluster. */
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import type { Plan, RedriveOptions } from "../../DeadLetter.ts"
 import type { AdminClient, Position } from "../../engine/KafkaEngine.ts"
 import { KafkaEngine } from "../../engine/KafkaEngine.ts"
@@ -41,15 +42,18 @@ export const makeParked = Effect.fnUntraced(function*({ deadLetter, parked, plac
   return { topic: parked, partitions: size, waits: false, parks: true } satisfies Destinations.Target
 })
 
-/** Every group that would see a record again that is sent to one of these topics. */
+/** Every group that would see a record again that is sent to one of these topics, and those of which nobody knows. */
 const readersOf = Effect.fnUntraced(function*(admin: AdminClient, topics: ReadonlySet<string>) {
-  if (topics.size === 0) return []
+  const unknown: Array<string> = []
+  if (topics.size === 0) return { readers: [], unknown }
   const found = new Map([...topics].map((topic): [string, Array<string>] => [topic, []]))
   for (const { groupId } of yield* admin.listGroups) {
-    const read = new Set((yield* admin.groupOffsets(groupId)).map(({ topic }) => topic))
-    for (const topic of read) found.get(topic)?.push(groupId)
+    const offsets = yield* Effect.result(admin.groupOffsets(groupId))
+    // Others' groups may be none of our business; that is to be told, and no reason to do nothing.
+    if (Result.isFailure(offsets)) unknown.push(groupId)
+    else for (const topic of new Set(offsets.success.map(({ topic }) => topic))) found.get(topic)?.push(groupId)
   }
-  return [...found].map(([topic, groups]) => ({ topic, groups: groups.sort() }))
+  return { readers: [...found].map(([topic, groups]) => ({ topic, groups: groups.sort() })), unknown: unknown.sort() }
 })
 
 /** A source whose dead letters are meant, and where they go, or why they cannot. */
@@ -110,7 +114,7 @@ export const prepare = Effect.fnUntraced(function*(
   const plan: Plan = {
     group,
     routes: routes.map((route) => ({ ...route, waiting: waitingIn(route.topic) })),
-    readers: yield* readersOf(admin, new Set(routes.map(({ to }) => to).filter((topic) => sources.has(topic))))
+    ...(yield* readersOf(admin, new Set(routes.map(({ to }) => to).filter((topic) => sources.has(topic)))))
   }
   return { plan, piles, starts, ends }
 })
