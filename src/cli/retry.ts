@@ -6,7 +6,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as DeadLetters from "../DeadLetters.ts"
 import { KafkaEngine } from "../engine/KafkaEngine.ts"
-import { placesOf } from "../internal/deadLetters/places.ts"
+import { neededOf } from "../internal/deadLetters/places.ts"
 import { provision, type TopicState } from "../internal/retry/provision.ts"
 import { UsageError, WorkFailed } from "./exit.ts"
 import { config, json } from "./root.ts"
@@ -55,8 +55,7 @@ const topics = Command.make(
     const work = Effect.gen(function*() {
       const engine = yield* KafkaEngine
       const admin = yield* engine.admin
-      const places = (yield* Effect.forEach(selected, (one) => placesOf(one, admin))).flat()
-      const needed = places.map(({ topics }) => topics)
+      const needed = (yield* Effect.forEach(selected, (one) => neededOf(one, admin))).flat()
       return yield* provision(admin, engine.capabilities, needed, flags.create ? "create" : "plan")
     })
     const states = yield* Effect.provide(work, loaded.engine)

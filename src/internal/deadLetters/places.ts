@@ -82,6 +82,19 @@ export const placesOf = (
 ): Effect.Effect<ReadonlyArray<Place>, KafkaError> =>
   Effect.map(sourcesOf(consumer, admin), (sources) => sources.filter(hasDeadLetters))
 
+/** What the policies need, also where they name topics of their own alone. */
+export const neededOf = (
+  consumer: AnyConsumer,
+  admin: AdminClient
+): Effect.Effect<ReadonlyArray<SourceTopics>, KafkaError> =>
+  Effect.map(
+    sourcesOf(consumer, admin),
+    (sources) =>
+      sources.map(({ topics }) => topics).filter(({ needsDeadLetter, others, tiers }) =>
+        needsDeadLetter || tiers.length > 0 || others.length > 0
+      )
+  )
+
 /** {@link placesOf} by dead letter topic; `only` asks for that of one source. */
 export const pilesOf = Effect.fnUntraced(function*(
   consumer: AnyConsumer,
