@@ -15,6 +15,7 @@ import { histogram } from "./dltShow.ts"
 import { functionOf } from "./modules.ts"
 import { config, json } from "./root.ts"
 import { type AnyConsumer, selectOne } from "./selection.ts"
+import { toJson } from "./values.ts"
 
 /** What was done, added up. */
 class Tally {
@@ -35,7 +36,7 @@ class Tally {
   print(pretended: boolean, asJson: boolean, group: string): Effect.Effect<void> {
     const routes = [...this.routes.values()]
     const tags = count(this.tags)
-    if (asJson) return Console.log(JSON.stringify({ group, dryRun: pretended, routes, tags }))
+    if (asJson) return Console.log(toJson({ group, dryRun: pretended, routes, tags }))
     const words = (verb: Moved["_tag"]) => `${pretended ? "would be " : ""}${verb === "Parked" ? "parked" : "redriven"}`
     return Effect.gen(function*() {
       for (const { count, from, to, verb } of routes) yield* Console.log(`${from} -> ${to}: ${count} ${words(verb)}`)

@@ -12,11 +12,11 @@ import { consumer, filter, filterOf, optional } from "./dltFilter.ts"
 import { config, json } from "./root.ts"
 import { select, selectOne } from "./selection.ts"
 import { table } from "./table.ts"
-import { inWords, readable, timeOf, toJson } from "./values.ts"
+import { inWords, plain, readable, timeOf, toJson } from "./values.ts"
 
 /** `CardDeclined 5, Timeout 1`. */
 export const histogram = (tags: ReadonlyArray<TagCount>): string =>
-  tags.length === 0 ? "-" : tags.map(({ count, tag }) => `${tag ?? "(none)"} ${count}`).join(", ")
+  tags.length === 0 ? "-" : plain(tags.map(({ count, tag }) => `${tag ?? "(none)"} ${count}`).join(", "))
 
 const ls = Command.make(
   "ls",
@@ -26,7 +26,7 @@ const ls = Command.make(
     const selected = yield* select(loaded, flags.consumers)
     const lists = yield* Effect.provide(Effect.forEach(selected, (one) => DeadLetters.list(one)), loaded.engine)
     const summaries = lists.flat()
-    if (flags.json) return yield* Console.log(JSON.stringify(summaries))
+    if (flags.json) return yield* Console.log(toJson(summaries))
     const rows = summaries.map((one) => [
       one.topic,
       one.partitions === undefined ? "MISSING" : one.partitions,
@@ -59,16 +59,15 @@ const print = Effect.fnUntraced(function*(letter: DeadLetter, asJson: boolean) {
     }))
   }
   const again = replays === 0 ? "" : `, redriven ${replays} times`
-  yield* Console.log(
-    `${partition}/${offset}  ${timeOf(failedAt)}  ${errorTag ?? "(none)"} after ${attempts} attempts${again}`
-  )
-  yield* Console.log(
-    `  from     ${origin === undefined ? source : `${origin.topic}/${origin.partition} ${origin.offset}`}`
-  )
-  if (errorMessage !== undefined) yield* Console.log(`  message  ${errorMessage}`)
-  yield* Console.log(`  key      ${inWords(readable(key))}`)
   const problem = Result.isSuccess(record) ? "" : `  (undecodable ${record.failure.part}: ${record.failure.problem})`
-  yield* Console.log(`  value    ${inWords(readable(value))}${problem}`)
+  const lines = [
+    `${partition}/${offset}  ${timeOf(failedAt)}  ${errorTag ?? "(none)"} after ${attempts} attempts${again}`,
+    `  from     ${origin === undefined ? source : `${origin.topic}/${origin.partition} ${origin.offset}`}`,
+    ...(errorMessage === undefined ? [] : [`  message  ${errorMessage}`]),
+    `  key      ${inWords(readable(key))}`,
+    `  value    ${inWords(readable(value))}${problem}`
+  ]
+  for (const line of lines) yield* Console.log(plain(line))
 })
 
 const show = Command.make(
@@ -92,7 +91,7 @@ const stats = Command.make(
     const loaded = yield* config
     const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
     const counts = yield* Effect.provide(DeadLetters.stats(one, yield* filterOf(flags)), loaded.engine)
-    if (flags.json) return yield* Console.log(JSON.stringify(counts))
+    if (flags.json) return yield* Console.log(toJson(counts))
     const rows = counts.map(({ count, hour, source, tag }) => [timeOf(hour), source, tag ?? "(none)", count])
     for (const line of table(["HOUR", "TOPIC", "TAG", "COUNT"], rows)) yield* Console.log(line)
   })

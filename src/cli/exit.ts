@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import { KafkaError } from "../KafkaError.ts"
+import { plain } from "./values.ts"
 
 /** 0 done, 1 the work failed, 2 usage or config module wrong, 130 second signal. */
 export const codes = { done: 0, failed: 1, usage: 2, signal: 130 } as const
@@ -45,6 +46,10 @@ const hasErrors = (error: unknown): boolean =>
  * What is to be printed of a failure: messages; stacks only of defects, or when asked for. Nothing for printed ones.
  */
 export const render = (cause: Cause.Cause<unknown>, stacks: boolean): ReadonlyArray<string> =>
+  // They may cite what came with a record.
+  wordsOf(cause, stacks).map((text) => text.split("\n").map(plain).join("\n"))
+
+const wordsOf = (cause: Cause.Cause<unknown>, stacks: boolean): ReadonlyArray<string> =>
   cause.reasons.flatMap((reason) => {
     if (Cause.isFailReason(reason)) {
       const { error } = reason

@@ -1,11 +1,12 @@
 /** Plain text tables. Pure. */
+import { plain } from "./values.ts"
 
 /** Columns as wide as their widest cell, two spaces apart; numbers to the right. */
 export const table = (
   header: ReadonlyArray<string>,
   rows: ReadonlyArray<ReadonlyArray<string | number>>
 ): ReadonlyArray<string> => {
-  const cells = [header, ...rows.map((row) => row.map(String))]
+  const cells = [header, ...rows.map((row) => row.map((cell) => plain(String(cell))))]
   const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
   return cells.map((row, line) =>
     row.map((cell, column) =>

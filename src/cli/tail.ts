@@ -16,7 +16,7 @@ import { UsageError } from "./exit.ts"
 import * as Places from "./places.ts"
 import { config } from "./root.ts"
 import { unknown } from "./suggestions.ts"
-import { inWords, readable, toJson } from "./values.ts"
+import { inWords, momentOf, plain, readable, toJson } from "./values.ts"
 
 /** The codecs that the config knows for a topic, if any. */
 const codecsOf = (config: Config, name: string): Topic.Codecs | undefined =>
@@ -40,20 +40,20 @@ const print = Effect.fnUntraced(function*(raw: RawRecord, decode: Decoding.Decod
     }
   }))
   const { offset, partition, timestamp, topic } = raw
-  const time = timestamp < 0 ? null : new Date(timestamp).toISOString()
+  const time = momentOf(timestamp) ?? null
   const headers = (raw.headers ?? []).map(([name, value]) => [name, value === null ? null : readable(value)])
   if (Exit.isSuccess(exit)) {
     const key = readable(exit.value.key)
     const value = readable(exit.value.value)
     if (json) return yield* Console.log(toJson({ topic, partition, offset, time, key, value, headers }))
-    const tags = headers.length === 0 ? "" : `  ${JSON.stringify(headers)}`
+    const tags = headers.length === 0 ? "" : `  ${toJson(headers)}`
     return yield* Console.log(`${partition}/${offset}  ${time ?? "-"}  ${inWords(key)}  ${inWords(value)}${tags}`)
   }
   const problem = String(
     exit.cause.reasons.map((reason) => "error" in reason ? messageOf(reason.error) : "defect").join("; ")
   )
-  if (json) return yield* Console.log(JSON.stringify({ topic, partition, offset, time, error: problem, headers }))
-  yield* Console.log(`${partition}/${offset}  ${time ?? "-"}  undecodable: ${problem}`)
+  if (json) return yield* Console.log(toJson({ topic, partition, offset, time, error: problem, headers }))
+  yield* Console.log(`${partition}/${offset}  ${time ?? "-"}  undecodable: ${plain(problem)}`)
 })
 
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)

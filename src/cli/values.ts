@@ -12,8 +12,7 @@ export const readable = (value: unknown): unknown => {
   }
 }
 
-/** JSON of what a Schema may decode to, which is more than JSON has: no value may end the command. */
-export const toJson = (value: unknown): string => {
+const stringify = (value: unknown): string => {
   try {
     return JSON.stringify(value, (_, part: unknown) => typeof part === "bigint" ? String(part) : part) ?? String(value)
   } catch {
@@ -21,9 +20,26 @@ export const toJson = (value: unknown): string => {
   }
 }
 
-/** A text as it is, anything else as JSON. */
-export const inWords = (value: unknown): string => typeof value === "string" ? value : toJson(value)
+/** JSON of what a Schema may decode to, which is more than JSON has: no value may end the command. */
+export const toJson = (value: unknown): string =>
+  // DEL and C1, which JSON need not escape, and may.
+  plain(stringify(value))
+
+/** A text, anything else as JSON. */
+export const inWords = (value: unknown): string => typeof value === "string" ? plain(value) : toJson(value)
+
+/** The last moment that a `Date` knows; timestamps of records may be anything. */
+const lastMoment = 8.64e15
+
+/** A moment, if it is one. */
+export const momentOf = (millis: number): string | undefined =>
+  millis >= 0 && millis <= lastMoment ? new Date(millis).toISOString() : undefined
 
 /** A moment, or a dash. */
-export const timeOf = (millis: number | undefined): string =>
-  millis === undefined || millis < 0 ? "-" : new Date(millis).toISOString()
+export const timeOf = (millis: number | undefined): string => momentOf(millis ?? -1) ?? "-"
+
+const shortFor: Readonly<{ [character: string]: string }> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
+
+/** A text with its control characters spelled out: what comes from records must not steer the terminal. */
+export const plain = (text: string): string =>
+  text.replace(/\p{Cc}/gu, (c) => shortFor[c] ?? `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)

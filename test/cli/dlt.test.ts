@@ -202,6 +202,28 @@ describe("working failures off by the command", () => {
       assert.strictEqual(yield* countOf(tier1), sent)
     }))
 
+  it.effect("shows no character of a record that would steer the terminal, and bears any time", () =>
+    Effect.gen(function*() {
+      const hostile = "\u001b[2J\r\nforged\u009b1m\u007f"
+      yield* on(send({ tag: hostile, key: hostile, value: `no json ${hostile}`, at: 9e15 }))
+      for (
+        const args of [
+          ["dlt", "show", "--tag", hostile],
+          ["dlt", "ls"],
+          ["dlt", "stats"],
+          ["tail", deadLetter, "--from", "beginning", "--until", "end"],
+          ["tail", deadLetter, "--from", "beginning", "--until", "end", "--raw"]
+        ]
+      ) {
+        const { code, out } = yield* millrace(...args)
+        assert.strictEqual(code, 0, args.join(" "))
+        assert.include(out, "forged", args.join(" "))
+        assert.isFalse(out.split("\n").some((line) => /\p{Cc}/u.test(line) || line.startsWith("forged")))
+      }
+      const json = yield* millrace("dlt", "show", "--tag", hostile, "--json")
+      assert.deepInclude(JSON.parse(json.out), { key: hostile, errorTag: hostile, time: "-" })
+    }))
+
   it.effect("wrong usage is 2, and the application is never built", () =>
     Effect.gen(function*() {
       const wrong: ReadonlyArray<ReadonlyArray<string>> = [

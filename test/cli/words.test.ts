@@ -5,6 +5,7 @@ import { parse } from "../../src/cli/places.ts"
 import { Progress } from "../../src/cli/progress.ts"
 import { nearest, unknown } from "../../src/cli/suggestions.ts"
 import { table } from "../../src/cli/table.ts"
+import { inWords, plain, timeOf, toJson } from "../../src/cli/values.ts"
 
 describe("places", () => {
   it("are ends, offsets, counts back, and times", () => {
@@ -29,6 +30,28 @@ describe("suggestions", () => {
 describe("tables", () => {
   it("align texts left and numbers right", () => {
     assert.deepStrictEqual(table(["A", "LAG"], [["x", 7], ["long", 12]]), ["A     LAG", "x       7", "long   12"])
+  })
+})
+
+describe("values", () => {
+  const hostile = "\u001b[2J\r\n\u007f\u009b1m\u0000"
+
+  it("do not steer a terminal, neither as texts nor as JSON", () => {
+    assert.strictEqual(plain(hostile), "\\u001b[2J\\r\\n\\u007f\\u009b1m\\u0000")
+    assert.strictEqual(plain("Größe 5 €, 日本"), "Größe 5 €, 日本")
+    for (const text of [inWords(hostile), inWords({ hostile }), toJson([hostile]), ...table(["A"], [[hostile]])]) {
+      assert.notMatch(text, /\p{Cc}/u)
+    }
+    assert.deepStrictEqual(JSON.parse(toJson({ hostile })), { hostile })
+    assert.deepStrictEqual(render(Cause.fail(new Error(`no: ${hostile}`)), false), [
+      "no: \\u001b[2J\\r\n\\u007f\\u009b1m\\u0000"
+    ])
+  })
+
+  it("have a moment only where a date has", () => {
+    assert.strictEqual(timeOf(0), "1970-01-01T00:00:00.000Z")
+    assert.strictEqual(timeOf(8.64e15), "+275760-09-13T00:00:00.000Z")
+    for (const millis of [undefined, -1, 9e15, NaN, Infinity]) assert.strictEqual(timeOf(millis), "-")
   })
 })
 
