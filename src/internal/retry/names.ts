@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import type { Naming, Source, Tier } from "../../RetryTopics.ts"
 import { invalidName } from "../../Topic.ts"
+import { parkedOf } from "./topicSpecs.ts"
 
 /** The names of a topic's retry topics, in the order of the tiers, and of its dead letter topic. */
 export interface Names {
@@ -24,12 +25,15 @@ export const spring: Naming = {
 
 const longest = 249
 
-const problemOf = ({ group, topic }: Source, name: string): string | undefined => {
+const problemOf = ({ group, topic }: Source, name: string, parkedBeside?: string): string | undefined => {
   const problem = invalidName(name)
   if (problem === undefined) return undefined
   if (name.length > longest && invalidName(name.slice(0, longest)) === undefined) {
-    return `topic name "${name}" has ${name.length} characters, Kafka allows ${longest}: shorten the group id `
-      + `(${group.length}) or the name of the topic (${topic.length}) by ${name.length - longest}, or name it yourself`
+    const [what, remedy] = parkedBeside === undefined
+      ? ["topic name", "name it yourself"]
+      : ["the topic of what is parked,", `give the dead letter topic "${parkedBeside}" a shorter name yourself`]
+    return `${what} "${name}" has ${name.length} characters, Kafka allows ${longest}: shorten the group id `
+      + `(${group.length}) or the name of the topic (${topic.length}) by ${name.length - longest}, or ${remedy}`
   }
   const culprit = name.includes(group) && invalidName(group.slice(0, longest) || "_") !== undefined
     ? `; the group id ${JSON.stringify(group)} does not fit into a topic name: change it, or name the topics yourself`
@@ -37,7 +41,7 @@ const problemOf = ({ group, topic }: Source, name: string): string | undefined =
   return problem + culprit
 }
 
-/** The names for a source topic, checked: Kafka takes them, and none is there twice. */
+/** The names for a source topic, checked with that of the parked topic: Kafka takes them, and none is there twice. */
 export const names = (
   naming: Naming,
   source: Source,
@@ -47,8 +51,10 @@ export const names = (
     const retry = tiers.map((tier) => naming.retry(source, tier, tiers))
     const deadLetter = naming.deadLetter(source)
     const taken = new Set([source.topic])
-    for (const name of [...retry, deadLetter]) {
-      const problem = problemOf(source, name)
+    const parked = parkedOf(deadLetter)
+    // Nobody wants to hear of it only when something is to be parked.
+    for (const name of [...retry, deadLetter, parked]) {
+      const problem = problemOf(source, name, name === parked ? deadLetter : undefined)
       if (problem !== undefined) return Effect.fail(invalidSetting("onFailure", problem))
       if (taken.has(name)) {
         return Effect.fail(invalidSetting(

@@ -154,6 +154,11 @@ describe("names are refused", () => {
       assert.include(many, "by 60,")
       const dead = yield* problemOf(standard, { group: "g", topic: "t".repeat(244) }, [])
       assert.include(dead, ".dlt\" has 250 characters")
+      // "g." and ".parked" are nine.
+      yield* Names.names(standard, { group: "g", topic: "t".repeat(240) }, [])
+      const parked = yield* problemOf(standard, { group: "g", topic: "t".repeat(241) }, [])
+      assert.include(parked, ".parked\" has 250 characters")
+      assert.include(parked, "by 1, or give the dead letter topic \"g.")
     }))
 
   it.effect("that Kafka has no characters for, and why", () =>
@@ -179,6 +184,10 @@ describe("names are refused", () => {
       assert.include(
         yield* problemOf({ ...standard, deadLetter: (source) => `${source.group}.orders.retry.2` }, billing),
         `${twice} "billing.orders.retry.2"`
+      )
+      assert.include(
+        yield* problemOf({ ...standard, retry: () => "billing.orders.parked" }, billing, tiersOf(1)),
+        `${twice} "billing.orders.parked"`
       )
       // A delay that comes a second time.
       assert.include(yield* problemOf(spring, billing, tiersOf(5, 10, 5)), `${twice} "orders-retry-5"`)
