@@ -11,19 +11,21 @@ import type { Position, TopicPartition } from "./engine/KafkaEngine.ts"
 import type { KafkaError } from "./KafkaError.ts"
 
 /**
- * One running member of a group. Each call concerns the partitions that this member has now; one it does not have fails
- * with `UnknownTopic`.
+ * One running member of a group. Each call concerns the partitions that this member has now. `seek`, `pause` and
+ * `resume` of one that it does not have fail with `UnknownTopic`; for `retryNow` and `skip` nothing waits there.
  *
  * - `seek`: goes on from another offset, once the record in work is finished. The new position is committed, so a
  *   replay survives a restart. A held partition goes on as well: seek behind the record to skip it, to the record to
  *   try it again.
  * - `seekToTimestamp`: the same for all partitions, to the first record at or after a time in milliseconds.
- * - `pause`, `resume`: no further record of these partitions is started until resumed, or assigned anew.
+ * - `pause`, `resume`: no further record of these partitions is started until resumed, or assigned anew. All of them
+ *   are paused, or none.
  * - `waiting`: the records that wait, and why.
  * - `retryNow`: ends the waits of a partition, or of one record, now; answers how many. A record of a retry topic that
  *   is held back is handled without waiting for its due time.
- * - `skip`: goes on behind one waiting record, once: it counts as skipped. Answers whether it was waiting. (`seek` goes
- *   on behind, or before, any record.)
+ * - `skip`: goes on behind one waiting record, once: it counts as skipped. So does a record of a retry topic that is
+ *   held back, which no handler sees then. Answers whether it was waiting. (`seek` goes on behind, or before, any
+ *   record.)
  * - `commit`: commits what is finished, now, and ends when the broker acknowledged.
  * - `stop`: drains, commits and leaves the group; bounded by the consumer's timeouts.
  *

@@ -108,6 +108,17 @@ describe("ConsumerControl", () => {
       const control = yield* member
       const error = yield* Effect.flip(control.seek({ topic: "numbers", partition: 7, offset: 0 }))
       assert.strictEqual(error.reason._tag, "UnknownTopic")
+      const [own, other] = [{ topic: "numbers", partition: 0 }, { topic: "numbers", partition: 7 }]
+      for (const call of [control.pause, control.resume]) {
+        const error = yield* Effect.flip(call([own, other]))
+        assert.strictEqual(error.reason._tag, "UnknownTopic")
+        assert.include(error.message, "7")
+      }
+      // Nothing was paused.
+      yield* produce(2, 2)
+      yield* until(count(2))
+      assert.strictEqual(yield* control.retryNow(other), 0)
+      assert.isFalse(yield* control.skip({ ...other, offset: 0 }))
       yield* control.stop
     }).pipe(Effect.provide(isolated)))
 
@@ -130,4 +141,55 @@ describe("ConsumerControl", () => {
         assert.strictEqual(yield* noted, before)
       })
     ).pipe(Effect.provide(isolated)))
+
+  const retried = {
+    "one by one": (handle: (value: string) => Effect.Effect<void, string>) =>
+      Topic.handle(Numbers, ({ value }) => handle(value)),
+    "several at once": (handle: (value: string) => Effect.Effect<void, string>) =>
+      Topic.handle(Numbers, ({ value }) => handle(value), { concurrency: { unordered: 2 } }),
+    "in batches": (handle: (value: string) => Effect.Effect<void, string>) =>
+      Topic.handleBatch(
+        Numbers,
+        (records) => Effect.forEach(records, ({ value }) => handle(value), { discard: true }),
+        {
+          maxSize: 1,
+          maxWait: "10 millis"
+        }
+      )
+  }
+
+  for (const [kind, handlerOf] of Object.entries(retried)) {
+    it.effect(`skips a record of a retry topic that is held back: ${kind}`, () =>
+      Effect.gen(function*() {
+        yield* produce(1, 2)
+        const tries: Array<string> = []
+        const handler = handlerOf((value) => Effect.suspend(() => (tries.push(value), Effect.fail("no"))))
+        const consumer = Consumer.make("g", {
+          offsetReset: "earliest",
+          onFailure: Retry.nonBlocking(Schedule.spaced("1 hour").pipe(Schedule.upTo({ times: 1 }))),
+          handlers: [handler]
+        })
+        yield* Effect.forkScoped(Consumer.run(consumer))
+        const retrying = Effect.map(ConsumerControl.find("g.retry"), ([control]) => control)
+        const waiting = Effect.flatMap(retrying, (control) => control?.waiting ?? Effect.succeed([]))
+        yield* until(Effect.map(waiting, ([first]) => first?.offset === 0))
+        const control = (yield* retrying)!
+        const [held] = yield* waiting
+        assert.strictEqual(held!.kind, "due")
+        assert.isFalse(yield* control.skip({ ...held!, offset: 1 }))
+        assert.isTrue(yield* control.skip(held!))
+        yield* until(Effect.map(waiting, ([first]) => first?.offset === 1))
+        assert.deepStrictEqual(tries, ["1", "2"])
+        yield* control.commit
+        const memory = yield* InMemoryKafka
+        assert.strictEqual((yield* memory.committed("g.retry"))[0]?.offset, 1)
+        // The one behind it is handled as ever.
+        assert.strictEqual(yield* control.retryNow(held!), 0)
+        assert.strictEqual(yield* control.retryNow({ ...held!, offset: 1 }), 1)
+        yield* until(Effect.map(memory.records("g.numbers.dlt"), (dead) => dead.length === 1))
+        assert.deepStrictEqual(tries, ["1", "2", "2"])
+        assert.deepStrictEqual(yield* waiting, [])
+        yield* control.stop
+      }).pipe(Effect.provide(isolated)))
+  }
 })

@@ -2,8 +2,9 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { ConsumerControl } from "../ConsumerControl.ts"
-import type { AdminClient, ConsumerClient, Position } from "../engine/KafkaEngine.ts"
+import type { AdminClient, ConsumerClient, Position, TopicPartition } from "../engine/KafkaEngine.ts"
 import type { KafkaError } from "../KafkaError.ts"
+import * as Errors from "../KafkaError.ts"
 import type { Plan } from "./plan.ts"
 import type { RunLoop } from "./runLoop.ts"
 import * as Waiting from "./waitingRecords.ts"
@@ -19,6 +20,13 @@ export const make = (
   const assignment = Effect.sync(() => Array.from(loop.assignment, ({ partition, topic }) => ({ topic, partition })))
   // The loop only notes the seek; it is done when the record in work is finished.
   const seek = (position: Position) => Effect.flatMap(loop.command(loop.seek(position)), Deferred.await)
+  const suspend = (partitions: ReadonlyArray<TopicPartition>, suspended: boolean) =>
+    loop.command(Effect.suspend((): Effect.Effect<void, KafkaError> => {
+      const other = partitions.find(({ partition, topic }) => loop.assignment.get(topic, partition) === undefined)
+      return other === undefined
+        ? loop.suspend(partitions, suspended)
+        : Effect.fail(Errors.make(suspended ? "pause" : "resume", new Errors.UnknownTopic(other)))
+    }))
   return {
     group: plan.group,
     assignment,
@@ -31,8 +39,8 @@ export const make = (
       )
       yield* Effect.forEach(positions, seek, { concurrency: "unbounded", discard: true })
     }),
-    pause: (partitions) => loop.command(loop.suspend(partitions, true)),
-    resume: (partitions) => loop.command(loop.suspend(partitions, false)),
+    pause: (partitions) => suspend(partitions, true),
+    resume: (partitions) => suspend(partitions, false),
     waiting: Effect.sync(() => Waiting.waitingIn(loop.assignment)),
     retryNow: (at) => Effect.sync(() => Waiting.retryNow(loop.assignment.get(at.topic, at.partition), at)),
     skip: ({ offset, partition, topic }) =>

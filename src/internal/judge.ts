@@ -135,6 +135,14 @@ const wait = Effect.fnUntraced(function*(
   return verdict === "over" ? again : verdict === "skip" ? { _tag: "Done", outcomes: skip(work, failure) } : stopped
 })
 
+/** A record of a retry topic that an operator gave up while it was held back: no policy is asked, no attempt counts. */
+const skipHeld = (work: Work, record: RawRecord, cause: Cause.Cause<unknown>): Verdict => {
+  const { offset } = record
+  work.host.skipped(work.state, offset, cause)
+  const attempts = carriedBy(work, record)?.executions ?? 0
+  return { _tag: "Done", outcomes: [{ _tag: "Skipped", offset, attempts, cause }] }
+}
+
 /** A record's own part of the failure of a batch: in a retry topic each one has its own past. */
 const partOf = (work: Work, failure: OnFailure.Failure<any>, record: RawRecord): OnFailure.Failure<any> => {
   const own = record === failure.record ? undefined : carriedBy(work, record)
@@ -242,6 +250,10 @@ export const judge = Effect.fnUntraced(function*(
   stepOf: (record: RawRecord) => number = () => work.state.steps
 ): Effect.fn.Return<Verdict, never, any> {
   work.state.turns++
+  if (work.gate?.skips.delete(records[0]!.offset) === true) {
+    decided()
+    return skipHeld(work, records[0]!, cause)
+  }
   const failures = failuresOf(work, records, cause)
   const consequences: Array<Consequence> = []
   for (const failure of failures) {

@@ -59,5 +59,8 @@ export const skip = (state: PartitionState | undefined, offset: number): boolean
     wait.signal.raise()
     return true
   }
-  return false
+  if (state?.gate?.held?.offset !== offset) return false
+  state.gate.skip()
+  state.signal.raise()
+  return true
 }

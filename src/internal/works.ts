@@ -96,6 +96,15 @@ const decodableOf = (
   return Effect.map(Effect.timeoutOption(all, patience), (answers) => picked(Option.getOrElse(answers, () => found)))
 }
 
+/** Why a record that was given up while it was held back has no outcome of a handler. */
+const notDue = new Error("skipped by hand before it was due")
+
+/** What is to be skipped gets to no handler, whichever worker has it: it fails like a record that does not decode. */
+const passing = (decode: Decode, gate: DueGate): Decode => (raw) => {
+  if (gate.skips.has(raw.offset)) throw notDue
+  return decode(raw)
+}
+
 /** Tells the store of the records that are about to be handled. Without it a stale record is merely not noticed. */
 const observer = (decode: Decode) =>
   Effect.fnUntraced(function*({ records }: Chunk) {
@@ -157,7 +166,7 @@ export const make = ({ host, late, plan, router }: Options) => {
     const work: Work = {
       host,
       state,
-      decode,
+      decode: gate === undefined ? decode : passing(decode, gate),
       onFailure: handler.onFailure,
       topology,
       source,

@@ -11,6 +11,8 @@ export class DueGate {
   private bytesLeft = 0
   private headDue: number | undefined
   private forced = -1
+  /** Offsets of records that were let go to be skipped; whoever did forgets them. */
+  readonly skips = new Set<number>()
 
   constructor(
     next: () => Chunk | undefined,
@@ -35,6 +37,14 @@ export class DueGate {
   /** Lets the record that is held back go now. */
   force(): void {
     this.forced = this.held?.offset ?? -1
+  }
+
+  /** Lets the record that is held back go now, not to be handled. */
+  skip(): void {
+    const { held } = this
+    if (held === undefined) return
+    this.skips.add(held.offset)
+    this.force()
   }
 
   /** What is due now, of one chunk. */

@@ -88,4 +88,15 @@ describe("a retry topic's gate", () => {
     assert.isUndefined(gate.take(0))
     assert.strictEqual(gate.held?.offset, 2)
   })
+
+  it("lets a record go to be skipped, once, and none when nothing is held back", () => {
+    const { gate } = gateOver([chunkOf([0, 1])], () => 10)
+    gate.skip()
+    assert.isUndefined(gate.take(0))
+    gate.skip()
+    assert.deepStrictEqual(gate.take(0)?.records.map(({ offset }) => offset), [0])
+    assert.deepStrictEqual([...gate.skips], [0])
+    assert.isUndefined(gate.take(0))
+    assert.strictEqual(gate.held?.offset, 1)
+  })
 })
