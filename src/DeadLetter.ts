@@ -158,7 +158,9 @@ export interface Count {
 /**
  * Where dead letters are sent:
  *
- * - `"first-retry"`: to the first retry topic of the group, due at once. Nobody but this group sees them.
+ * - `"first-retry"`: to the first retry topic of the group, due at once. Nobody but this group sees them. Nothing
+ *   overtakes in a retry topic, though: behind a record of its partition that is not due yet they wait until it is.
+ *   `ConsumerControl.retryNow` lets that one go, and `"origin"` goes past the retry topic.
  * - `"origin"`: to the topic that they came from. Every group that reads it sees them again.
  * - `{ topic }`: to a topic that the consumer knows (a source, a retry topic, a parked topic), or that is in `allow`.
  *
@@ -267,7 +269,8 @@ export interface DiscardOptions {
 }
 
 /**
- * The dead letters of a partition from offset `from` to before `to`: a redrive does not see them any more.
+ * The dead letters of a partition from offset `from` to before `to`. The unfiltered redrive does not see them any more;
+ * one with a filter has a group of its own and does, as long as they are not deleted.
  *
  * @stability unstable
  * @since 0.1.0

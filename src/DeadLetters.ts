@@ -165,10 +165,11 @@ export const plan = <E, R>(
 ): Effect.Effect<Plan, KafkaError, KafkaEngine> => planOf(consumer, options)
 
 /**
- * Sends dead letters once more, by default to the first retry topic of their source, due at once; answers each as it is
- * done. Key and value are byte for byte the same unless `transform` says otherwise, and so is the partition, where
- * there is one. Attempts start anew; the origin stays, and so does the count of redrives. A record that was redriven
- * `maxReplays` times goes to the parked topic, which is made when it is missing.
+ * Sends dead letters once more, by default to the first retry topic of their source, due at once (though behind what
+ * waits there already, see {@link Destination}); answers each as it is done. Key and value are byte for byte the same
+ * unless `transform` says otherwise, and so is the partition, where there is one. Attempts start anew; the origin
+ * stays, and so does the count of redrives. A record that was redriven `maxReplays` times goes to the parked topic,
+ * which is made when it is missing.
  *
  * It runs as a member of the group that {@link groupOf} names: it goes on where the last one ended, and several
  * processes share the partitions. A position is committed when the broker has acknowledged everything before it, so
@@ -176,8 +177,9 @@ export const plan = <E, R>(
  * the batch in work and commits. It reads on as its reader pulls: one that rests for longer than `maxPollInterval`
  * loses its partitions.
  *
- * Fails with `InvalidSetting` for a destination that is not allowed, and when `where` or `transform` fails: the records
- * before that one are done, it and everything behind it stays.
+ * Fails with `InvalidSetting` for a destination that is not allowed, when `where` or `transform` fails, and at a record
+ * of a shared dead letter topic that came from none of its sources: the records before that one are done, it and
+ * everything behind it stays.
  *
  * @example
  * ```ts
@@ -222,7 +224,9 @@ export const park = <E, R>(
 
 /**
  * Gives dead letters up: moves the group of the unfiltered redrive behind them, and with `deleteRecords` deletes
- * everything up to there. Answers what was passed; with `dryRun`, what would be. No redrive may run meanwhile.
+ * everything up to there. A redrive with a filter has a group of its own and still sees what is not deleted. Answers
+ * what was passed; with `dryRun`, what would be. No redrive may run meanwhile. Fails with `InvalidSetting` for the
+ * `topic` of a source that shares its dead letter topic: what is passed there is passed for all of them.
  *
  * @stability unstable
  * @since 0.1.0

@@ -1,19 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { DeadLetters, KafkaError } from "millrace"
+import { TestClock } from "effect/testing"
+import { Consumer, ConsumerControl, DeadLetters, KafkaError, Topic } from "millrace"
+import { InMemoryKafka } from "millrace/testing"
 import { KafkaEngine } from "../src/engine/KafkaEngine.ts"
 import * as RetryHeaders from "../src/internal/retry/retryHeaders.ts"
+import { retryHeaders } from "./conformance/routes.ts"
 import {
   bare,
   billing,
   both,
+  bytes,
   committed,
   deadLetter,
   group,
   lastHeader,
   makeTopics,
   onCluster,
+  one,
+  Orders,
   recordsOf,
   redrive,
   send,
@@ -80,6 +86,39 @@ describe("destinations of a redrive", () => {
         assert.lengthOf(yield* redrive({ to: "origin" }), 1)
       }).pipe(Effect.provideService(KafkaEngine, guarded))
     }).pipe(onCluster))
+
+  it.effect("let nothing overtake what waits in a retry topic, unless it is told to go", () =>
+    Effect.gen(function*() {
+      yield* one
+      const kafka = yield* InMemoryKafka
+      yield* kafka.produce({
+        topic: tier1,
+        partition: 0,
+        key: bytes("waits"),
+        value: bytes("{\"id\":\"1\",\"total\":1}"),
+        headers: retryHeaders(2, start + 10_000)
+      })
+      yield* send({ key: "redriven" })
+      yield* redrive()
+      const seen: Array<string | null> = []
+      const consumer = Consumer.make("billing", {
+        offsetReset: "earliest",
+        onFailure: billing.onFailure,
+        handlers: [Topic.handle(Orders, ({ key }) => Effect.sync(() => seen.push(key)))]
+      })
+      yield* Effect.forkScoped(Consumer.run(consumer))
+      for (let i = 0; i < 50; i++) yield* TestClock.adjust("100 millis")
+      assert.deepStrictEqual(seen, [])
+      const [member] = yield* ConsumerControl.find("billing.retry")
+      const [waiting] = yield* member!.waiting
+      assert.strictEqual(yield* member!.retryNow(waiting!), 1)
+      for (let i = 0; i < 20 && seen.length < 2; i++) yield* TestClock.adjust("100 millis")
+      assert.deepStrictEqual(seen, ["waits", "redriven"])
+    }).pipe(
+      Effect.scoped,
+      Effect.provideService(ConsumerControl.Registry, new Set()),
+      onCluster
+    ))
 
   it.effect("are the consumer's own topics, or allowed ones", () =>
     Effect.gen(function*() {

@@ -74,6 +74,18 @@ describe("discarding", () => {
       const error = yield* Effect.flip(DeadLetters.discard(billing, { before: 3 }))
       assert.include(error.message, "partition")
     }).pipe(onCluster))
+
+  it.effect("is for the redrive without a filter, until the records are deleted", () =>
+    Effect.gen(function*() {
+      yield* two
+      yield* sendMany(2, { tag: "A" })
+      const dry = (tag?: string) => Stream.runCollect(DeadLetters.redrive(billing, { tag, dryRun: true }))
+      yield* DeadLetters.discard(billing)
+      assert.lengthOf(yield* dry(), 0)
+      assert.lengthOf(yield* dry("A"), 2)
+      yield* DeadLetters.discard(billing, { deleteRecords: true })
+      assert.lengthOf(yield* dry("A"), 0)
+    }).pipe(onCluster))
 })
 
 describe("export and import", () => {

@@ -48,4 +48,4 @@ export const discard = Command.make(
       execute ? what : `would be ${what}; nothing was done${flags.dryRun ? "" : ", add --yes to do it"}`
     )
   })
-).pipe(Command.withDescription("Give dead letters up: a redrive passes them; deletes them if told so"))
+).pipe(Command.withDescription("Give dead letters up: a redrive without filter passes them; deletes them if told so"))

@@ -97,7 +97,9 @@ export const redrive = Command.make(
     ...filter,
     ...limits,
     to: Flag.String("to").pipe(
-      Flag.withDescription("first-retry (unless given), origin (with --yes), or a topic of the consumer"),
+      Flag.withDescription(
+        "first-retry (unless given; behind what waits there), origin (with --yes), or a topic of the consumer"
+      ),
       Flag.withDefault("first-retry")
     ),
     allow: Flag.String("allow").pipe(
@@ -129,7 +131,11 @@ export const redrive = Command.make(
     const asks = (plan: Plan) => plan.readers.length > 0 && !flags.yes
     yield* Effect.provide(run(one, options, { json: flags.json, asks }), loaded.engine)
   })
-).pipe(Command.withDescription("Send dead letters once more, by default to the first retry topic, due at once"))
+).pipe(
+  Command.withDescription(
+    "Send dead letters once more, by default to the first retry topic, due at once, behind what waits there"
+  )
+)
 
 /** Moves dead letters aside. */
 export const park = Command.make(
@@ -147,4 +153,4 @@ export const park = Command.make(
     }
     yield* Effect.provide(run(one, options, { json: flags.json, asks: () => !flags.yes }), loaded.engine)
   })
-).pipe(Command.withDescription("Move dead letters to the parked topic, where no redrive sees them"))
+).pipe(Command.withDescription("Move dead letters to the parked topic; a redrive with the same filter passes them"))
