@@ -135,6 +135,16 @@ describe("a dead letter topic that sources share", () => {
       assert.lengthOf(yield* redrive({ topic: "orders" }), 2)
     }).pipe(onCluster))
 
+  it.effect("is exported and imported once", () =>
+    Effect.gen(function*() {
+      yield* topics
+      for (const [source, key] of [["orders", "o1"], ["users", "u1"]] as const) yield* letter(source, key)
+      const lines = yield* Stream.runCollect(DeadLetters.exportTo(sharing))
+      assert.deepStrictEqual(lines.map((line) => JSON.parse(line).source), ["orders", "users"])
+      yield* Stream.runDrain(DeadLetters.importFrom(sharing, Stream.fromIterable(lines)))
+      assert.deepStrictEqual(yield* keysIn("all.dlt"), ["o1", "u1", "o1", "u1"])
+    }).pipe(onCluster))
+
   it.effect("is worked off also when one of the sources makes no dead letters any more", () =>
     Effect.gen(function*() {
       yield* topics

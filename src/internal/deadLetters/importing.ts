@@ -71,7 +71,7 @@ export const importFrom = <E, R>(
     const engine = yield* KafkaEngine
     const admin = yield* engine.admin
     const places = yield* placesOf(consumer, admin)
-    const names = [...places.flatMap(({ deadLetter, parked }) => [deadLetter, parked]), ...allow]
+    const names = [...new Set([...places.flatMap(({ deadLetter, parked }) => [deadLetter, parked]), ...allow])]
     const sizes = new Map(
       (yield* admin.describeTopics(names)).map(({ name, partitions }) => [name, partitions.length])
     )
