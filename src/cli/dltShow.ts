@@ -103,7 +103,9 @@ const exported = Command.make(
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
-    const lines = Stream.runForEach(DeadLetters.exportTo(one, yield* filterOf(flags)), (line) => Console.log(line))
+    const letters = DeadLetters.exportTo(one, yield* filterOf(flags))
+    // The same JSON: it need not escape DEL and C1.
+    const lines = Stream.runForEach(letters, (line) => Console.log(plain(line)))
     yield* Effect.provide(lines, loaded.engine)
   })
 ).pipe(Command.withDescription("Print dead letters as lines of JSON that import takes"))

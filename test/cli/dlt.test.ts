@@ -222,6 +222,9 @@ describe("working failures off by the command", () => {
       }
       const json = yield* millrace("dlt", "show", "--tag", hostile, "--json")
       assert.deepInclude(JSON.parse(json.out), { key: hostile, errorTag: hostile, time: "-" })
+      const exported = yield* millrace("dlt", "export", "--tag", hostile)
+      assert.strictEqual(JSON.parse(exported.out).errorTag, hostile)
+      for (const { out } of [json, exported]) assert.notMatch(out, /\p{Cc}/u)
     }))
 
   it.effect("wrong usage is 2, and the application is never built", () =>
