@@ -43,7 +43,7 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
   }
   // One loop per chunk, not one effect per record: it is left only for a failure, a used scope, or to stop.
   const segment = Effect.whileLoop({
-    while: () => i <= last && state.mayRun && !scope.used,
+    while: () => i <= last && state.mayRun && !scope.used && !steps.isHeldBack,
     body: () => {
       state.current = records[i]!.offset
       return callHandler(work, run, records[i]!)
@@ -54,6 +54,10 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
     state.current = undefined
   }
   while (i <= last && state.isActive) {
+    if (steps.isHeldBack) {
+      yield* steps.settle()
+      continue
+    }
     if (state.suspended) {
       state.current = undefined
       yield* state.signal.wait
@@ -69,7 +73,6 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
     if (verdict._tag === "Done") (step.exceptions ??= []).push(...verdict.outcomes)
     else steps.add(step, verdict.hops)
     advance()
-    if (steps.isHeldBack) yield* steps.settle()
   }
   state.current = undefined
   step.count = i
@@ -87,7 +90,7 @@ export const recordWorker = Effect.fnUntraced(function*(work: Work, run: Run) {
       if (observe !== undefined) yield* observe(chunk)
       yield* handleChunk(work, run, scope, steps, chunk)
     } else if (!steps.isEmpty) {
-      yield* steps.settle()
+      yield* steps.finish()
     } else if (state.isActive) {
       yield* more(work)
     } else {

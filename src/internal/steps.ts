@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type { Chunk } from "../engine/KafkaEngine.ts"
 import type { Outcome } from "../Outcome.ts"
 import { settled, unsendable } from "./judge.ts"
-import type { Hop } from "./retry/router.ts"
+import type { Hop, Unsendable } from "./retry/router.ts"
 import { noExceptions, type Work } from "./workerHost.ts"
 
 /** A chunk, and what became of it. `count` records from its beginning are handled, or on their way. */
@@ -33,6 +33,9 @@ export class Steps {
   private arrived = 0
   /** Where the position is when all of them have arrived. */
   private end: number | undefined
+  private unsent: Unsendable | undefined
+  /** Whether the client had no space for a copy, or could not send one: nothing more is handled until it is settled. */
+  isHeldBack = false
 
   constructor(work: Work) {
     this.work = work
@@ -53,12 +56,6 @@ export class Steps {
     return this.open.length >= mostSteps || hops.length - this.arrived >= mostHops || this.isHeldBack
   }
 
-  /** Whether the client had no space for the last copy. */
-  get isHeldBack(): boolean {
-    const { hops } = this
-    return hops.length > 0 && !hops[hops.length - 1]!.taken
-  }
-
   /** Copies of records of a step are on their way. */
   add(step: Step, hops: ReadonlyArray<Hop>): void {
     step.hops ??= []
@@ -66,6 +63,7 @@ export class Steps {
       hop.arrived = this.onArrival
       step.hops.push(hop)
       this.hops.push(hop)
+      if (!hop.taken || hop.error !== undefined) this.isHeldBack = true
     }
   }
 
@@ -100,20 +98,26 @@ export class Steps {
 
   /**
    * Waits for all copies, sending again what the broker did not take, also when the policy said stop: whoever goes on
-   * behind that record must not lose those before it. What did not get there ends the worker.
+   * behind that record must not lose those before it. What did not get there ends the worker, and is not tried again.
    */
   readonly settle = Effect.fnUntraced({ self: this as Steps }, function*() {
     const { router, source, state } = this.work
     const stopped = state.failure
     state.failure = undefined
     state.current = undefined
-    const failed = yield* Effect.ensuring(
+    this.unsent ??= yield* Effect.ensuring(
       router!.settle(state, source, this.hops.slice(this.arrived)),
       Effect.sync(() => this.move())
     )
-    if (failed !== undefined) unsendable(this.work, failed)
+    if (this.unsent !== undefined) unsendable(this.work, this.unsent)
     state.failure ??= stopped
     yield* this.reportComplete()
+  })
+
+  /** Settles, and reports what is left as far as the position is. */
+  readonly finish = Effect.fnUntraced({ self: this as Steps }, function*() {
+    const { state } = this.work
+    yield* this.settle()
     const position = state.position ?? -1
     for (const step of this.open.splice(0)) {
       let count = 0
@@ -122,7 +126,11 @@ export class Steps {
     }
   })
 
-  private readonly onArrival = (): void => {
+  private readonly onArrival = ({ error }: Hop): void => {
+    if (error !== undefined) {
+      this.isHeldBack = true
+      return
+    }
     this.move()
     this.work.host.progressed(this.work.state)
   }
@@ -138,6 +146,7 @@ export class Steps {
     }
     this.hops = []
     this.arrived = 0
+    this.isHeldBack = false
     // Behind the copies alone: what was handled since moved the position by itself.
     if (this.end !== undefined) state.position = this.end
     this.end = undefined

@@ -39,8 +39,8 @@ export interface Hop {
   bare: boolean
   /** Whoever waits for its fate. */
   notify: (() => void) | undefined
-  /** Whoever wants to know at once that the broker has it. */
-  arrived: (() => void) | undefined
+  /** Whoever wants to know at once that the broker has it, or will not. */
+  arrived: ((hop: Hop) => void) | undefined
 }
 
 /** A copy that could not be sent, for good. */
@@ -227,7 +227,7 @@ export const give = (producer: ProducerClient, hop: Hop): boolean => {
     if (error === undefined) hop.acknowledged = true
     else hop.error = error
     hop.notify?.()
-    if (error === undefined) hop.arrived?.()
+    hop.arrived?.(hop)
   })
   return hop.taken
 }

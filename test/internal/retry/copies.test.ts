@@ -1,0 +1,111 @@
+/** Copies that fail while there is more to do, on the in-memory cluster with a clock that is set by hand. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { TestClock } from "effect/testing"
+import { Codec, Consumer, KafkaError, OnFailure, Producer, Topic } from "millrace"
+import type { Handler, Outcome, RetryTopics } from "millrace"
+import { InMemoryKafka } from "millrace/testing"
+
+const Notes = Topic.make("notes", { key: Codec.string, value: Codec.string })
+const dlt = "g.notes.dlt"
+
+/** The first record fails, and each of the others keeps its handler busy for a second. */
+const send = (count: number) =>
+  Producer.sendAll(Notes, Array.from({ length: count }, (_, i) => ({ key: "a", value: i === 0 ? "bad" : String(i) })))
+
+const consumer = (seen: Array<string>, retries: RetryTopics.Options, concurrency?: Handler.Concurrency) =>
+  Consumer.make("g", {
+    offsetReset: "earliest",
+    onFailure: OnFailure.deadLetter,
+    chunkRecords: 50,
+    retries,
+    handlers: [
+      Topic.handle(Notes, ({ value }) =>
+        Effect.suspend(() => {
+          seen.push(value)
+          return value === "bad" ? Effect.fail("no") : Effect.sleep("1 second")
+        }), { concurrency })
+    ]
+  })
+
+/** Lets time pass until something holds; answers how many seconds that took. */
+const seconds = Effect.fnUntraced(function*(most: number, holds: Effect.Effect<boolean, never, InMemoryKafka>) {
+  let passed = 0
+  while (passed < most && !(yield* holds)) {
+    yield* TestClock.adjust("1 second")
+    passed++
+  }
+  return passed
+})
+
+const timeout = new KafkaError.Timeout({ operation: "produce", timeoutMs: 1 })
+const forbidden = new KafkaError.AuthorizationFailed({ resource: "topic", name: dlt })
+
+const copied = Effect.flatMap(InMemoryKafka, (memory) => Effect.map(memory.records(dlt), ({ length }) => length > 0))
+
+const on = <A, E, R>(test: Effect.Effect<A, E, R>) =>
+  Effect.provide(test, Layer.merge(InMemoryKafka.layer, Logger.layer([])))
+
+describe("a copy that fails while there is more to do", () => {
+  it.effect("is sent again before the next record, and the partition waits", () =>
+    on(Effect.gen(function*() {
+      const memory = yield* InMemoryKafka
+      yield* memory.failProduce({ topic: dlt, reason: timeout, times: 1 })
+      yield* send(601)
+      const seen: Array<string> = []
+      const fiber = yield* Effect.forkScoped(Consumer.run(consumer(seen, { publish: Schedule.spaced("20 seconds") })))
+      assert.isBelow(yield* seconds(100, copied), 30)
+      assert.isBelow(seen.length, 5)
+      assert.isAtMost(yield* seconds(30, Effect.sync(() => seen.length > 10)), 12)
+      // The record in work needs its time.
+      yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("5 seconds")
+    })))
+
+  for (const concurrency of ["partition", { keys: 2 }, { unordered: 2 }] as const) {
+    it.effect(`stops the consumer at once when it is refused for good: ${JSON.stringify(concurrency)}`, () =>
+      on(Effect.gen(function*() {
+        const memory = yield* InMemoryKafka
+        yield* memory.failProduce({ topic: dlt, reason: forbidden, times: 1_000 })
+        yield* send(601)
+        const run = Consumer.run(consumer([], {}, concurrency))
+        const fiber = yield* Effect.forkScoped(Effect.flip(run))
+        assert.isBelow(yield* seconds(100, Effect.sync(() => fiber.pollUnsafe() !== undefined)), 10)
+        const error = yield* Fiber.join(fiber)
+        assert.deepInclude(error, { _tag: "HandlerFailed", offset: 0 })
+        assert.deepStrictEqual(yield* memory.committed("g"), [])
+      })))
+  }
+
+  it.effect("is no outcome, nor is what was handled behind it", () =>
+    on(Effect.gen(function*() {
+      const memory = yield* InMemoryKafka
+      yield* memory.failProduce({ topic: dlt, reason: forbidden, times: 1_000 })
+      yield* send(601)
+      const told: Array<Outcome.OutcomeBatch> = []
+      const stream = Consumer.stream(consumer([], {}))
+      const batches = Stream.runForEach(stream, (batch) => Effect.sync(() => told.push(batch)))
+      const fiber = yield* Effect.forkScoped(Effect.exit(batches))
+      yield* seconds(100, Effect.sync(() => fiber.pollUnsafe() !== undefined))
+      assert.deepStrictEqual(told, [])
+    })))
+
+  for (const transactional of [false, true]) {
+    it.effect(`goes through its schedule once: transactional ${transactional}`, () =>
+      on(Effect.gen(function*() {
+        const memory = yield* InMemoryKafka
+        yield* memory.failProduce({ topic: dlt, reason: timeout, times: 1_000 })
+        yield* send(3)
+        const publish = Schedule.upTo(Schedule.spaced("10 seconds"), { times: 3 })
+        const fiber = yield* Effect.forkScoped(Effect.flip(Consumer.run(consumer([], { publish, transactional }))))
+        const passed = yield* seconds(200, Effect.sync(() => fiber.pollUnsafe() !== undefined))
+        assert.isAtLeast(passed, 30)
+        assert.isBelow(passed, 40)
+      })))
+  }
+})
