@@ -75,9 +75,10 @@ const isInRetryTopic = ({ record, retries, topic }: OnFailure.Failure<any>): boo
 
 /**
  * Runs the handler again, in place: the partition waits, or with concurrency `{ keys }` the key, and everything else
- * goes on. Any schedule will do; it sees the handler's error. When it is over the consumer stops, unless something else
- * stands behind it (`OnFailure.orElse`). Waiting holds up neither a rebalance nor the end, and the number of attempts
- * is kept with the committed offset, so that a maximum stays one across restarts.
+ * goes on, until about `chunkRecords` of a partition wait. Any schedule will do; it sees the handler's error. When it
+ * is over the consumer stops, unless something else stands behind it (`OnFailure.orElse`). Waiting holds up neither a
+ * rebalance nor the end, and the number of attempts is kept with the committed offset, so that a maximum stays one
+ * across restarts.
  *
  * In a retry topic it passes: there the topic does the waiting. Several in a chain count the same attempts; delays that
  * follow each other belong into one schedule (`Schedule.concat`).

@@ -239,19 +239,20 @@ const limitOf = (
 }
 
 /**
- * Decides about records that failed: one, or those of a batch, which stops or waits as a whole. `stepOf` counts the
- * records of the partition before one.
+ * Decides about records that failed: one, or those of a batch, which stops or waits as a whole. `decided` is called
+ * before anything is done about it, and told whether that is to wait. `stepOf` counts the records of the partition
+ * before one.
  */
 export const judge = Effect.fnUntraced(function*(
   work: Work,
   records: ReadonlyArray<RawRecord>,
   cause: Cause.Cause<any>,
-  decided: () => void,
+  decided: (waits: boolean) => void,
   stepOf: (record: RawRecord) => number = () => work.state.steps
 ): Effect.fn.Return<Verdict, never, any> {
   work.state.turns++
   if (work.gate?.skips.delete(records[0]!.offset) === true) {
-    decided()
+    decided(false)
     return skipHeld(work, records[0]!, cause)
   }
   const failures = failuresOf(work, records, cause)
@@ -262,14 +263,14 @@ export const judge = Effect.fnUntraced(function*(
       return stopAt(work, records[0]!, cause, { problem: consequence.problem, routing: undefined })
     }
     if (consequence._tag === "Wait") {
-      decided()
+      decided(true)
       return yield* wait(work, { ...failure, records }, consequence.delay)
     }
     consequences.push(consequence)
   }
   const problem = limitOf(work, failures, consequences, stepOf)
   if (problem !== undefined) return stopAt(work, records[0]!, cause, { problem, routing: undefined })
-  decided()
+  decided(false)
   const hops: Array<Hop> = []
   const skipped: Array<Outcome> = []
   failures.forEach((failure, i) => {

@@ -1,4 +1,9 @@
-/** The worker of a partition whose records are handled several at once, in order per key or in none. */
+/**
+ * The worker of a partition whose records are handled several at once, in order per key or in none.
+ *
+ * A record that waits for its next attempt is in nobody's way but that of its key: its runner makes room for another
+ * one, and when its time has come the record is taken like any other.
+ */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,13 +18,15 @@ import { OffsetTracker } from "./offsetTracker.ts"
 import type { Slot } from "./partitionState.ts"
 import { callHandler } from "./recordWorker.ts"
 import type { Work } from "./workerHost.ts"
-import { more, noExceptions, take } from "./workerHost.ts"
+import { more, take } from "./workerHost.ts"
 
 type Run = (record: Record.Record<any, any, any>) => Effect.Effect<unknown, any, any>
 
 /** A chunk that is being worked off; reported when its last record is done. */
 interface OpenChunk {
-  readonly chunk: Chunk
+  records: ReadonlyArray<{ readonly offset: number }>
+  /** One of its records waited: of the others it knows the offsets alone, and keeps none in memory. */
+  isBare: boolean
   readonly startedAt: number
   readonly exceptions: Array<Outcome>
   left: number
@@ -45,23 +52,28 @@ const laneOf = (order: "keys" | "unordered", raw: RawRecord): string => {
   return key === null ? "null" : `k${Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1")}`
 }
 
-/** Works with up to `limit` lanes at once until the partition is given up or stops. */
+/**
+ * Works with up to `limit` lanes at once until the partition is given up or stops. Up to `mostWaiting` records may wait
+ * besides.
+ */
 export const laneWorker = Effect.fnUntraced(function*(
   work: Work,
   run: Run,
   order: "keys" | "unordered",
-  limit: number
+  limit: number,
+  mostWaiting: number
 ) {
   const { host, state } = work
   const tracker = new OffsetTracker()
-  const lanes = new KeyLanes<Item>()
+  const lanes = new KeyLanes<Item>(limit + mostWaiting)
   const runners = new Set<Fiber.Fiber<unknown, unknown>>()
   const opened = new Set<OpenChunk>()
   let inWork = 0
 
   const accept = (chunk: Chunk) => {
     const open: OpenChunk = {
-      chunk,
+      records: chunk.records,
+      isBare: false,
       startedAt: host.clock.currentTimeMillisUnsafe(),
       exceptions: [],
       left: chunk.records.length,
@@ -83,11 +95,21 @@ export const laneWorker = Effect.fnUntraced(function*(
     state.current = offset
   }
 
-  /** Nothing runs in the slot: its record is done, or waits. */
+  /** Nothing runs in the slot: its record is done, or waits, or its copy is on the way. */
   const rest = (slot: Slot): void => {
     if (slot.offset === undefined) return
     slot.offset = undefined
     if (--inWork === 0) state.current = undefined
+  }
+
+  /** Makes room for another runner: the record of this one waits. */
+  const leave = (slot: Slot, { open }: Item): void => {
+    rest(slot)
+    state.slots.delete(slot)
+    state.signal.raise()
+    if (open.isBare) return
+    open.isBare = true
+    open.records = open.records.map(({ offset }) => ({ offset }))
   }
 
   /** Books a finished record; the answer is its chunk when that is complete. */
@@ -110,7 +132,7 @@ export const laneWorker = Effect.fnUntraced(function*(
   const report = (open: OpenChunk, count: number): Effect.Effect<void> => {
     host.progressed(state)
     opened.delete(open)
-    const { records } = open.chunk
+    const { records } = open
     const to = records[count - 1]!.offset
     const exceptions = count === records.length
       ? open.exceptions
@@ -131,38 +153,28 @@ export const laneWorker = Effect.fnUntraced(function*(
     const position = tracker.position ?? -1
     for (const open of [...opened]) {
       let count = 0
-      while (count < open.chunk.records.length && open.chunk.records[count]!.offset < position) count++
+      while (count < open.records.length && open.records[count]!.offset < position) count++
       if (count > 0) yield* report(open, count)
     }
   })
 
   /**
-   * Judges a failed record and does what follows, its next attempts included; its key waits, the others go on. Answers
-   * the outcomes when the record is done, or `undefined` when it is not.
+   * Judges a failed record and does what follows, its wait included. Answers the outcomes when the record is done, or
+   * `undefined` when it is not.
    */
   const decide = Effect.fnUntraced(function*(
-    { item: { raw } }: Taken,
-    scope: CallScope,
+    { item, key }: Taken,
     slot: Slot,
     cause: Cause.Cause<any>
   ): Effect.fn.Return<ReadonlyArray<Outcome> | undefined, never, any> {
-    let failure = cause
-    while (true) {
-      const verdict = yield* judge(work, [raw], failure, () => rest(slot))
-      if (verdict._tag === "Done") return verdict.outcomes
-      if (verdict._tag === "Stopped") return undefined
-      if (verdict._tag === "Routed") {
-        const { hops } = verdict
-        const failed = yield* work.router!.settle(state, work.source, hops)
-        if (failed !== undefined) unsendable(work, failed)
-        return hops.every(({ acknowledged }) => acknowledged) ? settled(work, hops) : undefined
-      }
-      begin(slot, raw)
-      const exit = yield* scope.run(callHandler(work, run, raw))
-      if (Exit.isSuccess(exit)) return noExceptions
-      if (!state.isActive) return undefined
-      failure = exit.cause
-    }
+    const verdict = yield* judge(work, [item.raw], cause, (waits) => waits ? leave(slot, item) : rest(slot))
+    if (verdict._tag === "Done") return verdict.outcomes
+    if (verdict._tag === "Again") lanes.giveBack(key)
+    if (verdict._tag !== "Routed") return undefined
+    const { hops } = verdict
+    const failed = yield* work.router!.settle(state, work.source, hops)
+    if (failed !== undefined) unsendable(work, failed)
+    return hops.every(({ acknowledged }) => acknowledged) ? settled(work, hops) : undefined
   })
 
   /** Takes one record after the other, of whichever key may go, until there is none. */
@@ -191,7 +203,7 @@ export const laneWorker = Effect.fnUntraced(function*(
       if (Exit.isFailure(exit)) {
         if (!state.isActive || taken === undefined) return
         const failed: Taken = taken
-        const verdict = yield* decide(failed, scope, slot, exit.cause)
+        const verdict = yield* decide(failed, slot, exit.cause)
         if (verdict === undefined) {
           if (state.failure === undefined) return
           host.failed(state)
@@ -206,14 +218,14 @@ export const laneWorker = Effect.fnUntraced(function*(
       if (complete !== undefined) {
         const done: OpenChunk = complete
         complete = undefined
-        yield* report(done, done.chunk.records.length)
+        yield* report(done, done.records.length)
       }
-    } while (state.mayRun && lanes.available > 0)
+    } while (state.slots.has(slot) && state.mayRun && lanes.available > 0)
   })
 
-  /** As many runners as there are keys that may go, up to the limit. */
+  /** As many runners as there are keys that may go, up to the limit; those whose record waits do not count. */
   const startRunners = Effect.fnUntraced(function*() {
-    let wanted = Math.min(limit - runners.size, lanes.available)
+    let wanted = Math.min(limit - state.slots.size, lanes.available)
     while (wanted-- > 0) {
       const slot: Slot = { offset: undefined, turn: 0 }
       const fiber: Fiber.Fiber<unknown, unknown> = yield* Effect.forkChild(runner(slot))

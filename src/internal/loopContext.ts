@@ -94,9 +94,10 @@ const workerOf = (plan: Plan, { call }: PlannedHandler, work: Work): Effect.Effe
   if (call._tag !== "Record") return batchWorker(work, call)
   const run = plan.traced ? traced(plan.group, call.run) : call.run
   if (call.concurrency === "partition") return recordWorker(work, run)
+  const mostWaiting = plan.limits.chunkRecords
   return "keys" in call.concurrency
-    ? laneWorker(work, run, "keys", call.concurrency.keys)
-    : laneWorker(work, run, "unordered", call.concurrency.unordered)
+    ? laneWorker(work, run, "keys", call.concurrency.keys, mostWaiting)
+    : laneWorker(work, run, "unordered", call.concurrency.unordered, mostWaiting)
 }
 
 /** Makes the surroundings of a run, with the services of the current fiber. */

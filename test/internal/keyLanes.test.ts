@@ -12,7 +12,7 @@ const Seed = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, ma
 
 describe("KeyLanes", () => {
   it.prop(
-    "hands every item out once, per key in order and one at a time",
+    "hands every item out until it is finished, per key in order and one at a time",
     { keys: Keys, seed: Seed },
     ({ keys, seed }) => {
       const random = randomOf(seed)
@@ -39,10 +39,16 @@ describe("KeyLanes", () => {
             taken.push(got.item)
           }
         }
-        const [busy] = out.keys()
+        const [busy] = out
         if (busy !== undefined && random.chance(0.5)) {
-          out.delete(busy)
-          lanes.release(busy)
+          const [key, item] = busy
+          out.delete(key)
+          if (random.chance(0.7)) lanes.release(key)
+          else {
+            lanes.giveBack(key)
+            offered.get(key)!.unshift(item)
+            taken.splice(taken.indexOf(item), 1)
+          }
         }
       }
       assert.deepStrictEqual(taken.toSorted((a, b) => a - b), keys.map((_, item) => item))
@@ -62,5 +68,33 @@ describe("KeyLanes", () => {
     }
     lanes.clear()
     assert.strictEqual(lanes.available, 0)
+  })
+
+  it("begins no more than so many keys, and takes up again what is back", () => {
+    const lanes = new KeyLanes<number>(2)
+    for (const [item, key] of ["a", "b", "c", "a"].entries()) lanes.offer(key, item)
+    assert.strictEqual(lanes.available, 2)
+    assert.deepStrictEqual([lanes.take()?.item, lanes.take()?.item, lanes.take()], [0, 1, undefined])
+    lanes.giveBack("a")
+    assert.strictEqual(lanes.available, 1)
+    assert.deepStrictEqual([lanes.take()?.item, lanes.take()], [0, undefined])
+    lanes.release("a")
+    assert.strictEqual(lanes.available, 1)
+    assert.deepStrictEqual([lanes.take()?.item, lanes.take()], [2, undefined])
+    lanes.release("b")
+    assert.strictEqual(lanes.take()?.item, 3)
+  })
+
+  it("takes what is back and what was not taken yet in turn", () => {
+    const lanes = new KeyLanes<number>()
+    for (const [item, key] of ["a", "b", "c", "d"].entries()) lanes.offer(key, item)
+    lanes.take()
+    lanes.take()
+    lanes.giveBack("a")
+    lanes.giveBack("b")
+    const taken = [lanes.take()!.key]
+    lanes.giveBack("a")
+    for (let i = 0; i < 4; i++) taken.push(lanes.take()!.key)
+    assert.deepStrictEqual(taken, ["a", "c", "b", "d", "a"])
   })
 })

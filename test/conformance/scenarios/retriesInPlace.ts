@@ -109,6 +109,11 @@ export const retriesInPlace: Group = {
         })
     ),
     scenario("lets other keys go on while one waits", [], lanes({ keys: 4 }, ["1", "4", "7", "10"])),
+    scenario(
+      "keeps no handler from the other keys, however few there are",
+      [],
+      lanes({ keys: 1 }, ["1", "4", "7", "10"])
+    ),
     scenario("lets all others go on where there is no order", [], lanes({ unordered: 4 }, ["1"])),
     scenario("depends on the error: by tag, by kind, and anew at each attempt", [], (world) =>
       Effect.gen(function*() {
