@@ -11,10 +11,10 @@ import type { Random } from "./random.ts"
 
 const refused = Errors.make("produce", new Errors.BrokerUnreachable({ bootstrapServers: "none", problem: "as drawn" }))
 
-/** `acknowledged` is told where a record came from whose copy the broker has. */
+/** `sent` is told where a record comes from whose copy is under way; what it answers is called when the broker has it. */
 export const fakeRouting = Effect.fnUntraced(function*(
   random: Random,
-  acknowledged: (partition: number, offset: number) => void
+  sent: (partition: number, offset: number) => () => void
 ) {
   const run = Effect.runForkWith(yield* Effect.context())
   let full = false
@@ -29,8 +29,9 @@ export const fakeRouting = Effect.fnUntraced(function*(
       timestamp: 0,
       headers
     }).origin!
+    const acknowledged = sent(partition, offset)
     const answer = Effect.sync(() => {
-      if (!fails) acknowledged(partition, offset)
+      if (!fails) acknowledged()
       done(fails ? refused : undefined, undefined)
     })
     run(Effect.delay(answer, random.pick([0, 5, 400, 2_000])))

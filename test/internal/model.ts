@@ -87,7 +87,7 @@ export class Model {
     const options = { holds: this.holds, health, emit: undefined }
     const routing = yield* fakeRouting(
       randomOf(this.seed + 0.5),
-      (partition, offset) => this.reference.acknowledged({ topic: "t", partition }, offset)
+      (partition, offset) => this.reference.sent({ topic: "t", partition }, offset)
     )
     const run = yield* Runtime.start(plan, { subscribed: plan, routing }, options, () => Effect.void)
     this.run = run

@@ -216,10 +216,12 @@ export class Reference {
       return routed ? { _tag: "DeadLetter" } : { _tag: "Skip" }
     }), { deadLetter: true, waits: true })
 
-  /** The broker has the copy of a record. What it was before an assignment tells nothing of the next one. */
-  acknowledged(partition: TopicPartition, offset: number): void {
+  /** A copy of a record is under way. It tells nothing of the same record in a later assignment. */
+  sent(partition: TopicPartition, offset: number): () => void {
     const generation = this.copies.get(`${keyOf(partition)}@${offset}`)
-    if (generation !== undefined) this.finished(generation, offset)
+    return () => {
+      if (generation !== undefined) this.finished(generation, offset)
+    }
   }
 
   private finished(generation: Generation, offset: number): void {
