@@ -11,7 +11,7 @@ import type { Random } from "./random.ts"
 
 const refused = Errors.make("produce", new Errors.BrokerUnreachable({ bootstrapServers: "none", problem: "as drawn" }))
 
-/** `sent` is told where a record comes from whose copy is under way; what it answers is called when the broker has it. */
+/** `sent` is told where a record comes from whose copy is under way; its answer is called when the broker has that. */
 export const fakeRouting = Effect.fnUntraced(function*(
   random: Random,
   sent: (partition: number, offset: number) => () => void

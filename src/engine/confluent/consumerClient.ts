@@ -1,5 +1,4 @@
 /** A consumer client that outlives its native consumers: one that lost its brokers for good is replaced by another. */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -9,9 +8,6 @@ import type { ConsumerClient, ConsumerClientOptions } from "../KafkaEngine.ts"
 import { RebalanceIds, Rebalances } from "./assigned.ts"
 import { type ConsumerSession, open } from "./consumerSession.ts"
 import type { Environment } from "./environment.ts"
-
-/** How long a consumer that is replaced may take to leave. */
-const leaveTimeout = Duration.seconds(5)
 
 interface Running {
   readonly session: ConsumerSession
@@ -47,19 +43,15 @@ export const make = Effect.fnUntraced(function*(
     })
   )
 
-  /** Once another one is connected, the old one goes, and the new one joins the group. */
+  /** Once another one is connected, the old one is let go, and the new one joins the group. */
   const replace = (stranded: Running): Effect.Effect<void, KafkaError> =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
         const next = yield* restore(connect)
-        const unwanted = Scope.close(next.scope, Exit.void)
-        if (closing) return yield* unwanted
+        if (closing) return yield* Scope.close(next.scope, Exit.void)
         const partitions = stranded.session.abandon()
         if (partitions.length > 0) onEvent({ _tag: "Rebalance", id: ids.next(), kind: "lost", partitions })
-        // Should it be alive after all, it leaves the group first.
-        yield* Effect.ignore(stranded.session.close(leaveTimeout))
-        yield* Effect.forkIn(Scope.close(stranded.scope, Exit.void), scope)
-        if (closing) return yield* unwanted
+        yield* Scope.close(stranded.scope, Exit.void)
         current = next
         yield* Effect.catch(next.session.start, (error) => Effect.sync(() => onEvent({ _tag: "Failed", error })))
       })

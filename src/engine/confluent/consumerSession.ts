@@ -51,6 +51,9 @@ const assignCode = -175
 const noResetCode = -140
 const fatalCode = -150
 
+/** The destructor of a native consumer closes it, and the process would wait for that: none is ever collected. */
+const abandonedConsumers = new Set<NativeConsumer>()
+
 /** The group of a native consumer, for a transactional producer. */
 export interface ConfluentGroup extends GroupMetadata {
   readonly "~millrace/engine/GroupMetadata": NativeConsumer
@@ -68,7 +71,10 @@ const nameIn = (message: string): { readonly topic?: string; readonly partition?
 export interface ConsumerSession extends ConsumerClient {
   /** Subscribes or assigns; events come from here on. */
   readonly start: Effect.Effect<void, KafkaError>
-  /** Tells nothing any more, and answers the partitions that its owner has, or is about to have. */
+  /**
+   * Tells nothing any more, and answers the partitions that its owner has, or is about to have. The native consumer
+   * stays: it cannot be closed while a commit waits for a coordinator that it never finds.
+   */
   readonly abandon: () => ReadonlyArray<TopicPartition>
   /** Looks again whether the native consumer finds its brokers. */
   readonly watch: () => void
@@ -220,7 +226,7 @@ export const open = Effect.fnUntraced(function*(
         pump.hold(() => {
           pump.stop()
           // An eager group commits what is stored only with the answer to its revoke.
-          if (!abandoned) { for (const { kind, partitions } of rebalances.rest()) answerWhileClosing(kind, partitions) }
+          for (const { kind, partitions } of rebalances.rest()) answerWhileClosing(kind, partitions)
           if (connected && consumer.isConnected()) consumer.disconnect(done)
           else done()
         })
@@ -264,9 +270,22 @@ export const open = Effect.fnUntraced(function*(
     start,
     watch: () => stranding.watch(),
     abandon: () => {
+      const asked = rebalances.rest()
+      const awaited = asked.flatMap(({ kind, partitions }) => kind === "lost" ? [] : partitions)
+      const owned = [...assigned, ...answering, ...awaited]
       abandoned = true
-      const asked = rebalances.rest().flatMap(({ kind, partitions }) => kind === "lost" ? [] : partitions)
-      return [...assigned, ...answering, ...asked]
+      ended = true
+      closing = true
+      fatality.stop()
+      subscriber.stop()
+      stranding.stop()
+      abandonedConsumers.add(consumer)
+      // Should it be alive after all, it leaves the group.
+      for (const { kind, partitions } of asked) answerWhileClosing(kind, partitions)
+      if (subscription._tag === "Group" && consumer.isConnected()) consumer.unsubscribe()
+      forget(owned)
+      pump.letGo()
+      return owned
     },
     poll: (maxRecords, maxBytes) => {
       if (maxRecords === 0) {

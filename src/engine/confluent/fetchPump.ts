@@ -9,6 +9,9 @@ import type { NativeConsumer, NativeError, NativeMessage } from "./native.ts"
 /** How often a client that nobody reads is served all the same, in milliseconds: its callbacks need it. */
 const serveMillis = 100
 
+/** How long a client that was let go is served, in milliseconds. */
+const letGoMillis = 10_000
+
 /** How many records one consume takes at most: making objects of them holds up the event loop, 10 ms for each 1000. */
 const maxCount = 1_000
 
@@ -91,6 +94,12 @@ export class FetchPump {
   release(): void {
     this.holds--
     this.pump()
+  }
+
+  /** Serves the client's callbacks for a while longer, but keeps no process from ending. */
+  letGo(): void {
+    this.timer.unref()
+    setTimeout(() => this.stop(), letGoMillis).unref()
   }
 
   stop(): void {

@@ -79,6 +79,7 @@ export interface NativeConsumer extends NativeClient {
     ) => void
   }
   subscribe(topics: ReadonlyArray<string>): this
+  unsubscribe(): this
   assign(partitions: ReadonlyArray<NativePosition>): this
   unassign(): this
   incrementalAssign(partitions: ReadonlyArray<NativePosition>): this
