@@ -22,6 +22,9 @@ export interface Pace {
 /** The pauses that a client makes by itself are 10 s at most. */
 export const defaultPace: Pace = { interval: 2_000, patience: 15_000 }
 
+/** How long somebody who listens may take to accept, in milliseconds. */
+const connectMs = 2_000
+
 /** How long a client that knows a broker may take to answer, and how often it may miss that. */
 const answerMs = 5_000
 const mostMisses = 1
@@ -36,11 +39,11 @@ interface Client {
 }
 
 /** Whether anybody listens at a server. Nothing is sent. */
-const listens = (server: string, timeout: number): Promise<boolean> =>
+const listens = (server: string): Promise<boolean> =>
   new Promise((resolve) => {
     const at = server.lastIndexOf(":")
     const host = server.slice(0, at).replace(/^\w+:\/\//, "").replace(/^\[(.*)\]$/, "$1")
-    const socket = connect({ host, port: Number(server.slice(at + 1)), timeout })
+    const socket = connect({ host, port: Number(server.slice(at + 1)), timeout: connectMs })
     const end = (answer: boolean) => () => {
       socket.destroy()
       resolve(answer)
@@ -102,11 +105,12 @@ export class Stranding {
   }
 
   private async look(): Promise<void> {
-    const { interval, patience } = this.pace
-    const listening = await Promise.all(this.servers.map((server) => listens(server, interval)))
+    const listening = await Promise.all(this.servers.map(listens))
     if (this.stopped || !this.client.isConnected()) return this.rest()
     this.reachableSince = listening.includes(true) ? this.reachableSince ?? performance.now() : undefined
-    if (this.reachableSince === undefined || performance.now() - this.reachableSince < patience) return this.next()
+    if (this.reachableSince === undefined || performance.now() - this.reachableSince < this.pace.patience) {
+      return this.next()
+    }
     this.client.getMetadata({ timeout: answerMs }, (error) => {
       const answered = error === null || error === undefined || Number(error.code) > 0
       if (answered || this.stopped) return this.rest()
