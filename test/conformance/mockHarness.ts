@@ -19,7 +19,7 @@ import { Ledger } from "./ledger.ts"
 import { join, reasonOf, textTopic } from "./members.ts"
 
 const partitions = 4
-const requestTimeoutMillis = 2_000
+const requestTimeoutMillis = 6_000
 
 const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
 
