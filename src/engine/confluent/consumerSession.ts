@@ -214,14 +214,18 @@ export const open = Effect.fnUntraced(function*(
 
   let connected = false
   let ended = false
+  /** Nobody drives it any more. */
+  const retire = (): void => {
+    ended = true
+    closing = true
+    fatality.stop()
+    subscriber.stop()
+    stranding.stop()
+  }
   const close = (deadline: Duration.Duration): Effect.Effect<void, KafkaError> =>
     Effect.suspend(() => {
       if (ended) return Effect.void
-      ended = true
-      closing = true
-      fatality.stop()
-      subscriber.stop()
-      stranding.stop()
+      retire()
       const leave = (done: () => void) =>
         pump.hold(() => {
           pump.stop()
@@ -274,15 +278,15 @@ export const open = Effect.fnUntraced(function*(
       const awaited = asked.flatMap(({ kind, partitions }) => kind === "lost" ? [] : partitions)
       const owned = [...assigned, ...answering, ...awaited]
       abandoned = true
-      ended = true
-      closing = true
-      fatality.stop()
-      subscriber.stop()
-      stranding.stop()
+      retire()
       abandonedConsumers.add(consumer)
       // Should it be alive after all, it leaves the group.
       for (const { kind, partitions } of asked) answerWhileClosing(kind, partitions)
-      if (subscription._tag === "Group" && consumer.isConnected()) consumer.unsubscribe()
+      try {
+        consumer.unsubscribe()
+      } catch {
+        // Not alive, then. Its owner is to have another one all the same.
+      }
       forget(owned)
       pump.letGo()
       return owned

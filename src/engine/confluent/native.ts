@@ -61,6 +61,7 @@ interface NativeClient {
 /** A consumer of the rdkafka-like API. */
 export interface NativeConsumer extends NativeClient {
   on(event: "partition.eof", listener: (end: Required<Pick<Position, "topic" | "partition" | "offset">>) => void): this
+  // An overload here hides those of `NativeClient`, which are still to be assignable: any event, of any value.
   on(event: any, listener: (value: any) => void): this
   setDefaultConsumeTimeout(millis: number): void
   consume(count: number, done: Callback<Array<NativeMessage>>): void

@@ -180,6 +180,21 @@ describe("a consumer that is being replaced", () => {
       assert.deepStrictEqual(rebalances().map(({ kind }) => kind), ["assign", "lost"])
     })))
 
+  it.live("is replaced also when it refuses to leave its group", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { environment, group, made, rebalances } = yield* world
+      const client = yield* makeConsumer(environment, group)
+      made[0]!.rebalance("assign")
+      yield* client.answer(rebalances()[0]!.id)
+      made[0]!.unsubscribe = () => {
+        throw new Error("Local: Erroneous state")
+      }
+      made[0]!.strand()
+      yield* until(() => made[1]?.subscribed === true, "the other one")
+      assert.deepStrictEqual(rebalances().map(({ kind }) => kind), ["assign", "lost"])
+      yield* client.close(deadline)
+    })))
+
   it.live("loses what is being revoked as well", () =>
     Effect.scoped(Effect.gen(function*() {
       const { environment, group, made, rebalances } = yield* world
