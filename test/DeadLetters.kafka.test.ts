@@ -11,6 +11,7 @@ import { sendAll } from "../src/internal/deadLetters/sending.ts"
 import * as Plan from "../src/internal/plan.ts"
 import { provision } from "../src/internal/retry/provision.ts"
 import { until } from "./conformance/kafkaHarness.ts"
+import { createTopic } from "./faults/cluster.ts"
 import { sharedKafka } from "./services/env.ts"
 
 const protocols: { readonly [name: string]: KafkaConfig.ConsumerConfig } = {
@@ -34,7 +35,7 @@ const scene = Effect.fnUntraced(function*(perPartition: number) {
   })
   const { admin: getAdmin, capabilities, producer } = yield* KafkaEngine
   const admin = yield* getAdmin
-  yield* admin.createTopic({ name: id, partitions: 3 })
+  yield* createTopic(id, 3)
   const { topology } = yield* Plan.make(consumer)
   const topics = yield* topology.of(id)
   const states = yield* provision(admin, capabilities, [topics!], "create")

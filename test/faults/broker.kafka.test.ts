@@ -130,3 +130,24 @@ describe("members in the middle of their work survive", () => {
         yield* Effect.promise(proxy.heal)
       })))
 })
+
+describe("members that are told to end", () => {
+  it.live("do so though their broker is gone: no commit without an answer keeps a process alive", () =>
+    scene(
+      { broker, partitions, consumer: { ...consumer, closeTimeout: 3_000 } },
+      ({ group, handledAll, share, topic, works }) =>
+        Effect.gen(function*() {
+          const load = yield* startLoad(topic, 0, partitions)
+          const members = ["a", "b", "c", "d", "e", "f"].map((name) => group.start(name))
+          yield* share(members)
+          yield* Effect.forEach(members, works, { concurrency: "unbounded" })
+          for (const { name } of members) group.outcast(name)
+          yield* Effect.promise(broker.kill)
+          yield* Effect.forEach(members, stop, { concurrency: "unbounded" })
+          yield* Effect.promise(broker.start)
+          const last = group.start("g")
+          yield* handledAll(yield* load.end)
+          yield* stop(last)
+        })
+    ))
+})

@@ -4,6 +4,7 @@ import type * as Scope from "effect/Scope"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { AdminClient, GroupDescription, OffsetSpec, Position, TopicDescription } from "../KafkaEngine.ts"
+import { commitFor } from "./commitFor.ts"
 import { toNative, toPartition, toPositions } from "./commits.ts"
 import { connect, disconnect } from "./connection.ts"
 import type { Environment } from "./environment.ts"
@@ -155,13 +156,11 @@ export const make = Effect.fnUntraced(function*(
     return described
   })
 
-  /** The binding cannot alter offsets; a consumer with the group's name, outside of the group, can commit them. */
   const alterGroupOffsets = Effect.fnUntraced(function*(groupId: string, positions: ReadonlyArray<Position>) {
-    const operation = `alter the offsets of group "${groupId}"`
     const [group] = yield* describeGroups([groupId])
     if (group !== undefined && group.members.length > 0) {
       return yield* Errors.make(
-        operation,
+        `alter the offsets of group "${groupId}"`,
         new Errors.BrokerError({
           code: unknownMember,
           name: "UNKNOWN_MEMBER_ID",
@@ -170,30 +169,7 @@ export const make = Effect.fnUntraced(function*(
         })
       )
     }
-    const subscription = { _tag: "Group", groupId, topics: [], patterns: [] } as const
-    const consumer = new native.KafkaConsumer({
-      ...common,
-      ...Settings.consumer({}, "earliest", subscription, false, environment.door),
-      "enable.auto.commit": false
-    })
-    const once = Effect.gen(function*() {
-      yield* connect(consumer, connectTimeoutMs, { operation, bootstrapServers, group: groupId })
-      yield* Effect.try({
-        try: () => {
-          consumer.assign(positions.map(toPartition))
-          consumer.commitSync(positions.map(toNative))
-        },
-        catch: (error) => fromNative(error as NativeError, { operation, bootstrapServers, group: groupId })
-      })
-    })
-    yield* Effect.ensuring(
-      once,
-      Effect.suspend(() =>
-        consumer.isConnected()
-          ? Effect.ignore(disconnect((done) => consumer.disconnect(done), connectTimeoutMs, operation))
-          : Effect.void
-      )
-    )
+    yield* commitFor(environment, groupId, positions)
   })
 
   const toSpec = (at: OffsetSpec): unknown =>

@@ -42,7 +42,7 @@ export class RebalanceIds {
 
 /** Each is answered once, and only in the order they came. */
 export class Rebalances {
-  private readonly waiting: Array<Asked> = []
+  private readonly unanswered: Array<Asked> = []
   private readonly ids: RebalanceIds
 
   constructor(ids: RebalanceIds) {
@@ -51,17 +51,21 @@ export class Rebalances {
 
   ask(kind: Asked["kind"], partitions: ReadonlyArray<TopicPartition>): Asked {
     const asked = { id: this.ids.next(), kind, partitions }
-    this.waiting.push(asked)
+    this.unanswered.push(asked)
     return asked
   }
 
   /** Takes the oldest one out, when it is the one that is answered. */
   answer(id: number): Asked | undefined {
-    return this.waiting[0]?.id === id ? this.waiting.shift() : undefined
+    return this.unanswered[0]?.id === id ? this.unanswered.shift() : undefined
+  }
+
+  get waiting(): ReadonlyArray<Asked> {
+    return this.unanswered
   }
 
   /** Takes out all that wait, oldest first. */
   rest(): ReadonlyArray<Asked> {
-    return this.waiting.splice(0)
+    return this.unanswered.splice(0)
   }
 }

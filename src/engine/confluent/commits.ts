@@ -45,9 +45,12 @@ export const toPositions = (answer: ReadonlyArray<Answered>): Array<Position> =>
       ]
   )
 
-/** The commits of one consumer that wait for their answer. */
+/** The commits of one consumer that wait for their answer, also those that nobody waits for any more. */
 export class Commits {
   private readonly waiters = new Set<Waiter>()
+  /** Called once the commit of what is stored, and every other one, has its answer. */
+  private flushed: (() => void) | undefined
+  private flushing = false
   private readonly toError: (error: NativeError, at?: TopicPartition) => KafkaError
   private readonly onEvent: (event: ClientEvent) => void
 
@@ -63,6 +66,18 @@ export class Commits {
     const problem = whole ?? errorIn(answer)
     // Every commit has an answer of its own: the oldest one that fits is the one that asked.
     const waiter = [...this.waiters].find((waiter) => isAnswerTo(answer, waiter.positions))
+    if (waiter === undefined) this.flushing = false
+    else this.waiters.delete(waiter)
+    this.tell(waiter, positions, problem, whole)
+    if (this.areAnswered) this.endFlush()
+  }
+
+  private tell(
+    waiter: Waiter | undefined,
+    positions: ReadonlyArray<Position>,
+    problem: NativeError | undefined,
+    whole: NativeError | undefined
+  ): void {
     if (problem === undefined) {
       if (positions.length > 0) this.onEvent({ _tag: "Committed", positions })
       return waiter?.settle(undefined)
@@ -77,23 +92,46 @@ export class Commits {
     waiter?.settle(typed)
   }
 
+  get areAnswered(): boolean {
+    return !this.flushing && this.waiters.size === 0
+  }
+
+  /**
+   * Commits what is stored, and calls back when that and everything before it is answered. One that was sent on the
+   * client's own timer cannot be told from it; its answer shows as well that the coordinator is there.
+   */
+  flush(consumer: NativeConsumer, done: () => void): void {
+    this.flushed = done
+    this.flushing = true
+    try {
+      consumer.commit()
+    } catch {
+      // Nothing can be committed any more.
+      this.flushing = false
+      if (this.areAnswered) this.endFlush()
+    }
+  }
+
+  private endFlush(): void {
+    const done = this.flushed
+    this.flushed = undefined
+    done?.()
+  }
+
   /** Commits and waits for the broker's word. */
   commit(consumer: NativeConsumer, positions: ReadonlyArray<Position>): Effect.Effect<void, KafkaError> {
     return Effect.callback<void, KafkaError>((resume) => {
       const waiter: Waiter = {
         positions,
-        settle: (error) => {
-          this.waiters.delete(waiter)
-          resume(error === undefined ? Effect.void : Effect.fail(error))
-        }
+        settle: (error) => resume(error === undefined ? Effect.void : Effect.fail(error))
       }
       this.waiters.add(waiter)
       try {
         consumer.commit(positions.map(toNative))
       } catch (error) {
+        this.waiters.delete(waiter)
         waiter.settle(this.toError(error as NativeError))
       }
-      return Effect.sync(() => this.waiters.delete(waiter))
     })
   }
 }

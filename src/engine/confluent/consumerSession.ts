@@ -16,7 +16,8 @@ import type {
 } from "../KafkaEngine.ts"
 import { Assigned, type Rebalances } from "./assigned.ts"
 import { Commits, errorIn, toNative, toPartition, toPositions } from "./commits.ts"
-import { connect, disconnect } from "./connection.ts"
+import { connect } from "./connection.ts"
+import * as Departure from "./departure.ts"
 import type { Environment } from "./environment.ts"
 import { construct } from "./environment.ts"
 import { fromNative } from "./errors.ts"
@@ -50,9 +51,6 @@ const commitRetry = Schedule.jittered(Schedule.exponential("50 millis", 1.5))
 const assignCode = -175
 const noResetCode = -140
 const fatalCode = -150
-
-/** The destructor of a native consumer closes it, and the process would wait for that: none is ever collected. */
-const abandonedConsumers = new Set<NativeConsumer>()
 
 /** The group of a native consumer, for a transactional producer. */
 export interface ConfluentGroup extends GroupMetadata {
@@ -222,19 +220,26 @@ export const open = Effect.fnUntraced(function*(
     subscriber.stop()
     stranding.stop()
   }
+  const departing: Departure.Departing = {
+    consumer,
+    commits,
+    pump,
+    stopFetching: () => {
+      const owned = [...assigned]
+      consumer.pause(owned.map(toPartition))
+      forget(owned)
+    },
+    answerRest: () => {
+      for (const { kind, partitions } of rebalances.rest()) answerWhileClosing(kind, partitions)
+    }
+  }
   const close = (deadline: Duration.Duration): Effect.Effect<void, KafkaError> =>
     Effect.suspend(() => {
       if (ended) return Effect.void
       retire()
-      const leave = (done: () => void) =>
-        pump.hold(() => {
-          pump.stop()
-          // An eager group commits what is stored only with the answer to its revoke.
-          for (const { kind, partitions } of rebalances.rest()) answerWhileClosing(kind, partitions)
-          if (connected && consumer.isConnected()) consumer.disconnect(done)
-          else done()
-        })
-      return disconnect(leave, Duration.toMillis(deadline), `close the consumer of group "${groupId}"`)
+      return connected
+        ? Departure.close(departing, deadline, `close the consumer of group "${groupId}"`)
+        : Effect.sync(() => pump.stop())
     })
   yield* Effect.addFinalizer(() => Effect.ignore(close(Duration.millis(connectTimeoutMs))))
 
@@ -274,21 +279,12 @@ export const open = Effect.fnUntraced(function*(
     start,
     watch: () => stranding.watch(),
     abandon: () => {
-      const asked = rebalances.rest()
-      const awaited = asked.flatMap(({ kind, partitions }) => kind === "lost" ? [] : partitions)
+      const awaited = rebalances.waiting.flatMap(({ kind, partitions }) => kind === "lost" ? [] : partitions)
       const owned = [...assigned, ...answering, ...awaited]
       abandoned = true
       retire()
-      abandonedConsumers.add(consumer)
-      // Should it be alive after all, it leaves the group.
-      for (const { kind, partitions } of asked) answerWhileClosing(kind, partitions)
-      try {
-        consumer.unsubscribe()
-      } catch {
-        // Not alive, then. Its owner is to have another one all the same.
-      }
+      Departure.letGo(departing)
       forget(owned)
-      pump.letGo()
       return owned
     },
     poll: (maxRecords, maxBytes) => {

@@ -131,6 +131,10 @@ export const codeOf = (error: NativeError): number => {
   return byText.find(([pattern]) => pattern.test(error.message))?.[1] ?? code
 }
 
+/** Whether a broker said something, be it an error. */
+export const isAnswer = (error: NativeError | null | undefined): boolean =>
+  error === null || error === undefined || Number(error.code) > 0
+
 /** The typed error of a native one. */
 export const fromNative = (error: NativeError, context: Context): KafkaError => {
   const code = codeOf(error)

@@ -9,8 +9,8 @@ import type { NativeConsumer, NativeError, NativeMessage } from "./native.ts"
 /** How often a client that nobody reads is served all the same, in milliseconds: its callbacks need it. */
 const serveMillis = 100
 
-/** How long a client that was let go is served, in milliseconds. */
-const letGoMillis = 10_000
+/** How often a client that was let go is served, in milliseconds. */
+const letGoMillis = 1_000
 
 /** How many records one consume takes at most: making objects of them holds up the event loop, 10 ms for each 1000. */
 const maxCount = 1_000
@@ -28,7 +28,7 @@ export interface PumpOwner {
 export class FetchPump {
   private readonly consumer: NativeConsumer
   private readonly owner: PumpOwner
-  private readonly timer: NodeJS.Timeout
+  private timer: NodeJS.Timeout
   private ready: Array<Chunk> = []
   private readyRecords = 0
   private count: number
@@ -96,10 +96,10 @@ export class FetchPump {
     this.pump()
   }
 
-  /** Serves the client's callbacks for a while longer, but keeps no process from ending. */
+  /** Serves the client's callbacks until it is stopped, but keeps no process from ending. */
   letGo(): void {
-    this.timer.unref()
-    setTimeout(() => this.stop(), letGoMillis).unref()
+    clearInterval(this.timer)
+    this.timer = setInterval(() => this.consume(1), letGoMillis).unref()
   }
 
   stop(): void {

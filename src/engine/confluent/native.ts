@@ -51,7 +51,10 @@ interface NativeClient {
   connect(options: { readonly timeout: number }, done: Callback<NativeMetadata>): void
   disconnect(done: () => void): void
   isConnected(): boolean
-  getMetadata(options: { readonly timeout: number; readonly topic?: string }, done: Callback<NativeMetadata>): void
+  getMetadata(
+    options: { readonly timeout: number; readonly topic?: string; readonly allTopics?: boolean },
+    done: Callback<NativeMetadata>
+  ): void
   on(event: "event.error", listener: (error: NativeError) => void): this
   on(event: "event.log", listener: (entry: { severity: number; fac: string; message: string }) => void): this
   on(event: "event.stats", listener: (stats: { message: string }) => void): this
@@ -88,8 +91,8 @@ export interface NativeConsumer extends NativeClient {
   assignmentLost(): boolean
   rebalanceProtocol(): "NONE" | "EAGER" | "COOPERATIVE"
   offsetsStore(positions: ReadonlyArray<NativePosition>): void
-  commit(positions: ReadonlyArray<NativePosition>): this
-  commitSync(positions: ReadonlyArray<NativePosition>): void
+  /** Without positions, what is stored. */
+  commit(positions?: ReadonlyArray<NativePosition>): this
   committed(partitions: ReadonlyArray<TopicPartition>, timeout: number, done: Callback<Array<NativePosition>>): this
   pause(partitions: ReadonlyArray<TopicPartition>): void
   resume(partitions: ReadonlyArray<TopicPartition>): void

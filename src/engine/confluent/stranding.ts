@@ -6,7 +6,7 @@
  * before it began, and no other one is ever scheduled. The client says once that all brokers are down and stays so.
  */
 import { connect } from "node:net"
-import { codeOf } from "./errors.ts"
+import { codeOf, isAnswer } from "./errors.ts"
 import type { NativeError } from "./native.ts"
 
 const allDown = -187
@@ -112,8 +112,7 @@ export class Stranding {
       return this.next()
     }
     this.client.getMetadata({ timeout: answerMs }, (error) => {
-      const answered = error === null || error === undefined || Number(error.code) > 0
-      if (answered || this.stopped) return this.rest()
+      if (isAnswer(error) || this.stopped) return this.rest()
       if (this.misses++ < mostMisses) return this.next()
       this.rest()
       this.told = true

@@ -29,7 +29,13 @@ class Native extends EventEmitter {
   /** Ends the connecting, or the consume, that waits for it. */
   go: (() => void) | undefined
   holds = false
-  private readonly config: { readonly rebalance_cb: (error: unknown, partitions: ReadonlyArray<unknown>) => void }
+  /** Commits that have no answer yet; kept here once the brokers are gone. */
+  commits: Array<() => void> = []
+  brokersGone = false
+  private readonly config: {
+    readonly rebalance_cb: (error: unknown, partitions: ReadonlyArray<unknown>) => void
+    readonly offset_commit_cb: (error: unknown, positions: ReadonlyArray<unknown>) => void
+  }
 
   constructor(config: any) {
     super()
@@ -52,9 +58,16 @@ class Native extends EventEmitter {
     this.connected = false
     setImmediate(done)
   }
+  commit = (positions?: ReadonlyArray<unknown>) => {
+    const nothing = { code: -168, message: "Local: No offset stored" }
+    const answer = () => this.config.offset_commit_cb(positions === undefined ? nothing : null, positions ?? [])
+    if (this.brokersGone && positions !== undefined) this.commits.push(answer)
+    else setImmediate(answer)
+  }
+  pause = () => {}
   getMetadata = (_: unknown, done: Done) =>
     setImmediate(() =>
-      this.stranded
+      this.stranded || this.brokersGone
         ? done({ code: -195, message: "Local: Broker transport failure" })
         : done(null, { topics: [{ name: "t", partitions: [{ id: 0 }] }] })
     )
@@ -153,11 +166,12 @@ describe("a consumer that is being replaced", () => {
       options.holdNext = true
       made[0]!.strand()
       yield* until(() => made[1]?.go !== undefined, "the connecting")
-      yield* client.close(deadline)
+      assert.strictEqual((yield* Effect.flip(client.close(deadline))).reason._tag, "Timeout")
       yield* Scope.close(scope, Exit.void)
       made[1]!.go!()
       yield* until(() => made[1]!.disconnects > 0, "the end of the other one")
-      assertClosed(made)
+      assertLetGo(made[0]!)
+      assertClosed(made.slice(1))
     })))
 
   it.live("is replaced once, and its partitions are lost once, however often it says that its brokers are down", () =>
@@ -230,6 +244,45 @@ describe("a consumer that is being replaced", () => {
       yield* client.close(deadline)
       assertLetGo(made[0]!)
       assertClosed(made.slice(1))
+    })))
+})
+
+describe("the close of a consumer", () => {
+  it.live("is not begun while a commit has no answer, and made up for when it comes", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { environment, group, made, rebalances } = yield* world
+      const client = yield* makeConsumer(environment, group)
+      const native = made[0]!
+      native.rebalance("assign")
+      yield* client.answer(rebalances()[0]!.id)
+      native.brokersGone = true
+      yield* Effect.ignore(Effect.timeout(client.commit([{ ...partition, offset: 1 }]), "10 millis"))
+      assert.strictEqual((yield* Effect.flip(client.close(deadline))).reason._tag, "Timeout")
+      assertLetGo(native)
+      native.brokersGone = false
+      for (const answer of native.commits) answer()
+      yield* until(() => native.disconnects > 0, "the close")
+    })))
+
+  it.live("is not begun without a broker, though there is nothing to commit", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { environment, group, made } = yield* world
+      const client = yield* makeConsumer(environment, group)
+      made[0]!.brokersGone = true
+      assert.strictEqual((yield* Effect.flip(client.close(deadline))).reason._tag, "Timeout")
+      assertLetGo(made[0]!)
+    })))
+
+  it.live("waits for a broker that comes back in time", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { environment, group, made } = yield* world
+      const client = yield* makeConsumer(environment, group)
+      made[0]!.brokersGone = true
+      const closing = yield* Effect.forkChild(client.close(Duration.seconds(10)), { startImmediately: true })
+      yield* Effect.yieldNow
+      made[0]!.brokersGone = false
+      yield* Fiber.join(closing)
+      assertClosed(made)
     })))
 })
 

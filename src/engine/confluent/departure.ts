@@ -1,0 +1,92 @@
+/**
+ * How a native consumer ends. Its close waits without a bound for commits that are under way, on a pool thread that the
+ * process's exit waits for; librdkafka (2.15) repeats a commit for ever when its coordinator is gone. So a consumer is
+ * closed once the broker answered everything, and let go when it does not.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { KafkaError } from "../../KafkaError.ts"
+import type { Commits } from "./commits.ts"
+import { disconnect } from "./connection.ts"
+import { isAnswer } from "./errors.ts"
+import type { FetchPump } from "./fetchPump.ts"
+import type { NativeConsumer } from "./native.ts"
+
+/** The destructor of a native consumer closes it, and the process would wait for that: none is ever collected. */
+const kept = new Set<NativeConsumer>()
+
+/** Keeps a consumer that cannot be closed for as long as the process lives. */
+export const keep = (consumer: NativeConsumer): void => void kept.add(consumer)
+
+/** How long a broker has to answer at least, and how long after it did not it is asked again, in milliseconds. */
+const leastMillis = 1_000
+const proveMillis = 100
+/** The same for a consumer that was let go. */
+const lateMillis = 10_000
+
+/** What ends, and what it still has to say. */
+export interface Departing {
+  readonly consumer: NativeConsumer
+  readonly commits: Commits
+  readonly pump: FetchPump
+  readonly stopFetching: () => void
+  /** Answers the rebalances that its owner left unanswered. */
+  readonly answerRest: () => void
+}
+
+/** It leaves the group when it can, and is served until then. */
+export const letGo = ({ answerRest, consumer, pump }: Departing): void => {
+  keep(consumer)
+  answerRest()
+  try {
+    consumer.unsubscribe()
+  } catch {
+    // Not alive, then.
+  }
+  pump.letGo()
+}
+
+const leave = ({ answerRest, consumer, pump }: Departing, done: () => void): void =>
+  pump.hold(() => {
+    pump.stop()
+    answerRest()
+    if (!consumer.isConnected()) return done()
+    consumer.disconnect(() => {
+      kept.delete(consumer)
+      done()
+    })
+  })
+
+/** Commits what is stored and leaves the group. What takes longer than the deadline fails, and goes on by itself. */
+export const close = (
+  departing: Departing,
+  deadline: Duration.Duration,
+  operation: string
+): Effect.Effect<void, KafkaError> =>
+  Effect.suspend(() => {
+    const { commits, consumer, stopFetching } = departing
+    const timeout = Duration.toMillis(deadline)
+    const end = performance.now() + timeout
+    let leaving = false
+    const start = (done: () => void): void => {
+      const depart = (): void => {
+        leaving = true
+        leave(departing, done)
+      }
+      if (!consumer.isConnected()) return depart()
+      stopFetching()
+      // Having nothing to commit says nothing about the broker, and leaving the group takes one, too.
+      const prove = (): void => {
+        const rest = Math.ceil(end - performance.now())
+        consumer.getMetadata({ timeout: Math.max(rest, leastMillis), allTopics: false }, (error) => {
+          if (isAnswer(error)) depart()
+          else setTimeout(prove, rest > 0 ? proveMillis : lateMillis).unref()
+        })
+      }
+      commits.flush(consumer, prove)
+    }
+    return Effect.onError(disconnect(start, timeout, operation), () =>
+      Effect.sync(() => {
+        if (!leaving) letGo(departing)
+      }))
+  })
