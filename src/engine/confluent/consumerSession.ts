@@ -237,9 +237,9 @@ export const open = Effect.fnUntraced(function*(
     Effect.suspend(() => {
       if (ended) return Effect.void
       retire()
-      return connected
-        ? Departure.close(departing, deadline, `close the consumer of group "${groupId}"`)
-        : Effect.sync(() => pump.stop())
+      if (!connected) return Effect.sync(() => pump.stop())
+      if (stranding.isStranded) return Effect.sync(() => Departure.letGo(departing))
+      return Departure.close(departing, deadline, `close the consumer of group "${groupId}"`)
     })
   yield* Effect.addFinalizer(() => Effect.ignore(close(Duration.millis(connectTimeoutMs))))
 

@@ -88,6 +88,11 @@ export class Stranding {
     if (this.timer === undefined) this.next()
   }
 
+  /** Whether it was noticed that the client does not find its brokers again. */
+  get isStranded(): boolean {
+    return this.told
+  }
+
   stop(): void {
     this.stopped = true
     clearTimeout(this.timer)
