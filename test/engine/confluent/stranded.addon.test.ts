@@ -114,8 +114,9 @@ layer(mockEngine, { excludeTestServices: true })("a native client that lost its 
           )
           yield* until(() => owner.due.length === 1, "the assignment")
           strand(consumers[0]!)
-          yield* until(() => owner.due.length === 2, "its loss")
-          assert.deepStrictEqual(owner.due.map(({ kind, partitions }) => [kind, partitions.length]), [
+          // The other one may have its assignment right after it.
+          yield* until(() => owner.due.length >= 2, "its loss")
+          assert.deepStrictEqual(owner.due.slice(0, 2).map(({ kind, partitions }) => [kind, partitions.length]), [
             ["assign", 4],
             ["lost", 4]
           ])
