@@ -5,7 +5,7 @@
  * MILLRACE_KAFKA_BOOTSTRAP names, else one of its own. Each cell is a process of its own; the whole matrix is run
  * several times over, so that a disturbance hits everybody; the table shows medians and their ratio to raw.
  *
- * --quick     less of everything, only Millrace, raw and the native client's KafkaJS-like interface: under five minutes
+ * --quick     less of everything, only Millrace and raw, in C1 also the KafkaJS-like interface: under five minutes
  * --only      workloads, by the beginning of their names; those they are compared with run too, by Millrace alone
  * --subjects  only these, also with --quick
  * --repeat    how often each cell is run (default 3)
