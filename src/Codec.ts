@@ -211,7 +211,8 @@ const textDecoder = new TextDecoder("utf-8", { fatal: true })
 
 /** `Buffer.toString` is several times faster than a `TextDecoder`, which is only needed to tell whether it is UTF-8. */
 const decodeText = (raw: Uint8Array): string => {
-  const text = Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString("utf8")
+  // Without an argument it does not have to find out which encoding is meant.
+  const text = (raw instanceof Buffer ? raw : Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)).toString()
   return text.includes("\uFFFD") ? textDecoder.decode(raw) : text
 }
 

@@ -83,6 +83,7 @@ export interface Where {
  * - `tag`: the tag of their error.
  * - `since` (included), `until` (excluded): when they were written to the dead letter topic, in milliseconds.
  * - `where`: a question of your own.
+ * - `parked` (default `false`): those in the parked topic instead, which `partition` and `offset` are then places in.
  *
  * @stability unstable
  * @since 0.1.0
@@ -97,6 +98,7 @@ export interface Filter {
   readonly since?: number | undefined
   readonly until?: number | undefined
   readonly where?: Where | undefined
+  readonly parked?: boolean | undefined
 }
 
 /**
@@ -253,8 +255,8 @@ export interface Plan {
 
 /**
  * What is to be discarded: dead letters of one source `topic` and `partition`, or of all; those before the offset
- * `before` (default: the end). With `deleteRecords` they are deleted from the topic as well, for every reader and for
- * good. With `dryRun` nothing is done.
+ * `before` (default: the end); with `parked` those in the parked topic instead. With `deleteRecords` they are deleted
+ * from the topic as well, for every reader and for good. With `dryRun` nothing is done.
  *
  * @stability unstable
  * @since 0.1.0
@@ -264,6 +266,7 @@ export interface DiscardOptions {
   readonly topic?: string | undefined
   readonly partition?: number | undefined
   readonly before?: number | undefined
+  readonly parked?: boolean | undefined
   readonly deleteRecords?: boolean | undefined
   readonly dryRun?: boolean | undefined
 }

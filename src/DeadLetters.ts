@@ -169,7 +169,7 @@ export const plan = <E, R>(
  * waits there already, see {@link Destination}); answers each as it is done. Key and value are byte for byte the same
  * unless `transform` says otherwise, and so is the partition, where there is one. Attempts start anew; the origin
  * stays, and so does the count of redrives. A record that was redriven `maxReplays` times goes to the parked topic,
- * which is made when it is missing.
+ * which is made when it is missing. With `parked` the records of that topic are sent, however often they were before.
  *
  * It runs as a member of the group that {@link groupOf} names: it goes on where the last one ended, and several
  * processes share the partitions. A position is committed when the broker has acknowledged everything before it, so

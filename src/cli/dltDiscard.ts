@@ -17,6 +17,7 @@ export const discard = Command.make(
     consumer,
     topic: filter.topic,
     partition: filter.partition,
+    parked: filter.parked,
     before: optional.number("before", "With --partition: only those before this offset"),
     deleteRecords: Flag.Boolean("delete-records").pipe(
       Flag.withDescription("Delete them from the topic as well, for everybody and for good"),
@@ -35,6 +36,7 @@ export const discard = Command.make(
         topic: Option.getOrUndefined(flags.topic),
         partition: Option.getOrUndefined(flags.partition),
         before: Option.getOrUndefined(flags.before),
+        parked: flags.parked,
         deleteRecords: flags.deleteRecords,
         dryRun: !execute
       }),

@@ -44,11 +44,18 @@ export const filter = {
   tag: text("tag", "Only those whose error has this tag"),
   since: text("since", "Only those written at or after a time such as 2026-01-31T12:00:00Z"),
   until: text("until", "Only those written before a time"),
-  where: text("where", "Only those for which the default export of this module, a function, says true")
+  where: text("where", "Only those for which the default export of this module, a function, says true"),
+  parked: Flag.Boolean("parked").pipe(
+    Flag.withDescription("Those in the parked topic, not in the dead letter topic"),
+    Flag.withDefault(false)
+  )
 }
 
 /** What the flags of {@link filter} were given. */
-type Given = { readonly [K in keyof typeof filter]: Option.Option<K extends "partition" | "offset" ? number : string> }
+type Given = {
+  readonly [K in keyof typeof filter]: K extends "parked" ? boolean
+    : Option.Option<K extends "partition" | "offset" ? number : string>
+}
 
 const timeOf = (flag: string, given: Option.Option<string>): Effect.Effect<number | undefined, UsageError> => {
   if (Option.isNone(given)) return Effect.succeed(undefined)
@@ -69,6 +76,7 @@ export const filterOf = Effect.fnUntraced(function*(given: Given): Effect.fn.Ret
     tag: Option.getOrUndefined(given.tag),
     since: yield* timeOf("since", given.since),
     until: yield* timeOf("until", given.until),
+    parked: given.parked,
     where: where === undefined ? undefined : {
       name: where.id,
       // Whatever it answers is checked where it is asked.

@@ -164,6 +164,18 @@ describe("working failures off by the command", () => {
       })
     }))
 
+  it.effect("looks at what is parked, and sends it on, by itself", () =>
+    Effect.gen(function*() {
+      const shown = yield* millrace("dlt", "show", "--parked", "--tag", "Hopeless")
+      assert.include(shown.out, "Hopeless after 3 attempts")
+      const sent = yield* millrace("dlt", "redrive", "--parked", "--tag", "Hopeless", "--json")
+      assert.deepStrictEqual(JSON.parse(sent.out).routes, [{ from: parked, to: tier1, verb: "Redriven", count: 1 }])
+      assert.strictEqual((yield* millrace("dlt", "park", "--parked")).code, 2)
+      const discard = yield* millrace("dlt", "discard", "--parked", "--yes", "--json")
+      assert.deepStrictEqual(JSON.parse(discard.out).partitions, [{ topic: parked, partition: 0, from: 0, to: 2 }])
+      assert.include((yield* millrace("dlt", "redrive", "--parked")).out, "nothing was sent")
+    }))
+
   it.effect("exports and imports", () =>
     Effect.gen(function*() {
       const { out } = yield* millrace("dlt", "export", "--tag", "Hopeless")

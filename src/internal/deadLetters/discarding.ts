@@ -14,22 +14,22 @@ const positionsOf = (parts: ReadonlyArray<Discarded>): ReadonlyArray<Position> =
 /** Moves the redrive group behind dead letters, and deletes them if so asked. Answers what was, or would be, passed. */
 export const discard = Effect.fnUntraced(function*(
   consumer: AnyConsumer,
-  { before = Infinity, deleteRecords = false, dryRun = false, partition, topic }: DiscardOptions
+  { before = Infinity, deleteRecords = false, dryRun = false, parked, partition, topic }: DiscardOptions
 ): Effect.fn.Return<ReadonlyArray<Discarded>, KafkaError, KafkaEngine> {
   if (before !== Infinity && partition === undefined) {
     return yield* invalidSetting("before", "an offset means nothing without its partition; name the partition as well")
   }
   const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
-  const piles = yield* pilesOf(consumer, admin, topic)
+  const piles = yield* pilesOf(consumer, admin, { topic, parked })
   const [first] = piles
   if (topic !== undefined && first !== undefined && first.places.length > 1) {
     return yield* invalidSetting(
       "topic",
-      `dead letters of ${first.places.map(({ source }) => source).join(", ")} share "${first.deadLetter}", and what is `
+      `dead letters of ${first.places.map(({ source }) => source).join(", ")} share "${first.topic}", and what is `
         + "passed there is passed for all of them; leave the topic out to discard them all, or park those of one"
     )
   }
-  const topics = piles.map(({ deadLetter }) => deadLetter)
+  const topics = piles.map((pile) => pile.topic)
   const sizes = first?.places[0].sizes ?? new Map<string, number>()
   const group = redriveGroupOf(consumer.group, {})
   const committed = byPartition(yield* admin.groupOffsets(group))

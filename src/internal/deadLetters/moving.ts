@@ -36,7 +36,7 @@ const judgeOf = Effect.fnUntraced(function*({ piles, plan }: Prepared, options: 
   const rules = new Map<string, Rules>()
   for (const [pile, routes] of piles) {
     let parked: Destinations.Target | undefined
-    rules.set(pile.deadLetter, {
+    rules.set(pile.topic, {
       // Made when the first record needs it, and once.
       parked: Effect.suspend(() =>
         parked !== undefined ? Effect.succeed(parked) : Effect.tap(
@@ -48,7 +48,7 @@ const judgeOf = Effect.fnUntraced(function*({ piles, plan }: Prepared, options: 
       sources: new Map(routes.map(([{ codecs, source }, target]) => [source, { codecs, target }])),
       common: commonOf(routes),
       filter: options,
-      maxReplays: options.maxReplays ?? defaultReplays,
+      maxReplays: options.maxReplays ?? (options.parked ? Infinity : defaultReplays),
       transform: options.transform,
       id: `${plan.group}@${new Date(startedAt).toISOString()}`
     })
@@ -123,7 +123,7 @@ const start = Effect.fnUntraced(function*(
   const context = yield* Effect.context<KafkaEngine>()
   const drive = yield* Drives.join<Moved>({
     group: plan.group,
-    topics: piles.map(([{ deadLetter }]) => deadLetter),
+    topics: piles.map(([{ topic }]) => topic),
     ends,
     judge: yield* judgeOf(prepared, options),
     perform: (batch) => Effect.provideContext(perform(batch), context),

@@ -1,6 +1,7 @@
 /** The dead letter topics of a consumer, and what there is of them in the cluster. */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import type { Filter } from "../../DeadLetter.ts"
 import type { AdminClient, Position, TopicDescription } from "../../engine/KafkaEngine.ts"
 import { matchesPattern } from "../../engine/KafkaEngine.ts"
 import type * as Handler from "../../Handler.ts"
@@ -31,9 +32,12 @@ export interface Place {
   readonly sizes: ReadonlyMap<string, number>
 }
 
-/** A dead letter topic, with the sources whose dead letters it takes: a naming may let several share one. */
+/**
+ * A dead letter topic, or the parked one beside it, with the sources whose dead letters it takes: a naming may let
+ * several share one.
+ */
 export interface Pile {
-  readonly deadLetter: string
+  readonly topic: string
   readonly parked: string
   readonly places: Arr.NonEmptyReadonlyArray<Place>
 }
@@ -95,11 +99,11 @@ export const neededOf = (
       )
   )
 
-/** {@link placesOf} by dead letter topic; `only` asks for that of one source. */
+/** {@link placesOf} by dead letter topic, or by parked topic; `topic` asks for that of one source. */
 export const pilesOf = Effect.fnUntraced(function*(
   consumer: AnyConsumer,
   admin: AdminClient,
-  only?: string | undefined
+  { parked = false, topic: only }: Pick<Filter, "parked" | "topic"> = {}
 ): Effect.fn.Return<ReadonlyArray<Pile>, KafkaError> {
   const sources = yield* sourcesOf(consumer, admin)
   if (only !== undefined && !sources.some(({ source }) => source === only)) {
@@ -113,7 +117,11 @@ export const pilesOf = Effect.fnUntraced(function*(
   const piles = Arr.groupBy(sources.filter(hasDeadLetters), ({ deadLetter }) => deadLetter)
   return Object.values(piles)
     .filter((places) => only === undefined || places.some(({ source }) => source === only))
-    .map((places): Pile => ({ deadLetter: places[0].deadLetter, parked: places[0].parked, places }))
+    .map((places): Pile => ({
+      topic: parked ? places[0].parked : places[0].deadLetter,
+      parked: places[0].parked,
+      places
+    }))
 })
 
 /** The source that a record of a shared dead letter topic came from, or one of whose retry topics it did. */

@@ -20,7 +20,11 @@ export interface Options extends RedriveOptions {
 /** A record that failed after so many redrives is for people. */
 export const defaultReplays = 3
 
-const problemOf = ({ canary, max, maxReplays, rate }: Options): KafkaError | undefined => {
+const problemOf = ({ canary, max, maxReplays, parked, parks, rate }: Options): KafkaError | undefined => {
+  if (parked === true && parks === true) return invalidSetting("parked", "these are parked already")
+  if (parked === true && maxReplays !== undefined) {
+    return invalidSetting("maxReplays", "says when to park a record; those that are parked have no such limit")
+  }
   if (rate !== undefined && !(rate > 0)) return invalidSetting("rate", `${rate} is not a number above 0`)
   for (const [name, value, least] of [["max", max, 1], ["canary", canary, 1], ["maxReplays", maxReplays, 0]] as const) {
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= least)) {
@@ -31,9 +35,9 @@ const problemOf = ({ canary, max, maxReplays, rate }: Options): KafkaError | und
 }
 
 /** The parked topic of a dead letter topic, made if it is missing; a dry run only knows what it would be. */
-export const makeParked = Effect.fnUntraced(function*({ deadLetter, parked, places }: Pile, dryRun: boolean) {
+export const makeParked = Effect.fnUntraced(function*({ parked, places, topic }: Pile, dryRun: boolean) {
   const [{ sizes, topics }] = places
-  const partitions = sizes.get(deadLetter)
+  const partitions = sizes.get(topic)
   const engine = yield* KafkaEngine
   const states = sizes.has(parked) || dryRun
     ? []
@@ -73,6 +77,9 @@ const routesOf = Effect.fnUntraced(function*(pile: Pile, options: Options, all: 
   const routes: Array<Route> = []
   for (const place of meant) {
     const target = parked ?? Destinations.targetOf(place, options.to ?? "first-retry", all, options.allow ?? [])
+    if (options.parked && !(target instanceof KafkaError) && target.parks) {
+      return yield* invalidSetting("to", `"${target.topic}" is a parked topic, and so is "${pile.topic}"`)
+    }
     // A source that only happens to share the topic, and whose policy makes no dead letters, is no reason to refuse.
     const bystander = meant.length > 1 && !place.topics.needsDeadLetter
     if (target instanceof KafkaError && !bystander) return yield* target
@@ -91,17 +98,15 @@ export const prepare = Effect.fnUntraced(function*(
   const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
   const all = yield* placesOf(consumer, admin)
   const piles: Array<readonly [Pile, ReadonlyArray<Route>]> = []
-  for (const pile of yield* pilesOf(consumer, admin, options.topic)) {
-    if (pile.places[0].sizes.has(pile.deadLetter)) piles.push([pile, yield* routesOf(pile, options, all)])
+  for (const pile of yield* pilesOf(consumer, admin, options)) {
+    if (pile.places[0].sizes.has(pile.topic)) piles.push([pile, yield* routesOf(pile, options, all)])
   }
-  const routes = piles.flatMap(([{ deadLetter }, routes]) =>
-    routes.flatMap(([{ source }, target]) =>
-      target instanceof KafkaError ? [] : [{ topic: deadLetter, source, to: target.topic }]
-    )
+  const routes = piles.flatMap(([{ topic }, routes]) =>
+    routes.flatMap(([{ source }, target]) => target instanceof KafkaError ? [] : [{ topic, source, to: target.topic }])
   )
   const shared = options.topic !== undefined && isShared(consumer, options.topic)
   const group = redriveGroupOf(consumer.group, options, shared)
-  const topics = piles.map(([{ deadLetter }]) => deadLetter)
+  const topics = piles.map(([{ topic }]) => topic)
   const sizes = piles[0]?.[0].places[0].sizes ?? new Map<string, number>()
   const committed = byPartition(yield* admin.groupOffsets(group))
   const begins = yield* offsetsOf(admin, sizes, topics, "earliest")

@@ -34,14 +34,14 @@ export const records = (
   Stream.unwrap(Effect.gen(function*() {
     const admin = yield* adminOf
     const context = yield* Effect.context<KafkaEngine>()
-    const piles = yield* pilesOf(consumer, admin, filter.topic)
-    const topics = piles.map(({ deadLetter }) => deadLetter)
+    const piles = yield* pilesOf(consumer, admin, filter)
+    const topics = piles.map(({ topic }) => topic)
     const begins = yield* offsetsOf(admin, sizesOf(piles), topics, "earliest")
     const ends = yield* offsetsOf(admin, sizesOf(piles), topics, "latest")
     const starts = yield* startsOf(admin, begins, filter)
     const { offset } = filter
     const readers = new Map(
-      piles.map((pile) => [pile.deadLetter, Letters.readerOf(pile, context as Context.Context<never>)])
+      piles.map((pile) => [pile.topic, Letters.readerOf(pile, context as Context.Context<never>)])
     )
     return scan(
       starts,
@@ -106,7 +106,7 @@ export const list = Effect.fnUntraced(function*(
   const context = yield* Effect.context<never>()
   const piles = yield* pilesOf(consumer, admin)
   const sizes = sizesOf(piles)
-  const topics = piles.flatMap(({ deadLetter, parked }) => [deadLetter, parked])
+  const topics = piles.flatMap(({ parked, topic }) => [topic, parked])
   const begins = yield* offsetsOf(admin, sizes, topics, "earliest")
   const ends = yield* offsetsOf(admin, sizes, topics, "latest")
   const committed = byPartition(yield* admin.groupOffsets(redriveGroupOf(consumer.group, {})))
@@ -115,9 +115,9 @@ export const list = Effect.fnUntraced(function*(
     piles,
     Effect.fnUntraced(
       function*(pile): Effect.fn.Return<Summary, KafkaError, KafkaEngine> {
-        const { deadLetter, parked, places } = pile
-        const partitions = sizes.get(deadLetter)
-        const own = begins.filter(({ topic }) => topic === deadLetter)
+        const { parked, places, topic } = pile
+        const partitions = sizes.get(topic)
+        const own = begins.filter((begin) => begin.topic === topic)
         const ownEnds = byPartition(ends)
         const share = Math.ceil(limit / Math.max(1, own.length))
         const late = own.map((begin) => ({
@@ -128,11 +128,11 @@ export const list = Effect.fnUntraced(function*(
         const newest = yield* Stream.runCollect(scan(late, ends))
         const read = Letters.readerOf(pile, context)
         return {
-          topic: deadLetter,
+          topic,
           source: places.map(({ source }) => source).join(", "),
           partitions,
-          depth: depthBetween(begins, ends, deadLetter),
-          waiting: depthBetween(passed, ends, deadLetter),
+          depth: depthBetween(begins, ends, topic),
+          waiting: depthBetween(passed, ends, topic),
           oldest: least(times(first)),
           newest: most(times(newest)),
           tags: histogram(newest.map((raw) => read(raw).errorTag)),
