@@ -11,6 +11,7 @@ import { KafkaEngine } from "../engine/KafkaEngine.ts"
 import * as Plan from "../internal/plan.ts"
 import * as KafkaConfig from "../KafkaConfig.ts"
 import * as Topic from "../Topic.ts"
+import { BottomLine } from "./bottomLine.ts"
 import type { Config } from "./Config.ts"
 import { WorkFailed } from "./exit.ts"
 import { Progress, show } from "./progress.ts"
@@ -95,8 +96,11 @@ const consumeAll = (consumers: ReadonlyArray<AnyConsumer>, config: Config) =>
   Effect.gen(function*() {
     const progress = new Progress()
     if (process.stderr.isTTY) {
-      yield* Effect.forkScoped(show(progress, (text) => process.stderr.write(text)))
-      yield* Effect.addFinalizer(() => Effect.sync(() => process.stderr.write("\n")))
+      const line = yield* Effect.acquireRelease(
+        Effect.sync(() => new BottomLine(process.stdout.isTTY ? [process.stderr, process.stdout] : [process.stderr])),
+        (line) => Effect.sync(() => line.end())
+      )
+      yield* Effect.forkScoped(show(progress, (text) => line.set(text)))
     }
     yield* Effect.forEach(
       consumers,

@@ -17,15 +17,12 @@ import { topics } from "./topics.ts"
 
 const command = root.pipe(Command.withSubcommands([consume, topics, groups, tail, produce, retry, dlt]))
 
-/** Removes the progress line of a terminal, so that a log line does not start behind it. */
-const clearLine = "\r\x1b[2K"
-
 /**
  * Lines for people on a terminal, structured ones elsewhere; both on standard error, which leaves output to the work.
  */
 const logger = Logger.layer([
   Logger.withConsoleError(
-    process.stderr.isTTY ? Logger.map(Logger.formatLogFmt, (line) => `${clearLine}${line}`) : Logger.formatJson
+    process.stderr.isTTY ? Logger.formatLogFmt : Logger.formatJson
   )
 ])
 

@@ -28,9 +28,9 @@ export class Progress {
   }
 }
 
-/** Rewrites one line of the terminal each second, until interrupted. */
-export const show = (progress: Progress, write: (text: string) => void): Effect.Effect<never> =>
+/** Answers the line anew each second, until interrupted. */
+export const show = (progress: Progress, set: (line: string) => void): Effect.Effect<never> =>
   Effect.forever(Effect.andThen(
     Effect.sleep("1 second"),
-    Effect.map(Health.all, (health) => write(`\r\x1b[2K${progress.line(health)}`))
+    Effect.map(Health.all, (health) => set(progress.line(health)))
   ))

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import { BottomLine } from "../../src/cli/bottomLine.ts"
 import { codeOf, render, UsageError, wantsStacks, WorkFailed } from "../../src/cli/exit.ts"
 import { parse } from "../../src/cli/places.ts"
 import { Progress } from "../../src/cli/progress.ts"
@@ -75,6 +76,48 @@ describe("exits", () => {
     assert.isFalse(wantsStacks(["tail", "debug"]))
     assert.isFalse(wantsStacks(["tail", "--log-level", "info"]))
     assert.isFalse(wantsStacks(["tail", "--log-level"]))
+  })
+})
+
+describe("the line at the bottom of a terminal", () => {
+  /** What a terminal shows, line by line. */
+  const screen = (written: ReadonlyArray<string>): ReadonlyArray<string> =>
+    written.join("").split("\n").map((line) => line.split("\r\x1b[2K").at(-1)!)
+
+  const terminal = () => {
+    const written: Array<string> = []
+    const stream = () => ({ write: (chunk: string | Uint8Array) => written.push(String(chunk)) > 0 })
+    const [err, out] = [stream(), stream()]
+    return { err, out, line: new BottomLine([err, out]), screen: () => screen(written) }
+  }
+
+  it("stays below what others write", () => {
+    const { err, line, out, screen } = terminal()
+    out.write("before\n")
+    line.set("1 handled")
+    out.write("charging order 1\n")
+    err.write(Buffer.from("level=INFO\n"))
+    line.set("2 handled")
+    assert.deepStrictEqual(screen(), ["before", "charging order 1", "level=INFO", "2 handled"])
+  })
+
+  it("comes when a line that another one began is ended", () => {
+    const { err, line, out, screen } = terminal()
+    line.set("1 handled")
+    out.write("charging")
+    line.set("2 handled")
+    assert.deepStrictEqual(screen(), ["charging"])
+    out.write(" order 1\n")
+    err.write("")
+    assert.deepStrictEqual(screen(), ["charging order 1", "2 handled"])
+  })
+
+  it("is left where it is in the end", () => {
+    const { line, out, screen } = terminal()
+    line.set("1 handled")
+    line.end()
+    out.write("after\n")
+    assert.deepStrictEqual(screen(), ["1 handled", "after", ""])
   })
 })
 

@@ -1,0 +1,70 @@
+/** A line that stays below everything else that this process writes to its terminal. */
+
+/** As much of a terminal's stream as is needed. */
+export interface Output {
+  write(chunk: string | Uint8Array, ...rest: Array<any>): boolean
+}
+
+/** To the begin of the line, which is emptied. */
+const clearLine = "\r\x1b[2K"
+
+const newline = 0x0a
+
+const endsLine = (chunk: string | Uint8Array): boolean =>
+  typeof chunk === "string" ? chunk.endsWith("\n") : chunk.at(-1) === newline
+
+/**
+ * Takes the line away before anything else is written, and writes it again below. While others are in the middle of a
+ * line of theirs it is not there.
+ */
+export class BottomLine {
+  private text = ""
+  private isShown = false
+  private isMidLine = false
+  private readonly write: (text: string) => void
+  private readonly undo: ReadonlyArray<() => void>
+
+  /** `streams` are those that lead to the terminal; the line is written to the first one. */
+  constructor(streams: readonly [Output, ...Array<Output>]) {
+    const [own] = streams
+    const write = own.write
+    this.write = (text) => void write.call(own, text)
+    this.undo = streams.map((stream) => {
+      const write = stream.write
+      stream.write = (chunk, ...rest) => {
+        this.hide()
+        const hasRoom = write.call(stream, chunk, ...rest)
+        if (chunk.length > 0) this.isMidLine = !endsLine(chunk)
+        this.show()
+        return hasRoom
+      }
+      return () => {
+        stream.write = write
+      }
+    })
+  }
+
+  set(text: string): void {
+    this.hide()
+    this.text = text
+    this.show()
+  }
+
+  /** Leaves the line where it is, and the terminal to the others. */
+  end(): void {
+    for (const undo of this.undo) undo()
+    if (this.isShown) this.write("\n")
+  }
+
+  private show(): void {
+    if (this.text === "" || this.isMidLine) return
+    this.write(this.text)
+    this.isShown = true
+  }
+
+  private hide(): void {
+    if (!this.isShown) return
+    this.write(clearLine)
+    this.isShown = false
+  }
+}
