@@ -8,6 +8,7 @@ import { Codec, Consumer, DeadLetters, OnFailure, Retry, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import { KafkaEngine } from "../src/engine/KafkaEngine.ts"
 import * as RetryHeaders from "../src/internal/retry/retryHeaders.ts"
+import { retryHeaders } from "./conformance/routes.ts"
 import {
   adminOf,
   billing,
@@ -317,6 +318,24 @@ describe("retry topics", () => {
           nextDue: start + 25_000,
           oldest: start + 5000
         }
+      ])
+    }).pipe(onCluster))
+
+  it.effect("of an earlier policy are listed behind those of this one", () =>
+    Effect.gen(function*() {
+      yield* two
+      yield* makeTopics({ "billing.orders.retry.11": 1, "billing.orders.retry.3": 1, "billing.users.retry.3": 1 })
+      const kafka = yield* InMemoryKafka
+      yield* kafka.produce({
+        topic: "billing.orders.retry.3",
+        partition: 0,
+        value: bytes("{}"),
+        headers: retryHeaders(2, start + 3_600_000)
+      })
+      const left = (yield* DeadLetters.retries(billing)).slice(2)
+      assert.deepStrictEqual(left.map(({ delay, nextDue, topic, waiting }) => ({ delay, nextDue, topic, waiting })), [
+        { topic: "billing.orders.retry.3", delay: undefined, waiting: 1, nextDue: start + 3_600_000 },
+        { topic: "billing.orders.retry.11", delay: undefined, waiting: 0, nextDue: undefined }
       ])
     }).pipe(onCluster))
 })

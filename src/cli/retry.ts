@@ -28,7 +28,7 @@ const ls = Command.make(
     const rows = tiers.map(({ delay, nextDue, oldest, partitions, topic, waiting }) => [
       topic,
       partitions === undefined ? "MISSING" : partitions,
-      `${delay / 1000} s`,
+      delay === undefined ? "OLD" : `${delay / 1000} s`,
       waiting,
       timeOf(nextDue),
       timeOf(oldest)

@@ -12,14 +12,12 @@ import type { PartitionState } from "./partitionState.ts"
 import { handlerFor, type Plan, type PlannedHandler, sourceTopic } from "./plan.ts"
 import { DeadLetters } from "./retry/deadLetterLimit.ts"
 import { DueGate } from "./retry/dueGate.ts"
+import { dueTime } from "./retry/dueTime.ts"
 import * as Names from "./retry/names.ts"
 import * as RetryHeaders from "./retry/retryHeaders.ts"
 import type { Router } from "./retry/router.ts"
 import type { SourceTopics, TierTopic } from "./retry/topology.ts"
 import type { Work, WorkerHost } from "./workerHost.ts"
-
-/** A retry topic that the policy no longer has does not tell its delay; a due time is believed this far. */
-const orphanDelay = 7 * 24 * 60 * 60 * 1000
 
 /** When a record of a retry topic is to be handled, in milliseconds. */
 const dueOf = (
@@ -27,14 +25,9 @@ const dueOf = (
   topics: SourceTopics | undefined,
   isForeign: Work["isForeign"]
 ) => {
-  const longest = Math.max(tier?.delay ?? orphanDelay, ...(topics?.tiers ?? []).map(({ delay }) => delay))
-  return (record: RawRecord, now: number): number => {
-    // Ours must not wait for it.
-    if (isForeign?.(record) === true) return now
-    const due = RetryHeaders.readDue(record)
-    const tierDelay = tier?.delay ?? (due === undefined ? 0 : orphanDelay)
-    return RetryHeaders.clampDue({ timestamp: record.timestamp, due }, { tierDelay, maxDelay: longest, now })
-  }
+  const due = dueTime(tier?.delay, topics?.tiers ?? [])
+  // Ours must not wait for another group's.
+  return (record: RawRecord, now: number): number => isForeign?.(record) === true ? now : due(record, now)
 }
 
 /**

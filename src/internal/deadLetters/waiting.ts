@@ -5,10 +5,22 @@ import * as Stream from "effect/Stream"
 import type { RetryTopic } from "../../DeadLetter.ts"
 import { KafkaEngine } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
-import * as RetryHeaders from "../retry/retryHeaders.ts"
+import { dueTime } from "../retry/dueTime.ts"
+import * as Names from "../retry/names.ts"
 import { retryGroupOf } from "../retry/topology.ts"
-import { type AnyConsumer, offsetsOf, placesOf } from "./places.ts"
+import { type AnyConsumer, offsetsOf, type Place, placesOf } from "./places.ts"
 import { byPartition, keyOf, scan } from "./scan.ts"
+
+/** The retry topics of a source: those of its policy, and behind them those that an earlier one left. */
+const tiersOf = ({ group, sizes, source, topics: { tiers } }: Place) => [
+  ...tiers,
+  ...[...sizes.keys()].flatMap((name) => {
+    const parsed = Names.parse(group, name)
+    return parsed?.topic === source && !tiers.some((tier) => tier.name === name)
+      ? { name, index: parsed.tier, delay: undefined }
+      : []
+  }).sort((a, b) => a.index - b.index)
+]
 
 /** The retry topics, each with what the retry consumer has not passed. */
 export const waiting = Effect.fnUntraced(function*(
@@ -17,7 +29,8 @@ export const waiting = Effect.fnUntraced(function*(
   const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
   const places = yield* placesOf(consumer, admin)
   const sizes = places[0]?.sizes ?? new Map<string, number>()
-  const names = places.flatMap(({ topics }) => topics.tiers.map(({ name }) => name))
+  const all = places.map((place) => [place, tiersOf(place)] as const)
+  const names = all.flatMap(([, tiers]) => tiers.map(({ name }) => name))
   const committed = byPartition(yield* admin.groupOffsets(retryGroupOf(consumer.group)))
   const ends = yield* offsetsOf(admin, sizes, names, "latest")
   const starts = (yield* offsetsOf(admin, sizes, names, "earliest"))
@@ -26,16 +39,11 @@ export const waiting = Effect.fnUntraced(function*(
   // The first of each partition is the first that is due there: nothing overtakes in a retry topic.
   const heads = yield* Stream.runCollect(scan(starts, ends, 1))
   const now = yield* Clock.currentTimeMillis
-  return places.flatMap(({ source, topics: { tiers } }) =>
+  return all.flatMap(([{ source, topics }, tiers]) =>
     tiers.map(({ delay, index, name }): RetryTopic => {
       const own = heads.filter(({ topic }) => topic === name)
-      const dues = own.map((head) =>
-        RetryHeaders.clampDue({ timestamp: head.timestamp, due: RetryHeaders.read(head).due }, {
-          tierDelay: delay,
-          maxDelay: Math.max(...tiers.map((tier) => tier.delay)),
-          now
-        })
-      )
+      const due = dueTime(delay, topics.tiers)
+      const dues = own.map((head) => due(head, now))
       const written = own.map(({ timestamp }) => timestamp).filter((timestamp) => timestamp >= 0)
       return {
         topic: name,
