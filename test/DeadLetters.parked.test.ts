@@ -1,15 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { DeadLetters } from "millrace"
+import { Consumer, DeadLetters, OnFailure, Topic } from "millrace"
 import * as RetryHeaders from "../src/internal/retry/retryHeaders.ts"
 import {
+  adminOf,
   billing,
   committed,
   deadLetter,
   group,
   onCluster,
   one,
+  Orders,
   parked,
   recordsOf,
   redrive,
@@ -73,6 +75,24 @@ describe("parked records", () => {
       assert.include(problems[2]!, "is a parked topic")
       assert.include(problems[3]!, "the dead letter topic itself")
       assert.lengthOf(yield* recordsOf(parked), 3)
+    }).pipe(onCluster))
+
+  it.effect("are found though the dead letter topic is gone and the policy makes none any more", () =>
+    Effect.gen(function*() {
+      yield* scene
+      yield* send({ topic: tier1, key: "waits" })
+      yield* (yield* adminOf).deleteTopic(deadLetter)
+      const stopping = Consumer.make("billing", {
+        offsetReset: "earliest",
+        onFailure: OnFailure.stop,
+        handlers: [Topic.handle(Orders, () => Effect.void)]
+      })
+      assert.lengthOf(yield* Stream.runCollect(DeadLetters.records(stopping, { parked: true })), 3)
+      const waiting = yield* DeadLetters.retries(stopping)
+      assert.deepStrictEqual(waiting.map(({ topic, waiting }) => [topic, waiting]), [
+        [tier1, 1],
+        ["billing.orders.retry.2", 0]
+      ])
     }).pipe(onCluster))
 
   it.effect("are discarded without the dead letters", () =>

@@ -36,6 +36,10 @@ const peer = (file: string): Promise<Readonly<Record<string, Subject>>> =>
 const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
   raw: async () => (await import("./raw.ts")).raw,
   millrace: async () => (await import("./millrace.ts")).millrace,
+  "millrace-jit": async () => {
+    await import("effect/schema/SchemaJITCompiler/enable")
+    return (await import("./millrace.ts")).millrace
+  },
   "millrace-partition": async () => (await import("./millrace.ts")).millrace,
   memory: async () => (await import("./millrace.ts")).memory,
   ckjs: async () => (await import("./ckjs.ts")).ckjs,

@@ -73,10 +73,11 @@ export const workloads: ReadonlyArray<Workload> = [
   {
     ...consuming,
     name: "C3",
-    what: "256 B of JSON, decoded (Millrace: by Schema; others: JSON.parse), a handler per record",
+    what:
+      "256 B of JSON, decoded (Millrace: by Schema, interpreted or compiled; others: JSON.parse), a handler per record",
     fills: "rows",
     sizes: size(1_000_000, 300_000),
-    peers: everybody
+    peers: ["millrace-jit", ...everybody]
   },
   {
     ...consuming,

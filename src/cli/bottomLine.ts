@@ -1,4 +1,5 @@
 /** A line that stays below everything else that this process writes to its terminal. */
+import { stripVTControlCharacters } from "node:util"
 
 /** As much of a terminal's stream as is needed. */
 export interface Output {
@@ -8,10 +9,13 @@ export interface Output {
 /** To the begin of the line, which is emptied. */
 const clearLine = "\r\x1b[2K"
 
-const newline = 0x0a
+/** Enough for a line end and colors that are taken back behind it. */
+const tailLength = 64
 
-const endsLine = (chunk: string | Uint8Array): boolean =>
-  typeof chunk === "string" ? chunk.endsWith("\n") : chunk.at(-1) === newline
+const endsLine = (chunk: string | Uint8Array): boolean => {
+  const tail = chunk.slice(-tailLength)
+  return stripVTControlCharacters(typeof tail === "string" ? tail : Buffer.from(tail).toString()).endsWith("\n")
+}
 
 /**
  * Takes the line away before anything else is written, and writes it again below. While others are in the middle of a
@@ -21,6 +25,7 @@ export class BottomLine {
   private text = ""
   private isShown = false
   private isMidLine = false
+  private isOver = false
   private readonly write: (text: string) => void
   private readonly undo: ReadonlyArray<() => void>
 
@@ -31,15 +36,18 @@ export class BottomLine {
     this.write = (text) => void write.call(own, text)
     this.undo = streams.map((stream) => {
       const write = stream.write
-      stream.write = (chunk, ...rest) => {
+      const own: Output["write"] = (chunk, ...rest) => {
+        if (this.isOver) return write.call(stream, chunk, ...rest)
         this.hide()
         const hasRoom = write.call(stream, chunk, ...rest)
         if (chunk.length > 0) this.isMidLine = !endsLine(chunk)
         this.show()
         return hasRoom
       }
+      stream.write = own
       return () => {
-        stream.write = write
+        // Whoever wrapped it later keeps what he wrapped.
+        if (stream.write === own) stream.write = write
       }
     })
   }
@@ -52,6 +60,7 @@ export class BottomLine {
 
   /** Leaves the line where it is, and the terminal to the others. */
   end(): void {
+    this.isOver = true
     for (const undo of this.undo) undo()
     if (this.isShown) this.write("\n")
   }

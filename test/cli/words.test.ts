@@ -112,6 +112,27 @@ describe("the line at the bottom of a terminal", () => {
     assert.deepStrictEqual(screen(), ["charging order 1", "2 handled"])
   })
 
+  it("knows a line end behind which colors are taken back", () => {
+    const { line, out, screen } = terminal()
+    line.set("1 handled")
+    out.write("\x1b[31mdeclined\n\x1b[0m")
+    out.write(Buffer.from("again\n\x1b[0m"))
+    assert.deepStrictEqual(screen(), ["\x1b[31mdeclined", "again", "\x1b[0m1 handled"])
+  })
+
+  it("takes nothing away that others put around the streams", () => {
+    const { line, out } = terminal()
+    const seen: Array<unknown> = []
+    const inner = out.write
+    out.write = (chunk) => {
+      seen.push(chunk)
+      return inner(chunk)
+    }
+    line.end()
+    out.write("after\n")
+    assert.deepStrictEqual(seen, ["after\n"])
+  })
+
   it("is left where it is in the end", () => {
     const { line, out, screen } = terminal()
     line.set("1 handled")

@@ -1,5 +1,5 @@
-/** The partitions that a consumer may hand records of, and the rebalances that wait for an answer. */
-import type { TopicPartition } from "../KafkaEngine.ts"
+/** What a consumer owns: partitions, what is stored of them, and the rebalances that wait for an answer. */
+import type { Position, TopicPartition } from "../KafkaEngine.ts"
 
 /** A set of partitions without a string per look-up. */
 export class Assigned {
@@ -21,6 +21,25 @@ export class Assigned {
 
   remove(partitions: ReadonlyArray<TopicPartition>): void {
     for (const { partition, topic } of partitions) this.byTopic.get(topic)?.delete(partition)
+  }
+}
+
+const placeOf = ({ partition, topic }: TopicPartition): string => `${topic}/${partition}`
+
+/** What the native client commits of each partition, in its own time, and when the partition is given up. */
+export class Stored {
+  private readonly byPlace = new Map<string, Position>()
+
+  get positions(): ReadonlyArray<Position> {
+    return [...this.byPlace.values()]
+  }
+
+  add(position: Position): void {
+    this.byPlace.set(placeOf(position), position)
+  }
+
+  remove(partitions: ReadonlyArray<TopicPartition>): void {
+    for (const partition of partitions) this.byPlace.delete(placeOf(partition))
   }
 }
 

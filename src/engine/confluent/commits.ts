@@ -48,9 +48,8 @@ export const toPositions = (answer: ReadonlyArray<Answered>): Array<Position> =>
 /** The commits of one consumer that wait for their answer, also those that nobody waits for any more. */
 export class Commits {
   private readonly waiters = new Set<Waiter>()
-  /** Called once the commit of what is stored, and every other one, has its answer. */
-  private flushed: (() => void) | undefined
-  private flushing = false
+  /** Called once every commit has its answer. */
+  private quiet: (() => void) | undefined
   private readonly toError: (error: NativeError, at?: TopicPartition) => KafkaError
   private readonly onEvent: (event: ClientEvent) => void
 
@@ -66,10 +65,9 @@ export class Commits {
     const problem = whole ?? errorIn(answer)
     // Every commit has an answer of its own: the oldest one that fits is the one that asked.
     const waiter = [...this.waiters].find((waiter) => isAnswerTo(answer, waiter.positions))
-    if (waiter === undefined) this.flushing = false
-    else this.waiters.delete(waiter)
+    if (waiter !== undefined) this.waiters.delete(waiter)
     this.tell(waiter, positions, problem, whole)
-    if (this.areAnswered) this.endFlush()
+    this.rest()
   }
 
   private tell(
@@ -93,46 +91,43 @@ export class Commits {
   }
 
   get areAnswered(): boolean {
-    return !this.flushing && this.waiters.size === 0
+    return this.waiters.size === 0
   }
 
-  /**
-   * Commits what is stored, and calls back when that and everything before it is answered. One that was sent on the
-   * client's own timer cannot be told from it; its answer shows as well that the coordinator is there.
-   */
-  flush(consumer: NativeConsumer, done: () => void): void {
-    this.flushed = done
-    this.flushing = true
-    try {
-      consumer.commit()
-    } catch {
-      // Nothing can be committed any more.
-      this.flushing = false
-      if (this.areAnswered) this.endFlush()
-    }
+  /** Calls back, at once or later, when no commit is without its answer. */
+  whenAnswered(done: () => void): void {
+    this.quiet = done
+    this.rest()
   }
 
-  private endFlush(): void {
-    const done = this.flushed
-    this.flushed = undefined
+  private rest(): void {
+    if (!this.areAnswered) return
+    const done = this.quiet
+    this.quiet = undefined
     done?.()
   }
 
   /** Commits and waits for the broker's word. */
   commit(consumer: NativeConsumer, positions: ReadonlyArray<Position>): Effect.Effect<void, KafkaError> {
-    return Effect.callback<void, KafkaError>((resume) => {
-      const waiter: Waiter = {
-        positions,
-        settle: (error) => resume(error === undefined ? Effect.void : Effect.fail(error))
-      }
-      this.waiters.add(waiter)
-      try {
-        consumer.commit(positions.map(toNative))
-      } catch (error) {
-        this.waiters.delete(waiter)
-        waiter.settle(this.toError(error as NativeError))
-      }
-    })
+    return Effect.callback<void, KafkaError>((resume) =>
+      this.begin(consumer, positions, (error) => resume(error === undefined ? Effect.void : Effect.fail(error)))
+    )
+  }
+
+  /** {@link commit}, with a callback that is called once. */
+  begin(
+    consumer: NativeConsumer,
+    positions: ReadonlyArray<Position>,
+    settle: (error: KafkaError | undefined) => void
+  ): void {
+    const waiter: Waiter = { positions, settle }
+    this.waiters.add(waiter)
+    try {
+      consumer.commit(positions.map(toNative))
+    } catch (error) {
+      this.waiters.delete(waiter)
+      settle(this.toError(error as NativeError))
+    }
   }
 }
 

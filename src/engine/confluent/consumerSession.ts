@@ -14,7 +14,7 @@ import type {
   Position,
   TopicPartition
 } from "../KafkaEngine.ts"
-import { Assigned, type Rebalances } from "./assigned.ts"
+import { Assigned, type Rebalances, Stored } from "./assigned.ts"
 import { Commits, errorIn, toNative, toPartition, toPositions } from "./commits.ts"
 import { connect } from "./connection.ts"
 import * as Departure from "./departure.ts"
@@ -47,6 +47,9 @@ const isOneOf = (codes: ReadonlySet<number>) => ({ reason }: KafkaError): boolea
   reason._tag === "BrokerError" && codes.has(reason.code)
 const passes = isOneOf(passing)
 const commitRetry = Schedule.jittered(Schedule.exponential("50 millis", 1.5))
+
+/** In which a client that was taken for stranded may show that it is not. */
+const strandedDeadline = Duration.seconds(2)
 
 const assignCode = -175
 const noResetCode = -140
@@ -101,6 +104,7 @@ export const open = Effect.fnUntraced(function*(
   const paused = new Assigned()
   let protocol: "NONE" | "EAGER" | "COOPERATIVE" = "NONE"
   let ends: Array<Extract<ClientEvent, { readonly _tag: "EndOfPartition" }>> = []
+  const stored = new Stored()
   let closing = false
   let abandoned = false
   /** An assignment whose answer waits for a consume to end. */
@@ -224,6 +228,7 @@ export const open = Effect.fnUntraced(function*(
     consumer,
     commits,
     pump,
+    stored: () => consumer.assignmentLost() ? [] : stored.positions,
     stopFetching: () => {
       const owned = [...assigned]
       consumer.pause(owned.map(toPartition))
@@ -238,8 +243,12 @@ export const open = Effect.fnUntraced(function*(
       if (ended) return Effect.void
       retire()
       if (!connected) return Effect.sync(() => pump.stop())
-      if (stranding.isStranded) return Effect.sync(() => Departure.letGo(departing))
-      return Departure.close(departing, deadline, `close the consumer of group "${groupId}"`)
+      // Waiting for brokers that are known not to come back takes up the whole deadline for nothing.
+      const bound = stranding.isStranded ? Duration.min(deadline, strandedDeadline) : deadline
+      return Effect.ensuring(
+        Departure.close(departing, bound, `close the consumer of group "${groupId}"`),
+        Effect.sync(() => abandoned = true)
+      )
     })
   yield* Effect.addFinalizer(() => Effect.ignore(close(Duration.millis(connectTimeoutMs))))
 
@@ -317,6 +326,7 @@ export const open = Effect.fnUntraced(function*(
           // The native client would keep a pause across assignments.
           else resume(asked.partitions.filter((one) => paused.has(one.topic, one.partition)))
           answerNative(asked.kind, from)
+          stored.remove(asked.partitions)
           if (asked.kind === "assign") resets.check(from.filter(({ offset }) => offset === undefined))
         })))
       }),
@@ -324,6 +334,7 @@ export const open = Effect.fnUntraced(function*(
       if (subscription._tag === "Manual") return true
       try {
         consumer.offsetsStore([toNative(position)])
+        stored.add(position)
         return true
       } catch {
         return false

@@ -1,12 +1,13 @@
 /**
  * How a native consumer ends. Its close waits without a bound for commits that are under way, on a pool thread that the
  * process's exit waits for; librdkafka (2.15) repeats a commit for ever when its coordinator is gone. So a consumer is
- * closed once the broker answered everything, and let go when it does not.
+ * closed once everything is committed and a broker answered, and let go when that does not happen.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { KafkaError } from "../../KafkaError.ts"
-import type { Commits } from "./commits.ts"
+import type { Position } from "../KafkaEngine.ts"
+import { type Commits, toPartition } from "./commits.ts"
 import { disconnect } from "./connection.ts"
 import { isAnswer } from "./errors.ts"
 import type { FetchPump } from "./fetchPump.ts"
@@ -18,11 +19,17 @@ const kept = new Set<NativeConsumer>()
 /** Keeps a consumer that cannot be closed for as long as the process lives. */
 export const keep = (consumer: NativeConsumer): void => void kept.add(consumer)
 
-/** How long a broker has to answer at least, and how long after it did not it is asked again, in milliseconds. */
-const leastMillis = 1_000
-const proveMillis = 100
-/** The same for a consumer that was let go. */
+/**
+ * How long one broker has to answer, and how long after it did not another one is asked, in milliseconds. The question
+ * keeps a thread of the process's small pool busy.
+ */
+const answerMillis = 1_000
+const againMillis = 100
+/** The same pause for a consumer that was let go. */
 const lateMillis = 10_000
+
+/** No offset: what was stored is taken back, and the native close finds nothing to commit. */
+const nothing = -1001
 
 /** What ends, and what it still has to say. */
 export interface Departing {
@@ -30,6 +37,8 @@ export interface Departing {
   readonly commits: Commits
   readonly pump: FetchPump
   readonly stopFetching: () => void
+  /** What is stored of the partitions that it still owns. */
+  readonly stored: () => ReadonlyArray<Position>
   /** Answers the rebalances that its owner left unanswered. */
   readonly answerRest: () => void
 }
@@ -44,6 +53,23 @@ export const letGo = ({ answerRest, consumer, pump }: Departing): void => {
     // Not alive, then.
   }
   pump.letGo()
+}
+
+/** Commits what is stored, and calls back when that and everything before it is answered. */
+const settle = ({ commits, consumer, stored }: Departing, done: () => void): void => {
+  const positions = stored()
+  if (positions.length > 0) {
+    commits.begin(consumer, positions, (error) => {
+      // What was refused is left to the native close: it may be a rebalance that is in the way.
+      if (error !== undefined) return
+      try {
+        consumer.offsetsStore(positions.map((position) => ({ ...toPartition(position), offset: nothing })))
+      } catch {
+        // They were given up meanwhile, and with them what was stored.
+      }
+    })
+  }
+  commits.whenAnswered(done)
 }
 
 const leave = ({ answerRest, consumer, pump }: Departing, done: () => void): void =>
@@ -64,7 +90,7 @@ export const close = (
   operation: string
 ): Effect.Effect<void, KafkaError> =>
   Effect.suspend(() => {
-    const { commits, consumer, stopFetching } = departing
+    const { consumer, stopFetching } = departing
     const timeout = Duration.toMillis(deadline)
     const end = performance.now() + timeout
     let leaving = false
@@ -77,13 +103,12 @@ export const close = (
       stopFetching()
       // Having nothing to commit says nothing about the broker, and leaving the group takes one, too.
       const prove = (): void => {
-        const rest = Math.ceil(end - performance.now())
-        consumer.getMetadata({ timeout: Math.max(rest, leastMillis), allTopics: false }, (error) => {
+        consumer.getMetadata({ timeout: answerMillis, allTopics: false }, (error) => {
           if (isAnswer(error)) depart()
-          else setTimeout(prove, rest > 0 ? proveMillis : lateMillis).unref()
+          else setTimeout(prove, performance.now() < end ? againMillis : lateMillis).unref()
         })
       }
-      commits.flush(consumer, prove)
+      settle(departing, prove)
     }
     return Effect.onError(disconnect(start, timeout, operation), () =>
       Effect.sync(() => {

@@ -91,8 +91,7 @@ export interface NativeConsumer extends NativeClient {
   assignmentLost(): boolean
   rebalanceProtocol(): "NONE" | "EAGER" | "COOPERATIVE"
   offsetsStore(positions: ReadonlyArray<NativePosition>): void
-  /** Without positions, what is stored. */
-  commit(positions?: ReadonlyArray<NativePosition>): this
+  commit(positions: ReadonlyArray<NativePosition>): this
   committed(partitions: ReadonlyArray<TopicPartition>, timeout: number, done: Callback<Array<NativePosition>>): this
   pause(partitions: ReadonlyArray<TopicPartition>): void
   resume(partitions: ReadonlyArray<TopicPartition>): void

@@ -58,7 +58,7 @@ const transformed = Effect.fnUntraced(function*(transform: Transform, codecs: Co
 })
 
 /** Nobody knows whose schedule, or whose codecs, such a record is for. It stays, and so does what is behind it. */
-const foundling = (letter: DeadLetter, { sources }: Rules): KafkaError => {
+const foundling = (letter: DeadLetter, { filter, sources }: Rules): KafkaError => {
   const { offset, origin, partition, topic } = letter
   const told = origin === undefined
     ? "its headers do not tell which topic it came from"
@@ -68,7 +68,10 @@ const foundling = (letter: DeadLetter, { sources }: Rules): KafkaError => {
     `${Filters.placeOf(letter)}: ${told}, and "${topic}" is shared by ${
       [...sources.keys()].join(", ")
     }; redrive each of `
-      + `these by its topic, park it, or pass it with discard (partition ${partition}, before ${offset + 1})`
+      + `these by its topic, ${filter.parked ? "" : "park it, "}or pass it with discard (${
+        filter.parked ? "parked, " : ""
+      }`
+      + `partition ${partition}, before ${offset + 1})`
   )
 }
 

@@ -60,7 +60,7 @@ const matching = (group: string, regex: RegExp, names: Iterable<string>): Readon
 }
 
 /** The source topics of a consumer, each with what the first handler that takes it says. */
-const sourcesOf = Effect.fnUntraced(function*(consumer: AnyConsumer, admin: AdminClient) {
+export const sourcesOf = Effect.fnUntraced(function*(consumer: AnyConsumer, admin: AdminClient) {
   const { group, handlers, topology } = yield* Plan.make(consumer)
   const sizes = sizesOf(yield* admin.listTopics)
   const sources = new Map<string, Place>()
@@ -76,8 +76,8 @@ const sourcesOf = Effect.fnUntraced(function*(consumer: AnyConsumer, admin: Admi
   return [...sources.values()]
 })
 
-const hasDeadLetters = ({ deadLetter, sizes, topics }: Place): boolean =>
-  topics.needsDeadLetter || topics.tiers.length > 0 || sizes.has(deadLetter)
+const hasDeadLetters = ({ deadLetter, parked, sizes, topics }: Place): boolean =>
+  topics.needsDeadLetter || topics.tiers.length > 0 || sizes.has(deadLetter) || sizes.has(parked)
 
 /** The topics of a consumer's failures: of each source topic that has dead letters or whose policy makes some. */
 export const placesOf = (

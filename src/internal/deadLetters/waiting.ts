@@ -8,7 +8,7 @@ import type { KafkaError } from "../../KafkaError.ts"
 import { dueTime } from "../retry/dueTime.ts"
 import * as Names from "../retry/names.ts"
 import { retryGroupOf } from "../retry/topology.ts"
-import { type AnyConsumer, offsetsOf, type Place, placesOf } from "./places.ts"
+import { type AnyConsumer, offsetsOf, type Place, sourcesOf } from "./places.ts"
 import { byPartition, keyOf, scan } from "./scan.ts"
 
 /** The retry topics of a source: those of its policy, and behind them those that an earlier one left. */
@@ -27,7 +27,7 @@ export const waiting = Effect.fnUntraced(function*(
   consumer: AnyConsumer
 ): Effect.fn.Return<ReadonlyArray<RetryTopic>, KafkaError, KafkaEngine> {
   const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
-  const places = yield* placesOf(consumer, admin)
+  const places = yield* sourcesOf(consumer, admin)
   const sizes = places[0]?.sizes ?? new Map<string, number>()
   const all = places.map((place) => [place, tiersOf(place)] as const)
   const names = all.flatMap(([, tiers]) => tiers.map(({ name }) => name))

@@ -143,7 +143,7 @@ layer(mockEngine, { excludeTestServices: true })("a native client that lost its 
         strand(consumers[0]!)
         yield* until(() => owner.find("Failed").length === 1, "the end")
         assert.isTrue(owner.find("Failed")[0]!.error.isRetryable)
-        yield* owner.client.close(Duration.zero)
+        yield* Effect.exit(owner.client.close(Duration.zero))
         yield* end(consumers[0]!)
       }), 60_000)
   })
