@@ -3,7 +3,7 @@
  *
  * Topics with records in them, made with the native client by hand, or deleted.
  */
-import { kafka, producerSettings } from "./native.ts"
+import { type Admin, codeOf, kafka, producerSettings } from "./native.ts"
 import { valueOf } from "./values.ts"
 
 interface Content {
@@ -17,7 +17,7 @@ interface Content {
 const promised = <A>(start: (done: (error: unknown, value: A) => void) => void): Promise<A> =>
   new Promise((resolve, reject) => start((error, value) => error ? reject(error) : resolve(value)))
 
-const withAdmin = async <A>(bootstrap: string, use: (admin: any) => Promise<A>): Promise<A> => {
+const withAdmin = async <A>(bootstrap: string, use: (admin: Admin) => Promise<A>): Promise<A> => {
   const admin = kafka.AdminClient.create({ "bootstrap.servers": bootstrap })
   try {
     return await use(admin)
@@ -43,8 +43,8 @@ const fill = async (bootstrap: string, content: Content): Promise<boolean> => {
         10_000,
         done
       )
-    ).then(() => true, (error: any) => {
-      if (error.code !== topicExists) throw error
+    ).then(() => true, (error) => {
+      if (codeOf(error) !== topicExists) throw error
       return false
     }))
   if (!created || records === 0) return created

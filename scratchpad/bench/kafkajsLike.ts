@@ -1,27 +1,28 @@
 /** The two clients with KafkaJS's interface: KafkaJS itself, and the native client's imitation. */
+import type { JsConsumer, JsHandlers, JsProducer } from "./native.ts"
 import { sendAll } from "./promised.ts"
 import { sleep } from "./task.ts"
 import type { ConsumeTask, Subject } from "./task.ts"
 
 interface Clients {
-  readonly consumer: (bootstrap: string, group: string, fromBeginning: boolean) => any
-  readonly producer: (bootstrap: string) => any
-  readonly subscription: (topic: string, fromBeginning: boolean) => object
+  readonly consumer: (bootstrap: string, group: string, fromBeginning: boolean) => JsConsumer
+  readonly producer: (bootstrap: string) => JsProducer
+  readonly subscription: (topic: string, fromBeginning: boolean) => { readonly topics: Array<string> }
 }
 
-const runOf = ({ handled, handling, partitions }: ConsumeTask): object => {
+const runOf = ({ handled, handling, partitions }: ConsumeTask): JsHandlers => {
   switch (handling) {
     case "record":
       return { eachMessage: async () => handled(1) }
     case "json":
       return {
-        eachMessage: async ({ message }: any) => {
-          JSON.parse(message.value.toString())
+        eachMessage: async ({ message }) => {
+          JSON.parse(message.value!.toString())
           handled(1)
         }
       }
     case "batch":
-      return { eachBatch: async ({ batch }: any) => handled(batch.messages.length) }
+      return { eachBatch: async ({ batch }) => handled(batch.messages.length) }
     case "serial":
     case "keys":
     case "pause":
@@ -61,7 +62,7 @@ export const kafkajsLike = (clients: Clients): Subject => ({
     const producer = clients.producer(bootstrap)
     await Promise.all([consumer.connect(), producer.connect()])
     await consumer.subscribe(clients.subscription(topic, false))
-    await consumer.run({ eachMessage: async ({ message }: any) => arrived(message.value) })
+    await consumer.run({ eachMessage: async ({ message }) => arrived(message.value!) })
     return {
       send: (value) => void producer.send({ topic, messages: [{ value }] }),
       close: async () => void await Promise.all([consumer.disconnect(), producer.disconnect()])

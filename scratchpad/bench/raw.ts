@@ -1,10 +1,10 @@
 /** The native client by hand: as little as possible around it. Everything else is compared with this. */
-import { consumerSettings, kafka, producerSettings } from "./native.ts"
+import { codeOf, consumerSettings, kafka, type Message, producerSettings } from "./native.ts"
 import { batchSize, inFlight, keyCount, sleep } from "./task.ts"
 import type { ConsumeTask, ProduceTask, Subject } from "./task.ts"
 
-const groupBy = (messages: ReadonlyArray<any>): Array<Array<any>> => {
-  const groups = new Map<number, Array<any>>()
+const groupBy = (messages: ReadonlyArray<Message>): Array<Array<Message>> => {
+  const groups = new Map<number, Array<Message>>()
   for (const message of messages) {
     const group = groups.get(message.partition)
     if (group === undefined) groups.set(message.partition, [message])
@@ -14,8 +14,8 @@ const groupBy = (messages: ReadonlyArray<any>): Array<Array<any>> => {
 }
 
 /** Handles a fetch: at once, or as a promise. */
-const handlerOf = ({ handled, handling }: ConsumeTask): (messages: ReadonlyArray<any>) => Promise<void> | void => {
-  const one = async (message: any) => {
+const handlerOf = ({ handled, handling }: ConsumeTask): (messages: ReadonlyArray<Message>) => Promise<void> | void => {
+  const one = async (message: Message) => {
     await sleep(handling === "pause" ? 1 : 5)
     handled(1)
     return message
@@ -30,7 +30,7 @@ const handlerOf = ({ handled, handling }: ConsumeTask): (messages: ReadonlyArray
     case "json":
       return (messages) => {
         for (let i = 0; i < messages.length; i++) {
-          JSON.parse(messages[i].value.toString())
+          JSON.parse(messages[i]!.value.toString())
           handled(1)
         }
       }
@@ -77,15 +77,15 @@ const consume = async (task: ConsumeTask): Promise<() => Promise<void>> => {
     }
   })
   consumer.setDefaultConsumeTimeout(0)
-  consumer.on("event.stats", ({ message }: any) => task.received?.(JSON.parse(message).rxmsg_bytes))
-  const store = (messages: ReadonlyArray<any>) => {
-    const last = new Map<number, any>()
+  consumer.on("event.stats", ({ message }) => task.received?.(JSON.parse(message).rxmsg_bytes))
+  const store = (messages: ReadonlyArray<Message>) => {
+    const last = new Map<number, Message>()
     for (const message of messages) last.set(message.partition, message)
     consumer.offsetsStore(
       [...last.values()].map(({ offset, partition, topic }) => ({ topic, partition, offset: offset + 1 }))
     )
   }
-  const done = (messages: ReadonlyArray<any>) => {
+  const done = (messages: ReadonlyArray<Message>) => {
     store(messages)
     busy = false
     pump()
@@ -94,7 +94,7 @@ const consume = async (task: ConsumeTask): Promise<() => Promise<void>> => {
     if (busy || closed || !consumer.isConnected()) return
     busy = true
     signalled = false
-    consumer.consume(500, (error: unknown, messages: Array<any>) => {
+    consumer.consume(500, (error: unknown, messages) => {
       if (closed) return
       if (error) throw error
       if (messages.length === 0) {
@@ -124,7 +124,7 @@ const queueFull = -184
 
 const connectProducer = async (bootstrap: string) => {
   const producer = new kafka.Producer({ ...producerSettings(bootstrap), dr_cb: true })
-  producer.on("delivery-report", (error: unknown, report: any) => report.opaque(error))
+  producer.on("delivery-report", (error, report) => report.opaque(error))
   await new Promise<void>((resolve, reject) =>
     producer.connect({ timeout: 10_000 }, (error: unknown) => error ? reject(error) : resolve())
   )
@@ -152,7 +152,7 @@ const produce = async (task: ProduceTask): Promise<number> => {
         try {
           for (; unsent > 0; unsent--) producer.produce(topic, null, value, null, null, report)
         } catch (error) {
-          if ((error as any).code !== queueFull) reject(error)
+          if (codeOf(error) !== queueFull) reject(error)
         }
       }
       push()
@@ -195,7 +195,7 @@ export const raw: Subject = {
     const pump = () => {
       if (busy || !consumer.isConnected()) return
       busy = true
-      consumer.consume(500, (error: unknown, messages: Array<any>) => {
+      consumer.consume(500, (error: unknown, messages) => {
         busy = false
         if (error) return
         for (const message of messages) arrived(message.value)
@@ -210,7 +210,7 @@ export const raw: Subject = {
       send: (value) => void producer.produce(topic, null, value, null, null, () => {}),
       close: async () => {
         clearInterval(timer)
-        await Promise.all([consumer, producer].map((client) => new Promise((done) => client.disconnect(done))))
+        await Promise.all([consumer, producer].map((client) => new Promise<void>((done) => client.disconnect(done))))
       }
     }
   }

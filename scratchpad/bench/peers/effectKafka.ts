@@ -1,20 +1,21 @@
 /** @effect-kafka/confluent, with the version of Effect that it asks for. */
+import { KafkaJS } from "@confluentinc/kafka-javascript"
 import * as Confluent from "@effect-kafka/confluent"
 import { Consumer, Producer } from "@effect-kafka/core"
 import { Effect, ManagedRuntime } from "effect"
 import { batchSize, inFlight, sleep } from "../task.ts"
 import type { ConsumeTask, Subject } from "../task.ts"
 
-const client = (bootstrap: string) => ({ kafkaJS: { brokers: bootstrap.split(","), logLevel: 1 as any } })
+const client = (bootstrap: string) => ({ kafkaJS: { brokers: bootstrap.split(","), logLevel: 1 } })
 
 const handlerOf = ({ handled, handling }: ConsumeTask) => {
   switch (handling) {
     case "record":
       return () => Effect.sync(() => handled(1))
     case "json":
-      return (record: any) =>
+      return (record: { readonly value: unknown }) =>
         Effect.sync(() => {
-          JSON.parse(Buffer.from(record.value).toString())
+          JSON.parse(Buffer.from(record.value as Uint8Array).toString())
           handled(1)
         })
     case "batch":
@@ -30,13 +31,13 @@ const handlerOf = ({ handled, handling }: ConsumeTask) => {
 
 const consumerOf = (bootstrap: string, groupId: string, fromBeginning: boolean) =>
   ManagedRuntime.make(
-    Confluent.consumerLayer({ client: client(bootstrap), consumer: { kafkaJS: { groupId, fromBeginning } } as any })
+    Confluent.consumerLayer({ client: client(bootstrap), consumer: { kafkaJS: { groupId, fromBeginning } } })
   )
 
 const producerOf = (bootstrap: string) =>
   ManagedRuntime.make(Confluent.producerLayer({
     client: client(bootstrap),
-    producer: { kafkaJS: { acks: -1, idempotent: true, compression: "lz4" }, "linger.ms": 0 } as any
+    producer: { kafkaJS: { acks: -1, idempotent: true, compression: KafkaJS.CompressionTypes.LZ4 }, "linger.ms": 0 }
   }))
 
 export const effectKafka: Subject = {

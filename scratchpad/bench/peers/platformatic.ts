@@ -15,10 +15,10 @@ export const platformatic: Subject = {
       bootstrapBrokers: bootstrap.split(","),
       autocommit: true
     })
-    const stream = await consumer.consume({ topics: [topic], mode: "earliest" } as any)
+    const stream = await consumer.consume({ topics: [topic], mode: "earliest" })
     if (handling === "record") stream.on("data", () => handled(1))
     else if (handling === "json") {
-      stream.on("data", (message: any) => {
+      stream.on("data", (message) => {
         JSON.parse(message.value.toString())
         handled(1)
       })
@@ -39,11 +39,11 @@ export const platformatic: Subject = {
       idempotent: true,
       acks: -1,
       compression: "lz4"
-    } as any)
+    })
     const { topic, value } = task
     return sendAll(
       task,
-      (count) => producer.send({ messages: Array.from({ length: count }, () => ({ topic, value })) } as any)
+      (count) => producer.send({ messages: Array.from({ length: count }, () => ({ topic, value })) })
     )
   },
   echo: async ({ bootstrap, group, topic }, arrived) => {
@@ -53,11 +53,11 @@ export const platformatic: Subject = {
       bootstrapBrokers: bootstrap.split(","),
       autocommit: true
     })
-    const producer = new Producer({ clientId, bootstrapBrokers: bootstrap.split(",") } as any)
-    const stream = await consumer.consume({ topics: [topic], mode: "latest" } as any)
-    stream.on("data", (message: any) => arrived(message.value))
+    const producer = new Producer({ clientId, bootstrapBrokers: bootstrap.split(",") })
+    const stream = await consumer.consume({ topics: [topic], mode: "latest" })
+    stream.on("data", (message) => arrived(message.value))
     return {
-      send: (value) => void producer.send({ messages: [{ topic, value }] } as any),
+      send: (value) => void producer.send({ messages: [{ topic, value }] }),
       close: async () => void await Promise.all([consumer.close(true), producer.close()])
     }
   }
