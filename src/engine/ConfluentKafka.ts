@@ -62,17 +62,19 @@ export interface Options extends KafkaConfig.ConnectionConfig {
  *
  * @example
  * ```ts
- * import { ConfluentKafka } from "millrace/confluent"
+ * import type { BrokerMetadata, Producer } from "@confluentinc/kafka-javascript"
  * import { Effect } from "effect"
+ * import { ConfluentKafka } from "millrace/confluent"
  *
  * export const brokers = Effect.gen(function*() {
  *   const raw = yield* ConfluentKafka.RawClient
- *   return yield* raw.use((producer: any) =>
- *     new Promise((resolve, reject) =>
- *       producer.getMetadata({ timeout: 5_000 }, (error: unknown, data: any) =>
+ *   return yield* raw.use((client) => {
+ *     const producer = client as Producer
+ *     return new Promise<ReadonlyArray<BrokerMetadata>>((resolve, reject) =>
+ *       producer.getMetadata({ timeout: 5_000 }, (error, data) =>
  *         error ? reject(error) : resolve(data.brokers))
  *     )
- *   )
+ *   })
  * })
  * ```
  *
