@@ -16,7 +16,7 @@ import { denySecretsToMallory } from "../services/foreignClient.ts"
 import { type Broker, startBroker } from "../services/kafka.ts"
 import type { FaultProxy } from "../services/proxy.ts"
 import { bindingLimits } from "./bindingLimits.ts"
-import type { Harness, World } from "./harness.ts"
+import type { Harness, Member, World } from "./harness.ts"
 
 /** Long enough for a busy machine, short enough to be waited for. */
 export const sessionMillis = 6_000
@@ -147,9 +147,13 @@ const makeWorld = (
         { engine: proxied, down, up }
       ),
       dieSilently: () => down,
-      expire: Effect.fnUntraced(function*() {
+      expire: Effect.fnUntraced(function*({ group }: Member) {
+        const size = Effect.map(admin.describeGroups([group]), ([found]) => found?.members.length ?? 0).pipe(
+          Effect.orDie
+        )
+        const before = yield* size
         yield* down
-        yield* Effect.sleep(Duration.millis(sessionMillis + 2_000))
+        yield* until(`a session of ${group} is over`, Effect.map(size, (now) => now < before))
         yield* up
       }),
       forbidden: Effect.map(topic(4, { name: name("secret-topic") }), (topic) => ({ topic, engine: outsider })),

@@ -28,7 +28,7 @@ const consumer = { sessionTimeout: sessionMillis }
 /** Two members work while something happens to the broker, or to the way there; then everything is handled. */
 const survive = (
   way: "direct" | "proxied",
-  happens: (scene: Scene) => Effect.Effect<unknown, unknown>
+  happens: (scene: Scene) => Effect.Effect<unknown, unknown, KafkaEngine>
 ) =>
   Effect.suspend(() =>
     scene(
@@ -55,7 +55,15 @@ const survive = (
     )
   )
 
-const pause = (millis: number) => Effect.sleep(Duration.millis(millis))
+/** How long a fault lasts: nothing else tells when it has been there for long enough. */
+const lasts = (millis: number) => Effect.sleep(Duration.millis(millis))
+
+/** The broker has given all members up. */
+const isEmpty = (groupId: string) =>
+  Effect.flatMap(
+    Effect.flatMap(KafkaEngine, (engine) => engine.admin),
+    (admin) => Effect.map(admin.describeGroups([groupId]), ([group]) => group?.members.length === 0)
+  )
 
 describe("an admin client that was connected before", () => {
   it.live("lists offsets after a restart of the broker, which makes a new leader of it", () =>
@@ -81,7 +89,7 @@ describe("members in the middle of their work survive", () => {
     survive("direct", () =>
       Effect.gen(function*() {
         yield* Effect.promise(broker.kill)
-        yield* pause(500)
+        yield* lasts(500)
         yield* Effect.promise(broker.start)
       })))
 
@@ -89,7 +97,7 @@ describe("members in the middle of their work survive", () => {
     survive("direct", () =>
       Effect.gen(function*() {
         broker.pause()
-        yield* pause(2_000)
+        yield* lasts(2_000)
         broker.continue()
       })))
 
@@ -99,7 +107,7 @@ describe("members in the middle of their work survive", () => {
         for (let time = 0; time < 8; time++) {
           yield* until("they are connected", Effect.sync(() => proxy.connections() > 0))
           proxy.cut()
-          yield* pause(300)
+          yield* lasts(300)
         }
       })))
 
@@ -107,17 +115,17 @@ describe("members in the middle of their work survive", () => {
     survive("proxied", () =>
       Effect.gen(function*() {
         proxy.blackhole()
-        yield* pause(2_000)
+        yield* lasts(2_000)
         yield* Effect.promise(proxy.heal)
       })))
 
   it.live("a network that swallows everything for longer than the session: all is lost, and taken up again", () =>
-    survive("proxied", ({ group }) =>
+    survive("proxied", ({ group, groupId }) =>
       Effect.gen(function*() {
         proxy.blackhole()
         group.outcast("a")
         group.outcast("b")
-        yield* pause(sessionMillis + 3_000)
+        yield* until("their sessions are over", isEmpty(groupId))
         yield* Effect.promise(proxy.heal)
         yield* until("they know", Effect.sync(() => group.lost("a") && group.lost("b")))
       })))
@@ -126,7 +134,7 @@ describe("members in the middle of their work survive", () => {
     survive("proxied", () =>
       Effect.gen(function*() {
         proxy.latency(100)
-        yield* pause(2_000)
+        yield* lasts(2_000)
         yield* Effect.promise(proxy.heal)
       })))
 })

@@ -3,17 +3,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { make as makeConsumer } from "../../../src/engine/confluent/consumerClient.ts"
-import { assertClosed, assertLetGo, deadline, partition, world } from "./fakeNative.ts"
+import { assertClosed, assertLetGo, deadline, owner, partition, world } from "./fakeNative.ts"
 import { until } from "./mock.ts"
 
 describe("the close of a consumer", () => {
   it.live("is not begun while a commit has no answer, and made up for when it comes", () =>
     Effect.scoped(Effect.gen(function*() {
-      const { environment, group, made, rebalances } = yield* world
-      const client = yield* makeConsumer(environment, group)
-      const native = made[0]!
-      native.rebalance("assign")
-      yield* client.answer(rebalances()[0]!.id)
+      const { client, native } = yield* owner
       native.brokersGone = true
       yield* Effect.ignore(Effect.timeout(client.commit([{ ...partition, offset: 1 }]), "10 millis"))
       assert.strictEqual((yield* Effect.flip(client.close(deadline))).reason._tag, "Timeout")
@@ -46,10 +42,7 @@ describe("the close of a consumer", () => {
 
   it.live("commits what is stored, once, and leaves nothing of it to the native close", () =>
     Effect.scoped(Effect.gen(function*() {
-      const { environment, events, group, made, rebalances } = yield* world
-      const client = yield* makeConsumer(environment, group)
-      made[0]!.rebalance("assign")
-      yield* client.answer(rebalances()[0]!.id)
+      const { client, events, made } = yield* owner
       client.store({ ...partition, offset: 4 })
       client.store({ ...partition, offset: 5 })
       yield* client.close(deadline)
@@ -63,10 +56,7 @@ describe("the close of a consumer", () => {
   it.live("commits nothing of what was given up, or lost", () =>
     Effect.scoped(Effect.gen(function*() {
       for (const how of ["given up", "lost"]) {
-        const { environment, events, group, made, rebalances } = yield* world
-        const client = yield* makeConsumer(environment, group)
-        made[0]!.rebalance("assign")
-        yield* client.answer(rebalances()[0]!.id)
+        const { client, events, made, rebalances } = yield* owner
         client.store({ ...partition, offset: 5 })
         if (how === "lost") made[0]!.assignmentLost = () => true
         made[0]!.rebalance("revoke")
@@ -93,11 +83,7 @@ describe("the close of a consumer", () => {
 
   it.live("wakes nobody afterwards, and tells nothing, also of a consumer that was let go", () =>
     Effect.scoped(Effect.gen(function*() {
-      const { counts, environment, events, group, made, rebalances } = yield* world
-      const client = yield* makeConsumer(environment, group)
-      const native = made[0]!
-      native.rebalance("assign")
-      yield* client.answer(rebalances()[0]!.id)
+      const { client, counts, events, native } = yield* owner
       native.brokersGone = true
       yield* Effect.exit(client.close(deadline))
       assertLetGo(native)

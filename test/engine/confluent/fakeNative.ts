@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { EventEmitter } from "node:events"
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
+import { make as makeConsumer } from "../../../src/engine/confluent/consumerClient.ts"
 import type { Environment } from "../../../src/engine/confluent/environment.ts"
 import type { ClientEvent, ConsumerClientOptions } from "../../../src/engine/KafkaEngine.ts"
 
@@ -96,6 +97,23 @@ export class Native extends EventEmitter {
   }
 }
 
+/** What a client is made in, with quick bounds. */
+export const environmentOf = (
+  options: Pick<Environment, "native" | "bootstrapServers"> & Partial<Environment>
+): Environment => ({
+  connection: { bootstrapServers: [options.bootstrapServers] },
+  consumer: {},
+  producer: { deliveryTimeout: "2 seconds" },
+  statistics: undefined,
+  door: undefined,
+  connectTimeoutMs: 5_000,
+  requestTimeoutMs: 1_000,
+  pace: { interval: 5, patience: 20 },
+  callbacks: {},
+  watch: () => {},
+  ...options
+})
+
 /** An environment of such clients, with somebody who listens at its server. */
 export const world = Effect.gen(function*() {
   const server = yield* Effect.acquireRelease(
@@ -116,20 +134,11 @@ export const world = Effect.gen(function*() {
       return native
     }
   }
-  const environment: Environment = {
-    native: { KafkaConsumer: constructor, Producer: constructor } as any,
-    bootstrapServers,
-    connection: { bootstrapServers: [bootstrapServers] },
-    consumer: {},
-    producer: { deliveryTimeout: "2 seconds" },
-    statistics: undefined,
-    door: undefined,
-    connectTimeoutMs: 5_000,
-    requestTimeoutMs: 1_000,
-    pace: { interval: 5, patience: 20 },
-    callbacks: {},
-    watch: () => {}
-  }
+  const environment = environmentOf({
+    // As much of the package as is used.
+    native: { KafkaConsumer: constructor, Producer: constructor } as unknown as Environment["native"],
+    bootstrapServers
+  })
   const events: Array<ClientEvent> = []
   const counts = { wakes: 0 }
   const group: ConsumerClientOptions = {
@@ -154,3 +163,13 @@ export const assertClosed = (made: ReadonlyArray<Native>) =>
 /** Closing it would wait for a commit that nobody answers, and the process for that. */
 export const assertLetGo = ({ disconnects, unsubscribed }: Native) =>
   assert.deepStrictEqual([disconnects, unsubscribed], [0, true])
+
+/** A consumer in such a world that has its partition. */
+export const owner = Effect.gen(function*() {
+  const all = yield* world
+  const client = yield* makeConsumer(all.environment, all.group)
+  const native = all.made[0]!
+  native.rebalance("assign")
+  yield* client.answer(all.rebalances()[0]!.id)
+  return { ...all, client, native }
+})

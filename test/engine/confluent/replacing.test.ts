@@ -6,7 +6,7 @@ import * as Scope from "effect/Scope"
 import { make as makeConsumer } from "../../../src/engine/confluent/consumerClient.ts"
 import { make as makeProducer } from "../../../src/engine/confluent/lastingProducer.ts"
 import { makeTransactional } from "../../../src/engine/confluent/producerClient.ts"
-import { assertClosed, assertLetGo, deadline, partition, world } from "./fakeNative.ts"
+import { assertClosed, assertLetGo, deadline, owner, partition, world } from "./fakeNative.ts"
 import { until } from "./mock.ts"
 
 describe("a consumer that is being replaced", () => {
@@ -28,10 +28,7 @@ describe("a consumer that is being replaced", () => {
 
   it.live("is replaced once, and its partitions are lost once, however often it says that its brokers are down", () =>
     Effect.scoped(Effect.gen(function*() {
-      const { environment, group, made, options, rebalances } = yield* world
-      const client = yield* makeConsumer(environment, group)
-      made[0]!.rebalance("assign")
-      yield* client.answer(rebalances()[0]!.id)
+      const { client, made, options, rebalances } = yield* owner
       options.holdNext = true
       made[0]!.strand()
       yield* until(() => made[1]?.go !== undefined, "the connecting")
@@ -48,10 +45,7 @@ describe("a consumer that is being replaced", () => {
 
   it.live("is replaced also when it refuses to leave its group", () =>
     Effect.scoped(Effect.gen(function*() {
-      const { environment, group, made, rebalances } = yield* world
-      const client = yield* makeConsumer(environment, group)
-      made[0]!.rebalance("assign")
-      yield* client.answer(rebalances()[0]!.id)
+      const { client, made, rebalances } = yield* owner
       made[0]!.unsubscribe = () => {
         throw new Error("Local: Erroneous state")
       }
@@ -63,10 +57,7 @@ describe("a consumer that is being replaced", () => {
 
   it.live("loses what is being revoked as well", () =>
     Effect.scoped(Effect.gen(function*() {
-      const { environment, group, made, rebalances } = yield* world
-      const client = yield* makeConsumer(environment, group)
-      made[0]!.rebalance("assign")
-      yield* client.answer(rebalances()[0]!.id)
+      const { client, made, rebalances } = yield* owner
       made[0]!.rebalance("revoke")
       made[0]!.strand()
       yield* until(() => made[1]?.subscribed === true, "the other one")

@@ -7,6 +7,7 @@ import { make as makeProducer } from "../../../src/engine/confluent/lastingProdu
 import type { NativeConsumer, NativeProducer } from "../../../src/engine/confluent/native.ts"
 import { load } from "../../../src/engine/confluent/native.ts"
 import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import { environmentOf } from "./fakeNative.ts"
 import { fresh, Mock, mockEngine, numbered, open, produce, send, until, values } from "./mock.ts"
 
 const deadline = Duration.seconds(10)
@@ -17,36 +18,32 @@ const strandable = Effect.gen(function*() {
   const native = yield* load
   const consumers: Array<NativeConsumer> = []
   const producers: Array<NativeProducer> = []
-  const environment = (bootstrap: string): Environment => ({
-    native: {
-      ...native,
-      KafkaConsumer: class {
-        constructor(config: any) {
-          const consumer = new native.KafkaConsumer(config)
-          consumers.push(consumer)
-          return consumer
-        }
-      } as any,
-      Producer: class {
-        constructor(config: any) {
-          const producer = new native.Producer(config)
-          producers.push(producer)
-          return producer
-        }
-      } as any
-    },
-    bootstrapServers: bootstrap,
-    connection: { bootstrapServers: [bootstrap] },
-    consumer: { groupProtocol: "consumer", fetchMaxWait: "10 millis" },
-    producer: { deliveryTimeout: "2 seconds" },
-    statistics: undefined,
-    door: undefined,
-    connectTimeoutMs: 10_000,
-    requestTimeoutMs: 5_000,
-    pace: { interval: 10, patience: 50 },
-    callbacks: {},
-    watch: (client) => client.on("error", () => {})
-  })
+  const environment = (bootstrap: string): Environment =>
+    environmentOf({
+      native: {
+        ...native,
+        KafkaConsumer: class {
+          constructor(config: any) {
+            const consumer = new native.KafkaConsumer(config)
+            consumers.push(consumer)
+            return consumer
+          }
+        } as any,
+        Producer: class {
+          constructor(config: any) {
+            const producer = new native.Producer(config)
+            producers.push(producer)
+            return producer
+          }
+        } as any
+      },
+      bootstrapServers: bootstrap,
+      consumer: { groupProtocol: "consumer", fetchMaxWait: "10 millis" },
+      connectTimeoutMs: 10_000,
+      requestTimeoutMs: 5_000,
+      pace: { interval: 10, patience: 50 },
+      watch: (client) => client.on("error", () => {})
+    })
   const strand = (client: NativeConsumer | NativeProducer) => {
     client.getMetadata = (_, done) => done(noAnswer as any, undefined as any)
     ;(client as any).emit("event.error", { code: -1, message: "Local: All broker connections are down" })
