@@ -6,7 +6,7 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
-import { brief } from "./internal/causes.ts"
+import { brief } from "./internal/shared/causes.ts"
 import type { KafkaError } from "./KafkaError.ts"
 import type { Poison } from "./Poison.ts"
 

@@ -14,7 +14,7 @@ import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { RawRecord } from "./engine/KafkaEngine.ts"
-import { LatestOffsets } from "./internal/latestOffsets.ts"
+import { LatestOffsets } from "./internal/shared/latestOffsets.ts"
 import * as OnFailure from "./OnFailure.ts"
 
 /**

@@ -9,10 +9,10 @@ import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { logCause, readOr } from "./internal/causes.ts"
 import { nextDelay } from "./internal/retry/blocking.ts"
 import { errorOf, tagOf } from "./internal/retry/failureText.ts"
 import { maxAttempts } from "./internal/retry/retryState.ts"
+import { logCause, readOr } from "./internal/shared/causes.ts"
 import * as OnFailure from "./OnFailure.ts"
 
 /**

@@ -9,7 +9,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Schema from "effect/Schema"
-import * as Internal from "./internal/suppression.ts"
+import * as Internal from "./internal/produce/suppressing.ts"
 import * as Topic from "./Topic.ts"
 
 /**

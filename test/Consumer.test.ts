@@ -9,7 +9,7 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { Consumer, ConsumerControl, Health, OnFailure, Topic } from "millrace"
-import { p0, p1, scripted, seen, settings, settle, text, Texts, texts, until } from "./internal/scenario.ts"
+import { p0, p1, scripted, seen, settings, settle, text, Texts, texts, until } from "./internal/loop/scenario.ts"
 
 const quick = Topic.handle(Texts, () => Effect.void)
 const health = Effect.map(Health.all, ([only]) => only!)

@@ -8,7 +8,7 @@ import * as SchemaGetter from "effect/SchemaGetter"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { Codec, Consumer, KeyOffsetStore, OnFailure, Producer, Retry, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
-import { randomOf } from "./internal/random.ts"
+import { randomOf } from "./internal/loop/random.ts"
 import { began, bytes, endOf, onCluster, Orders, pass, texts, valuesOf } from "./kit/cluster.ts"
 import { erred } from "./kit/failures.ts"
 

@@ -4,10 +4,10 @@ import * as Schedule from "effect/Schedule"
 import type { DeliveryCallback, ProducerClient, RawMessage } from "../../src/engine/KafkaEngine.ts"
 import * as RetryHeaders from "../../src/internal/retry/retryHeaders.ts"
 import { Router } from "../../src/internal/retry/router.ts"
-import type { Routing } from "../../src/internal/retry/routing.ts"
-import * as Signal from "../../src/internal/signal.ts"
+import type { Routing } from "../../src/internal/run/routing.ts"
+import * as Signal from "../../src/internal/shared/signal.ts"
 import * as Errors from "../../src/KafkaError.ts"
-import type { Random } from "./random.ts"
+import type { Random } from "./loop/random.ts"
 
 const refused = Errors.make("produce", new Errors.BrokerUnreachable({ bootstrapServers: "none", problem: "as drawn" }))
 

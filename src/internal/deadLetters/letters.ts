@@ -8,7 +8,7 @@ import type { RawRecord } from "../../engine/KafkaEngine.ts"
 import { Poison } from "../../Poison.ts"
 import type * as Record from "../../Record.ts"
 import type { Codecs } from "../../Topic.ts"
-import * as Decoding from "../decoding.ts"
+import * as Decoding from "../codec/decoding.ts"
 import * as RetryHeaders from "../retry/retryHeaders.ts"
 import { type Pile, placeIn } from "./places.ts"
 

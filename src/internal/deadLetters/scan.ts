@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 import type { ClientEvent, Position, RawRecord, TopicPartition } from "../../engine/KafkaEngine.ts"
 import { KafkaEngine } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
-import * as Signal from "../signal.ts"
+import * as Signal from "../shared/signal.ts"
 
 const pollRecords = 500
 const pollBytes = 8_388_608

@@ -1,6 +1,6 @@
 /** What headers tell of a failure. */
 import * as Cause from "effect/Cause"
-import { brief, nameOf, readOr } from "../causes.ts"
+import { brief, nameOf, readOr } from "../shared/causes.ts"
 
 /** The error of a failure, or else its defect. */
 export const errorOf = (cause: Cause.Cause<unknown>): unknown => {

@@ -5,9 +5,9 @@
 import * as Effect from "effect/Effect"
 import { type ConsumerClient, KafkaEngine } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
-import { CurrentGroup } from "../currentGroup.ts"
-import type { PartitionState } from "../partitionState.ts"
-import { CurrentTransaction, within } from "../transactions.ts"
+import type { PartitionState } from "../partition/partitionState.ts"
+import { CurrentGroup } from "../produce/currentGroup.ts"
+import { CurrentTransaction, within } from "../produce/transactions.ts"
 import { answered, give, type Hop, type Options, Router } from "./router.ts"
 
 /** What it needs besides. */

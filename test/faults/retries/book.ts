@@ -1,6 +1,6 @@
 /** What the members of a group wrote, line by line, and which promises it breaks. */
 import type { Position, TopicPartition } from "../../../src/engine/KafkaEngine.ts"
-import * as AttemptNotes from "../../../src/internal/retry/attemptNotes.ts"
+import * as AttemptNotes from "../../../src/internal/partition/attemptNotes.ts"
 
 /** What is promised beside that nothing is lost. */
 export interface Promised {

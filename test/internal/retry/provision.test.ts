@@ -7,7 +7,7 @@ import { Codec, Consumer, type KafkaError, OnFailure, Retry, Topic } from "millr
 import { InMemoryKafka } from "millrace/testing"
 import type { AdminClient, Capability } from "../../../src/engine/KafkaEngine.ts"
 import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
-import * as Plan from "../../../src/internal/plan.ts"
+import * as Plan from "../../../src/internal/plan/plan.ts"
 import { type Mode, provision } from "../../../src/internal/retry/provision.ts"
 import * as Specs from "../../../src/internal/retry/topicSpecs.ts"
 

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
 import { Codec, Consumer, KafkaError, OnFailure, Producer, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
-import { until } from "../scenario.ts"
+import { until } from "../loop/scenario.ts"
 
 const Notes = Topic.make("notes", { key: Codec.string, value: Codec.string })
 

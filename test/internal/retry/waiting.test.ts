@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { TestClock } from "effect/testing"
 import { Consumer, Retry, Topic } from "millrace"
-import { p0, scripted, seen, settings, settle, start, Texts, texts, until } from "../scenario.ts"
+import { p0, scripted, seen, settings, settle, start, Texts, texts, until } from "../loop/scenario.ts"
 
 const policy = (delay: "1 second" | "1 hour") => Retry.blocking(Schedule.spaced(delay))
 

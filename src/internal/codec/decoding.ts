@@ -1,0 +1,91 @@
+/** Raw records to decoded ones: codecs are prepared once per topic, then called per record. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import type * as Codec from "../../Codec.ts"
+import { Pending } from "../../Codec.ts"
+import type { RawRecord } from "../../engine/KafkaEngine.ts"
+import * as Headers from "../../Headers.ts"
+import type { Part } from "../../Poison.ts"
+import { hex, Poison } from "../../Poison.ts"
+import * as Record from "../../Record.ts"
+import type { Codecs } from "../../Topic.ts"
+import { messageOf, readOr } from "../shared/causes.ts"
+
+type AnyRecord = Record.Record<any, any, any>
+
+/** Answers the record, or a pending one when a codec has to wait. Throws, or fails with, {@link Poison}. */
+export type Decode = (raw: RawRecord) => AnyRecord | Pending<AnyRecord>
+
+const problemOf = (cause: unknown): string => {
+  const inner = readOr((): unknown => cause instanceof Error ? cause.cause : undefined, undefined)
+  return inner instanceof Error ? `${messageOf(cause)}: ${messageOf(inner)}` : messageOf(cause)
+}
+
+const poison = (raw: RawRecord, part: Part, cause: unknown): Poison =>
+  new Poison({
+    topic: raw.topic,
+    partition: raw.partition,
+    offset: raw.offset,
+    part,
+    problem: problemOf(cause),
+    firstBytes: part === "headers" ? "" : hex(raw[part]),
+    cause
+  })
+
+const headerDecoder = (schema: Schema.Top): Effect.Effect<(headers: Headers.Headers) => unknown, never, any> => {
+  const decode = Schema.decodeUnknownEffect(schema)
+  return Effect.map(Effect.context<any>(), (context) => (headers) => {
+    const result = decode(Headers.toTexts(headers))
+    return Exit.isExit(result) && Exit.isSuccess(result)
+      ? result.value
+      : new Pending(Effect.provideContext(result, context))
+  })
+}
+
+const noHeaderValues = {}
+
+/** Waits for a part that may be pending; what goes wrong in it is poison. */
+const settle = (raw: RawRecord, part: Part, value: unknown): Effect.Effect<unknown, Poison> =>
+  value instanceof Pending
+    ? Effect.catchDefect(
+      Effect.mapError(value.effect, (cause) => poison(raw, part, cause)),
+      (defect) => Effect.fail(poison(raw, part, defect))
+    )
+    : Effect.succeed(value)
+
+/** Prepares the codecs of a source for one actual topic. */
+export const prepare = Effect.fnUntraced(function*(
+  codecs: Codecs,
+  topic: string
+): Effect.fn.Return<Decode, never, any> {
+  const decodeKey: Codec.Decoder<any> = yield* codecs.key.decoder({ topic, part: "key" })
+  const decodeValue: Codec.Decoder<any> = yield* codecs.value.decoder({ topic, part: "value" })
+  const decodeHeaders = codecs.headers === undefined ? undefined : yield* headerDecoder(codecs.headers)
+  return (raw) => {
+    const headers = raw.headers ?? Headers.empty
+    let part: Part = "key"
+    try {
+      const key = decodeKey(raw.key, headers)
+      part = "value"
+      const value = decodeValue(raw.value, headers)
+      part = "headers"
+      const headerValues = decodeHeaders === undefined ? noHeaderValues : decodeHeaders(headers)
+      if (key instanceof Pending || value instanceof Pending || headerValues instanceof Pending) {
+        return new Pending(
+          Effect.gen(function*() {
+            return Record.make(
+              raw,
+              yield* settle(raw, "key", key),
+              yield* settle(raw, "value", value),
+              yield* settle(raw, "headers", headerValues)
+            )
+          })
+        )
+      }
+      return Record.make(raw, key, value, headerValues)
+    } catch (cause) {
+      throw poison(raw, part, cause)
+    }
+  }
+})

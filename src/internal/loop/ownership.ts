@@ -1,0 +1,125 @@
+/** The right to act for a partition: how it begins with a worker, and the ways it ends. */
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type { ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import { Assignment } from "../partition/assignment.ts"
+import { Failings } from "../partition/failings.ts"
+import { PartitionState } from "../partition/partitionState.ts"
+import type { LoopContext } from "./loopContext.ts"
+
+/** Only the topic and the partition of something that has both. */
+export const tp = ({ partition, topic }: TopicPartition): TopicPartition => ({ topic, partition })
+
+/** Owned by the run loop, which attaches the client before anything else. */
+export class Ownership {
+  readonly assignment: Assignment
+  client!: ConsumerClient
+  private readonly context: LoopContext
+  private readonly onEnded: (state: PartitionState, exit: Exit.Exit<unknown, unknown>) => void
+  private epoch = 0
+
+  constructor(context: LoopContext, onEnded: (state: PartitionState, exit: Exit.Exit<unknown, unknown>) => void) {
+    this.context = context
+    this.onEnded = onEnded
+    this.assignment = new Assignment(context.zombies)
+  }
+
+  /** Begins with a new epoch; `end` is where a bounded read stops, `note` what was committed with the offset. */
+  start(
+    partition: TopicPartition,
+    end: number | undefined,
+    note?: Position | undefined
+  ): Effect.Effect<PartitionState> {
+    this.fence([partition])
+    const previous = this.context.zombies.of(partition)
+    const { keepsAttempts, makeSignal } = this.context
+    const failings = new Failings(keepsAttempts, note?.metadata)
+    const state = new PartitionState(partition, ++this.epoch, makeSignal(), failings, note?.metadata)
+    state.end = end
+    this.assignment.add(state)
+    return Effect.map(this.context.startWorker(state, previous), (fiber) => {
+      state.fiber = fiber
+      fiber.addObserver((exit) => {
+        state.ended = true
+        this.onEnded(state, exit)
+      })
+      return state
+    })
+  }
+
+  /** No further record is started; the worker ends after the current one. */
+  drain(state: PartitionState): void {
+    if (state.phase === "active" || state.phase === "held") state.phase = "draining"
+    this.assignment.discard(state)
+    state.wake()
+  }
+
+  /** Interrupts the handlers that did not end in time, and says so. */
+  interrupt(states: ReadonlyArray<PartitionState>, duration: number, budget: string): void {
+    for (const state of states) {
+      const reason = `its handler was still at offset ${state.current ?? "?"} ${budget}`
+      this.context.publish({ _tag: "Drained", ...tp(state), timedOut: true, reason, duration })
+      state.fiber?.interruptUnsafe()
+    }
+  }
+
+  /** Takes the right away at once: whatever the worker still does no longer counts. */
+  fence(partitions: ReadonlyArray<TopicPartition>): void {
+    for (const state of this.assignment.of(partitions)) {
+      state.phase = "fenced"
+      if (!state.ended) state.fiber?.interruptUnsafe()
+      this.forget(state)
+      state.wake()
+    }
+  }
+
+  fenceAll(): void {
+    this.fence([...this.assignment])
+  }
+
+  /** Lets a partition go that was drained, or not to be waited for any longer. */
+  forget(state: PartitionState): void {
+    this.assignment.remove(state)
+    this.context.released(state)
+  }
+
+  /** The ones whose handlers are still running. */
+  running(states: Iterable<PartitionState>): Array<PartitionState> {
+    const running: Array<PartitionState> = []
+    for (const state of states) if (!state.ended) running.push(state)
+    return running
+  }
+
+  /** Hands moved positions to the client. A refused one is offered again with the next tick. */
+  store(states: Iterable<PartitionState>): void {
+    let stored: Array<Position> | undefined
+    for (const state of states) {
+      const position = state.unstored
+      if (position === undefined || !this.client.store(position)) continue
+      state.wasStored(position)
+      stored ??= []
+      stored.push(position)
+    }
+    if (stored !== undefined) this.context.publishStored(stored)
+  }
+
+  /** The positions of partitions with failing records, with how often those failed: to be committed as they are. */
+  noted(states: Iterable<PartitionState>): Array<Position> {
+    const noted: Array<Position> = []
+    for (const state of states) {
+      const position = state.failings.isEmpty || !this.assignment.owns(state) ? undefined : state.noted
+      if (position?.metadata === undefined) continue
+      // What the client has is what it commits by itself, at the end for instance: that must not be older.
+      this.client.store(position)
+      state.wasStored(position)
+      noted.push(position)
+    }
+    return noted
+  }
+
+  setPaused(states: ReadonlyArray<PartitionState>, paused: boolean): void {
+    for (const state of states) state.paused = paused
+    if (paused) this.client.pause(states.map(tp))
+    else this.client.resume(states.map(tp))
+  }
+}

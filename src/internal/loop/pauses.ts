@@ -1,0 +1,70 @@
+/**
+ * Fairness between partitions: which ones the client is told to pause, so that full ones leave room for hungry ones.
+ */
+import type { Assignment } from "../partition/assignment.ts"
+import type { Buffered, Limits } from "../partition/fetchBudget.ts"
+import { fullAt, shouldPause } from "../partition/fetchBudget.ts"
+import type { PartitionState } from "../partition/partitionState.ts"
+
+/** Whether so much is buffered that pauses must not wait for the next tick: the rest would be gone by then. */
+export const isCrowded = (limits: Limits, buffered: Buffered): boolean =>
+  buffered.records * 2 > limits.maxRecords || buffered.bytes * 2 > limits.maxBytes
+
+/**
+ * So long before its time a partition that waits is fetched on, in milliseconds: a client that was told to resume waits
+ * for the answer to its last request first, which is up to half a second.
+ */
+const ahead = 1_500
+
+const isWaiting = (state: PartitionState, now: number): boolean => (state.waitsUntil ?? 0) - now > ahead
+
+/** Whether a paused partition is empty enough to go on. */
+export const mayResume = (limits: Limits, assignment: Assignment, state: PartitionState, now: number): boolean =>
+  state.paused && isOurs(state) && !wanted(limits, assignment, state, true, now)
+
+/** Which partitions are to be paused and resumed now. */
+export const choosePauses = (
+  limits: Limits,
+  assignment: Assignment,
+  now: number
+): { readonly pause: ReadonlyArray<PartitionState>; readonly resume: ReadonlyArray<PartitionState> } => {
+  const { size } = assignment
+  const full = fullAt(limits, size)
+  const pause: Array<PartitionState> = []
+  const resume: Array<PartitionState> = []
+  let hungry: boolean | undefined
+  for (const state of assignment) {
+    if (!isOurs(state)) continue
+    if (!state.paused && !isWaiting(state, now) && state.bufferedRecords < full && state.bufferedBytes === 0) continue
+    hungry ??= anyHungry(assignment)
+    const paused = wanted(limits, assignment, state, hungry, now)
+    if (paused && !state.paused) pause.push(state)
+    if (!paused && state.paused) resume.push(state)
+  }
+  return { pause, resume }
+}
+
+/** The user's pauses, and partitions that are being given up or held, are not the budget's business. */
+const isOurs = (state: PartitionState): boolean => state.phase === "active" && !state.suspended
+
+const anyHungry = (assignment: Assignment): boolean => {
+  for (const state of assignment) if (isOurs(state) && state.isActive && state.bufferedRecords === 0) return true
+  return false
+}
+
+const wanted = (
+  limits: Limits,
+  assignment: Assignment,
+  state: PartitionState,
+  hungry: boolean,
+  now: number
+): boolean =>
+  // What waits for its time needs no more than is there; fetched on, it would use up the budget of the others.
+  isWaiting(state, now)
+    && (state.bufferedRecords >= limits.chunkRecords || state.bufferedBytes >= (limits.chunkBytes ?? limits.maxBytes))
+  || shouldPause(
+    limits,
+    assignment.size,
+    { records: state.bufferedRecords, bytes: state.bufferedBytes, paused: state.paused },
+    hungry
+  )

@@ -1,0 +1,179 @@
+/** Works rebalances off: one after the other, each answered when everything it asks for is done. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import type { LoopContext } from "./loopContext.ts"
+import type { Ownership } from "./ownership.ts"
+import { tp } from "./ownership.ts"
+import { drainStep, Rebalances, startDraining } from "./rebalanceQueue.ts"
+import type { Pending, Rebalance } from "./rebalanceQueue.ts"
+import type { Outcome } from "./stopping.ts"
+
+/** What rebalancing asks of the loop. */
+export interface Hooks {
+  readonly isStopping: () => boolean
+  readonly stop: (outcome: Outcome) => void
+  /** Partitions were assigned: there may be something to read. */
+  readonly assigned: () => void
+  readonly wake: () => void
+}
+
+const at = (positions: ReadonlyArray<Position> | undefined, { partition, topic }: TopicPartition) =>
+  positions?.find((position) => position.topic === topic && position.partition === partition)
+
+/** Owned by the run loop. */
+export class Rebalancing {
+  private readonly queue = new Rebalances()
+  private readonly context: LoopContext
+  private readonly ownership: Ownership
+  private readonly hooks: Hooks
+
+  constructor(context: LoopContext, ownership: Ownership, hooks: Hooks) {
+    this.context = context
+    this.ownership = ownership
+    this.hooks = hooks
+  }
+
+  get isIdle(): boolean {
+    return this.queue.isEmpty
+  }
+
+  /** Whether a partition is about to be given up. */
+  takes(partition: TopicPartition): boolean {
+    return this.queue.takes(partition)
+  }
+
+  /** Takes an event in. A loss is acted upon at once, everything else in its turn. */
+  add(event: Rebalance): void {
+    if (event.kind === "lost") this.ownership.fence(event.partitions)
+    this.queue.add(event)
+  }
+
+  /** Goes on as far as possible without waiting. */
+  readonly settle = Effect.fnUntraced({ self: this as Rebalancing }, function*() {
+    while (true) {
+      const pending = this.queue.head
+      if (pending === undefined) return
+      if (pending.phase === "queued") yield* this.begin(pending)
+      if (pending.phase === "draining") this.drainRevoked(pending)
+      if (pending.phase !== "ready") return
+      yield* this.finish(pending)
+      this.queue.settle()
+    }
+  })
+
+  /** Answers what is left at the end of a run: the client must not wait for anybody. */
+  readonly answerRest = Effect.fnUntraced({ self: this as Rebalancing }, function*() {
+    while (this.queue.head !== undefined) {
+      const { cancel, id } = this.queue.head
+      cancel?.()
+      this.queue.settle()
+      yield* this.disturbing(Effect.suspend(() => this.ownership.client.answer(id)))
+    }
+  })
+
+  private begin(pending: Pending): Effect.Effect<void> {
+    switch (pending.kind) {
+      case "assign": {
+        if (this.hooks.isStopping() || !this.context.needsStarts) {
+          pending.phase = "ready"
+          return Effect.void
+        }
+        pending.phase = "preparing"
+        const prepared = this.context.prepareStarts(this.ownership.client, pending.partitions, (exit) => {
+          if (Exit.isSuccess(exit)) pending.starts = exit.value
+          else this.hooks.stop(exit)
+          pending.phase = "ready"
+          this.hooks.wake()
+        })
+        return Effect.map(prepared, (fiber) => {
+          pending.cancel = () => fiber.interruptUnsafe()
+        })
+      }
+      case "revoke": {
+        startDraining(pending, this.now(), this.context.plan.drainTimeout)
+        for (const state of this.ownership.assignment.of(pending.partitions)) this.ownership.drain(state)
+        return Effect.void
+      }
+      case "lost": {
+        pending.phase = "ready"
+        return Effect.void
+      }
+    }
+  }
+
+  private drainRevoked(pending: Pending): void {
+    const { ownership } = this
+    // A slow reader of the outcomes is no reason to hold the group up.
+    const running = ownership.assignment.of(pending.partitions).filter((state) => !state.isDrained)
+    const now = this.now()
+    switch (drainStep(pending, now, running.length === 0)) {
+      case "wait":
+        return
+      case "interrupt":
+        return ownership.interrupt(running, now - pending.startedAt, "after the drain budget")
+      case "giveUp":
+        // What they finished before is theirs to be committed; what they still do is not.
+        ownership.store(running)
+        ownership.fence(running)
+    }
+    pending.phase = "ready"
+  }
+
+  private finish(pending: Pending): Effect.Effect<void> {
+    const { ownership } = this
+    const { partitions } = pending
+    switch (pending.kind) {
+      case "assign":
+        return Effect.matchCauseEffect(ownership.client.answer(pending.id, pending.starts?.positions), {
+          onFailure: (cause) => Effect.sync(() => this.hooks.stop(Exit.failCause(cause))),
+          onSuccess: () => this.startAssigned(pending)
+        })
+      case "revoke": {
+        const states = ownership.assignment.of(partitions)
+        ownership.store(states)
+        const noted = ownership.noted(states)
+        const duration = this.now() - pending.startedAt
+        for (const state of states) {
+          if (!pending.interrupted) {
+            this.context.publish({ _tag: "Drained", ...tp(state), timedOut: false, reason: undefined, duration })
+          }
+          ownership.forget(state)
+        }
+        this.context.publish({ _tag: "Revoked", partitions })
+        return Effect.andThen(
+          noted.length === 0 ? Effect.void : this.disturbing(ownership.client.commit(noted)),
+          this.disturbing(ownership.client.answer(pending.id))
+        )
+      }
+      case "lost": {
+        // Once more: the assignment of these partitions may have been answered after the loss was heard of.
+        ownership.fence(partitions)
+        this.context.publish({ _tag: "Lost", partitions })
+        return this.disturbing(ownership.client.answer(pending.id))
+      }
+    }
+  }
+
+  private startAssigned(pending: Pending): Effect.Effect<void> {
+    this.context.publish({ _tag: "Assigned", partitions: pending.partitions })
+    this.hooks.assigned()
+    if (this.hooks.isStopping()) return Effect.void
+    const { starts } = pending
+    return Effect.forEach(
+      pending.partitions,
+      (partition) => this.ownership.start(partition, at(starts?.ends, partition)?.offset, at(starts?.notes, partition)),
+      { discard: true }
+    )
+  }
+
+  private now(): number {
+    return this.context.clock.currentTimeMillisUnsafe()
+  }
+
+  /** Runs a call of the client whose failure is told, but is no reason to end. */
+  private disturbing(effect: Effect.Effect<void, KafkaError>): Effect.Effect<void> {
+    return Effect.catch(effect, (error) => Effect.sync(() => this.context.publish({ _tag: "Disturbed", error })))
+  }
+}

@@ -1,0 +1,121 @@
+/** Partitions that go on from another offset as soon as their handler ended. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import * as Errors from "../../KafkaError.ts"
+import type { PartitionState } from "../partition/partitionState.ts"
+import type { LoopContext } from "./loopContext.ts"
+import type { Ownership } from "./ownership.ts"
+import type { Outcome } from "./stopping.ts"
+
+interface Seek {
+  readonly state: PartitionState
+  position: Position
+  /** When its handler is interrupted, which happens once. */
+  deadline: number
+  /** Everybody who asked; the last one decides where to. */
+  readonly done: Deferred.Deferred<void, KafkaError>
+}
+
+/** What seeking asks of the loop. */
+export interface Hooks {
+  readonly isStopping: () => boolean
+  readonly stop: (outcome: Outcome) => void
+  /** Whether a partition is about to be given up. */
+  readonly isLeaving: (partition: TopicPartition) => boolean
+  /** There may be something to read. */
+  readonly moved: () => void
+}
+
+const notAssigned = (position: Position): KafkaError => Errors.make("seek", new Errors.UnknownTopic(position))
+
+const closed: KafkaError = Errors.make("seek", new Errors.Closed({ client: "consumer" }))
+
+/** Owned by the run loop. */
+export class Seeks {
+  private waiting: Array<Seek> = []
+  private readonly context: LoopContext
+  private readonly ownership: Ownership
+  private readonly hooks: Hooks
+
+  constructor(context: LoopContext, ownership: Ownership, hooks: Hooks) {
+    this.context = context
+    this.ownership = ownership
+    this.hooks = hooks
+  }
+
+  get isIdle(): boolean {
+    return this.waiting.length === 0
+  }
+
+  /** Drains a partition for a seek. The answer is done when the partition goes on from there. */
+  add(position: Position): Effect.Effect<Deferred.Deferred<void, KafkaError>, KafkaError> {
+    return Effect.suspend(() => {
+      const state = this.ownership.assignment.get(position.topic, position.partition)
+      if (this.hooks.isStopping()) return Effect.fail(closed)
+      if (state === undefined || this.hooks.isLeaving(position)) return Effect.fail(notAssigned(position))
+      const earlier = this.waiting.find((seek) => seek.state === state)
+      if (earlier !== undefined) {
+        earlier.position = position
+        return Effect.succeed(earlier.done)
+      }
+      this.ownership.drain(state)
+      const deadline = this.context.clock.currentTimeMillisUnsafe() + this.context.plan.drainTimeout
+      const seek = { state, position, deadline, done: Deferred.makeUnsafe<void, KafkaError>() }
+      this.waiting.push(seek)
+      return Effect.succeed(seek.done)
+    })
+  }
+
+  /** Moves the partitions whose handler ended; interrupts those that take too long. */
+  readonly settle = Effect.fnUntraced({ self: this as Seeks }, function*() {
+    const now = this.context.clock.currentTimeMillisUnsafe()
+    const waiting: Array<Seek> = []
+    for (const seek of this.waiting) {
+      if (this.hooks.isStopping()) {
+        yield* Deferred.fail(seek.done, closed)
+      } else if (!this.ownership.assignment.owns(seek.state) || this.hooks.isLeaving(seek.position)) {
+        yield* Deferred.fail(seek.done, notAssigned(seek.position))
+      } else if (seek.state.ended) {
+        yield* Deferred.into(this.move(seek.state, seek.position), seek.done)
+      } else {
+        if (now >= seek.deadline) {
+          seek.deadline = Number.POSITIVE_INFINITY
+          this.ownership.interrupt([seek.state], this.context.plan.drainTimeout, "after the drain budget of a seek")
+        }
+        waiting.push(seek)
+      }
+    }
+    this.waiting = waiting
+  })
+
+  /** Tells everybody who still waits that it will not happen. */
+  readonly failRest = Effect.suspend(() =>
+    Effect.forEach(this.waiting.splice(0), ({ done }) => Deferred.fail(done, closed), { discard: true })
+  )
+
+  private readonly move = Effect.fnUntraced({ self: this as Seeks }, function*(
+    old: PartitionState,
+    position: Position
+  ) {
+    const { ownership } = this
+    const { paused, suspended } = old
+    const sought = yield* Effect.exit(ownership.client.seek(position))
+    if (Exit.isFailure(sought)) {
+      // Its worker ended and its queue is gone: nothing of this assignment can go on. When the client does not have the
+      // partition any more, that is as it should be: a rebalance is on its way.
+      const error = Exit.findErrorOption(sought)
+      if (error._tag === "None" || error.value.reason._tag !== "UnknownTopic") this.hooks.stop(sought)
+      return yield* sought
+    }
+    ownership.forget(old)
+    ownership.client.store(position)
+    if (paused && !suspended) ownership.client.resume([{ topic: position.topic, partition: position.partition }])
+    const state = yield* ownership.start(position, old.end)
+    state.suspended = suspended
+    state.paused = paused && suspended
+    this.hooks.moved()
+  })
+}

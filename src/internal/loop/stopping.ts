@@ -1,0 +1,43 @@
+/** The end of a run in the making: every partition drains until the deadline. */
+import type * as Exit from "effect/Exit"
+import type { HandlerFailed } from "../../HandlerFailed.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import { interruptGrace } from "./rebalanceQueue.ts"
+
+/** How a run ended. */
+export type Outcome = Exit.Exit<void, KafkaError | HandlerFailed<any>>
+
+/** A moment on the consumer's clock, and in real time: a test's clock may have stopped for good. */
+export interface Moment {
+  readonly clock: number
+  readonly real: number
+}
+
+/** Made when the end begins. */
+export class Stopping {
+  readonly outcome: Outcome
+  readonly endTicks: () => void
+  private readonly since: Moment
+  private readonly budget: number
+  private interrupted = false
+
+  constructor(outcome: Outcome, since: Moment, budget: number, endTicks: () => void) {
+    this.outcome = outcome
+    this.since = since
+    this.budget = budget
+    this.endTicks = endTicks
+  }
+
+  /**
+   * What is to be done now: `interrupt` once when the budget is over, `done` when nothing runs any more or even that
+   * did not help, else `wait`.
+   */
+  step(now: Moment, running: boolean): "wait" | "interrupt" | "done" {
+    if (!running) return "done"
+    const budget = this.interrupted ? this.budget + interruptGrace : this.budget
+    if (now.clock - this.since.clock < budget && now.real - this.since.real < budget) return "wait"
+    if (this.interrupted) return "done"
+    this.interrupted = true
+    return "interrupt"
+  }
+}

@@ -1,0 +1,52 @@
+/** Records that wait for their next attempt, and what ends the wait: time, an operator, or the end of the partition. */
+import type * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Signal } from "../shared/signal.ts"
+
+/** A record that waits. Times are in milliseconds. */
+export interface Wait {
+  readonly offset: number
+  readonly kind: "retry" | "publish"
+  readonly attempts: number
+  readonly since: number
+  readonly until: number
+  readonly cause: Cause.Cause<unknown>
+  readonly signal: Signal
+  order: "now" | "skip" | undefined
+}
+
+/** A partition, as a wait sees it. */
+interface Waiting {
+  readonly waits: Set<Wait>
+  readonly isActive: boolean
+  readonly suspended: boolean
+}
+
+/** The longest timer that JavaScript has; a longer wait looks again. */
+const longest = 2_000_000_000
+
+/** Lets a fiber sleep until a signal, for so long at most. */
+export const sleep = (signal: Signal, millis: number): Effect.Effect<void> =>
+  Effect.asVoid(Effect.timeoutOption(signal.wait, Math.max(0, Math.min(millis, longest))))
+
+/** Waits; the answer says why it is over. */
+export const waitOut = (
+  state: Waiting,
+  clock: Clock.Clock,
+  wait: Wait
+): Effect.Effect<"over" | "skip" | "left"> => {
+  const loop = Effect.gen(function*() {
+    while (state.isActive) {
+      if (wait.order === "skip") return "skip" as const
+      const rest = wait.order === "now" ? 0 : wait.until - clock.currentTimeMillisUnsafe()
+      if (rest <= 0 && !state.suspended) return "over" as const
+      yield* rest <= 0 ? wait.signal.wait : sleep(wait.signal, rest)
+    }
+    return "left" as const
+  })
+  return Effect.suspend(() => {
+    state.waits.add(wait)
+    return Effect.ensuring(loop, Effect.sync(() => state.waits.delete(wait)))
+  })
+}

@@ -1,0 +1,209 @@
+/** A consumer's settings, checked and filled in: what the run loop works from. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { matchesPattern } from "../../engine/KafkaEngine.ts"
+import type * as Handler from "../../Handler.ts"
+import * as KafkaConfig from "../../KafkaConfig.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import { invalidSetting } from "../../KafkaError.ts"
+import type * as OnFailure from "../../OnFailure.ts"
+import type * as RetryTopics from "../../RetryTopics.ts"
+import * as Topic from "../../Topic.ts"
+import type { Limits } from "../partition/fetchBudget.ts"
+import type { Topology } from "../retry/topology.ts"
+import { topologyOf } from "./retryPlanning.ts"
+
+/** What a consumer may set, with the defaults documented at `Consumer.Options`. */
+export interface Settings extends KafkaConfig.ConsumerConfig {
+  readonly offsetReset: KafkaConfig.OffsetReset
+  readonly drainTimeout?: Duration.Input | undefined
+  readonly closeTimeout?: Duration.Input | undefined
+  readonly maxHandlerStall?: Duration.Input | undefined
+  readonly chunkRecords?: number | undefined
+  readonly bufferRecords?: number | undefined
+  readonly bufferBytes?: number | undefined
+  readonly until?: "end" | undefined
+  readonly tracing?: "off" | "record" | undefined
+  readonly retries?: RetryTopics.Options | undefined
+}
+
+/** The defaults of what is the run loop's own. */
+export const defaults = {
+  drainTimeout: "30 seconds",
+  closeTimeout: "30 seconds",
+  chunkRecords: 300,
+  bufferRecords: 20_000,
+  bufferBytes: 67_108_864
+} as const
+
+/** A handler with everything decided. */
+export interface PlannedHandler {
+  readonly source: Handler.Handler<any, any>["source"]
+  readonly call: Handler.Call
+  readonly onFailure: OnFailure.OnFailure<any, any>
+}
+
+/** The checked consumer. Durations are in milliseconds. */
+export interface Plan {
+  /** What it is towards Kafka: the consumer's own group, or that of its retry topics. */
+  readonly group: string
+  /** Whether it reads the retry topics of a consumer, not its source topics. */
+  readonly retrying: boolean
+  readonly topology: Topology
+  readonly retries: RetryTopics.Options
+  readonly offsetReset: KafkaConfig.OffsetReset
+  readonly config: KafkaConfig.ConsumerConfig
+  readonly handlers: ReadonlyArray<PlannedHandler>
+  readonly topics: ReadonlyArray<string>
+  readonly patterns: ReadonlyArray<RegExp>
+  readonly limits: Limits
+  readonly drainTimeout: number
+  readonly closeTimeout: Duration.Duration
+  readonly maxHandlerStall: number
+  readonly bounded: boolean
+  readonly traced: boolean
+}
+
+/** The topic that a topic of the plan is about: of a retry topic, the one that its records were first read from. */
+export const sourceTopic = (plan: Plan, topic: string): string =>
+  plan.retrying ? plan.topology.placeOf(topic)?.source ?? topic : topic
+
+/** The handler of a topic: named ones first; a check made sure that no pattern matches those too. */
+export const handlerFor = (plan: Plan, topic: string): PlannedHandler | undefined => {
+  const source = sourceTopic(plan, topic)
+  return plan.handlers.find((handler) => Topic.matches(handler.source, source))
+}
+
+const millis = (setting: string, input: Duration.Input): Effect.Effect<number, KafkaError> =>
+  Effect.suspend(() => {
+    const duration = Duration.fromInput(input)
+    return duration._tag === "Some" && Duration.toMillis(duration.value) >= 0
+      ? Effect.succeed(Duration.toMillis(duration.value))
+      : Effect.fail(invalidSetting(setting, `${JSON.stringify(input)} is not a duration; write e.g. "30 seconds"`))
+  })
+
+const whole = (setting: string, value: number, least: number): Effect.Effect<number, KafkaError> =>
+  Number.isSafeInteger(value) && value >= least
+    ? Effect.succeed(value)
+    : Effect.fail(invalidSetting(setting, `${value} is not a whole number of at least ${least}`))
+
+/** What is wrong with the handlers as a set, or `undefined`. */
+const subscriptionProblem = (handlers: ReadonlyArray<PlannedHandler>): string | undefined => {
+  if (handlers.length === 0) return "a consumer without handlers would consume nothing; add one with Topic.handle"
+  const names = new Set<string>()
+  for (const { source } of handlers) {
+    if (source.match._tag === "Pattern") continue
+    const { name } = source.match
+    if (names.has(name)) {
+      return `topic "${name}" has two handlers; put what both do into one, or use two groups`
+    }
+    names.add(name)
+  }
+  const patterns = new Set<string>()
+  for (const { source } of handlers) {
+    if (source.match._tag !== "Pattern") continue
+    const { regex } = source.match
+    if (patterns.has(String(regex))) return `pattern ${regex} has two handlers; put what both do into one`
+    patterns.add(String(regex))
+    for (const name of names) {
+      if (matchesPattern(regex, name)) {
+        return `topic "${name}" has a handler of its own and also matches pattern ${regex}; make the pattern narrower`
+      }
+    }
+  }
+  return undefined
+}
+
+/** Names that Kafka's metrics cannot tell apart; brokers refuse to create the second one. */
+const collision = (handlers: ReadonlyArray<PlannedHandler>): string | undefined => {
+  const names = handlers.flatMap(({ source }) => source.match._tag === "Name" ? [source.match.name] : [])
+  for (const name of names) {
+    const other = names.find((other) => Topic.collide(name, other))
+    if (other !== undefined) {
+      return `topics "${name}" and "${other}" differ by "." and "_" alone; Kafka cannot have both`
+    }
+  }
+  return undefined
+}
+
+const concurrencyProblem = (call: Handler.Call): string | undefined => {
+  if (call._tag === "Stream") return undefined
+  if (call._tag !== "Record") {
+    if (!Number.isSafeInteger(call.maxSize) || call.maxSize <= 0) {
+      return `maxSize ${call.maxSize} is not a whole number of at least 1`
+    }
+    const maxWait = Duration.fromInput(call.maxWait)
+    return maxWait._tag === "Some" && Duration.toMillis(maxWait.value) >= 0
+      ? undefined
+      : `maxWait ${JSON.stringify(call.maxWait)} is not a duration; write e.g. "50 millis"`
+  }
+  if (call.concurrency === "partition") return undefined
+  const lanes = "keys" in call.concurrency ? call.concurrency.keys : call.concurrency.unordered
+  return Number.isSafeInteger(lanes) && lanes > 0
+    ? undefined
+    : `concurrency ${lanes} is not a whole number of at least 1`
+}
+
+/** Checks a consumer. What is wrong is said with the reason, before anything is connected. */
+export const make = Effect.fnUntraced(function*(consumer: {
+  readonly group: string
+  readonly settings: Settings
+  readonly handlers: ReadonlyArray<Handler.Handler<any, any>>
+  readonly onFailure: OnFailure.OnFailure<any, any>
+}): Effect.fn.Return<Plan, KafkaError> {
+  const { group, settings } = consumer
+  if (group.trim() === "") return yield* invalidSetting("group", "a consumer needs a group id that is not empty")
+  const handlers = consumer.handlers.map((handler): PlannedHandler => ({
+    source: handler.source,
+    call: handler.call,
+    onFailure: handler.onFailure ?? consumer.onFailure
+  }))
+  const problem = subscriptionProblem(handlers)
+  if (problem !== undefined) return yield* invalidSetting("handlers", problem)
+  for (const { call, source } of handlers) {
+    const wrong = concurrencyProblem(call)
+    if (wrong !== undefined) return yield* invalidSetting("handlers", `${Topic.show(source)}: ${wrong}`)
+  }
+  const colliding = collision(handlers)
+  if (colliding !== undefined) yield* Effect.logWarning(colliding)
+  const maxPollInterval = yield* millis(
+    "maxPollInterval",
+    settings.maxPollInterval ?? KafkaConfig.consumerDefaults.maxPollInterval
+  )
+  const drainTimeout = yield* millis("drainTimeout", settings.drainTimeout ?? defaults.drainTimeout)
+  if (drainTimeout >= maxPollInterval) {
+    return yield* invalidSetting(
+      "drainTimeout",
+      `${drainTimeout} ms is not below maxPollInterval (${maxPollInterval} ms): the broker would throw the member out `
+        + "of the group before its handlers are drained"
+    )
+  }
+  const closeTimeout = yield* millis("closeTimeout", settings.closeTimeout ?? defaults.closeTimeout)
+  const maxHandlerStall = yield* millis("maxHandlerStall", settings.maxHandlerStall ?? maxPollInterval)
+  if (maxHandlerStall === 0) {
+    return yield* invalidSetting("maxHandlerStall", "0 would end the consumer at its first record; leave it out")
+  }
+  const chunkRecords = yield* whole("chunkRecords", settings.chunkRecords ?? defaults.chunkRecords, 1)
+  const bufferRecords = yield* whole("bufferRecords", settings.bufferRecords ?? defaults.bufferRecords, chunkRecords)
+  return {
+    group,
+    retrying: false,
+    topology: yield* topologyOf(group, handlers, settings.retries ?? {}),
+    retries: settings.retries ?? {},
+    offsetReset: settings.offsetReset,
+    config: settings,
+    handlers,
+    topics: handlers.flatMap(({ source }) => source.match._tag === "Name" ? [source.match.name] : []),
+    patterns: handlers.flatMap(({ source }) => source.match._tag === "Pattern" ? [source.match.regex] : []),
+    limits: {
+      chunkRecords,
+      maxRecords: bufferRecords,
+      maxBytes: yield* whole("bufferBytes", settings.bufferBytes ?? defaults.bufferBytes, 1)
+    },
+    drainTimeout,
+    closeTimeout: Duration.millis(closeTimeout),
+    maxHandlerStall,
+    bounded: settings.until === "end",
+    traced: settings.tracing === "record"
+  }
+})

@@ -1,0 +1,97 @@
+/** From the policies of a consumer to its retry topics, checked before anything is connected. */
+import * as Effect from "effect/Effect"
+import type * as Handler from "../../Handler.ts"
+import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
+import type * as OnFailure from "../../OnFailure.ts"
+import * as RetryTopics from "../../RetryTopics.ts"
+import * as Topic from "../../Topic.ts"
+import * as Tiers from "../retry/tiers.ts"
+import { type Routed, Topology, usesTopics } from "../retry/topology.ts"
+
+/** What the planning looks at. */
+interface Planned {
+  readonly source: Pick<Topic.AnySource, "match">
+  readonly call: Handler.Call
+  readonly onFailure: OnFailure.OnFailure<any, any>
+}
+
+const routedOf = Effect.fnUntraced(function*({ call, onFailure, source }: Planned) {
+  const { deadLetter, schedules, topics } = onFailure.needs
+  if (call._tag === "Stream") {
+    return { source, plan: Tiers.none, needsDeadLetter: false, others: [] } satisfies Routed
+  }
+  const [plan = Tiers.none, ...more] = yield* Effect.forEach(schedules, Tiers.plan)
+  if (more.some(({ policy }) => policy !== plan.policy)) {
+    return yield* invalidSetting(
+      "onFailure",
+      `${Topic.show(source)}: its policy has non-blocking retries with different schedules, but a topic has one set of `
+        + "retry topics; give them one schedule, and tell them apart by retryable, include, exclude or route"
+    )
+  }
+  for (const topic of topics) {
+    const problem = Topic.invalidName(topic)
+    if (problem !== undefined) return yield* invalidSetting("onFailure", `${Topic.show(source)}: ${problem}`)
+  }
+  return { source, plan, needsDeadLetter: deadLetter, others: topics } satisfies Routed
+})
+
+const limitProblem = ({ consecutive, ratio, window }: RetryTopics.DeadLetterLimit): string | undefined => {
+  for (const [name, value] of [["consecutive", consecutive], ["window", window]] as const) {
+    if (value !== undefined && !(Number.isSafeInteger(value) && value > 0)) {
+      return `${name} ${value} is not a whole number of at least 1`
+    }
+  }
+  if (ratio !== undefined && !(ratio > 0 && ratio <= 1)) return `ratio ${ratio} is not above 0 and at most 1`
+  return consecutive === undefined && ratio === undefined ? "it says neither consecutive nor ratio" : undefined
+}
+
+const optionsProblem = (
+  options: RetryTopics.Options,
+  handlers: ReadonlyArray<Planned>,
+  topology: Topology
+): readonly [setting: string, problem: string] | undefined => {
+  const { deadLetterLimit, naming, transactional } = options
+  if (deadLetterLimit !== undefined) {
+    const problem = limitProblem(deadLetterLimit)
+    if (problem !== undefined) return ["retries.deadLetterLimit", problem]
+  }
+  const routing = topology.handlers.filter(usesTopics)
+  const pattern = routing.find(({ source }) => source.match._tag === "Pattern")
+  if (naming !== undefined && naming !== RetryTopics.standard && pattern !== undefined) {
+    return [
+      "retries.naming",
+      `${
+        Topic.show(pattern.source)
+      } is a pattern: which retry topics are its topics' own can be told by standard names `
+      + "alone; name the topics one by one, or use RetryTopics.standard"
+    ]
+  }
+  const wide = handlers.find(({ call }, i) => {
+    const { others } = topology.handlers[i]!
+    return !(call._tag === "Record" && call.concurrency === "partition")
+      && (usesTopics(topology.handlers[i]!) || others.length > 0)
+  })
+  if (transactional === true && wide !== undefined) {
+    return [
+      "retries.transactional",
+      `${Topic.show(wide.source)} handles several records at once, but the offset in a transaction may not pass one `
+      + "that is in work; use Topic.handle with concurrency \"partition\", or leave transactional out"
+    ]
+  }
+  return undefined
+}
+
+/** The retry topics of a consumer's handlers. What is wrong with a policy or an option is said with the reason. */
+export const topologyOf = Effect.fnUntraced(function*(
+  group: string,
+  handlers: ReadonlyArray<Planned>,
+  options: RetryTopics.Options
+): Effect.fn.Return<Topology, KafkaError> {
+  const routed = yield* Effect.forEach(handlers, routedOf)
+  const topology = new Topology(group, options.naming ?? RetryTopics.defaults.naming, routed)
+  const problem = optionsProblem(options, handlers, topology)
+  if (problem !== undefined) return yield* invalidSetting(...problem)
+  // Names that Kafka would refuse are found now, not at the first failure.
+  for (const { source } of handlers) if (source.match._tag === "Name") yield* topology.of(source.match.name)
+  return topology
+})

@@ -1,0 +1,123 @@
+/** Transactional clients, one per transactional id and engine, each used by one transaction at a time. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as RcMap from "effect/RcMap"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import type { TransactionalClient } from "../../engine/KafkaEngine.ts"
+import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as Errors from "../../KafkaError.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+
+/** The transaction that the current fiber sends into. */
+export interface Current {
+  readonly transactionalId: string
+  readonly client: TransactionalClient
+}
+
+/** Undefined outside of a transaction. It follows forks, and ends with the transaction's effect. */
+export const CurrentTransaction = Context.Reference<Current | undefined>("millrace/internal/CurrentTransaction", {
+  defaultValue: () => undefined
+})
+
+interface Entry {
+  readonly client: TransactionalClient
+  readonly turn: Semaphore.Semaphore
+  /** Given up while others waited for their turn: they need another one, which fences it. */
+  broken: boolean
+}
+
+type Clients = RcMap.RcMap<string, Entry, KafkaError>
+
+const byEngine = new WeakMap<KafkaEngine["Service"], Clients>()
+
+/** How long a client is kept after its last transaction: making one costs round trips and fences the one before. */
+const idle = "1 minute"
+
+const clientsOf = Effect.fnUntraced(function*(engine: KafkaEngine["Service"]) {
+  const known = byEngine.get(engine)
+  if (known !== undefined) return known
+  const clients = yield* Scope.provide(
+    RcMap.make({
+      lookup: (transactionalId: string) =>
+        Effect.map(engine.transactional(transactionalId), (client): Entry => ({
+          client,
+          turn: Semaphore.makeUnsafe(1),
+          broken: false
+        })),
+      idleTimeToLive: idle
+    }),
+    engine.scope
+  )
+  // Another fiber may have been faster while this one made the map; an unused map costs nothing.
+  const winner = byEngine.get(engine) ?? clients
+  byEngine.set(engine, winner)
+  return winner
+})
+
+/** Errors after which a client is of no use: it was fenced, or the engine calls it fatal. */
+const isFatal = (error: KafkaError): boolean =>
+  error.reason._tag === "Fenced" || (error.reason._tag === "TransactionFailed" && !error.reason.retryable)
+
+/** One transaction with a client that is this fiber's alone meanwhile. */
+const runWith = <A, E, R>(
+  transactionalId: string,
+  client: TransactionalClient,
+  effect: Effect.Effect<A, E, R>,
+  giveUp: Effect.Effect<void>
+): Effect.Effect<A, E | KafkaError, R> => {
+  // Nobody knows in which state a client is that could not abort.
+  const abort = Effect.catch(
+    client.abort,
+    (error) => Effect.andThen(Effect.logWarning("the transaction was not aborted cleanly", error), giveUp)
+  )
+  return Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      yield* client.begin
+      const exit = yield* Effect.exit(
+        restore(Effect.provideService(effect, CurrentTransaction, { transactionalId, client }))
+      )
+      if (Exit.isSuccess(exit)) {
+        yield* Effect.tapError(client.commit, () => abort)
+        return exit.value
+      }
+      yield* abort
+      return yield* exit
+    })
+  ).pipe(Effect.tapError((error) => error instanceof Errors.KafkaError && isFatal(error) ? giveUp : Effect.void))
+}
+
+/** Runs an effect inside of a transaction: committed when it succeeds, aborted when it fails or is interrupted. */
+export const within = <A, E, R>(
+  transactionalId: string,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | KafkaError, R | KafkaEngine> =>
+  Effect.gen(function*() {
+    const outer = yield* CurrentTransaction
+    if (outer !== undefined) {
+      const problem = `cannot begin inside of transaction "${outer.transactionalId}"; Kafka does not nest transactions`
+      return yield* Errors.make(
+        "transaction",
+        new Errors.TransactionFailed({ transactionalId, problem, retryable: false })
+      )
+    }
+    const clients = yield* clientsOf(yield* KafkaEngine)
+    const attempt = Effect.scoped(Effect.gen(function*() {
+      const entry = yield* RcMap.get(clients, transactionalId)
+      const giveUp = Effect.suspend(() => {
+        if (entry.broken) return Effect.void
+        entry.broken = true
+        return RcMap.invalidate(clients, transactionalId)
+      })
+      const run = runWith(transactionalId, entry.client, effect, giveUp)
+      return yield* entry.turn.withPermits(1)(
+        Effect.suspend(() => entry.broken ? Effect.succeedNone : Effect.asSome(run))
+      )
+    }))
+    while (true) {
+      const done = yield* attempt
+      if (Option.isSome(done)) return done.value
+    }
+  })

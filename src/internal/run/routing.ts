@@ -1,0 +1,136 @@
+/** Where failed records of one run may go: the topics, there before the first record, and the way to them. */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import { type ConsumerClient, KafkaEngine } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import * as RetryTopics from "../../RetryTopics.ts"
+import * as Topic from "../../Topic.ts"
+import type { Plan } from "../plan/plan.ts"
+import * as Names from "../retry/names.ts"
+import { provision } from "../retry/provision.ts"
+import { Router } from "../retry/router.ts"
+import type { SourceTopics } from "../retry/topology.ts"
+import { retryGroupOf } from "../retry/topology.ts"
+import { TransactionalRouter } from "../retry/transactionalRouter.ts"
+import type { Signal } from "../shared/signal.ts"
+
+/** Of one run. */
+export interface Routing {
+  readonly router: Router
+  /** Makes or checks the topics of source topics, once. */
+  readonly prepare: (sources: ReadonlyArray<string>) => Effect.Effect<void, KafkaError>
+  /** Tells of the run's client, which is made after its topics are there. */
+  readonly attach: (client: ConsumerClient) => void
+}
+
+/** What a consumer client is to read. */
+export interface Subscribed {
+  readonly topics: ReadonlyArray<string>
+  readonly patterns: ReadonlyArray<RegExp>
+}
+
+const isRouted = ({ needsDeadLetter, others, tiers }: SourceTopics): boolean =>
+  needsDeadLetter || tiers.length > 0 || others.length > 0
+
+/** Another member's would fence it: fencing of members that are gone is up to the group's generation. */
+const transactionalIdOf = ({ group }: Plan): Effect.Effect<string> =>
+  Effect.map(Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER), (number) => `${group}.copies.${number.toString(36)}`)
+
+/** The routing of a run, or `undefined` when its policies route nothing. Topics of named sources are prepared. */
+export const make = Effect.fnUntraced(function*(
+  plan: Plan,
+  clock: Clock.Clock,
+  makeSignal: () => Signal
+): Effect.fn.Return<Routing | undefined, KafkaError, KafkaEngine> {
+  const { retries, topology } = plan
+  if (!topology.routes) return undefined
+  const engine = yield* KafkaEngine
+  const partitions = new Map<string, number>()
+  let client: ConsumerClient | undefined
+  const prepared = new Set<string>()
+
+  const prepareNow = Effect.fnUntraced(function*(sources: ReadonlyArray<string>) {
+    const found = yield* Effect.forEach(sources, (source) => topology.of(source))
+    const topics = found.filter((topics) => topics !== undefined).filter(isRouted)
+    if (topics.length === 0) return
+    const admin = yield* engine.admin
+    const mode = retries.topics ?? RetryTopics.defaults.topics
+    for (const state of yield* provision(admin, engine.capabilities, topics, mode)) {
+      if (state.partitions !== undefined) partitions.set(state.spec.name, state.partitions)
+    }
+  })
+
+  const prepare = Effect.fnUntraced(function*(sources: ReadonlyArray<string>) {
+    const fresh = sources.filter((source) => !prepared.has(source))
+    if (fresh.length === 0) return
+    yield* prepareNow(fresh)
+    for (const source of fresh) prepared.add(source)
+  })
+
+  const named = topology.handlers.flatMap(({ source }) => source.match._tag === "Name" ? [source.match.name] : [])
+  yield* prepare(named)
+  const options = {
+    group: topology.group,
+    producer: yield* engine.producer,
+    clock,
+    publish: retries.publish ?? RetryTopics.defaults.publish,
+    makeSignal,
+    partitionsOf: (topic: string) => partitions.get(topic),
+    restore: (source: string) => prepareNow([source])
+  }
+  const router = retries.transactional === true
+    ? new TransactionalRouter({
+      ...options,
+      engine,
+      client: () => client!,
+      transactionalId: yield* transactionalIdOf(plan)
+    })
+    : new Router(options)
+  return {
+    router,
+    prepare,
+    attach: (made) => {
+      client = made
+    }
+  }
+})
+
+/**
+ * The plan of the consumer of a plan's retry topics, if it can have any. A bounded read has none: what it could not
+ * handle is left to the next consumer that is not.
+ */
+export const retryPlan = (plan: Plan): Plan | undefined =>
+  plan.topology.routes && !plan.bounded && !plan.retrying
+    // What was routed there before the first commit must not be passed over.
+    ? { ...plan, group: retryGroupOf(plan.group), retrying: true, offsetReset: "earliest", topics: [], patterns: [] }
+    : undefined
+
+/** The retry topics there are: of the policy, and such that an earlier policy left behind. */
+export const subscribedRetries = Effect.fnUntraced(function*(
+  plan: Plan
+): Effect.fn.Return<Subscribed, KafkaError, KafkaEngine> {
+  const { topology } = plan
+  const patterns: Array<RegExp> = []
+  const topics = new Set<string>()
+  for (const { plan: { tiers }, source } of topology.handlers) {
+    if (source.match._tag === "Pattern") {
+      if (tiers.length > 0) patterns.push(Names.retryPattern(topology.group, source.match.regex))
+    } else {
+      const found = yield* topology.of(source.match.name)
+      for (const { name } of found?.tiers ?? []) topics.add(name)
+    }
+  }
+  const existing = yield* Effect.flatMap(
+    KafkaEngine,
+    (engine) => Effect.flatMap(engine.admin, (admin) => admin.listTopics)
+  )
+  for (const { name } of existing) {
+    const place = topology.placeOf(name)
+    if (place === undefined) continue
+    const handler = topology.handlers.find(({ source }) => Topic.matches(source, place.source))
+    if (handler === undefined || handler.source.match._tag === "Pattern" && handler.plan.tiers.length > 0) continue
+    topics.add(name)
+  }
+  return { topics: [...topics], patterns }
+})

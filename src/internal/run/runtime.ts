@@ -1,0 +1,176 @@
+/** Starts a run of a consumer and ties its parts together: client, run loop, ticker, health. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as ConsumerControl from "../../ConsumerControl.ts"
+import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import type { HandlerFailed } from "../../HandlerFailed.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import type { OutcomeBatch } from "../../Outcome.ts"
+import * as Switches from "../../Switches.ts"
+import * as LoopContext from "../loop/loopContext.ts"
+import { RunLoop, tickMillis } from "../loop/runLoop.ts"
+import * as Zombies from "../partition/zombies.ts"
+import type { Plan } from "../plan/plan.ts"
+import * as Signal from "../shared/signal.ts"
+import * as HealthCells from "../telemetry/healthCell.ts"
+import type { HealthCell } from "../telemetry/healthCell.ts"
+import * as Control from "./control.ts"
+import * as Routing from "./routing.ts"
+
+/** A run for those that wait for its end or want it. */
+export interface Running {
+  /** Ends when the run does, with its error. */
+  readonly await: Effect.Effect<void, KafkaError | HandlerFailed<any>>
+  /** Drains, commits, leaves the group; bounded by the drain and close timeouts. */
+  readonly stop: Effect.Effect<void>
+}
+
+/** A run that is under way. */
+export interface Run extends Running {
+  readonly loop: RunLoop
+}
+
+/** What a run reads, and where its failures may go. */
+export interface Prepared {
+  readonly subscribed: Routing.Subscribed
+  readonly routing: Routing.Routing | undefined
+}
+
+/** How a run is to be done. */
+export interface Options {
+  readonly holds: boolean
+  readonly health: HealthCell
+  readonly emit: ((batch: OutcomeBatch) => Effect.Effect<void>) | undefined
+}
+
+/**
+ * Connects the client and forks the loop. The run is not tied to a scope: `onStarted` takes care that it is stopped.
+ * Between the connecting, which can be interrupted, and that no interruption can leave a run behind.
+ */
+export const start = <R>(
+  plan: Plan,
+  { routing, subscribed }: Prepared,
+  options: Options,
+  onStarted: (run: Run) => Effect.Effect<void, never, R>
+): Effect.Effect<Run, KafkaError, any> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const engine = yield* KafkaEngine
+      const signal = yield* Signal.make
+      const clientScope = yield* Scope.make()
+      const context = yield* LoopContext.make({
+        plan,
+        holds: options.holds,
+        health: options.health,
+        admin: engine.admin,
+        emit: options.emit,
+        zombies: Zombies.ofGroup(engine, plan.group),
+        routing,
+        loop: () => loop,
+        group: () => client.groupMetadata()
+      })
+      const loop = new RunLoop(context, signal)
+      const connect = Scope.provide(
+        engine.consumer({
+          subscription: { _tag: "Group", groupId: plan.group, ...subscribed },
+          offsetReset: plan.offsetReset,
+          config: plan.config,
+          signalEnd: plan.bounded,
+          onReady: loop.onReady,
+          onEvent: loop.onEvent
+        }),
+        clientScope
+      )
+      const connected = yield* Effect.exit(restore(connect))
+      if (Exit.isFailure(connected)) {
+        yield* Scope.close(clientScope, connected)
+        return yield* Exit.failCause(connected.cause)
+      }
+      const client = connected.value
+      routing?.attach(client)
+      context.publish({ _tag: "Started" })
+      const ticker = yield* Effect.forkDetach(
+        Effect.forever(Effect.andThen(Effect.sleep(tickMillis), Effect.sync(loop.tick)))
+      )
+      const whole = Effect.gen(function*() {
+        const outcome = yield* loop.run(client)
+        yield* Fiber.interrupt(ticker)
+        yield* Scope.close(clientScope, Exit.void)
+        const error = Exit.isFailure(outcome) ? Exit.findErrorOption(outcome) : undefined
+        context.publish(error?._tag === "Some" ? { _tag: "Failed", error: error.value } : { _tag: "Stopped" })
+        // A bug has no error to tell, and is no stop as asked either.
+        if (error?._tag === "None") options.health.givenUp()
+        yield* context.report
+        return yield* outcome
+      })
+      const fiber = yield* Effect.forkDetach(whole, { uninterruptible: true })
+      const stop = Effect.uninterruptible(
+        Effect.andThen(Effect.sync(() => loop.stop(Exit.void)), Effect.asVoid(Fiber.await(fiber)))
+      )
+      const registry = yield* ConsumerControl.Registry
+      const control = Control.make(plan, loop, client, engine.admin, stop)
+      registry.add(control)
+      fiber.addObserver(() => registry.delete(control))
+      const run: Run = { loop, await: Fiber.join(fiber), stop }
+      yield* onStarted(run)
+      return run
+    })
+  )
+
+/** Makes or checks the topics that policies route to, and answers what to read; `undefined` if that is nothing. */
+export const prepare = Effect.fnUntraced(function*(
+  plan: Plan
+): Effect.fn.Return<Prepared | undefined, KafkaError, KafkaEngine> {
+  const routing = yield* Routing.make(plan, yield* Clock.Clock, yield* Signal.maker)
+  const subscribed: Routing.Subscribed = plan.retrying ? yield* Routing.subscribedRetries(plan) : plan
+  const { patterns, topics } = subscribed
+  return topics.length === 0 && patterns.length === 0 ? undefined : { routing, subscribed: { topics, patterns } }
+})
+
+/** A run without records: it waits, and with `until: "end"` it is at the end. */
+const nothing = (plan: Plan, health: HealthCell): Running => {
+  health.switchedOff()
+  return { await: plan.bounded ? Effect.void : Effect.never, stop: Effect.void }
+}
+
+/** Prepares and starts, unless consuming is switched off or there is nothing to read. */
+export const startIfOn = Effect.fnUntraced(function*<R>(
+  plan: Plan,
+  options: Options,
+  onStarted: (run: Running) => Effect.Effect<void, never, R>
+): Effect.fn.Return<Running, KafkaError, any> {
+  if (!(yield* Switches.Current).consume) {
+    yield* Effect.logWarning(`consuming is switched off: group "${plan.group}" is not started`)
+    return nothing(plan, options.health)
+  }
+  const prepared = yield* prepare(plan)
+  return prepared === undefined
+    ? nothing(plan, options.health)
+    : yield* start(plan, prepared, options, onStarted)
+})
+
+/** Starts a run and stops it with the scope; interrupting the start itself leaves nothing behind. */
+export const startScoped = (plan: Plan, options: Options): Effect.Effect<Running, KafkaError, any> =>
+  startIfOn(plan, options, (run) => Effect.addFinalizer(() => run.stop))
+
+/** What a consumer consists of: itself, and the consumer of its retry topics if it can have any. */
+export const plansOf = (plan: Plan): ReadonlyArray<Plan> => {
+  const retries = Routing.retryPlan(plan)
+  return retries === undefined ? [plan] : [plan, retries]
+}
+
+/** Starts all that a consumer consists of, and answers how to wait for the first that ends. */
+export const startAllScoped = Effect.fnUntraced(function*(
+  plan: Plan,
+  emit: Options["emit"]
+): Effect.fn.Return<Running["await"], KafkaError, any> {
+  const runs: Array<Running> = []
+  for (const each of plansOf(plan)) {
+    const health = yield* HealthCells.register(each.group)
+    runs.push(yield* startScoped(each, { holds: false, health, emit }))
+  }
+  return Effect.raceAllFirst(runs.map((run) => run.await))
+})

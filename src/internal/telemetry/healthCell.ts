@@ -1,0 +1,116 @@
+/** Follows one consumer's events and answers its health. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { ConsumerEvent } from "../../ConsumerEvent.ts"
+import type { TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { ConsumerHealth, HeldPartition } from "../../Health.ts"
+import { Registry } from "../../Health.ts"
+
+const same = (a: TopicPartition, b: TopicPartition): boolean => a.topic === b.topic && a.partition === b.partition
+
+/** Made once per consumer; it outlives restarts of the client. */
+export class HealthCell {
+  private status: ConsumerHealth["status"] = "starting"
+  private assignment: ReadonlyArray<TopicPartition> = []
+  private held: ReadonlyArray<HeldPartition> = []
+  private stalled: ReadonlyArray<TopicPartition> = []
+  private lag: number | undefined
+  private lastError: ConsumerHealth["lastError"]
+  private readonly group: string
+
+  constructor(group: string) {
+    this.group = group
+  }
+
+  readonly read = (): ConsumerHealth => ({
+    group: this.group,
+    status: this.status,
+    healthy: this.status === "off"
+      || (this.status === "running" && this.held.length === 0 && this.stalled.length === 0),
+    assignment: this.assignment,
+    held: this.held,
+    stalled: this.stalled,
+    lag: this.lag,
+    lastError: this.lastError
+  })
+
+  observe(event: ConsumerEvent): void {
+    switch (event._tag) {
+      case "Started": {
+        this.status = "running"
+        break
+      }
+      case "Assigned": {
+        this.assignment = [...this.assignment, ...event.partitions]
+        break
+      }
+      case "Revoked":
+      case "Lost": {
+        this.assignment = this.assignment.filter((mine) => !event.partitions.some((gone) => same(mine, gone)))
+        break
+      }
+      case "Held": {
+        const { error, partition, topic } = event
+        this.held = [...this.held, { topic, partition, offset: error.offset, error }]
+        this.lastError = error
+        break
+      }
+      case "Stalled": {
+        this.stalled = [...this.stalled, { topic: event.topic, partition: event.partition }]
+        break
+      }
+      case "Disturbed": {
+        this.lastError = event.error
+        break
+      }
+      case "Failed": {
+        this.lastError = event.error
+        this.status = "failed"
+        this.assignment = []
+        break
+      }
+      case "Stopped": {
+        this.status = "stopped"
+        this.assignment = []
+        break
+      }
+    }
+  }
+
+  restarting(): void {
+    this.status = "restarting"
+    this.assignment = []
+    this.held = []
+    this.stalled = []
+  }
+
+  switchedOff(): void {
+    this.status = "off"
+  }
+
+  givenUp(): void {
+    this.status = "failed"
+  }
+
+  /** A partition left this member, or goes on from another offset: what was wrong with it no longer counts. */
+  readonly released = (partition: TopicPartition): void => {
+    this.held = this.held.filter((held) => !same(held, partition))
+    this.stalled = this.stalled.filter((stalled) => !same(stalled, partition))
+  }
+
+  measured(assignment: ReadonlyArray<TopicPartition>, lag: number | undefined): void {
+    this.assignment = assignment.map(({ partition, topic }) => ({ topic, partition }))
+    this.lag = lag
+  }
+}
+
+/** Makes the cell of a consumer, registered for as long as the scope lives. */
+export const register = Effect.fnUntraced(function*(group: string): Effect.fn.Return<HealthCell, never, Scope.Scope> {
+  const registry = yield* Registry
+  const cell = new HealthCell(group)
+  yield* Effect.acquireRelease(
+    Effect.sync(() => registry.add(cell.read)),
+    () => Effect.sync(() => registry.delete(cell.read))
+  )
+  return cell
+})

@@ -1,0 +1,43 @@
+/**
+ * The figures of a producer, named by OpenTelemetry's messaging conventions. A single send costs one update of a
+ * counter; a duration would cost it as much again as the rest of the send, so that only whole batches have one.
+ */
+import type * as Context from "effect/Context"
+import * as Metric from "effect/Metric"
+import type { KafkaError } from "../../KafkaError.ts"
+
+const messages = Metric.counter("messaging.client.sent.messages", {
+  description: "Records that were acknowledged or, with error.type, failed",
+  incremental: true
+})
+const durations = Metric.histogram("messaging.client.operation.duration", {
+  description: "How long the records of one sendAll took, from the first to the last acknowledgement, in seconds",
+  boundaries: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
+})
+
+/** The metrics of one topic and context, with the attributes bound once. */
+export interface ProducerMetrics {
+  readonly sent: (count: number) => void
+  readonly failed: (error: KafkaError) => void
+  readonly took: (seconds: number, error: KafkaError | undefined) => void
+}
+
+/** Binds the metrics of one topic. */
+export const make = (topic: string, context: Context.Context<never>): ProducerMetrics => {
+  const shared = { "messaging.system": "kafka", "messaging.destination.name": topic }
+  const ofSend = { ...shared, "messaging.operation.name": "send" }
+  const ofBatch = { ...shared, "messaging.operation.name": "sendAll" }
+  const sent = Metric.withAttributes(messages, ofSend)
+  const took = Metric.withAttributes(durations, ofBatch)
+  return {
+    sent: (count) => sent.updateUnsafe(count, context),
+    failed: ({ reason }) =>
+      Metric.withAttributes(messages, { ...ofSend, "error.type": reason._tag }).updateUnsafe(1, context),
+    took: (seconds, error) => {
+      const metric = error === undefined
+        ? took
+        : Metric.withAttributes(durations, { ...ofBatch, "error.type": error.reason._tag })
+      metric.updateUnsafe(seconds, context)
+    }
+  }
+}

@@ -1,0 +1,235 @@
+/** The worker of a partition whose records are handled in batches, with Kafka's offsets or the handler's own. */
+import type * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { Pending } from "../../Codec.ts"
+import type { Chunk, RawRecord } from "../../engine/KafkaEngine.ts"
+import type * as Handler from "../../Handler.ts"
+import { HandlerFailed } from "../../HandlerFailed.ts"
+import type { Outcome } from "../../Outcome.ts"
+import type { Poison } from "../../Poison.ts"
+import type * as Record from "../../Record.ts"
+import { CallScope } from "./callScope.ts"
+import { judge, settled, unsendable } from "./judge.ts"
+import type { Work } from "./workerHost.ts"
+import { more, nextChunk, take } from "./workerHost.ts"
+
+type AnyRecord = Record.Record<any, any, any>
+
+type BatchCall = Extract<Handler.Call, { readonly _tag: "Batch" | "Owned" }>
+
+/** A batch in the making: everything raw that it covers, and what of it was decoded. */
+interface Batch {
+  readonly raws: Array<RawRecord>
+  records: Array<AnyRecord>
+  readonly exceptions: Array<Outcome>
+  start: number
+  next: number
+  bytes: number
+}
+
+const emptyBatch = (start: number): Batch => ({ raws: [], records: [], exceptions: [], start, next: start, bytes: 0 })
+
+/** Works until the partition is given up or stops. */
+export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCall) {
+  const { host, state } = work
+  const maxWait = Duration.toMillis(Duration.fromInputUnsafe(call.maxWait))
+  const scope = new CallScope()
+  let chunk: Chunk | undefined
+  let i = 0
+
+  const advance = (batch: Batch, current: Chunk, raw: RawRecord): void => {
+    batch.raws.push(raw)
+    i++
+    batch.next = i === current.records.length ? current.next : raw.offset + 1
+  }
+
+  /**
+   * Moves records into the batch for as long as their codecs need not wait; answers the first one that is not simple.
+   */
+  const fillAtOnce = (batch: Batch, current: Chunk): Effect.Effect<AnyRecord, Poison> | undefined => {
+    const { records } = current
+    while (i < records.length && batch.records.length < call.maxSize) {
+      const raw = records[i]!
+      if (work.isForeign?.(raw) === true) {
+        advance(batch, current, raw)
+        continue
+      }
+      let record: AnyRecord | Pending<AnyRecord>
+      try {
+        record = work.decode(raw)
+      } catch (poison) {
+        return Effect.fail(poison as Poison)
+      }
+      // What a codec waits for fails with poison alone: `Decode` made sure of that.
+      if (record instanceof Pending) return record.effect as Effect.Effect<AnyRecord, Poison>
+      batch.records.push(record)
+      advance(batch, current, raw)
+    }
+    return undefined
+  }
+
+  /** Judges records and carries the decision out; `undefined` when they are not done and the worker is to end. */
+  const consequence = Effect.fnUntraced(function*(
+    { raws }: Batch,
+    records: ReadonlyArray<RawRecord>,
+    cause: Cause.Cause<any>
+  ): Effect.fn.Return<ReadonlyArray<Outcome> | "again" | undefined, never, any> {
+    // One that does not decode is not in the batch yet: it comes behind all that is.
+    const stepOf = (raw: RawRecord) => state.steps + (raws.includes(raw) ? raws.indexOf(raw) : raws.length)
+    const verdict = yield* judge(work, records, cause, () => {
+      state.current = undefined
+    }, stepOf)
+    if (verdict._tag === "Again") return "again"
+    if (verdict._tag === "Stopped") return undefined
+    if (verdict._tag === "Done") return verdict.outcomes
+    const { hops } = verdict
+    const failed = yield* work.router!.settle(state, work.source, hops)
+    if (failed !== undefined) unsendable(work, failed)
+    return hops.every(({ acknowledged }) => acknowledged)
+      ? [...verdict.skipped, ...settled(work, hops)].sort((a, b) => a.offset - b.offset)
+      : undefined
+  })
+
+  /** Moves records of the current chunk into the batch; `false` when one of them says stop. */
+  const fill = Effect.fnUntraced(function*(batch: Batch, current: Chunk) {
+    while (true) {
+      const special = fillAtOnce(batch, current)
+      if (special === undefined) return true
+      const raw = current.records[i]!
+      state.current = raw.offset
+      state.turns++
+      const exit = yield* Effect.exit(special)
+      if (Exit.isSuccess(exit)) {
+        state.current = undefined
+        batch.records.push(exit.value)
+      } else {
+        if (!state.isActive) return false
+        const outcomes = yield* consequence(batch, [raw], exit.cause)
+        if (outcomes === "again") continue
+        if (outcomes === undefined) return false
+        for (const outcome of outcomes) batch.exceptions.push(outcome)
+      }
+      advance(batch, current, raw)
+    }
+  })
+
+  /** Gathers up to `maxSize` records, waiting up to `maxWait` for more when the first ones are there. */
+  const gather = Effect.fnUntraced(function*() {
+    if (chunk === undefined) {
+      chunk = yield* nextChunk(work)
+      i = 0
+      if (chunk === undefined) return undefined
+    }
+    const batch = emptyBatch(state.position ?? chunk.records[i]!.offset)
+    const deadline = host.clock.currentTimeMillisUnsafe() + maxWait
+    while (true) {
+      if (chunk !== undefined) {
+        const current: Chunk = chunk
+        const goOn = yield* fill(batch, current)
+        if (i < current.records.length) return batch
+        batch.bytes += current.bytes
+        chunk = undefined
+        if (!goOn) return batch
+      }
+      if (batch.records.length >= call.maxSize || !state.isActive) return batch
+      chunk = take(work)
+      i = 0
+      if (chunk !== undefined) {
+        if (work.observe !== undefined) yield* work.observe(chunk)
+        continue
+      }
+      const rest = deadline - host.clock.currentTimeMillisUnsafe()
+      if (rest <= 0) return batch
+      yield* more(work, rest)
+    }
+  })
+
+  const callBatch = (batch: Batch): Effect.Effect<unknown, any, any> =>
+    call._tag === "Batch"
+      ? call.run(batch.records)
+      : call.run({
+        topic: state.topic,
+        partition: state.partition,
+        records: batch.records,
+        start: batch.start,
+        next: batch.next
+      })
+
+  /** The owner of the offsets does not know how far the partition is: no record failed, and no policy can help. */
+  const notNoted = ({ raws }: Batch, cause: Cause.Cause<any>): false => {
+    state.failure ??= new HandlerFailed<unknown>({
+      group: host.group,
+      topic: state.topic,
+      partition: state.partition,
+      offset: raws[0]!.offset,
+      cause,
+      problem: "the handler failed to note an offset behind records that were skipped, routed or another group's"
+    })
+    return false
+  }
+
+  /** Hands a batch to the handler, again and again if the policy says so; `false` when it is not done. */
+  const handle = Effect.fnUntraced(function*(batch: Batch) {
+    if (batch.records.length === 0 && call._tag === "Batch") return true
+    // The decision covers the records that were handed over; the undecodable ones among them were judged before. An
+    // owner of offsets is called without any when all were undecodable: then they are what failed. Those of another
+    // group never are.
+    const handed = batch.records.map((record) => record.raw)
+    const failing = handed.length === 0 ? batch.raws.filter((raw) => work.isForeign?.(raw) !== true) : handed
+    while (true) {
+      while (state.suspended && state.phase === "active") yield* state.signal.wait
+      if (state.phase !== "active") return false
+      state.current = (failing[0] ?? batch.raws[0]!).offset
+      const exit = yield* scope.run(Effect.suspend(() => callBatch(batch)))
+      if (Exit.isSuccess(exit)) break
+      if (state.phase !== "active") return false
+      if (failing.length === 0) return notNoted(batch, exit.cause)
+      const outcomes = yield* consequence(batch, failing, exit.cause)
+      if (outcomes === "again") continue
+      if (outcomes === undefined) return false
+      if (handed.length === 0) break
+      for (const outcome of outcomes) batch.exceptions.push(outcome)
+      batch.records = []
+      if (call._tag === "Batch") break
+      // The records went elsewhere: the owner of the offsets still has to note how far the partition is.
+      const noted = yield* scope.run(Effect.suspend(() => callBatch(batch)))
+      if (Exit.isSuccess(noted)) break
+      if (state.phase !== "active") return false
+      return notNoted(batch, noted.cause)
+    }
+    for (const { offset } of failing) state.failings.settled(offset)
+    return true
+  })
+
+  while (true) {
+    const batch = yield* gather()
+    if (batch === undefined) return
+    while (state.suspended && state.phase === "active") yield* state.signal.wait
+    if (batch.raws.length === 0 || state.phase !== "active") return
+    const startedAt = host.clock.currentTimeMillisUnsafe()
+    // A poison record that says stop comes after the records before it were handled.
+    const stopped = state.failure
+    state.failure = undefined
+    const done = yield* handle(batch)
+    state.failure = state.failure ?? stopped
+    state.current = undefined
+    host.release(state, batch.raws.length, batch.bytes)
+    if (!done) return
+    state.position = batch.next
+    state.leaderEpoch = batch.raws[batch.raws.length - 1]!.leaderEpoch
+    state.steps += batch.raws.length
+    host.progressed(state)
+    yield* host.emit(state, {
+      topic: state.topic,
+      partition: state.partition,
+      from: batch.raws[0]!.offset,
+      to: batch.raws[batch.raws.length - 1]!.offset,
+      handled: batch.raws.length - batch.exceptions.length,
+      duration: host.clock.currentTimeMillisUnsafe() - startedAt,
+      exceptions: batch.exceptions
+    })
+    if (state.failure !== undefined) return
+  }
+})

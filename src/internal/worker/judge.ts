@@ -1,0 +1,282 @@
+/** From failure to consequence: the one place where a failed record is judged. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type { RawRecord } from "../../engine/KafkaEngine.ts"
+import { HandlerFailed } from "../../HandlerFailed.ts"
+import type * as OnFailure from "../../OnFailure.ts"
+import type { Outcome } from "../../Outcome.ts"
+import { Poison } from "../../Poison.ts"
+import { type Wait, waitOut } from "../partition/waits.ts"
+import * as RetryHeaders from "../retry/retryHeaders.ts"
+import type { Destination, Hop, Unsendable } from "../retry/router.ts"
+import { tierOf } from "../retry/tiers.ts"
+import { logCause } from "../shared/causes.ts"
+import type { Work } from "./workerHost.ts"
+
+/**
+ * - `Again`: the handler is to be run once more.
+ * - `Done`: the work goes on behind the records.
+ * - `Routed`: so it does, as far as the records are concerned; they are done when their copies are settled.
+ * - `Stopped`: the state says why, or the partition is being given up.
+ */
+export type Verdict =
+  | { readonly _tag: "Again" }
+  | { readonly _tag: "Done"; readonly outcomes: ReadonlyArray<Outcome> }
+  | { readonly _tag: "Routed"; readonly hops: ReadonlyArray<Hop>; readonly skipped: ReadonlyArray<Outcome> }
+  | { readonly _tag: "Stopped" }
+
+const again: Verdict = { _tag: "Again" }
+const stopped: Verdict = { _tag: "Stopped" }
+const stop: OnFailure.Decision = { _tag: "Stop" }
+
+/** How a cause counts. An interruption of the handler by itself is treated as a defect: nobody else asked for it. */
+const kindOf = (cause: Cause.Cause<unknown>): OnFailure.Kind => {
+  for (const reason of cause.reasons) {
+    if (Cause.isFailReason(reason)) return reason.error instanceof Poison ? "poison" : "error"
+  }
+  return "defect"
+}
+
+/** Stops the partition at a record; a copy that could not be sent, or a limit, is told as well. */
+const stopAt = (
+  { host, state }: Work,
+  record: RawRecord,
+  cause: Cause.Cause<unknown>,
+  more: Pick<HandlerFailed<unknown>, "problem" | "routing"> = { problem: undefined, routing: undefined }
+): Verdict => {
+  const { offset, partition, topic } = record
+  state.failure = new HandlerFailed<unknown>({ group: host.group, topic, partition, offset, cause, ...more })
+  return stopped
+}
+
+/** Stops the partition at the record whose copy cannot be sent. */
+export const unsendable = (work: Work, { error, hop }: Unsendable): void => {
+  stopAt(work, hop.record, hop.cause, {
+    problem: `its copy for topic "${hop.message.topic}" cannot be sent: ${error.message}`,
+    routing: error
+  })
+}
+
+/** What became of records whose copies are settled. One that was given up by hand is told like any that is skipped. */
+export const settled = ({ host, state }: Work, hops: ReadonlyArray<Hop>): ReadonlyArray<Outcome> =>
+  hops.map(({ outcome }) => {
+    if (outcome._tag === "Skipped") host.skipped(state, outcome.offset, outcome.cause)
+    return outcome
+  })
+
+/** What a record of a retry topic says of itself. */
+const carriedBy = ({ delivery, retrying }: Work, record: RawRecord): RetryHeaders.RetryState | undefined =>
+  retrying ? RetryHeaders.read(record, { attempts: delivery }) : undefined
+
+const failureOf = (
+  work: Work,
+  records: ReadonlyArray<RawRecord>,
+  cause: Cause.Cause<any>
+): OnFailure.Failure<any> => {
+  const { host, state, topics } = work
+  const record = records[0]!
+  const kind = kindOf(cause)
+  const failedAt = host.clock.currentTimeMillisUnsafe()
+  const carried = carriedBy(work, record)
+  const failing = state.failings.failed(record.offset, kind !== "poison", failedAt, carried)
+  const { offset, partition, topic } = carried?.origin ?? record
+  return {
+    kind,
+    group: work.topology.group,
+    topic: work.source,
+    origin: { topic, partition, offset },
+    record,
+    records,
+    attempts: failing.executions,
+    retries: carried === undefined ? 0 : carried.attempts - 1,
+    firstFailedAt: failing.firstFailedAt,
+    failedAt,
+    cause,
+    maxRetries: topics === undefined ? 0 : topics.plan.maxAttempts - 1,
+    memory: failing.memory
+  }
+}
+
+/** Asks the policy what to do. A policy that itself dies means stop: nothing may get lost by a bug in it. */
+const decide = (work: Work, failure: OnFailure.Failure<any>): Effect.Effect<OnFailure.Decision, never, any> =>
+  Effect.catchCause(
+    Effect.suspend(() => work.onFailure.decide(failure)),
+    (cause) => Effect.as(logCause(Effect.logError, "the failure policy failed; stopping", cause), stop)
+  ).pipe(Effect.map((decision) => decision._tag === "Pass" ? work.onFailure.last : decision))
+
+const skip = (work: Work, failure: OnFailure.Failure<any>): ReadonlyArray<Outcome> => {
+  const { attempts, cause, records } = failure
+  work.state.failings.settled(records[0]!.offset)
+  return records.map(({ offset }): Outcome => {
+    work.host.skipped(work.state, offset, cause)
+    return { _tag: "Skipped", offset, attempts, cause }
+  })
+}
+
+const wait = Effect.fnUntraced(function*(
+  work: Work,
+  failure: OnFailure.Failure<any>,
+  delay: number
+): Effect.fn.Return<Verdict> {
+  const { host, state } = work
+  const { attempts, cause, failedAt, record } = failure
+  const made: Wait = {
+    offset: record.offset,
+    kind: "retry",
+    attempts,
+    since: failedAt,
+    until: failedAt + Math.max(0, delay),
+    cause,
+    signal: host.makeSignal(),
+    order: undefined
+  }
+  host.waiting(state, made)
+  const verdict = yield* waitOut(state, host.clock, made)
+  return verdict === "over" ? again : verdict === "skip" ? { _tag: "Done", outcomes: skip(work, failure) } : stopped
+})
+
+/** A record of a retry topic that an operator gave up while it was held back: no policy is asked, no attempt counts. */
+const skipHeld = (work: Work, record: RawRecord, cause: Cause.Cause<unknown>): Verdict => {
+  const { offset } = record
+  work.host.skipped(work.state, offset, cause)
+  const attempts = carriedBy(work, record)?.executions ?? 0
+  return { _tag: "Done", outcomes: [{ _tag: "Skipped", offset, attempts, cause }] }
+}
+
+/** A record's own part of the failure of a batch: in a retry topic each one has its own past. */
+const partOf = (work: Work, failure: OnFailure.Failure<any>, record: RawRecord): OnFailure.Failure<any> => {
+  const own = record === failure.record ? undefined : carriedBy(work, record)
+  if (own === undefined) return failure
+  const first = carriedBy(work, failure.record)!
+  const attempts = own.executions + failure.attempts - first.executions
+  const firstFailedAt = Math.min(own.firstFailedAt ?? failure.firstFailedAt, failure.failedAt)
+  return { ...failure, record, records: [record], attempts, firstFailedAt }
+}
+
+const route = (work: Work, failure: OnFailure.Failure<any>, to: Destination): ReadonlyArray<Hop> => {
+  const { retrying, router, state, topics } = work
+  const { records } = failure
+  state.failings.settled(records[0]!.offset)
+  return records.map((record) => router!.start(record, partOf(work, failure, record), topics!, to, retrying))
+}
+
+/**
+ * The failures to be judged: of a batch from a retry topic one for each number of attempts, so that every record has
+ * as many as it should.
+ */
+const failuresOf = (
+  work: Work,
+  records: ReadonlyArray<RawRecord>,
+  cause: Cause.Cause<any>
+): ReadonlyArray<OnFailure.Failure<any>> => {
+  if (!work.retrying || records.length === 1) return [failureOf(work, records, cause)]
+  const byAttempts = new Map<number, Array<RawRecord>>()
+  for (const record of records) {
+    const { attempts } = carriedBy(work, record)!
+    const alike = byAttempts.get(attempts)
+    if (alike === undefined) byAttempts.set(attempts, [record])
+    else alike.push(record)
+  }
+  return Array.from(byAttempts.values(), (alike) => failureOf(work, alike, cause))
+}
+
+/** What a decision comes to, before anything is done about it. */
+type Consequence =
+  | { readonly _tag: "Stop"; readonly problem: string | undefined }
+  | { readonly _tag: "Skip" }
+  | { readonly _tag: "Wait"; readonly delay: number }
+  | { readonly _tag: "Route"; readonly to: Destination }
+
+const stopWith = (problem: string | undefined): Consequence => ({ _tag: "Stop", problem })
+
+const deadLetter = (topic: string): Consequence => ({ _tag: "Route", to: { _tag: "DeadLetter", topic } })
+
+const consequenceOf = (
+  work: Work,
+  failure: OnFailure.Failure<any>,
+  decision: OnFailure.Decision
+): Consequence => {
+  const { router, topics } = work
+  switch (decision._tag) {
+    case "Skip":
+    case "Wait":
+      return decision
+    case "Retry": {
+      const tier = topics === undefined ? undefined : tierOf(topics.plan, failure.retries)
+      if (tier !== undefined) return { _tag: "Route", to: { _tag: "Tier", tier: topics!.tiers[tier.index - 1]! } }
+      return topics?.needsDeadLetter === true
+        ? deadLetter(topics.deadLetter)
+        : stopWith("its policy decided to retry, but has no retry topic left; say in `needs` what it uses")
+    }
+    case "DeadLetter": {
+      // Its topic may be another one than those of `needs`, but the usual one was made only if it was asked for.
+      const unsaid = decision.topic === undefined && topics?.needsDeadLetter === false
+      return router === undefined || topics === undefined || unsaid
+        ? stopWith("its policy decided on a dead letter without saying so in `needs`")
+        : deadLetter(decision.topic ?? topics.deadLetter)
+    }
+    default:
+      return stopWith(undefined)
+  }
+}
+
+/**
+ * Whether so many dead letters are too many; if not they are counted. Asked once all is decided: records that wait with
+ * the others would be counted at each of their attempts.
+ */
+const limitOf = (
+  { limit }: Work,
+  failures: ReadonlyArray<OnFailure.Failure<any>>,
+  consequences: ReadonlyArray<Consequence>,
+  stepOf: (record: RawRecord) => number
+): string | undefined => {
+  if (limit === undefined) return undefined
+  const steps = consequences.flatMap((consequence, i) =>
+    consequence._tag === "Route" && consequence.to._tag === "DeadLetter" ? failures[i]!.records.map(stepOf) : []
+  )
+  const problem = steps.length === 0 ? undefined : limit.exceeds(steps.sort((a, b) => a - b))
+  return problem === undefined ? undefined : `the limit of dead letters is reached: ${problem}`
+}
+
+/**
+ * Decides about records that failed: one, or those of a batch, which stops or waits as a whole. `decided` is called
+ * before anything is done about it, and told whether that is to wait. `stepOf` counts the records of the partition
+ * before one.
+ */
+export const judge = Effect.fnUntraced(function*(
+  work: Work,
+  records: ReadonlyArray<RawRecord>,
+  cause: Cause.Cause<any>,
+  decided: (waits: boolean) => void,
+  stepOf: (record: RawRecord) => number = () => work.state.steps
+): Effect.fn.Return<Verdict, never, any> {
+  work.state.turns++
+  if (work.gate?.skips.delete(records[0]!.offset) === true) {
+    decided(false)
+    return skipHeld(work, records[0]!, cause)
+  }
+  const failures = failuresOf(work, records, cause)
+  const consequences: Array<Consequence> = []
+  for (const failure of failures) {
+    const consequence = consequenceOf(work, failure, yield* decide(work, failure))
+    if (consequence._tag === "Stop") {
+      return stopAt(work, records[0]!, cause, { problem: consequence.problem, routing: undefined })
+    }
+    if (consequence._tag === "Wait") {
+      decided(true)
+      return yield* wait(work, { ...failure, records }, consequence.delay)
+    }
+    consequences.push(consequence)
+  }
+  const problem = limitOf(work, failures, consequences, stepOf)
+  if (problem !== undefined) return stopAt(work, records[0]!, cause, { problem, routing: undefined })
+  decided(false)
+  const hops: Array<Hop> = []
+  const skipped: Array<Outcome> = []
+  failures.forEach((failure, i) => {
+    const consequence = consequences[i]!
+    if (consequence._tag === "Route") hops.push(...route(work, failure, consequence.to))
+    else skipped.push(...skip(work, failure))
+  })
+  return hops.length === 0 ? { _tag: "Done", outcomes: skipped } : { _tag: "Routed", hops, skipped }
+})

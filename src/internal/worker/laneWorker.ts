@@ -1,0 +1,254 @@
+/**
+ * The worker of a partition whose records are handled several at once, in order per key or in none.
+ *
+ * A record that waits for its next attempt is in nobody's way but that of its key: its runner makes room for another
+ * one, and when its time has come the record is taken like any other.
+ */
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type { Chunk, RawRecord } from "../../engine/KafkaEngine.ts"
+import type { Outcome } from "../../Outcome.ts"
+import type * as Record from "../../Record.ts"
+import { KeyLanes } from "../partition/keyLanes.ts"
+import { OffsetTracker } from "../partition/offsetTracker.ts"
+import type { Slot } from "../partition/partitionState.ts"
+import { CallScope } from "./callScope.ts"
+import { judge, settled, unsendable } from "./judge.ts"
+import { callHandler } from "./recordWorker.ts"
+import type { Work } from "./workerHost.ts"
+import { more, take } from "./workerHost.ts"
+
+type Run = (record: Record.Record<any, any, any>) => Effect.Effect<unknown, any, any>
+
+/** A chunk that is being worked off; reported when its last record is done. */
+interface OpenChunk {
+  records: ReadonlyArray<{ readonly offset: number }>
+  /** One of its records waited: of the others it knows the offsets alone, and keeps none in memory. */
+  isBare: boolean
+  readonly startedAt: number
+  readonly exceptions: Array<Outcome>
+  left: number
+  bytesLeft: number
+}
+
+interface Item {
+  readonly raw: RawRecord
+  readonly ticket: number
+  readonly open: OpenChunk
+}
+
+/** A record in work, and the lane that waits for it. */
+interface Taken {
+  readonly key: string
+  readonly item: Item
+}
+
+/** Which lane a record queues up in. */
+const laneOf = (order: "keys" | "unordered", raw: RawRecord): string => {
+  if (order === "unordered") return String(raw.offset)
+  const { key } = raw
+  return key === null ? "null" : `k${Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1")}`
+}
+
+/**
+ * Works with up to `limit` lanes at once until the partition is given up or stops. Up to `mostWaiting` records may wait
+ * besides.
+ */
+export const laneWorker = Effect.fnUntraced(function*(
+  work: Work,
+  run: Run,
+  order: "keys" | "unordered",
+  limit: number,
+  mostWaiting: number
+) {
+  const { host, state } = work
+  const tracker = new OffsetTracker()
+  const lanes = new KeyLanes<Item>(limit + mostWaiting)
+  const runners = new Set<Fiber.Fiber<unknown, unknown>>()
+  const opened = new Set<OpenChunk>()
+  let inWork = 0
+
+  const accept = (chunk: Chunk) => {
+    const open: OpenChunk = {
+      records: chunk.records,
+      isBare: false,
+      startedAt: host.clock.currentTimeMillisUnsafe(),
+      exceptions: [],
+      left: chunk.records.length,
+      bytesLeft: chunk.bytes
+    }
+    opened.add(open)
+    const last = chunk.records.length - 1
+    for (let i = 0; i <= last; i++) {
+      const raw = chunk.records[i]!
+      const ticket = tracker.deliver(i === last ? chunk.next : raw.offset + 1, raw.leaderEpoch)
+      lanes.offer(laneOf(order, raw), { raw, ticket, open })
+    }
+  }
+
+  const begin = (slot: Slot, { offset }: RawRecord): void => {
+    if (slot.offset === undefined) inWork++
+    slot.offset = offset
+    slot.turn++
+    state.current = offset
+  }
+
+  /** Nothing runs in the slot: its record is done, or waits, or its copy is on the way. */
+  const rest = (slot: Slot): void => {
+    if (slot.offset === undefined) return
+    slot.offset = undefined
+    if (--inWork === 0) state.current = undefined
+  }
+
+  /** Makes room for another runner: the record of this one waits. */
+  const leave = (slot: Slot, { open }: Item): void => {
+    rest(slot)
+    state.slots.delete(slot)
+    state.signal.raise()
+    if (open.isBare) return
+    open.isBare = true
+    open.records = open.records.map(({ offset }) => ({ offset }))
+  }
+
+  /** Books a finished record; the answer is its chunk when that is complete. */
+  const finish = (key: string, item: Item): OpenChunk | undefined => {
+    if (tracker.finish(item.ticket)) {
+      state.position = tracker.position
+      state.leaderEpoch = tracker.leaderEpoch
+    }
+    state.steps++
+    state.failings.settled(item.raw.offset)
+    lanes.release(key)
+    const { open } = item
+    // What a chunk weighs is for the engine to say; its last record gives back what is left.
+    const bytes = --open.left === 0 ? open.bytesLeft : Math.min(item.raw.size, open.bytesLeft)
+    open.bytesLeft -= bytes
+    host.release(state, 1, bytes)
+    return open.left === 0 ? open : undefined
+  }
+
+  const report = (open: OpenChunk, count: number): Effect.Effect<void> => {
+    host.progressed(state)
+    opened.delete(open)
+    const { records } = open
+    const to = records[count - 1]!.offset
+    const exceptions = count === records.length
+      ? open.exceptions
+      : open.exceptions.filter(({ offset }) => offset <= to)
+    return host.emit(state, {
+      topic: state.topic,
+      partition: state.partition,
+      from: records[0]!.offset,
+      to,
+      handled: count - exceptions.length,
+      duration: host.clock.currentTimeMillisUnsafe() - open.startedAt,
+      exceptions
+    })
+  }
+
+  /** Reports of the chunks that were left in the middle what will be committed. */
+  const reportRest = Effect.fnUntraced(function*() {
+    const position = tracker.position ?? -1
+    for (const open of [...opened]) {
+      let count = 0
+      while (count < open.records.length && open.records[count]!.offset < position) count++
+      if (count > 0) yield* report(open, count)
+    }
+  })
+
+  /**
+   * Judges a failed record and does what follows, its wait included. Answers the outcomes when the record is done, or
+   * `undefined` when it is not.
+   */
+  const decide = Effect.fnUntraced(function*(
+    { item, key }: Taken,
+    slot: Slot,
+    cause: Cause.Cause<any>
+  ): Effect.fn.Return<ReadonlyArray<Outcome> | undefined, never, any> {
+    const verdict = yield* judge(work, [item.raw], cause, (waits) => waits ? leave(slot, item) : rest(slot))
+    if (verdict._tag === "Done") return verdict.outcomes
+    if (verdict._tag === "Again") lanes.giveBack(key)
+    if (verdict._tag !== "Routed") return undefined
+    const { hops } = verdict
+    const failed = yield* work.router!.settle(state, work.source, hops)
+    if (failed !== undefined) unsendable(work, failed)
+    return hops.every(({ acknowledged }) => acknowledged) ? settled(work, hops) : undefined
+  })
+
+  /** Takes one record after the other, of whichever key may go, until there is none. */
+  const runner = Effect.fnUntraced(function*(slot: Slot) {
+    const scope = new CallScope()
+    let taken: Taken | undefined
+    let complete: OpenChunk | undefined
+    const segment = Effect.whileLoop({
+      while: () => {
+        if (complete !== undefined || scope.used || !state.mayRun) return false
+        taken = lanes.take()
+        return taken !== undefined
+      },
+      body: () => {
+        begin(slot, taken!.item.raw)
+        return callHandler(work, run, taken!.item.raw)
+      },
+      step: () => {
+        rest(slot)
+        complete = finish(taken!.key, taken!.item)
+        taken = undefined
+      }
+    })
+    do {
+      const exit = yield* scope.run(segment)
+      if (Exit.isFailure(exit)) {
+        if (!state.isActive || taken === undefined) return
+        const failed: Taken = taken
+        const verdict = yield* decide(failed, slot, exit.cause)
+        if (verdict === undefined) {
+          if (state.failure === undefined) return
+          host.failed(state)
+          state.wake()
+          return
+        }
+        for (const outcome of verdict) failed.item.open.exceptions.push(outcome)
+        rest(slot)
+        complete = finish(failed.key, failed.item)
+        taken = undefined
+      }
+      if (complete !== undefined) {
+        const done: OpenChunk = complete
+        complete = undefined
+        yield* report(done, done.records.length)
+      }
+    } while (state.slots.has(slot) && state.mayRun && lanes.available > 0)
+  })
+
+  /** As many runners as there are keys that may go, up to the limit; those whose record waits do not count. */
+  const startRunners = Effect.fnUntraced(function*() {
+    let wanted = Math.min(limit - state.slots.size, lanes.available)
+    while (wanted-- > 0) {
+      const slot: Slot = { offset: undefined, turn: 0 }
+      const fiber: Fiber.Fiber<unknown, unknown> = yield* Effect.forkChild(runner(slot))
+      runners.add(fiber)
+      state.slots.add(slot)
+      fiber.addObserver(() => {
+        runners.delete(fiber)
+        state.slots.delete(slot)
+        state.signal.raise()
+      })
+    }
+  })
+
+  while (state.isActive) {
+    const chunk = take(work)
+    if (chunk !== undefined) {
+      if (work.observe !== undefined) yield* work.observe(chunk)
+      accept(chunk)
+    }
+    if (!state.suspended) yield* startRunners()
+    if (chunk === undefined) yield* more(work)
+  }
+  yield* Effect.forEach([...runners], Fiber.await, { discard: true })
+  state.current = undefined
+  yield* reportRest()
+})

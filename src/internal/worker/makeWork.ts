@@ -1,0 +1,177 @@
+/** Puts together what the worker of one partition works with. */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { Pending } from "../../Codec.ts"
+import type { Chunk, RawRecord } from "../../engine/KafkaEngine.ts"
+import { KeyOffsetStore } from "../../KeyOffsetStore.ts"
+import type { Decode } from "../codec/decoding.ts"
+import * as Decoding from "../codec/decoding.ts"
+import { DueGate } from "../partition/dueGate.ts"
+import type { PartitionState } from "../partition/partitionState.ts"
+import { handlerFor, type Plan, type PlannedHandler, sourceTopic } from "../plan/plan.ts"
+import { dueTime } from "../retry/dueTime.ts"
+import * as Names from "../retry/names.ts"
+import * as RetryHeaders from "../retry/retryHeaders.ts"
+import type { Router } from "../retry/router.ts"
+import type { SourceTopics, TierTopic } from "../retry/topology.ts"
+import { DeadLetters } from "./deadLetterLimit.ts"
+import type { Work, WorkerHost } from "./workerHost.ts"
+
+/** When a record of a retry topic is to be handled, in milliseconds. */
+const dueOf = (
+  tier: TierTopic | undefined,
+  topics: SourceTopics | undefined,
+  isForeign: Work["isForeign"]
+) => {
+  const due = dueTime(tier?.delay, topics?.tiers ?? [])
+  // Ours must not wait for another group's.
+  return (record: RawRecord, now: number): number => isForeign?.(record) === true ? now : due(record, now)
+}
+
+/**
+ * django-kafka's records carry the number of their attempt in the name of the topic alone. It has a topic for each
+ * retry, also where their delays are equal and one is enough for us.
+ */
+const deliveryIn = (group: string, topic: string, tier: TierTopic | undefined): number | undefined => {
+  const index = tier?.index ?? Names.parse(group, topic)?.tier
+  return index === undefined ? undefined : index + 1
+}
+
+/**
+ * Tells records that another group sent to a retry topic of this one. With dots in groups and topics both may have it:
+ * that of "eu.orders" in group "shop" and that of "orders" in group "shop.eu" have the same name.
+ */
+const foreignIn = (
+  group: string,
+  topic: string,
+  met: (group: string) => void
+): ((record: RawRecord) => boolean) | undefined => {
+  const source = Names.parse(group, topic)?.topic
+  // What has no dots can be taken apart in one way alone.
+  if (source === undefined || !(source.includes(".") || group.includes("."))) return undefined
+  return (record) => {
+    const sender = RetryHeaders.readGroup(record)
+    if (sender === undefined || sender === group || Names.parse(sender, topic) === undefined) return false
+    met(sender)
+    return true
+  }
+}
+
+/** Codecs that have to wait do so for this many records at once. */
+const decodedAtOnce = 16
+
+/** So long for a chunk. One that hangs is to be noticed where its record is handled. */
+const patience = "5 seconds"
+
+/** Whether a record can be decoded, or what finds out. */
+const decodable = (decode: Decode, raw: RawRecord): boolean | Effect.Effect<boolean, never, any> => {
+  try {
+    const record = decode(raw)
+    return !(record instanceof Pending) || Effect.map(Effect.exit(record.effect), Exit.isSuccess)
+  } catch {
+    return false
+  }
+}
+
+/** A record that cannot be decoded replaces nothing. */
+const decodableOf = (
+  decode: Decode,
+  records: ReadonlyArray<RawRecord>
+): Effect.Effect<ReadonlyArray<RawRecord>, never, any> => {
+  const found = records.map((raw) => decodable(decode, raw))
+  const picked = (all: ReadonlyArray<unknown>) => records.filter((_, i) => all[i] === true)
+  if (!found.some(Effect.isEffect)) return Effect.succeed(picked(found))
+  const all = Effect.forEach(found, (one) => Effect.isEffect(one) ? one : Effect.succeed(one), {
+    concurrency: decodedAtOnce
+  })
+  return Effect.map(Effect.timeoutOption(all, patience), (answers) => picked(Option.getOrElse(answers, () => found)))
+}
+
+/** Why a record that was given up while it was held back has no outcome of a handler. */
+const notDue = new Error("skipped by hand before it was due")
+
+/** What is to be skipped gets to no handler, whichever worker has it: it fails like a record that does not decode. */
+const passing = (decode: Decode, gate: DueGate): Decode => (raw) => {
+  if (gate.skips.has(raw.offset)) throw notDue
+  return decode(raw)
+}
+
+/** Tells the store of the records that are about to be handled. Without it a stale record is merely not noticed. */
+const observer = (decode: Decode) =>
+  Effect.fnUntraced(function*({ records }: Chunk) {
+    const store = yield* KeyOffsetStore
+    const observed = store.observe(yield* decodableOf(decode, records))
+    yield* Effect.catch(observed, ({ message }) => Effect.logWarning(message))
+  })
+
+/** What all workers of a run share. */
+export interface Options {
+  readonly plan: Plan
+  readonly host: WorkerHost
+  readonly router: Router | undefined
+  /** A record was handled so many milliseconds after it was due. */
+  readonly late: (topic: string, millis: number) => void
+}
+
+/** Makes the work of a partition; codecs are prepared once per topic. */
+export const make = ({ host, late, plan, router }: Options) => {
+  const decoders = new Map<string, Decode>()
+  const shared = new Set<string>()
+
+  /** Says once of a retry topic that another group has it as well. */
+  const warnOf = (topic: string, context: Context.Context<never>) => (group: string): void => {
+    if (shared.has(topic)) return
+    shared.add(topic)
+    Effect.runForkWith(context)(Effect.logWarning(
+      `retry topic "${topic}" is one of group "${group}" too, and its records are left to that; give one of the groups `
+        + "another name"
+    ))
+  }
+
+  const decoderOf = Effect.fnUntraced(function*(handler: PlannedHandler, topic: string) {
+    const known = decoders.get(topic)
+    if (known !== undefined) return known
+    const decode = yield* Decoding.prepare(handler.source.codecs, topic)
+    decoders.set(topic, decode)
+    return decode
+  })
+
+  return Effect.fnUntraced(function*(
+    state: PartitionState
+  ): Effect.fn.Return<{ readonly handler: PlannedHandler; readonly work: Work } | undefined, never, any> {
+    const { retries: { deadLetterLimit }, retrying, topology } = plan
+    const source = sourceTopic(plan, state.topic)
+    const handler = handlerFor(plan, state.topic)
+    if (handler === undefined) return undefined
+    // Its names were checked with the plan, or when the topic was assigned.
+    const topics = yield* Effect.orDie(topology.of(source))
+    const tier = retrying ? topology.placeOf(state.topic)?.tier : undefined
+    const isForeign = retrying
+      ? foreignIn(topology.group, state.topic, warnOf(state.topic, yield* Effect.context<never>()))
+      : undefined
+    const gate = retrying
+      ? new DueGate(() => state.take(), dueOf(tier, topics, isForeign), (millis) => late(state.topic, millis))
+      : undefined
+    state.gate = gate
+    const decode = yield* decoderOf(handler, source)
+    const work: Work = {
+      host,
+      state,
+      decode: gate === undefined ? decode : passing(decode, gate),
+      onFailure: handler.onFailure,
+      topology,
+      source,
+      topics,
+      retrying,
+      delivery: retrying ? deliveryIn(topology.group, state.topic, tier) : undefined,
+      isForeign,
+      router,
+      limit: deadLetterLimit === undefined ? undefined : new DeadLetters(deadLetterLimit),
+      gate,
+      observe: handler.onFailure.needs.observes && !retrying ? observer(decode) : undefined
+    }
+    return { handler, work }
+  })
+}

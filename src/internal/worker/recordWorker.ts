@@ -1,0 +1,100 @@
+/** The worker of a partition whose records are handled one after the other. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { Pending } from "../../Codec.ts"
+import type { Chunk } from "../../engine/KafkaEngine.ts"
+import type * as Record from "../../Record.ts"
+import { CallScope } from "./callScope.ts"
+import { judge } from "./judge.ts"
+import { Steps } from "./steps.ts"
+import type { Work } from "./workerHost.ts"
+import { more, take } from "./workerHost.ts"
+
+type Run = (record: Record.Record<any, any, any>) => Effect.Effect<unknown, any, any>
+
+/**
+ * Decodes one record and calls the handler. What a codec throws becomes a failure; what the handler throws, before it
+ * answers an effect, dies in the fiber like any defect.
+ */
+export const callHandler = (work: Work, run: Run, raw: Chunk["records"][number]): Effect.Effect<unknown, any, any> => {
+  if (work.isForeign?.(raw) === true) return Effect.void
+  let record
+  try {
+    record = work.decode(raw)
+  } catch (poison) {
+    return Effect.fail(poison)
+  }
+  return record instanceof Pending ? Effect.flatMap(record.effect, run) : run(record)
+}
+
+/** Handles a chunk from its first record on; ends early when the partition drains, is fenced, or stopped. */
+const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: CallScope, steps: Steps, chunk: Chunk) {
+  const { state } = work
+  const { records } = chunk
+  const last = records.length - 1
+  const step = steps.begin(chunk)
+  let i = 0
+  const advance = () => {
+    steps.reached(i === last ? chunk.next : records[i]!.offset + 1)
+    state.leaderEpoch = records[i]!.leaderEpoch
+    state.steps++
+    state.failings.settled(records[i]!.offset)
+    i++
+  }
+  // One loop per chunk, not one effect per record: it is left only for a failure, a used scope, or to stop.
+  const segment = Effect.whileLoop({
+    while: () => i <= last && state.mayRun && !scope.used && !steps.isHeldBack,
+    body: () => {
+      state.current = records[i]!.offset
+      return callHandler(work, run, records[i]!)
+    },
+    step: advance
+  })
+  const decided = () => {
+    state.current = undefined
+  }
+  while (i <= last && state.isActive) {
+    if (steps.isHeldBack) {
+      yield* steps.settle()
+      continue
+    }
+    if (state.suspended) {
+      state.current = undefined
+      yield* state.signal.wait
+      continue
+    }
+    const exit = yield* scope.run(segment)
+    if (Exit.isSuccess(exit)) continue
+    // Interrupted because the budget is over or the partition is lost: nobody's failure.
+    if (!state.isActive) break
+    const verdict = yield* judge(work, [records[i]!], exit.cause, decided)
+    if (verdict._tag === "Again") continue
+    if (verdict._tag === "Stopped") break
+    if (verdict._tag === "Done") (step.exceptions ??= []).push(...verdict.outcomes)
+    else steps.add(step, verdict.hops)
+    advance()
+  }
+  state.current = undefined
+  step.count = i
+  yield* steps.close(step)
+})
+
+/** Works until the partition is given up or stops. */
+export const recordWorker = Effect.fnUntraced(function*(work: Work, run: Run) {
+  const { observe, state } = work
+  const scope = new CallScope()
+  const steps = new Steps(work)
+  while (true) {
+    const chunk = state.isActive && !steps.isFull ? take(work) : undefined
+    if (chunk !== undefined) {
+      if (observe !== undefined) yield* observe(chunk)
+      yield* handleChunk(work, run, scope, steps, chunk)
+    } else if (!steps.isEmpty) {
+      yield* steps.finish()
+    } else if (state.isActive) {
+      yield* more(work)
+    } else {
+      return
+    }
+  }
+})

@@ -1,0 +1,180 @@
+/**
+ * Steps of a partition whose records are handled one after the other: a chunk each. A step whose copies are on their
+ * way stays open while the next ones are handled, and is reported when the broker has them all.
+ *
+ * The position stays before the first copy that the broker did not acknowledge.
+ */
+import * as Effect from "effect/Effect"
+import type { Chunk } from "../../engine/KafkaEngine.ts"
+import type { Outcome } from "../../Outcome.ts"
+import type { Hop, Unsendable } from "../retry/router.ts"
+import { settled, unsendable } from "./judge.ts"
+import { noExceptions, type Work } from "./workerHost.ts"
+
+/** A chunk, and what became of it. `count` records from its beginning are handled, or on their way. */
+export interface Step {
+  readonly chunk: Chunk
+  readonly startedAt: number
+  exceptions: Array<Outcome> | undefined
+  hops: Array<Hop> | undefined
+  count: number
+}
+
+/** More copies than this are waited for before the next chunk: each keeps its record in memory. */
+const mostHops = 2_000
+const mostSteps = 16
+
+/** Owned by one worker. */
+export class Steps {
+  private readonly work: Work
+  private readonly open: Array<Step> = []
+  /** Copies without an acknowledgement, after the first `arrived` ones, in the order of their records. */
+  private hops: Array<Hop> = []
+  private arrived = 0
+  /** Where the position is when all of them have arrived. */
+  private end: number | undefined
+  private unsent: Unsendable | undefined
+  /** Whether the client had no space for a copy, or could not send one: nothing more is handled until it is settled. */
+  isHeldBack = false
+
+  constructor(work: Work) {
+    this.work = work
+  }
+
+  begin(chunk: Chunk): Step {
+    const startedAt = this.work.host.clock.currentTimeMillisUnsafe()
+    return { chunk, startedAt, exceptions: undefined, hops: undefined, count: 0 }
+  }
+
+  get isEmpty(): boolean {
+    return this.open.length === 0
+  }
+
+  /** Whether copies have to arrive before more is handled. */
+  get isFull(): boolean {
+    const { hops } = this
+    return this.open.length >= mostSteps || hops.length - this.arrived >= mostHops || this.isHeldBack
+  }
+
+  /** Copies of records of a step are on their way. */
+  add(step: Step, hops: ReadonlyArray<Hop>): void {
+    step.hops ??= []
+    for (const hop of hops) {
+      hop.arrived = this.onArrival
+      step.hops.push(hop)
+      this.hops.push(hop)
+      if (!hop.taken || hop.error !== undefined) this.isHeldBack = true
+    }
+  }
+
+  /** Everything before `next` is handled, or on its way. */
+  reached(next: number): void {
+    if (this.hops.length === 0) this.work.state.position = next
+    else {
+      this.end = next
+      this.move()
+    }
+  }
+
+  /** A chunk is handled as far as it goes: reports it, or keeps it open. */
+  close(step: Step): Effect.Effect<void, never, any> {
+    if (this.isEmpty && step.hops === undefined) return this.report(step, step.count)
+    this.open.push(step)
+    return this.reportComplete()
+  }
+
+  /** Reports the steps from the oldest on whose copies have arrived. */
+  reportComplete(): Effect.Effect<void, never, any> {
+    if (this.isEmpty || !isComplete(this.open[0]!)) return Effect.void
+    return Effect.whileLoop({
+      while: () => !this.isEmpty && isComplete(this.open[0]!),
+      body: () => {
+        const step = this.open.shift()!
+        return this.report(step, step.count)
+      },
+      step: () => {}
+    })
+  }
+
+  /**
+   * Waits for all copies, sending again what the broker did not take, also when the policy said stop: whoever goes on
+   * behind that record must not lose those before it. What did not get there ends the worker, and is not tried again.
+   */
+  readonly settle = Effect.fnUntraced({ self: this as Steps }, function*() {
+    const { router, source, state } = this.work
+    const stopped = state.failure
+    state.failure = undefined
+    state.current = undefined
+    this.unsent ??= yield* Effect.ensuring(
+      router!.settle(state, source, this.hops.slice(this.arrived)),
+      Effect.sync(() => this.move())
+    )
+    if (this.unsent !== undefined) unsendable(this.work, this.unsent)
+    state.failure ??= stopped
+    yield* this.reportComplete()
+  })
+
+  /** Settles, and reports what is left as far as the position is. */
+  readonly finish = Effect.fnUntraced({ self: this as Steps }, function*() {
+    const { state } = this.work
+    yield* this.settle()
+    const position = state.position ?? -1
+    for (const step of this.open.splice(0)) {
+      let count = 0
+      while (count < step.count && step.chunk.records[count]!.offset < position) count++
+      yield* this.report(step, count)
+    }
+  })
+
+  private readonly onArrival = ({ error }: Hop): void => {
+    if (error !== undefined) {
+      this.isHeldBack = true
+      return
+    }
+    this.move()
+    this.work.host.progressed(this.work.state)
+  }
+
+  /** Moves the position as far as copies have arrived. */
+  private move(): void {
+    const { hops, work: { state } } = this
+    if (hops.length === 0) return
+    while (this.arrived < hops.length && hops[this.arrived]!.acknowledged) this.arrived++
+    if (this.arrived < hops.length) {
+      if (this.arrived > 0) state.position = hops[this.arrived]!.record.offset
+      return
+    }
+    this.hops = []
+    this.arrived = 0
+    this.isHeldBack = false
+    // Behind the copies alone: what was handled since moved the position by itself.
+    if (this.end !== undefined) state.position = this.end
+    this.end = undefined
+  }
+
+  /** Gives the chunk back, and tells of the records that are done: `count` from its beginning. */
+  private report({ chunk, exceptions, hops, startedAt }: Step, count: number): Effect.Effect<void> {
+    const { host, state } = this.work
+    const { bytes, partition, records, topic } = chunk
+    host.release(state, records.length, bytes)
+    if (count === 0) return Effect.void
+    const to = records[count - 1]!.offset
+    const told = exceptions === undefined && hops === undefined
+      ? noExceptions
+      : [...exceptions ?? [], ...settled(this.work, hops ?? [])]
+        .filter(({ offset }) => offset <= to)
+        .sort((a, b) => a.offset - b.offset)
+    host.progressed(state)
+    return host.emit(state, {
+      topic,
+      partition,
+      from: records[0]!.offset,
+      to,
+      handled: count - told.length,
+      duration: host.clock.currentTimeMillisUnsafe() - startedAt,
+      exceptions: told
+    })
+  }
+}
+
+const isComplete = ({ hops }: Step): boolean => hops === undefined || hops.every(({ acknowledged }) => acknowledged)

@@ -1,0 +1,84 @@
+/** What a partition worker needs of the run loop, and how it comes by its records. */
+import type * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Chunk, RawRecord, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type * as OnFailure from "../../OnFailure.ts"
+import type { Outcome, OutcomeBatch } from "../../Outcome.ts"
+import type { Decode } from "../codec/decoding.ts"
+import type { DueGate } from "../partition/dueGate.ts"
+import type { PartitionState } from "../partition/partitionState.ts"
+import { sleep, type Wait } from "../partition/waits.ts"
+import type { Router } from "../retry/router.ts"
+import type { SourceTopics, Topology } from "../retry/topology.ts"
+import type { Signal } from "../shared/signal.ts"
+import type { DeadLetters } from "./deadLetterLimit.ts"
+
+/** The run loop, as workers see it. Everything but `emit` is synchronous and cheap. */
+export interface WorkerHost {
+  readonly group: string
+  readonly clock: Clock.Clock
+  readonly makeSignal: () => Signal
+  /** Gives back fetch budget. */
+  readonly release: (state: PartitionState, records: number, bytes: number) => void
+  /** Says that the position of this partition moved. */
+  readonly progressed: (state: PartitionState) => void
+  /** Says that the policy stopped this partition while others of its records are still in work. */
+  readonly failed: (state: PartitionState) => void
+  /** Reports a finished step; waits while the reader of the outcome stream is slow. */
+  readonly emit: (state: PartitionState, batch: OutcomeBatch) => Effect.Effect<void>
+  readonly skipped: (partition: TopicPartition, offset: number, cause: Cause.Cause<unknown>) => void
+  /** A record begins to wait for its next attempt. */
+  readonly waiting: (state: PartitionState, wait: Wait) => void
+}
+
+/** What a worker works with. */
+export interface Work {
+  readonly host: WorkerHost
+  readonly state: PartitionState
+  readonly decode: Decode
+  readonly onFailure: OnFailure.OnFailure<any, any>
+  readonly topology: Topology
+  /** The topic that the records were first read from. */
+  readonly source: string
+  readonly topics: SourceTopics | undefined
+  /** Whether the records come from a retry topic. */
+  readonly retrying: boolean
+  /** The number of the delivery that records are in this retry topic, where they do not tell. */
+  readonly delivery: number | undefined
+  /** Tells the records in a retry topic that are another group's: they are passed over. */
+  readonly isForeign: ((record: RawRecord) => boolean) | undefined
+  readonly router: Router | undefined
+  readonly limit: DeadLetters | undefined
+  readonly gate: DueGate | undefined
+  /** Told of each chunk before its records are handled. */
+  readonly observe: ((chunk: Chunk) => Effect.Effect<void, never, any>) | undefined
+}
+
+/** No exceptions: shared, so that a clean step allocates none. */
+export const noExceptions: ReadonlyArray<Outcome> = []
+
+/** What may be handled now, if there is anything. */
+export const take = ({ gate, host, state }: Work): Chunk | undefined =>
+  state.suspended ? undefined : gate === undefined ? state.take() : gate.take(host.clock.currentTimeMillisUnsafe())
+
+/** Until there may be more to do: a chunk, a record that is due, or another phase; at most `millis`. */
+export const more = ({ gate, host, state }: Work, millis = Infinity): Effect.Effect<void> => {
+  const due = gate?.dueAt
+  const rest = due === undefined ? millis : Math.min(millis, due - host.clock.currentTimeMillisUnsafe())
+  return rest === Infinity || state.suspended ? state.signal.wait : sleep(state.signal, rest)
+}
+
+/** The next chunk, or `undefined` when the worker is to end. The chunk stays counted as buffered. */
+export const nextChunk = Effect.fnUntraced(function*(work: Work) {
+  const { observe, state } = work
+  while (state.isActive) {
+    const chunk = take(work)
+    if (chunk !== undefined) {
+      if (observe !== undefined) yield* observe(chunk)
+      return chunk
+    }
+    yield* more(work)
+  }
+  return undefined
+})

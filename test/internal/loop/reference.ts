@@ -1,0 +1,310 @@
+/** The reference for the run loop: what handlers did, and what the client was told, checked while it happens. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { Codec, OnFailure, Topic } from "millrace"
+import { Pending } from "../../../src/Codec.ts"
+import type { Position, TopicPartition } from "../../../src/engine/KafkaEngine.ts"
+import type { Assignment } from "../../../src/internal/partition/assignment.ts"
+import type { Script } from "../../kit/scriptedEngine.ts"
+import { keyOf } from "../../kit/scriptedEngine.ts"
+import { randomOf } from "./random.ts"
+
+export const drainTimeout = 5_000
+const lanesOf = 4
+
+export type Kind = "partition" | "keys" | "unordered" | "batch" | "owned"
+
+/** A partition between an assignment or a seek and the next one. */
+interface Generation {
+  readonly start: number
+  readonly done: Set<number>
+  /** Skipped, and not yet told to the owner of the offsets. */
+  readonly untold: Set<number>
+  /** To be handled once more. */
+  readonly again: Set<number>
+  /** Their copies are on their way, or there. */
+  readonly routed: Set<number>
+  readonly lastStarted: Map<string, number>
+}
+
+interface Running {
+  readonly offset: number
+  readonly lane: string
+  readonly generation: Generation
+}
+
+const values = Codec.string
+const value: typeof values = {
+  ...values,
+  decoder: (site) =>
+    Effect.map(values.decoder(site), (decode) => (bytes, headers) => {
+      const decoded = decode(bytes, headers)
+      return decoded === "pending" ? new Pending(Effect.as(Effect.sleep(3), "pending")) : decoded
+    })
+}
+const Records = Topic.make("t", { key: Codec.none, value })
+
+/** What is known of one run. */
+export class Reference {
+  readonly violations: Array<string> = []
+  now = 0
+  /** The client failed: what was not stored by then is nobody's fault. */
+  mayFail = false
+  storesRefused = false
+  readonly revokedAt = new Map<number, number>()
+  private readonly script: Script
+  private readonly seed: number
+  private readonly kind: Kind
+  private readonly generations = new Map<string, Generation>()
+  private readonly running = new Map<string, Set<Running>>()
+  private readonly own = new Map<string, Position>()
+  private readonly copies = new Map<string, Generation>()
+  private head: { readonly id: number; readonly since: number } | undefined
+
+  constructor(script: Script, seed: number, kind: Kind, bufferRecords: number, assignment: () => Assignment) {
+    this.script = script
+    this.seed = seed
+    this.kind = kind
+    script.observer = {
+      assigned: (partition, offset) => this.begin(partition, offset),
+      sought: (position) => this.begin(position, position.offset),
+      positioned: (position, delivered) => this.checkPosition(position, delivered),
+      revoked: ({ id, partitions }, committed) => {
+        if (this.mayFail || this.now - (this.revokedAt.get(id) ?? 0) >= drainTimeout) return
+        for (const partition of partitions) this.checkCommitted(partition, committed(partition), "revoked")
+      },
+      polled: () => {
+        const { head } = script
+        if (head !== undefined) this.isHeadForATick(head.id)
+        this.checkBuffer(assignment(), bufferRecords)
+        this.checkOwned(assignment())
+      }
+    }
+  }
+
+  /** Whether everything of a partition was handled since it was assigned, or sought. */
+  isWorkedOff(partition: TopicPartition): boolean {
+    const generation = this.generations.get(keyOf(partition))
+    return generation !== undefined
+      && this.script.log(partition).every(({ offset }) => offset < generation.start || generation.done.has(offset))
+  }
+
+  // What the handlers do.
+
+  behaviour(partition: TopicPartition, offset: number) {
+    const random = randomOf((this.seed * 31 + partition.partition) * 1_009 + offset)
+    const kind = random.weighted({ instant: 60, yields: 10, sleeps: 20, hard: 2, fails: 4, dies: 2, poison: 4 })
+    return {
+      kind,
+      poison: kind === "poison",
+      stops: random.chance(0.15),
+      millis: random.between(1, 2_000),
+      waits: random.chance(0.3) ? random.between(1, 3) : 0,
+      delay: random.pick([0, 10, 500, 3_000]),
+      routed: random.chance(0.5)
+    }
+  }
+
+  private laneOf(offset: number): string {
+    return this.kind === "keys" ? `k${randomOf(offset).between(0, 5)}` : this.kind === "unordered" ? `${offset}` : ""
+  }
+
+  private work(partition: TopicPartition, offsets: ReadonlyArray<number>): Effect.Effect<void, string> {
+    return Effect.suspend(() => {
+      const key = keyOf(partition)
+      const generation = this.generations.get(key)!
+      const all = this.running.get(key) ?? new Set()
+      this.running.set(key, all)
+      const { head } = this.script
+      const leaving = head?.kind === "revoke" && head.partitions.some((one) => keyOf(one) === key)
+      // Where records were sent elsewhere, the owner of the offsets is told without any, also at the very end.
+      if (leaving && offsets.length > 0 && this.isHeadForATick(head.id)) {
+        this.violate(`${key}: ${offsets.join(" ")} started while it drains`)
+      }
+      const mine = offsets.map((offset): Running => ({ offset, lane: this.laneOf(offset), generation }))
+      for (const running of mine) {
+        const parallel = this.kind === "keys" || this.kind === "unordered"
+        for (const other of all) {
+          if (other.generation !== generation) this.violate(`two owners of ${key} at ${running.offset}`)
+          if (!parallel || other.lane === running.lane) {
+            this.violate(`${key}: ${other.offset} and ${running.offset} at once`)
+          }
+        }
+        const last = generation.lastStarted.get(running.lane) ?? -1
+        if (running.offset <= last && !generation.again.delete(running.offset)) {
+          this.violate(`${key}: ${running.offset} started after ${last}`)
+        }
+        generation.lastStarted.set(running.lane, running.offset)
+      }
+      for (const running of mine) all.add(running)
+      const { kind, millis } = this.behaviour(partition, offsets[0] ?? 0)
+      const body: Effect.Effect<void, string> = kind === "yields"
+        ? Effect.yieldNow
+        : kind === "sleeps"
+        ? Effect.sleep(millis)
+        : kind === "hard"
+        ? Effect.uninterruptible(Effect.sleep(8_000))
+        : kind === "fails"
+        ? Effect.fail("failed")
+        : kind === "dies"
+        ? Effect.die("died")
+        : Effect.void
+      return Effect.onExit(body, (exit) =>
+        Effect.sync(() => {
+          for (const running of mine) {
+            all.delete(running)
+            if (Exit.isSuccess(exit)) generation.done.add(running.offset)
+          }
+        }))
+    })
+  }
+
+  handler() {
+    const record = (raw: { readonly topic: string; readonly partition: number; readonly offset: number }) =>
+      this.work({ topic: raw.topic, partition: raw.partition }, [raw.offset])
+    switch (this.kind) {
+      case "partition":
+        return Topic.handle(Records, record)
+      case "keys":
+        return Topic.handle(Records, record, { concurrency: { keys: lanesOf } })
+      case "unordered":
+        return Topic.handle(Records, record, { concurrency: { unordered: lanesOf } })
+      case "batch":
+        return Topic.handleBatch(Records, (records) => this.work(records[0]!, records.map(({ offset }) => offset)), {
+          maxSize: 6,
+          maxWait: 50
+        })
+      case "owned":
+        return Topic.handleOwned(Records, ({ next, partition, records, topic }) =>
+          Effect.andThen(
+            this.work({ topic, partition }, records.map(({ offset }) => offset)),
+            Effect.sync(() => {
+              const position = { topic, partition, offset: next }
+              this.checkPosition(position, Number.POSITIVE_INFINITY)
+              this.own.set(keyOf(position), position)
+              const { untold } = this.generations.get(keyOf(position))!
+              for (const offset of untold) if (offset < next) untold.delete(offset)
+            })
+          ), {
+          maxSize: 6,
+          startOffsets: (asked) => Effect.as(Effect.sleep(10), asked.flatMap((one) => this.own.get(keyOf(one)) ?? []))
+        })
+    }
+  }
+
+  /** Waits a few times, and then stops, skips, or sends the records elsewhere. */
+  readonly policy = OnFailure.make((failure) =>
+    Effect.sync((): OnFailure.Decision => {
+      const { memory, record, records } = failure
+      const { delay, routed, stops, waits } = this.behaviour(record, record.offset)
+      const generation = this.generations.get(keyOf(record))!
+      const waited = (memory.get(this) as number | undefined) ?? 0
+      if (waited < waits) {
+        memory.set(this, waited + 1)
+        if (failure.kind !== "poison") { for (const { offset } of records) generation.again.add(offset) }
+        return { _tag: "Wait", delay }
+      }
+      if (stops) return { _tag: "Stop" }
+      for (const { offset } of records) {
+        if (routed) {
+          generation.routed.add(offset)
+          this.copies.set(`${keyOf(record)}@${offset}`, generation)
+          continue
+        }
+        this.finished(generation, offset)
+      }
+      return routed ? { _tag: "DeadLetter" } : { _tag: "Skip" }
+    }), { deadLetter: true, waits: true })
+
+  /** A copy of a record is under way. It tells nothing of the same record in a later assignment. */
+  sent(partition: TopicPartition, offset: number): () => void {
+    const generation = this.copies.get(`${keyOf(partition)}@${offset}`)
+    return () => {
+      if (generation !== undefined) this.finished(generation, offset)
+    }
+  }
+
+  private finished(generation: Generation, offset: number): void {
+    generation.done.add(offset)
+    // The owner of the offsets is still to be told, and may fail or be interrupted at that.
+    if (this.kind === "owned") generation.untold.add(offset)
+  }
+
+  // What must hold.
+
+  private begin(partition: TopicPartition, offset: number): void {
+    this.generations.set(keyOf(partition), {
+      start: offset,
+      done: new Set(),
+      untold: new Set(),
+      again: new Set(),
+      routed: new Set(),
+      lastStarted: new Map()
+    })
+  }
+
+  private checkPosition(position: Position, delivered: number): void {
+    const generation = this.generations.get(keyOf(position))
+    if (generation === undefined) return this.violate(`${keyOf(position)} has a position, but was never assigned`)
+    if (position.offset > Math.max(delivered, generation.start)) {
+      this.violate(`${keyOf(position)}: ${position.offset} is behind what was handed out (${delivered})`)
+    }
+    for (const { offset } of this.script.log(position)) {
+      if (offset >= generation.start && offset < position.offset && !generation.done.has(offset)) {
+        return this.violate(`${keyOf(position)}: position ${position.offset} is past ${offset}, which is not done`)
+      }
+    }
+  }
+
+  /** Nothing that is done, and not behind something undone, is handled again after an orderly end. */
+  checkCommitted(partition: TopicPartition, committed: number | undefined, when: string): void {
+    const generation = this.generations.get(keyOf(partition))
+    if (generation === undefined || !this.script.isAssigned(partition) || this.storesRefused) return
+    let finished: number | undefined
+    const batches = this.kind === "batch" || this.kind === "owned"
+    for (const { offset } of this.script.log(partition)) {
+      if (offset < generation.start) continue
+      if (!generation.done.has(offset)) break
+      // What a batch skipped is committed with the batch, and judged again when it never came to that.
+      if (generation.untold.has(offset)) continue
+      if (!batches || !this.behaviour(partition, offset).poison && !generation.routed.has(offset)) finished = offset
+    }
+    if (finished !== undefined && (committed === undefined || committed <= finished)) {
+      this.violate(`${keyOf(partition)} ${when} at ${committed}, although ${finished} is done`)
+    }
+  }
+
+  private checkBuffer(assignment: Assignment, most: number): void {
+    let records = 0
+    let bytes = 0
+    for (const state of assignment) {
+      if (state.bufferedRecords < 0 || state.bufferedBytes < 0) this.violate(`${keyOf(state)}: a buffer below zero`)
+      records += state.bufferedRecords
+      bytes += state.bufferedBytes
+    }
+    if (records !== assignment.bufferedRecords || bytes !== assignment.bufferedBytes) {
+      const { bufferedBytes, bufferedRecords } = assignment
+      this.violate(`${records} records, ${bytes} bytes are buffered and count as ${bufferedRecords}, ${bufferedBytes}`)
+    }
+    if (records > most) this.violate(`${records} records are buffered, above ${most}`)
+  }
+
+  /** Nobody works on what the client does not count as assigned. */
+  private checkOwned(assignment: Assignment): void {
+    if (this.script.answersDue > 0) return
+    for (const state of assignment) {
+      if (!this.script.isAssigned(state)) this.violate(`${keyOf(state)} is worked on, and not assigned`)
+    }
+  }
+
+  /** Whether a rebalance has been the one to be answered for so long that the loop must have seen it. */
+  private isHeadForATick(id: number): boolean {
+    const { time } = this.script
+    if (this.head?.id !== id) this.head = { id, since: time }
+    return time - this.head.since > 300
+  }
+
+  violate(what: string): void {
+    this.violations.push(`${this.now} ms: ${what}`)
+  }
+}

@@ -1,0 +1,89 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { TestClock } from "effect/testing"
+import { Codec, Consumer, OnFailure, Retry, Topic } from "millrace"
+import { Pending } from "../../../src/Codec.ts"
+import { p0, scripted, seen, settings, start, text, Texts, texts, until } from "./scenario.ts"
+
+const Keyed = Topic.make("t", { key: Codec.string, value: Codec.string })
+const keyed = (offset: number, key: string) => ({ ...text(offset), key: new TextEncoder().encode(key) })
+const limits = { ...settings, drainTimeout: 100, maxHandlerStall: "1 minute" } as const
+
+describe("a stall is noticed", () => {
+  it.effect("of one key while others go on", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const { handle, started } = seen()
+      const work = handle((value) => value === "0" ? Effect.never : Effect.void)
+      const handler = Topic.handle(Keyed, work, { concurrency: { keys: 2 } })
+      const { exit } = yield* start(script, Consumer.make("g", { ...limits, handlers: [handler] }))
+      script.produce(p0, [keyed(0, "a")])
+      script.emit("assign", [p0])
+      yield* until(() => started.length === 1)
+      for (let i = 1; i < 20 && exit() === undefined; i++) {
+        script.produce(p0, [keyed(i, "b")])
+        yield* TestClock.adjust("20 seconds")
+      }
+      assert.isDefined(exit())
+    })))
+
+  it.effect("of a codec in the middle of a batch", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const hanging: Codec.Codec<string> = {
+        ...Codec.string,
+        decoder: () => Effect.succeed(() => new Pending(Effect.never))
+      }
+      const handler = Topic.handleBatch(Topic.make("t", { key: Codec.none, value: hanging }), () => Effect.void)
+      const { exit } = yield* start(script, Consumer.make("g", { ...limits, handlers: [handler] }))
+      script.produce(p0, texts(0, 3))
+      script.emit("assign", [p0])
+      for (let i = 0; i < 20 && exit() === undefined; i++) yield* TestClock.adjust("20 seconds")
+      assert.isDefined(exit())
+    })))
+
+  it.effect("of a policy that does not decide", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const handler = Topic.handle(Texts, () => Effect.fail("no"), { onFailure: OnFailure.make(() => Effect.never) })
+      const { exit } = yield* start(script, Consumer.make("g", { ...limits, handlers: [handler] }))
+      script.produce(p0, texts(0, 3))
+      script.emit("assign", [p0])
+      for (let i = 0; i < 20 && exit() === undefined; i++) yield* TestClock.adjust("20 seconds")
+      assert.isDefined(exit())
+    })))
+})
+
+describe("no stall is", () => {
+  for (const concurrency of ["partition", { keys: 2 }] as const) {
+    it.effect(`a record that fails again and again (${JSON.stringify(concurrency)})`, () =>
+      scripted(Effect.fnUntraced(function*(script) {
+        let attempts = 0
+        const handler = Topic.handle(
+          Keyed,
+          () => Effect.suspend(() => Effect.delay(Effect.fail(++attempts), "20 seconds")),
+          {
+            concurrency,
+            onFailure: Retry.blocking(Schedule.recurs(1_000))
+          }
+        )
+        const { exit } = yield* start(script, Consumer.make("g", { ...limits, handlers: [handler] }))
+        script.produce(p0, [keyed(0, "a")])
+        script.emit("assign", [p0])
+        for (let i = 0; i < 30; i++) yield* TestClock.adjust("20 seconds")
+        assert.isUndefined(exit())
+        assert.isAbove(attempts, 20)
+      })))
+
+    it.effect(`a record that waits for its next attempt (${JSON.stringify(concurrency)})`, () =>
+      scripted(Effect.fnUntraced(function*(script) {
+        const handler = Topic.handle(Keyed, () => Effect.fail("no"), {
+          concurrency,
+          onFailure: Retry.blocking(Schedule.spaced("1 hour"))
+        })
+        const { exit } = yield* start(script, Consumer.make("g", { ...limits, handlers: [handler] }))
+        script.produce(p0, [keyed(0, "a")])
+        script.emit("assign", [p0])
+        for (let i = 0; i < 30; i++) yield* TestClock.adjust("20 seconds")
+        assert.isUndefined(exit())
+      })))
+  }
+})
