@@ -4,10 +4,14 @@ import { gzipSync } from "node:zlib"
 import { rolldown } from "rolldown"
 import { output } from "./step.ts"
 
+/** What an import costs, counted: the same on every machine, and with any other program beside it. */
 export interface Cost {
+  /** Kilobytes of the entry with all that it needs of Effect, bundled, minified and compressed. */
   readonly gzipKb: number
-  readonly cpuMs: number
-  readonly rssMb: number
+  /** Files that Node reads for `import`, of this package and of Effect. */
+  readonly modules: number
+  /** Kilobytes of those files. */
+  readonly sourceKb: number
 }
 
 /** What a bundler makes of an entry with everything it needs of Effect; a native client cannot be bundled. */
@@ -25,27 +29,43 @@ const bundleSize = async (file: string): Promise<number> => {
 }
 
 const probe = (url: string) => `
-  const before = { cpu: process.cpuUsage(), rss: process.memoryUsage().rss }
+  import { registerHooks } from "node:module"
+  import { readFileSync } from "node:fs"
+  let modules = 0
+  let bytes = 0
+  registerHooks({
+    load(url, context, next) {
+      if (url.startsWith("file:")) {
+        modules++
+        bytes += readFileSync(new URL(url)).byteLength
+      }
+      return next(url, context)
+    }
+  })
   await import(${JSON.stringify(url)})
-  const { user, system } = process.cpuUsage(before.cpu)
-  console.log(JSON.stringify([(user + system) / 1e3, (process.memoryUsage().rss - before.rss) / 1e6]))`
+  console.log(JSON.stringify([modules, bytes / 1e3]))`
 
 /** In a process of its own, without this repository's condition. */
-const load = async (file: string): Promise<readonly [cpuMs: number, rssMb: number]> => {
+const load = async (file: string): Promise<readonly [modules: number, sourceKb: number]> => {
   const args = ["--input-type=module", "--eval", probe(pathToFileURL(file).href)]
   const { code, text } = await output(process.execPath, args, { env: { ...process.env, NODE_OPTIONS: "" } })
   if (code !== 0) throw new Error(`cannot import ${file}:\n${text}`)
   return JSON.parse(text) as [number, number]
 }
 
-const smallest = (values: ReadonlyArray<number>) => Math.round(Math.min(...values))
-
-/** Processor time instead of a clock's, and the smallest of three: other programs hardly show in it. */
 export const measureEntry = async (file: string): Promise<Cost> => {
-  const loads = [await load(file), await load(file), await load(file)]
-  return {
-    gzipKb: Math.round(await bundleSize(file)),
-    cpuMs: smallest(loads.map(([cpuMs]) => cpuMs)),
-    rssMb: smallest(loads.map(([, rssMb]) => rssMb))
-  }
+  const [modules, sourceKb] = await load(file)
+  return { gzipKb: Math.round(await bundleSize(file)), modules, sourceKb: Math.round(sourceKb) }
 }
+
+export type Budget = Cost
+
+const units = ["gzipKb", "modules", "sourceKb"] as const
+
+export const wordsOf = ({ gzipKb, modules, sourceKb }: Cost): string =>
+  `${gzipKb} kB gzip, ${modules} modules of ${sourceKb} kB`
+
+/** What of a cost is over its budget, a line each. */
+export const overBudget = (subpath: string, cost: Cost, budget: Budget): ReadonlyArray<string> =>
+  units.filter((unit) => cost[unit] > budget[unit])
+    .map((unit) => `${subpath} costs ${wordsOf(cost)}; its budget of ${unit} is ${budget[unit]}`)

@@ -19,14 +19,14 @@ export interface Output {
   readonly text: string
 }
 
-/** Runs a program to its end, or kills it after `timeoutMs` (default two minutes). */
+/** Runs a program to its end. One that hangs is killed after `timeoutMs`, by default 15 minutes. */
 export const output = (
   command: string,
   args: ReadonlyArray<string>,
   options?: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv; readonly timeoutMs?: number }
 ): Promise<Output> =>
   new Promise((resolve, reject) => {
-    const timeout = options?.timeoutMs ?? 120_000
+    const timeout = options?.timeoutMs ?? 900_000
     const child = spawn(command, args, {
       cwd: options?.cwd ?? root,
       env: options?.env ?? process.env,

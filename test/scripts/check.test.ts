@@ -1,6 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import * as DocComments from "../../scripts/check/docComments.ts"
 import * as House from "../../scripts/check/house.ts"
+import { measureEntry, overBudget } from "../../scripts/check/importCost.ts"
 import { importsOf } from "../../scripts/check/imports.ts"
 import { stabilityOf, walk } from "../../scripts/check/stableImports.ts"
 import { root, type SourceFile } from "../../scripts/check/step.ts"
@@ -94,6 +98,25 @@ describe("doc comments", () => {
     assert.deepStrictEqual(problems(...header, "export {", "  a", "} from \"./b.ts\""), [
       "src/A.ts:8: a has no doc comment"
     ])
+  })
+})
+
+describe("the cost of an import", () => {
+  it("is counted, without a clock, and compared with its budget", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "millrace-cost-"))
+    try {
+      writeFileSync(join(folder, "b.mjs"), "export const b = 1\n")
+      writeFileSync(join(folder, "a.mjs"), "export { b } from \"./b.mjs\"\n" + "// a comment\n".repeat(1_000))
+      const cost = await measureEntry(join(folder, "a.mjs"))
+      assert.deepStrictEqual(cost, { gzipKb: 0, modules: 2, sourceKb: 13 })
+      assert.deepStrictEqual(overBudget(".", cost, { gzipKb: 0, modules: 2, sourceKb: 13 }), [])
+      assert.deepStrictEqual(overBudget(".", cost, { gzipKb: 1, modules: 1, sourceKb: 12 }), [
+        ". costs 0 kB gzip, 2 modules of 13 kB; its budget of modules is 1",
+        ". costs 0 kB gzip, 2 modules of 13 kB; its budget of sourceKb is 12"
+      ])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
 })
 
