@@ -6,12 +6,13 @@
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Stream from "effect/Stream"
 import type * as Types from "effect/Types"
 import type { Position, TopicPartition } from "./engine/KafkaEngine.ts"
-import type { Accept } from "./internal/worker/streamWorker.ts"
 import type * as OnFailure from "./OnFailure.ts"
+import type { Poison } from "./Poison.ts"
 import type * as Record from "./Record.ts"
-import type * as Topic from "./Topic.ts"
+import type { AnySource, Source } from "./Source.ts"
 
 /**
  * @stability unstable
@@ -56,6 +57,15 @@ export interface OwnedBatch<out K, out V, out H = unknown> extends TopicPartitio
   readonly next: number
 }
 
+/** A record whose reader says when it is done, without its types. @internal */
+export interface Uncommitted {
+  readonly record: Record.Record<any, any, any>
+  readonly commit: Effect.Effect<void>
+}
+
+/** Receives the stream of a partition that was just assigned. @internal */
+export type Accept = (partition: TopicPartition, stream: Stream.Stream<Uncommitted, Poison>) => Effect.Effect<void>
+
 /** How a handler is called, without its types. @internal */
 export type Call =
   | {
@@ -93,7 +103,7 @@ export interface Handler<out E, out R> {
     readonly _R: Types.Covariant<R>
   }
   /** @internal */
-  readonly source: Pick<Topic.AnySource, "match" | "codecs">
+  readonly source: Pick<AnySource, "match" | "codecs">
   /** @internal */
   readonly call: Call
   /** @internal */
@@ -154,7 +164,7 @@ export interface BatchOptions<in E, out RX> {
 }
 
 const make = (
-  source: Pick<Topic.AnySource, "match" | "codecs">,
+  source: Pick<AnySource, "match" | "codecs">,
   call: Call,
   onFailure: OnFailure.OnFailure<any, any> | undefined
 ): Handler<any, any> => ({
@@ -195,7 +205,7 @@ const batchDefaults = { maxSize: 500, maxWait: 0 } as const
  * @category constructors
  */
 export const handle = <K, V, RD, H, E = never, R = never, RX = never>(
-  source: Topic.Source<K, V, RD, H>,
+  source: Source<K, V, RD, H>,
   handler: (record: Record.Record<K, V, H>) => Effect.Effect<unknown, E, R>,
   options?: Options<Types.NoInfer<E>, RX>
 ): Handler<E, R | RD | RX> =>
@@ -229,7 +239,7 @@ export const handle = <K, V, RD, H, E = never, R = never, RX = never>(
  * @category constructors
  */
 export const handleBatch = <K, V, RD, H, E = never, R = never, RX = never>(
-  source: Topic.Source<K, V, RD, H>,
+  source: Source<K, V, RD, H>,
   handler: (records: ReadonlyArray<Record.Record<K, V, H>>) => Effect.Effect<unknown, E, R>,
   options?: BatchOptions<Types.NoInfer<E>, RX>
 ): Handler<E, R | RD | RX> =>
@@ -280,7 +290,7 @@ export const handleBatch = <K, V, RD, H, E = never, R = never, RX = never>(
  * @category constructors
  */
 export const handleOwned = <K, V, RD, H, E = never, R = never, ES = never, RS = never, RX = never>(
-  source: Topic.Source<K, V, RD, H>,
+  source: Source<K, V, RD, H>,
   handler: (batch: OwnedBatch<K, V, H>) => Effect.Effect<unknown, E, R>,
   options: BatchOptions<Types.NoInfer<E>, RX> & {
     readonly startOffsets: (

@@ -6,7 +6,6 @@
  * @since 0.1.0
  */
 import * as Schedule from "effect/Schedule"
-import * as Names from "./internal/retry/names.ts"
 import type { KafkaError } from "./KafkaError.ts"
 
 /**
@@ -55,7 +54,10 @@ export interface Naming {
  * @since 0.1.0
  * @category naming
  */
-export const standard: Naming = Names.standard
+export const standard: Naming = {
+  retry: ({ group, topic }, tier) => `${group}.${topic}.retry.${tier.index}`,
+  deadLetter: ({ group, topic }) => `${group}.${topic}.dlt`
+}
 
 /**
  * `<topic>-retry-<milliseconds>` (`<topic>-retry` when there is one alone) and `<topic>-dlt`: Spring's names, for
@@ -65,7 +67,10 @@ export const standard: Naming = Names.standard
  * @since 0.1.0
  * @category naming
  */
-export const spring: Naming = Names.spring
+export const spring: Naming = {
+  retry: ({ topic }, tier, tiers) => tiers.length === 1 ? `${topic}-retry` : `${topic}-retry-${tier.delay}`,
+  deadLetter: ({ topic }) => `${topic}-dlt`
+}
 
 /**
  * What a consumer may say about its retry and dead letter topics.

@@ -5,12 +5,13 @@
  * @stability unstable
  * @since 0.1.0
  */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Schema from "effect/Schema"
-import * as Internal from "./internal/produce/suppressing.ts"
-import * as Topic from "./Topic.ts"
+import { invalidName } from "./Source.ts"
+import type { Codecs } from "./Source.ts"
+import type * as Topic from "./Topic.ts"
 
 /**
  * What can be suppressed:
@@ -45,7 +46,7 @@ export interface Suppression {
  * @since 0.1.0
  * @category constructors
  */
-export const none: Suppression = Internal.none
+export const none: Suppression = { everything: false, topics: new Set(), schemas: new Set() }
 
 /**
  * Suppresses everything.
@@ -64,7 +65,9 @@ export const all: Suppression = { ...none, everything: true }
  * @since 0.1.0
  * @category references
  */
-export const Current: Context.Reference<Suppression> = Internal.CurrentSuppression
+export const Current: Context.Reference<Suppression> = Context.Reference<Suppression>("millrace/Suppression", {
+  defaultValue: () => none
+})
 
 /**
  * Adds targets to a suppression; without targets the result suppresses everything, and what suppresses everything stays
@@ -103,12 +106,48 @@ export const add: {
     }
     const name = typeof target === "string" ? target : target?.name
     if (typeof name !== "string") throw new Error("only topics, names of topics and Schemas can be suppressed")
-    const problem = Topic.invalidName(name)
+    const problem = invalidName(name)
     if (problem !== undefined) throw new Error(`cannot suppress: ${problem}`)
     topics.add(name)
   }
   return { everything: false, topics, schemas }
 })
+
+/** What is known of a topic that is asked about. @internal */
+export interface Asked {
+  readonly name: string
+  readonly codecs: Codecs
+}
+
+/** Which values of a topic are suppressed: all, none, or those for which it returns true. @internal */
+export type Verdict = "all" | "none" | ((value: unknown) => boolean)
+
+/** The members of a union; of `NullOr` only what is not null, because a tombstone belongs to what it deletes. */
+const membersOf = (schema: Schema.Top): ReadonlyArray<Schema.Top> =>
+  "members" in schema && Array.isArray(schema.members)
+    ? schema.members.filter((member: Schema.Top) => member.ast._tag !== "Null")
+    : []
+
+const covers = (schemas: ReadonlySet<Schema.Top>, schema: Schema.Top): boolean => {
+  if (schemas.has(schema)) return true
+  const members = membersOf(schema)
+  return members.length > 0 && members.every((member) => covers(schemas, member))
+}
+
+type Class = abstract new(...args: ReadonlyArray<never>) => unknown
+
+const isClass = (schema: unknown): schema is Class =>
+  typeof schema === "function" && typeof schema.prototype === "object"
+
+/** What a suppression means for one topic. @internal */
+export const decide = ({ everything, schemas, topics }: Suppression, topic: Asked): Verdict => {
+  if (everything || topics.has(topic.name)) return "all"
+  if (schemas.size === 0) return "none"
+  const { schema } = topic.codecs.value
+  if (schema !== undefined && covers(schemas, schema)) return "all"
+  const classes = Array.from<unknown>(schemas).filter(isClass)
+  return classes.length === 0 ? "none" : (value) => classes.some((one) => value instanceof one)
+}
 
 /**
  * Whether the current fiber suppresses every record of a topic, or, without one, everything.
@@ -135,5 +174,5 @@ export const add: {
 export const isActive = (topic?: Topic.Topic<any, any, any, any, any>): Effect.Effect<boolean> =>
   Effect.map(
     Effect.service(Current),
-    (current) => topic === undefined ? current.everything : Internal.decide(current, topic) === "all"
+    (current) => topic === undefined ? current.everything : decide(current, topic) === "all"
   )

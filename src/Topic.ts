@@ -7,7 +7,8 @@
 import type * as Schema from "effect/Schema"
 import type * as Types from "effect/Types"
 import type * as Codec from "./Codec.ts"
-import { matchesPattern } from "./engine/KafkaEngine.ts"
+import { invalidName, SourceTypeId } from "./Source.ts"
+import type { Source } from "./Source.ts"
 
 export {
   /**
@@ -30,19 +31,50 @@ export {
   handleOwned
 } from "./Handler.ts"
 
-/**
- * @stability unstable
- * @since 0.1.0
- * @category type IDs
- */
-export const SourceTypeId = "~millrace/Source"
-
-/**
- * @stability unstable
- * @since 0.1.0
- * @category type IDs
- */
-export type SourceTypeId = typeof SourceTypeId
+export {
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  type AnySource,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category validation
+   */
+  collide,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category validation
+   */
+  invalidName,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category predicates
+   */
+  matches,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category getters
+   */
+  show,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  type Source,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category type IDs
+   */
+  SourceTypeId
+} from "./Source.ts"
 
 /**
  * @stability unstable
@@ -57,35 +89,6 @@ export const TypeId = "~millrace/Topic"
  * @category type IDs
  */
 export type TypeId = typeof TypeId
-
-/** The parts of a source without their types, for the inside. @internal */
-export interface Codecs {
-  readonly key: Codec.Codec<any, any, any>
-  readonly value: Codec.Codec<any, any, any>
-  readonly headers: Schema.Top | undefined
-}
-
-/**
- * What can be consumed: one topic, or every topic whose name matches a pattern.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface Source<out K, out V, out RD = never, out H = unknown> {
-  readonly [SourceTypeId]: {
-    readonly _K: Types.Covariant<K>
-    readonly _V: Types.Covariant<V>
-    readonly _RD: Types.Covariant<RD>
-    readonly _H: Types.Covariant<H>
-  }
-  readonly match: { readonly _tag: "Name"; readonly name: string } | {
-    readonly _tag: "Pattern"
-    readonly regex: RegExp
-  }
-  /** @internal */
-  readonly codecs: Codecs
-}
 
 /**
  * A topic that can be consumed and produced to.
@@ -107,15 +110,6 @@ export interface Topic<in out K, in out V, out RD = never, out RE = never, in ou
 }
 
 /**
- * Any source, any topic, for code that does not care about the types.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export type AnySource = Source<unknown, unknown, unknown, unknown>
-
-/**
  * Any topic that can be produced to.
  *
  * @stability unstable
@@ -132,33 +126,6 @@ export type Any = { readonly name: string; readonly [TypeId]: unknown }
  * @category models
  */
 export interface HeaderSchema<H, RD, RE> extends Schema.Codec<H, { readonly [name: string]: string }, RD, RE> {}
-
-const validName = /^[a-zA-Z0-9._-]{1,249}$/
-
-/**
- * Why Kafka would refuse this topic name, or `undefined`: 1 to 249 of `a-z A-Z 0-9 . _ -`, and neither `.` nor `..`.
- *
- * @stability unstable
- * @since 0.1.0
- * @category validation
- */
-export const invalidName = (name: string): string | undefined => {
-  if (name === "." || name === "..") return `topic name "${name}" is not allowed by Kafka`
-  if (!validName.test(name)) {
-    return `topic name ${JSON.stringify(name)} is not allowed by Kafka: use 1 to 249 of a-z, A-Z, 0-9, ".", "_" and "-"`
-  }
-  return undefined
-}
-
-/**
- * Whether two topic names differ only by `.` and `_`. Kafka's metrics cannot tell such topics apart, so brokers refuse
- * to create the second one.
- *
- * @stability unstable
- * @since 0.1.0
- * @category validation
- */
-export const collide = (a: string, b: string): boolean => a !== b && a.replaceAll(".", "_") === b.replaceAll(".", "_")
 
 // The variance markers exist for the type checker alone.
 const variance: any = {}
@@ -235,23 +202,3 @@ export const pattern = <K, V, KD, KE, VD, VE, H = unknown, HD = never, HE = neve
   match: { _tag: "Pattern", regex },
   codecs: { key: codecs.key, value: codecs.value, headers: codecs.headers }
 })
-
-/**
- * Whether a topic of that name belongs to the source.
- *
- * @stability unstable
- * @since 0.1.0
- * @category predicates
- */
-export const matches = (source: Pick<AnySource, "match">, name: string): boolean =>
-  source.match._tag === "Name" ? source.match.name === name : matchesPattern(source.match.regex, name)
-
-/**
- * The source in the words of an error message or a listing: the name, or the pattern between slashes.
- *
- * @stability unstable
- * @since 0.1.0
- * @category getters
- */
-export const show = (source: Pick<AnySource, "match">): string =>
-  source.match._tag === "Name" ? source.match.name : String(source.match.regex)

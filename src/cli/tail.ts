@@ -10,6 +10,7 @@ import type { ClientEvent, Position, RawRecord } from "../engine/KafkaEngine.ts"
 import { KafkaEngine } from "../engine/KafkaEngine.ts"
 import * as Decoding from "../internal/codec/decoding.ts"
 import * as Signal from "../internal/shared/signal.ts"
+import type { Codecs } from "../Source.ts"
 import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
 import { UsageError } from "./exit.ts"
@@ -19,12 +20,12 @@ import { unknown } from "./suggestions.ts"
 import { inWords, momentOf, plain, readable, toJson } from "./values.ts"
 
 /** The codecs that the config knows for a topic, if any. */
-const codecsOf = (config: Config, name: string): Topic.Codecs | undefined =>
+const codecsOf = (config: Config, name: string): Codecs | undefined =>
   config.topics.find((topic) => topic.name === name)?.codecs
     ?? config.consumers.flatMap(({ handlers }) => handlers).find(({ source }) => Topic.matches(source, name))?.source
       .codecs
 
-const rawCodecs: Topic.Codecs = {
+const rawCodecs: Codecs = {
   key: Codec.nullable(Codec.bytes),
   value: Codec.nullable(Codec.bytes),
   headers: undefined

@@ -6,6 +6,7 @@ import * as DocComments from "../../scripts/check/docComments.ts"
 import * as House from "../../scripts/check/house.ts"
 import { measureEntry, overBudget } from "../../scripts/check/importCost.ts"
 import { importsOf } from "../../scripts/check/imports.ts"
+import * as Layout from "../../scripts/check/layout.ts"
 import { stabilityOf, walk } from "../../scripts/check/stableImports.ts"
 import { root, type SourceFile } from "../../scripts/check/step.ts"
 import { publicManifest, readManifest } from "../../scripts/pack.ts"
@@ -70,6 +71,37 @@ describe("rules of the house", () => {
     assert.strictEqual(importing("src/engine/memory/log.ts", "../../Consumer.ts"), 1)
     assert.strictEqual(importing("src/engine/memory/log.ts", "../../KafkaError.ts"), 0)
     assert.strictEqual(importing("scratchpad/demo/demo.ts", "../../src/Consumer.ts"), 1)
+  })
+})
+
+describe("the layout", () => {
+  const importing = (path: string, ...specifiers: ReadonlyArray<string>) =>
+    file(path, ...specifiers.map((specifier) => `import type { A } from "${specifier}"`))
+
+  it("has no circle of files, types counted", () => {
+    const circle = [importing("src/internal/loop/a.ts", "./b.ts"), importing("src/internal/loop/b.ts", "./a.ts")]
+    assert.deepStrictEqual(Layout.problemsOf(circle), [
+      "files import each other in a circle: src/internal/loop/a.ts, src/internal/loop/b.ts"
+    ])
+    assert.deepStrictEqual(Layout.problemsOf([importing("src/A.ts", "./B.ts"), importing("src/B.ts")]), [])
+  })
+
+  it("has no circle of rooms, also where no files make one", () => {
+    const files = [
+      importing("src/A.ts", "./internal/retry/a.ts"),
+      importing("src/internal/retry/a.ts"),
+      importing("src/internal/retry/b.ts", "../../A.ts")
+    ]
+    assert.deepStrictEqual(Layout.problemsOf(files), ["rooms import each other in a circle: A.ts, internal/retry"])
+  })
+
+  it("has no arrow upwards, no room without a floor and no crowd", () => {
+    const files = [importing("src/internal/shared/a.ts", "../run/b.ts"), importing("src/internal/run/b.ts")]
+    assert.deepStrictEqual(Layout.problemsOf(files).length, 1)
+    assert.deepStrictEqual(Layout.problemsOf([importing("src/internal/attic/a.ts")]).length, 1)
+    const crowd = Array.from({ length: 13 }, (_, i) => importing(`src/engine/memory/f${i}.ts`))
+    assert.deepStrictEqual(Layout.problemsOf(crowd).length, 1)
+    assert.deepStrictEqual(Layout.problemsOf(crowd.slice(1)), [])
   })
 })
 

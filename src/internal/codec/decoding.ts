@@ -9,7 +9,7 @@ import * as Headers from "../../Headers.ts"
 import type { Part } from "../../Poison.ts"
 import { hex, Poison } from "../../Poison.ts"
 import * as Record from "../../Record.ts"
-import type { Codecs } from "../../Topic.ts"
+import type { Codecs } from "../../Source.ts"
 import { messageOf, readOr } from "../shared/causes.ts"
 
 type AnyRecord = Record.Record<any, any, any>

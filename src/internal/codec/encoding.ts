@@ -12,7 +12,7 @@ import type { RawMessage } from "../../engine/KafkaEngine.ts"
 import * as Headers from "../../Headers.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
-import type { Codecs } from "../../Topic.ts"
+import type { Codecs } from "../../Source.ts"
 import { messageOf } from "../shared/causes.ts"
 
 /** A topic without its types. */

@@ -5,7 +5,7 @@ import { Pending } from "../../Codec.ts"
 import type { DeadLetter, Filter } from "../../DeadLetter.ts"
 import type { RawMessage, RawRecord } from "../../engine/KafkaEngine.ts"
 import { invalidSetting, KafkaError } from "../../KafkaError.ts"
-import type { Codecs } from "../../Topic.ts"
+import type { Codecs } from "../../Source.ts"
 import * as Destinations from "./destinations.ts"
 import * as Filters from "./filter.ts"
 

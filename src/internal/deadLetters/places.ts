@@ -7,10 +7,10 @@ import { matchesPattern } from "../../engine/KafkaEngine.ts"
 import type * as Handler from "../../Handler.ts"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import type * as OnFailure from "../../OnFailure.ts"
-import type * as Topic from "../../Topic.ts"
+import * as RetryTopics from "../../RetryTopics.ts"
+import type * as Source from "../../Source.ts"
 import * as Plan from "../plan/plan.ts"
 import * as Names from "../retry/names.ts"
-import { parkedOf } from "../retry/topicSpecs.ts"
 import type { SourceTopics } from "../retry/topology.ts"
 
 /** A consumer without its types. */
@@ -25,7 +25,7 @@ export interface AnyConsumer {
 export interface Place {
   readonly group: string
   readonly source: string
-  readonly codecs: Topic.Codecs
+  readonly codecs: Source.Codecs
   readonly topics: SourceTopics
   readonly deadLetter: string
   readonly parked: string
@@ -70,7 +70,7 @@ export const sourcesOf = Effect.fnUntraced(function*(consumer: AnyConsumer, admi
       const topics = yield* topology.of(source)
       if (topics === undefined || sources.has(source)) continue
       const { deadLetter } = topics
-      sources.set(source, { group, source, codecs, topics, deadLetter, parked: parkedOf(deadLetter), sizes })
+      sources.set(source, { group, source, codecs, topics, deadLetter, parked: Names.parkedOf(deadLetter), sizes })
     }
   }
   return [...sources.values()]
@@ -134,8 +134,8 @@ export const placeIn = ({ places }: Pile, origin: string | undefined): Place | u
  * under a naming that is not ours it counts as sharing.
  */
 export const isShared = ({ group, handlers, settings }: AnyConsumer, topic: string): boolean => {
-  const naming = settings.retries?.naming ?? Names.standard
-  if (naming === Names.standard || naming === Names.spring) return false
+  const naming = settings.retries?.naming ?? RetryTopics.standard
+  if (naming === RetryTopics.standard || naming === RetryTopics.spring) return false
   const deadLetter = naming.deadLetter({ group, topic })
   return handlers.some(({ source: { match } }) =>
     match._tag === "Pattern" || match.name !== topic && naming.deadLetter({ group, topic: match.name }) === deadLetter

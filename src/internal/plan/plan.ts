@@ -8,7 +8,7 @@ import type { KafkaError } from "../../KafkaError.ts"
 import { invalidSetting } from "../../KafkaError.ts"
 import type * as OnFailure from "../../OnFailure.ts"
 import type * as RetryTopics from "../../RetryTopics.ts"
-import * as Topic from "../../Topic.ts"
+import * as Source from "../../Source.ts"
 import type { Limits } from "../partition/fetchBudget.ts"
 import type { Topology } from "../retry/topology.ts"
 import { topologyOf } from "./retryPlanning.ts"
@@ -71,7 +71,7 @@ export const sourceTopic = (plan: Plan, topic: string): string =>
 /** The handler of a topic: named ones first; a check made sure that no pattern matches those too. */
 export const handlerFor = (plan: Plan, topic: string): PlannedHandler | undefined => {
   const source = sourceTopic(plan, topic)
-  return plan.handlers.find((handler) => Topic.matches(handler.source, source))
+  return plan.handlers.find((handler) => Source.matches(handler.source, source))
 }
 
 const millis = (setting: string, input: Duration.Input): Effect.Effect<number, KafkaError> =>
@@ -118,7 +118,7 @@ const subscriptionProblem = (handlers: ReadonlyArray<PlannedHandler>): string | 
 const collision = (handlers: ReadonlyArray<PlannedHandler>): string | undefined => {
   const names = handlers.flatMap(({ source }) => source.match._tag === "Name" ? [source.match.name] : [])
   for (const name of names) {
-    const other = names.find((other) => Topic.collide(name, other))
+    const other = names.find((other) => Source.collide(name, other))
     if (other !== undefined) {
       return `topics "${name}" and "${other}" differ by "." and "_" alone; Kafka cannot have both`
     }
@@ -162,7 +162,7 @@ export const make = Effect.fnUntraced(function*(consumer: {
   if (problem !== undefined) return yield* invalidSetting("handlers", problem)
   for (const { call, source } of handlers) {
     const wrong = concurrencyProblem(call)
-    if (wrong !== undefined) return yield* invalidSetting("handlers", `${Topic.show(source)}: ${wrong}`)
+    if (wrong !== undefined) return yield* invalidSetting("handlers", `${Source.show(source)}: ${wrong}`)
   }
   const colliding = collision(handlers)
   if (colliding !== undefined) yield* Effect.logWarning(colliding)

@@ -4,13 +4,13 @@ import type * as Handler from "../../Handler.ts"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import type * as OnFailure from "../../OnFailure.ts"
 import * as RetryTopics from "../../RetryTopics.ts"
-import * as Topic from "../../Topic.ts"
+import * as Source from "../../Source.ts"
 import * as Tiers from "../retry/tiers.ts"
 import { type Routed, Topology, usesTopics } from "../retry/topology.ts"
 
 /** What the planning looks at. */
 interface Planned {
-  readonly source: Pick<Topic.AnySource, "match">
+  readonly source: Pick<Source.AnySource, "match">
   readonly call: Handler.Call
   readonly onFailure: OnFailure.OnFailure<any, any>
 }
@@ -24,13 +24,15 @@ const routedOf = Effect.fnUntraced(function*({ call, onFailure, source }: Planne
   if (more.some(({ policy }) => policy !== plan.policy)) {
     return yield* invalidSetting(
       "onFailure",
-      `${Topic.show(source)}: its policy has non-blocking retries with different schedules, but a topic has one set of `
+      `${
+        Source.show(source)
+      }: its policy has non-blocking retries with different schedules, but a topic has one set of `
         + "retry topics; give them one schedule, and tell them apart by retryable, include, exclude or route"
     )
   }
   for (const topic of topics) {
-    const problem = Topic.invalidName(topic)
-    if (problem !== undefined) return yield* invalidSetting("onFailure", `${Topic.show(source)}: ${problem}`)
+    const problem = Source.invalidName(topic)
+    if (problem !== undefined) return yield* invalidSetting("onFailure", `${Source.show(source)}: ${problem}`)
   }
   return { source, plan, needsDeadLetter: deadLetter, others: topics } satisfies Routed
 })
@@ -61,7 +63,7 @@ const optionsProblem = (
     return [
       "retries.naming",
       `${
-        Topic.show(pattern.source)
+        Source.show(pattern.source)
       } is a pattern: which retry topics are its topics' own can be told by standard names `
       + "alone; name the topics one by one, or use RetryTopics.standard"
     ]
@@ -74,7 +76,7 @@ const optionsProblem = (
   if (transactional === true && wide !== undefined) {
     return [
       "retries.transactional",
-      `${Topic.show(wide.source)} handles several records at once, but the offset in a transaction may not pass one `
+      `${Source.show(wide.source)} handles several records at once, but the offset in a transaction may not pass one `
       + "that is in work; use Topic.handle with concurrency \"partition\", or leave transactional out"
     ]
   }

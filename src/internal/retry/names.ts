@@ -2,8 +2,7 @@
 import * as Effect from "effect/Effect"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import type { Naming, Source, Tier } from "../../RetryTopics.ts"
-import { invalidName } from "../../Topic.ts"
-import { parkedOf } from "./topicSpecs.ts"
+import { invalidName } from "../../Source.ts"
 
 /** The names of a topic's retry topics, in the order of the tiers, and of its dead letter topic. */
 export interface Names {
@@ -11,17 +10,9 @@ export interface Names {
   readonly deadLetter: string
 }
 
-/** `<group>.<topic>.retry.<N>` from 1, `<group>.<topic>.dlt`: django-kafka's names. Groups do not meet in them. */
-export const standard: Naming = {
-  retry: ({ group, topic }, tier) => `${group}.${topic}.retry.${tier.index}`,
-  deadLetter: ({ group, topic }) => `${group}.${topic}.dlt`
-}
-
-/** `<topic>-retry-<milliseconds>`, `<topic>-retry` when there is one alone, `<topic>-dlt`: Spring's names. */
-export const spring: Naming = {
-  retry: ({ topic }, tier, tiers) => tiers.length === 1 ? `${topic}-retry` : `${topic}-retry-${tier.delay}`,
-  deadLetter: ({ topic }) => `${topic}-dlt`
-}
+/** The dead letter topic's companion: `<group>.<topic>.parked`, or as the dead letter topic itself is called. */
+export const parkedOf = (deadLetter: string): string =>
+  /[.-]dlt$/.test(deadLetter) ? deadLetter.replace(/dlt$/, "parked") : `${deadLetter}.parked`
 
 const longest = 249
 

@@ -3,7 +3,7 @@
  * a value that cannot be right counts as absent.
  */
 import type { RawHeader, RawRecord, TimestampType } from "../../engine/KafkaEngine.ts"
-import { invalidName } from "../../Topic.ts"
+import { invalidName } from "../../Source.ts"
 import * as Bytes from "./bytes.ts"
 import { django, type Family, type Names, own, spring, table } from "./headerNames.ts"
 

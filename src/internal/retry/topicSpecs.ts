@@ -1,5 +1,6 @@
 /** What retry, dead letter and parked topics should look like, and what is wrong with one that is there. Pure. */
 import type { NewTopic } from "../../engine/AdminClient.ts"
+import { parkedOf } from "./names.ts"
 import type { SourceTopics } from "./topology.ts"
 
 /** What a topic is for. `other` is one that the policy itself names. */
@@ -35,10 +36,6 @@ export const leastRetention = 7 * day
 export const deadLetterRetention = 30 * day
 
 const config = (retention: number) => ({ "cleanup.policy": "delete", "retention.ms": String(Math.ceil(retention)) })
-
-/** The dead letter topic's companion: `<group>.<topic>.parked`, or as the dead letter topic itself is called. */
-export const parkedOf = (deadLetter: string): string =>
-  /[.-]dlt$/.test(deadLetter) ? deadLetter.replace(/dlt$/, "parked") : `${deadLetter}.parked`
 
 /** The topic of parked records of a source. */
 export const parkedSpec = (topics: SourceTopics, partitions: number | undefined): TopicSpec => ({

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import type { Naming, Tier } from "../../RetryTopics.ts"
-import * as Topic from "../../Topic.ts"
+import * as Source from "../../Source.ts"
 import * as Names from "./names.ts"
 import type * as Tiers from "./tiers.ts"
 
@@ -31,7 +31,7 @@ export interface Place {
 
 /** What is known of the policy of a topic. */
 export interface Routed {
-  readonly source: Pick<Topic.AnySource, "match">
+  readonly source: Pick<Source.AnySource, "match">
   readonly plan: Tiers.Plan
   readonly needsDeadLetter: boolean
   readonly others: ReadonlyArray<string>
@@ -67,7 +67,7 @@ export class Topology {
     return Effect.suspend(() => {
       const known = this.bySource.get(topic)
       if (known !== undefined) return Effect.succeed(known)
-      const handler = this.handlers.find(({ source }) => Topic.matches(source, topic))
+      const handler = this.handlers.find(({ source }) => Source.matches(source, topic))
       if (handler === undefined) return Effect.undefined
       const { needsDeadLetter, others, plan } = handler
       const of = { group: this.group, topic }
@@ -93,12 +93,12 @@ export class Topology {
   /** A consumer that also subscribes to one of these as a source would handle its failures twice, and go in circles. */
   private subscribed(names: ReadonlyArray<string>): KafkaError | undefined {
     for (const { source } of this.handlers) {
-      const name = names.find((name) => Topic.matches(source, name))
+      const name = names.find((name) => Source.matches(source, name))
       if (name !== undefined) {
         return invalidSetting(
           "handlers",
           `${
-            Topic.show(source)
+            Source.show(source)
           } also takes in "${name}", a retry or dead letter topic of this consumer; make it narrower`
         )
       }
@@ -127,7 +127,7 @@ export class Topology {
     const known = this.byTier.get(name)
     if (known !== undefined) return known
     const parsed = Names.parse(this.group, name)
-    const handler = parsed && this.handlers.find(({ source }) => Topic.matches(source, parsed.topic))
+    const handler = parsed && this.handlers.find(({ source }) => Source.matches(source, parsed.topic))
     if (parsed === undefined || handler === undefined) return undefined
     // A tier of a topic that only a pattern names may be met before its source topic is.
     const { tiers } = handler.plan

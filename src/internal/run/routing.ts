@@ -5,7 +5,7 @@ import * as Random from "effect/Random"
 import { type ConsumerClient, KafkaEngine } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as RetryTopics from "../../RetryTopics.ts"
-import * as Topic from "../../Topic.ts"
+import * as Source from "../../Source.ts"
 import type { Plan } from "../plan/plan.ts"
 import * as Names from "../retry/names.ts"
 import { provision } from "../retry/provision.ts"
@@ -128,7 +128,7 @@ export const subscribedRetries = Effect.fnUntraced(function*(
   for (const { name } of existing) {
     const place = topology.placeOf(name)
     if (place === undefined) continue
-    const handler = topology.handlers.find(({ source }) => Topic.matches(source, place.source))
+    const handler = topology.handlers.find(({ source }) => Source.matches(source, place.source))
     if (handler === undefined || handler.source.match._tag === "Pattern" && handler.plan.tiers.length > 0) continue
     topics.add(name)
   }

@@ -5,20 +5,12 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import { Pending } from "../../Codec.ts"
-import type { RawRecord, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { RawRecord } from "../../engine/KafkaEngine.ts"
+import type { Accept, Uncommitted } from "../../Handler.ts"
 import type { Poison } from "../../Poison.ts"
 import type * as Record from "../../Record.ts"
 import { nextChunk } from "./workerHost.ts"
 import type { Work } from "./workerHost.ts"
-
-/** A record whose reader says when it is done. */
-export interface Uncommitted {
-  readonly record: Record.Record<any, any, any>
-  readonly commit: Effect.Effect<void>
-}
-
-/** Receives the stream of a partition that was just assigned. */
-export type Accept = (partition: TopicPartition, stream: Stream.Stream<Uncommitted, Poison>) => Effect.Effect<void>
 
 /** Reads ahead of the reader within the fetch budget; ends the stream when the partition is given up. */
 export const streamWorker = Effect.fnUntraced(function*(work: Work, accept: Accept) {

@@ -8,6 +8,7 @@ import { InMemoryKafka } from "millrace/testing"
 import type { AdminClient, Capability } from "../../../src/engine/KafkaEngine.ts"
 import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
 import * as Plan from "../../../src/internal/plan/plan.ts"
+import { parkedOf } from "../../../src/internal/retry/names.ts"
 import { type Mode, provision } from "../../../src/internal/retry/provision.ts"
 import * as Specs from "../../../src/internal/retry/topicSpecs.ts"
 
@@ -185,9 +186,9 @@ describe("topics of failure policies", () => {
 
 describe("specs of topics", () => {
   it("call parked topics like their dead letter topics", () => {
-    assert.strictEqual(Specs.parkedOf("billing.orders.dlt"), "billing.orders.parked")
-    assert.strictEqual(Specs.parkedOf("orders-dlt"), "orders-parked")
-    assert.strictEqual(Specs.parkedOf("failures"), "failures.parked")
+    assert.strictEqual(parkedOf("billing.orders.dlt"), "billing.orders.parked")
+    assert.strictEqual(parkedOf("orders-dlt"), "orders-parked")
+    assert.strictEqual(parkedOf("failures"), "failures.parked")
   })
 
   it("give a shared topic the partitions of its widest source", () => {
