@@ -11,6 +11,7 @@ import { house } from "./check/house.ts"
 import { importCost, manifest, typeResolution } from "./check/packed.ts"
 import { stableImports } from "./check/stableImports.ts"
 import { command, type Step } from "./check/step.ts"
+import { words } from "./check/words.ts"
 
 const folders = ["src", "test", "scripts", "scratchpad"]
 
@@ -20,6 +21,7 @@ const steps: ReadonlyArray<Step> = [
   command("lint", "oxlint", "--deny-warnings", "--format=unix", ...folders),
   house,
   docComments,
+  words,
   stableImports,
   command("format", "dprint", "check", "--list-different"),
   manifest,

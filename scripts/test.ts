@@ -116,7 +116,7 @@ const runVitest = (files: ReadonlyArray<string>, report: string): Promise<number
       }
     })
     vitestPid = child.pid
-    // Whoever ends the run after our own death finds it by this.
+    // The watcher, which ends the run when this process dies, finds vitest by this.
     if (child.pid !== undefined) writePid(dirname(report), child.pid)
     child.on("error", () => resolve(1))
     child.on("exit", (code) => resolve(code ?? 1))

@@ -1,6 +1,6 @@
 import { globSync } from "node:fs"
 
-/** What a test file needs, told by its name; test/README.md has the table. */
+/** What a test file needs, by its name; test/README.md has the table. */
 export type TestClass = "plain" | "addon" | "kafka" | "package"
 
 export const classOf = (file: string): TestClass => {

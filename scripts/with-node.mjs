@@ -65,7 +65,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     child.kill(signal)
   })
 }
-// When npm is told to end it ends the shell between us and itself, and the shell does not tell us.
+// npm passes a signal to the shell that it started us with, and the shell does not pass it on.
 if (process.env.npm_lifecycle_event !== undefined) {
   const parent = process.ppid
   setInterval(() => process.ppid === parent || child.kill("SIGTERM"), 500).unref()

@@ -3,7 +3,7 @@ import { globSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** One thing that must hold. It answers what is wrong, a line each: nothing when all is well. */
+/** One thing that must hold. It returns what is wrong, a line each: nothing when all is well. */
 export interface Step {
   readonly name: string
   readonly run: () => Promise<ReadonlyArray<string>>

@@ -9,6 +9,7 @@ import { importsOf } from "../../scripts/check/imports.ts"
 import * as Layout from "../../scripts/check/layout.ts"
 import { stabilityOf, walk } from "../../scripts/check/stableImports.ts"
 import { root, type SourceFile } from "../../scripts/check/step.ts"
+import * as Words from "../../scripts/check/words.ts"
 import { publicManifest, readManifest } from "../../scripts/pack.ts"
 
 const file = (path: string, ...lines: ReadonlyArray<string>): SourceFile => ({ path, lines, text: lines.join("\n") })
@@ -173,6 +174,37 @@ describe("stable imports", () => {
       "src/internal/b.ts:1: the core imports only modules of Effect, not node:fs",
       "src/internal/b.ts:2: native is loaded, and only modules of Effect may be"
     ])
+  })
+})
+
+describe("words", () => {
+  const found = (path: string, ...lines: ReadonlyArray<string>) =>
+    Words.problemsOf(file(path, ...lines)).map((problem) => problem.replace(/: write .*/, ""))
+
+  it("that have to be read twice are refused, also when a sentence goes on in the next line", () => {
+    assert.deepStrictEqual(found("src/a.ts", "/** What is so", " * long. */"), ["src/a.ts:1: \"so long\""])
+    assert.deepStrictEqual(found("a.md", "what stands", "behind it"), ["a.md:1: \"stands behind\""])
+    const each = ["at most so many", "it was told", "begins anew", "in vain", "Whoever", "towards Kafka"]
+    assert.lengthOf(each.flatMap((text) => found("a.md", text)), each.length)
+    assert.lengthOf(
+      ["longer than nothing", "working failures off", "worked off"].flatMap((text) => found("a.md", text)),
+      3
+    )
+  })
+
+  it("are those of comments and texts, not names and examples", () => {
+    assert.deepStrictEqual(found("src/a.ts", "this.told = anew"), [])
+    assert.deepStrictEqual(found("src/a.ts", "const a = \"in vain\" // told"), [
+      "src/a.ts:1: \"told\"",
+      "src/a.ts:1: \"in vain\""
+    ])
+    assert.deepStrictEqual(found("a.md", "```ts", "const told = 1", "```", "anew"), ["a.md:4: \"anew\""])
+  })
+
+  it("keep 'answers' for brokers", () => {
+    const returns = ["Answers how many", "and answers what is left", "It answers nothing", "`send` answers where it is"]
+    assert.lengthOf(returns.flatMap((text) => found("a.md", text)), returns.length)
+    assert.deepStrictEqual(found("a.md", "a broker answers what it knows", "one that answers is enough"), [])
   })
 })
 
