@@ -87,8 +87,8 @@ export interface Settings extends KafkaConfig.ConsumerConfig {
 
 /**
  * A consumer whose handlers fail with `E` and need `R`. It is a description: nothing runs until it is given to
- * {@link run}, {@link stream} or {@link layer}, and it may be given to them several times (several members of one
- * group).
+ * {@link run}, {@link outcomeBatches} or {@link layer}, and it may be given to them several times (several members of
+ * one group).
  *
  * @stability unstable
  * @since 0.1.0
@@ -219,8 +219,9 @@ export const run = <E, R>(
   }))
 
 /**
- * Consumes while the stream runs and answers what became of the records, a step of a partition at a time. Back-pressure
- * of the reader reaches the handlers. Ending the stream drains and leaves the group, as {@link run} does.
+ * Consumes while the stream runs. Its elements say what became of the records: one for each step of a partition, with
+ * how many were handled and the outcome of every other one. A slow reader slows the handlers down. Ending the stream
+ * drains and leaves the group, as {@link run} does.
  *
  * @example
  * ```ts
@@ -234,7 +235,7 @@ export const run = <E, R>(
  *   handlers: [Topic.handle(Notes, (record) => Effect.log(record.value))]
  * })
  *
- * export const firstHundredSteps = Consumer.stream(printer).pipe(
+ * export const firstHundredSteps = Consumer.outcomeBatches(printer).pipe(
  *   Stream.take(100),
  *   Stream.runForEach((step) => Effect.log(`${step.topic}/${step.partition}: ${step.handled} handled`))
  * )
@@ -244,7 +245,7 @@ export const run = <E, R>(
  * @since 0.1.0
  * @category running
  */
-export const stream = <E, R>(
+export const outcomeBatches = <E, R>(
   consumer: Consumer<E, R>
 ): Stream.Stream<OutcomeBatch, KafkaError | HandlerFailed<E>, Exclude<R, Scope.Scope> | KafkaEngine> =>
   Stream.unwrap(Effect.gen(function*() {
@@ -261,7 +262,7 @@ export const stream = <E, R>(
   }))
 
 /**
- * One element per record that was not simply handled.
+ * Consumes like {@link outcomeBatches}; an element for each record that was not simply handled.
  *
  * @stability unstable
  * @since 0.1.0
@@ -275,7 +276,7 @@ export const outcomes = <E, R>(
   Exclude<R, Scope.Scope> | KafkaEngine
 > =>
   Stream.flatMap(
-    stream(consumer),
+    outcomeBatches(consumer),
     ({ exceptions, partition, topic }) =>
       Stream.fromIterable(exceptions.map((outcome) => ({ ...outcome, topic, partition })))
   )

@@ -12,7 +12,7 @@ import type { Poison } from "./Poison.ts"
 
 /**
  * A handler failed (with its typed error, a defect, or on an undecodable record) and `onFailure` decided to stop.
- * `Consumer.run` and `Consumer.stream` end with it; nothing at or after `offset` was committed.
+ * `Consumer.run` and `Consumer.outcomeBatches` end with it; nothing at or after `offset` was committed.
  *
  * - `problem`: why the policy's decision could not be carried out, where that is why it stopped (a copy for a dead
  *   letter topic that cannot be sent, a limit of dead letters that is reached).

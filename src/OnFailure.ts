@@ -178,8 +178,8 @@ export const make = <E = unknown, R = never>(
 })
 
 /**
- * Stops: `Consumer.run` and `Consumer.stream` end with `HandlerFailed`; under `Consumer.layer` the partition is held at
- * the record and the health turns red. Nothing is lost.
+ * Stops: `Consumer.run` and `Consumer.outcomeBatches` end with `HandlerFailed`; under `Consumer.layer` the partition is
+ * held at the record and the health turns red. Nothing is lost.
  *
  * @stability unstable
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What became of records: the elements of `Consumer.stream`.
+ * What became of records: the elements of `Consumer.outcomeBatches`.
  *
  * @stability unstable
  * @since 0.1.0

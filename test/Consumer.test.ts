@@ -14,7 +14,7 @@ import { p0, p1, scripted, seen, settings, settle, text, Texts, texts, until } f
 const quick = Topic.handle(Texts, () => Effect.void)
 const health = Effect.map(Health.all, ([only]) => only!)
 
-describe("Consumer.stream", () => {
+describe("Consumer.outcomeBatches", () => {
   it.effect("answers what became of the records, and holds the handlers back while nobody reads", () =>
     scripted(Effect.fnUntraced(function*(script) {
       const { finished, handle } = seen()
@@ -27,7 +27,7 @@ describe("Consumer.stream", () => {
       })
       const gate = yield* Deferred.make<void>()
       const reading = yield* Effect.forkScoped(
-        Consumer.stream(consumer).pipe(
+        Consumer.outcomeBatches(consumer).pipe(
           Stream.tap(() => Deferred.await(gate)),
           Stream.take(100),
           Stream.runCollect
@@ -63,7 +63,7 @@ describe("Consumer.stream", () => {
       const gate = yield* Deferred.make<void>()
       const steps: Array<number> = []
       yield* Effect.forkScoped(
-        Stream.runForEach(Consumer.stream(consumer), ({ to }) =>
+        Stream.runForEach(Consumer.outcomeBatches(consumer), ({ to }) =>
           Effect.tap(Deferred.await(gate), () => Effect.sync(() => steps.push(to))))
       )
       yield* until(() =>
@@ -85,7 +85,7 @@ describe("Consumer.stream", () => {
     scripted(Effect.fnUntraced(function*(script) {
       const consumer = Consumer.make("g", { ...settings, chunkRecords: 1, handlers: [quick] })
       const first = yield* Effect.forkScoped(
-        Consumer.stream(consumer).pipe(Stream.take(1), Stream.runCollect)
+        Consumer.outcomeBatches(consumer).pipe(Stream.take(1), Stream.runCollect)
       )
       yield* until(() => script.isOpen)
       script.produce(p0, texts(0, 99))
@@ -101,7 +101,7 @@ describe("Consumer.stream", () => {
       const steps: Array<number> = []
       const reading = yield* Effect.forkScoped(
         Stream.runForEach(
-          Consumer.stream(Consumer.make("g", { ...settings, handlers: [handler] })),
+          Consumer.outcomeBatches(Consumer.make("g", { ...settings, handlers: [handler] })),
           ({ to }) => Effect.sync(() => steps.push(to))
         )
       )

@@ -332,7 +332,7 @@ describe("Switches", () => {
       const [health] = yield* Health.all
       assert.include(health, { group: "copier", status: "off", healthy: true })
       yield* Fiber.interrupt(fiber)
-      const groups = yield* Stream.runCollect(Consumer.stream(copier)).pipe(off)
+      const groups = yield* Stream.runCollect(Consumer.outcomeBatches(copier)).pipe(off)
       assert.strictEqual(groups.length, 0)
       assert.strictEqual(yield* count("b"), 0)
     }).pipe(memory, Effect.provideService(Health.Registry, new Set())))

@@ -107,7 +107,7 @@ const consume = (engineOf: (task: ConsumeTask) => Engine) => async (task: Consum
   // A record that failed is done when its copy is: that is told by the outcomes.
   const run = task.handling === "failing"
     ? Stream.runForEach(
-      Consumer.stream(consumer),
+      Consumer.outcomeBatches(consumer),
       ({ exceptions }) => Effect.sync(() => task.handled(exceptions.length))
     )
     : Consumer.run(consumer)

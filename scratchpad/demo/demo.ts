@@ -53,7 +53,7 @@ interface Summary {
 }
 
 const consume = (summary: Ref.Ref<Summary>) =>
-  Consumer.stream(billing).pipe(
+  Consumer.outcomeBatches(billing).pipe(
     Stream.runForEach(({ exceptions, handled, partition, topic }) =>
       Ref.update(summary, (before) => ({
         handled: before.handled + handled,

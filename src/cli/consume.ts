@@ -104,7 +104,8 @@ const consumeAll = (consumers: ReadonlyArray<AnyConsumer>, config: Config) =>
     }
     yield* Effect.forEach(
       consumers,
-      (consumer) => Stream.runForEach(Consumer.stream(consumer), (batch) => Effect.sync(() => progress.note(batch))),
+      (consumer) =>
+        Stream.runForEach(Consumer.outcomeBatches(consumer), (batch) => Effect.sync(() => progress.note(batch))),
       { concurrency: "unbounded", discard: true }
     )
   }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(config.layer, config.engine)))

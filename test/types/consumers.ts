@@ -84,7 +84,7 @@ same<typeof inline, Consumer.Consumer<Declined, Invoices | Mail>>(true)
 type Needs = Invoices | Mail | ReadKeys | Engine
 const running = Consumer.run(billing)
 same<typeof running, Effect.Effect<void, Failure | HandlerFailed<Declined>, Needs>>(true)
-const streaming = Consumer.stream(billing)
+const streaming = Consumer.outcomeBatches(billing)
 same<typeof streaming, Stream.Stream<Outcome.OutcomeBatch, Failure | HandlerFailed<Declined>, Needs>>(true)
 const living = Consumer.layer(billing)
 same<typeof living, Layer.Layer<never, Failure, Needs>>(true)

@@ -32,7 +32,7 @@ export const running: Group = {
             Topic.handle(textTopic(topic), ({ value }) => value === "50" ? Effect.fail("no") : Effect.void)
           ]
         })
-        const steps: ReadonlyArray<Outcome.OutcomeBatch> = yield* Stream.runCollect(Consumer.stream(consumer))
+        const steps: ReadonlyArray<Outcome.OutcomeBatch> = yield* Stream.runCollect(Consumer.outcomeBatches(consumer))
         const next = new Map<number, number>()
         for (const step of steps) {
           assert.strictEqual(step.topic, topic)
@@ -59,7 +59,7 @@ export const running: Group = {
           onFailure: OnFailure.stop,
           handlers: [Topic.handle(textTopic(topic), handler)]
         })
-        yield* Stream.runDrain(Stream.take(Consumer.stream(consumer), 2))
+        yield* Stream.runDrain(Stream.take(Consumer.outcomeBatches(consumer), 2))
         const committed = yield* world.committed(group, topic)
         assert.deepStrictEqual(ledger.tooFar(committed), [])
         assert.strictEqual(committed.reduce((sum, { offset }) => sum + offset, 0), ledger.handled.length)

@@ -88,7 +88,7 @@ describe("a copy that fails while there is more to do", () => {
       yield* memory.failProduce({ topic: dlt, reason: forbidden, times: 1_000 })
       yield* send(601)
       const told: Array<Outcome.OutcomeBatch> = []
-      const stream = Consumer.stream(consumer([], {}))
+      const stream = Consumer.outcomeBatches(consumer([], {}))
       const batches = Stream.runForEach(stream, (batch) => Effect.sync(() => told.push(batch)))
       const fiber = yield* Effect.forkScoped(Effect.exit(batches))
       yield* seconds(100, Effect.sync(() => fiber.pollUnsafe() !== undefined))
