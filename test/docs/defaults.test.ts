@@ -6,7 +6,7 @@ import { InMemoryKafka } from "millrace/testing"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { root } from "../../scripts/check/step.ts"
-import { refused } from "../../src/engine/confluent/settings.ts"
+import { refused } from "../../src/engine/confluent/shared/settings.ts"
 import { defaults } from "../../src/internal/plan/plan.ts"
 
 const text = readFileSync(join(root, "docs", "configuration.md"), "utf8")

@@ -12,10 +12,10 @@ import type {
   TopicDescription,
   TopicPartition
 } from "../KafkaEngine.ts"
-import type { Cluster } from "./cluster.ts"
-import type { GroupCoordinator } from "./group.ts"
-import type { Isolation, PartitionLog } from "./log.ts"
-import { describe } from "./topics.ts"
+import type { Cluster } from "./cluster/cluster.ts"
+import type { GroupCoordinator } from "./groups/group.ts"
+import type { Isolation, PartitionLog } from "./topics/log.ts"
+import { describe } from "./topics/topics.ts"
 
 const nonEmptyGroup = (operation: string, groupId: string): KafkaError =>
   Errors.make(

@@ -10,11 +10,11 @@ import type { KafkaError } from "../../KafkaError.ts"
 import type { Options } from "../InMemoryKafka.ts"
 import type { ConsumerClientOptions, KafkaEngine, TransactionalClient } from "../KafkaEngine.ts"
 import { MemoryAdmin } from "./adminClient.ts"
-import { Cluster } from "./cluster.ts"
-import { MemoryConsumer } from "./consumerClient.ts"
-import { MemoryProducer } from "./producerClient.ts"
-import type { Target } from "./producerClient.ts"
-import { MemoryTransactional } from "./transactionalClient.ts"
+import { Cluster } from "./cluster/cluster.ts"
+import { MemoryConsumer } from "./consumer/consumerClient.ts"
+import { MemoryProducer } from "./producer/producerClient.ts"
+import type { Target } from "./producer/producerClient.ts"
+import { MemoryTransactional } from "./producer/transactionalClient.ts"
 
 const defined = <A extends object>(settings: A): A =>
   // A setting that is `undefined` means the default.

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { Codec, Consumer, OnFailure, Producer, Topic } from "millrace"
 import type { Record } from "millrace"
 import type { RawHeader } from "../../../src/engine/KafkaEngine.ts"
-import { murmur2 } from "../../../src/engine/memory/murmur2.ts"
+import { murmur2 } from "../../../src/engine/memory/producer/murmur2.ts"
 import type { Group, World } from "../harness.ts"
 import { scenario } from "../harness.ts"
 

@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import { EventEmitter } from "node:events"
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
-import { make as makeConsumer } from "../../../src/engine/confluent/consumerClient.ts"
-import type { Environment } from "../../../src/engine/confluent/environment.ts"
+import { make as makeConsumer } from "../../../src/engine/confluent/consumer/consumerClient.ts"
+import type { Environment } from "../../../src/engine/confluent/shared/environment.ts"
 import type { ClientEvent, ConsumerClientOptions } from "../../../src/engine/KafkaEngine.ts"
 
 export const deadline = Duration.seconds(1)

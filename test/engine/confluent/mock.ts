@@ -5,7 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { randomUUID } from "node:crypto"
-import { load } from "../../../src/engine/confluent/native.ts"
+import { load } from "../../../src/engine/confluent/shared/native.ts"
 import * as ConfluentKafka from "../../../src/engine/ConfluentKafka.ts"
 import type {
   ClientEvent,

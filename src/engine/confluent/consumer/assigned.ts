@@ -1,0 +1,90 @@
+/** What a consumer owns: partitions, what is stored of them, and the rebalances that wait for an answer. */
+import type { Position, TopicPartition } from "../../KafkaEngine.ts"
+
+/** A set of partitions without a string per look-up. */
+export class Assigned {
+  private readonly byTopic = new Map<string, Set<number>>()
+
+  readonly has = (topic: string, partition: number): boolean => this.byTopic.get(topic)?.has(partition) === true
+
+  add(partitions: ReadonlyArray<TopicPartition>): void {
+    for (const { partition, topic } of partitions) {
+      const known = this.byTopic.get(topic)
+      if (known === undefined) this.byTopic.set(topic, new Set([partition]))
+      else known.add(partition)
+    }
+  }
+
+  *[Symbol.iterator](): Iterator<TopicPartition> {
+    for (const [topic, partitions] of this.byTopic) for (const partition of partitions) yield { topic, partition }
+  }
+
+  remove(partitions: ReadonlyArray<TopicPartition>): void {
+    for (const { partition, topic } of partitions) this.byTopic.get(topic)?.delete(partition)
+  }
+}
+
+const placeOf = ({ partition, topic }: TopicPartition): string => `${topic}/${partition}`
+
+/** What the native client commits of each partition, in its own time, and when the partition is given up. */
+export class Stored {
+  private readonly byPlace = new Map<string, Position>()
+
+  get positions(): ReadonlyArray<Position> {
+    return [...this.byPlace.values()]
+  }
+
+  add(position: Position): void {
+    this.byPlace.set(placeOf(position), position)
+  }
+
+  remove(partitions: ReadonlyArray<TopicPartition>): void {
+    for (const partition of partitions) this.byPlace.delete(placeOf(partition))
+  }
+}
+
+/** A rebalance as it was told to the owner. */
+export interface Asked {
+  readonly id: number
+  readonly kind: "assign" | "revoke" | "lost"
+  readonly partitions: ReadonlyArray<TopicPartition>
+}
+
+/** No two rebalances of one client have the same, whichever native consumer asked. */
+export class RebalanceIds {
+  private last = 0
+
+  next(): number {
+    return ++this.last
+  }
+}
+
+/** Each is answered once, and only in the order they came. */
+export class Rebalances {
+  private readonly unanswered: Array<Asked> = []
+  private readonly ids: RebalanceIds
+
+  constructor(ids: RebalanceIds) {
+    this.ids = ids
+  }
+
+  ask(kind: Asked["kind"], partitions: ReadonlyArray<TopicPartition>): Asked {
+    const asked = { id: this.ids.next(), kind, partitions }
+    this.unanswered.push(asked)
+    return asked
+  }
+
+  /** Takes the oldest one out, when it is the one that is answered. */
+  answer(id: number): Asked | undefined {
+    return this.unanswered[0]?.id === id ? this.unanswered.shift() : undefined
+  }
+
+  get waiting(): ReadonlyArray<Asked> {
+    return this.unanswered
+  }
+
+  /** Takes out all that wait, oldest first. */
+  rest(): ReadonlyArray<Asked> {
+    return this.unanswered.splice(0)
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Commits with a true acknowledgement: librdkafka answers them through one callback for all, its own timer's included.
+ */
+import * as Effect from "effect/Effect"
+import type { KafkaError } from "../../../KafkaError.ts"
+import type { ClientEvent, Position, TopicPartition } from "../../KafkaEngine.ts"
+import type { NativeConsumer, NativeError, NativePosition } from "../shared/native.ts"
+
+/** Librdkafka's way to say that there was nothing to commit. */
+const noOffset = -168
+
+interface Waiter {
+  readonly positions: ReadonlyArray<Position>
+  readonly settle: (error: KafkaError | undefined) => void
+}
+
+/** In an answer the binding puts an error, without topic or partition, in the place of each position that failed. */
+type Answered = NativePosition | NativeError
+
+const isPosition = (one: Answered): one is NativePosition => "topic" in one
+
+/** The first error that an answer holds. */
+export const errorIn = (answer: ReadonlyArray<Answered>): NativeError | undefined => {
+  for (const one of answer) if (!isPosition(one)) return one
+  return undefined
+}
+
+const same = (one: Pick<NativePosition, "topic" | "partition" | "offset">, wanted: Position): boolean =>
+  one.topic === wanted.topic && one.partition === wanted.partition && one.offset === wanted.offset
+
+/** Whether an answer can be the one to a commit of these positions: what did not fail in it must be among them. */
+const isAnswerTo = (answer: ReadonlyArray<Answered>, wanted: ReadonlyArray<Position>): boolean =>
+  answer.length === wanted.length
+  && answer.every((one) => !isPosition(one) || wanted.some((position) => same(one, position)))
+
+/** Native positions with a real offset; the logical ones (none, invalid) are left out. */
+export const toPositions = (answer: ReadonlyArray<Answered>): Array<Position> =>
+  answer.filter(isPosition).flatMap(({ metadata, offset, partition, topic }) =>
+    offset === undefined || offset < 0
+      ? []
+      : [
+        metadata === undefined || metadata === null
+          ? { topic, partition, offset }
+          : { topic, partition, offset, metadata }
+      ]
+  )
+
+/** The commits of one consumer that wait for their answer, also those that nobody waits for any more. */
+export class Commits {
+  private readonly waiters = new Set<Waiter>()
+  /** Called once every commit has its answer. */
+  private quiet: (() => void) | undefined
+  private readonly toError: (error: NativeError, at?: TopicPartition) => KafkaError
+  private readonly onEvent: (event: ClientEvent) => void
+
+  constructor(toError: (error: NativeError, at?: TopicPartition) => KafkaError, onEvent: (event: ClientEvent) => void) {
+    this.toError = toError
+    this.onEvent = onEvent
+  }
+
+  /** The client's `offset_commit_cb`. */
+  readonly onAnswer = (error: NativeError | null | undefined, answer: ReadonlyArray<Answered>): void => {
+    const positions = toPositions(answer)
+    const whole = error !== null && error !== undefined && error.code !== noOffset ? error : undefined
+    const problem = whole ?? errorIn(answer)
+    // Every commit has an answer of its own: the oldest one that fits is the one that asked.
+    const waiter = [...this.waiters].find((waiter) => isAnswerTo(answer, waiter.positions))
+    if (waiter !== undefined) this.waiters.delete(waiter)
+    this.tell(waiter, positions, problem, whole)
+    this.rest()
+  }
+
+  private tell(
+    waiter: Waiter | undefined,
+    positions: ReadonlyArray<Position>,
+    problem: NativeError | undefined,
+    whole: NativeError | undefined
+  ): void {
+    if (problem === undefined) {
+      if (positions.length > 0) this.onEvent({ _tag: "Committed", positions })
+      return waiter?.settle(undefined)
+    }
+    const acknowledged = whole === undefined ? positions : []
+    const refused = (waiter?.positions ?? (whole === undefined ? [] : positions)).filter((position) =>
+      !acknowledged.some((one) => same(one, position))
+    )
+    const typed = this.toError(problem, refused[0])
+    if (acknowledged.length > 0) this.onEvent({ _tag: "Committed", positions: acknowledged })
+    this.onEvent({ _tag: "CommitFailed", positions: refused, error: typed })
+    waiter?.settle(typed)
+  }
+
+  get areAnswered(): boolean {
+    return this.waiters.size === 0
+  }
+
+  /** Calls back, at once or later, when no commit is without its answer. */
+  whenAnswered(done: () => void): void {
+    this.quiet = done
+    this.rest()
+  }
+
+  private rest(): void {
+    if (!this.areAnswered) return
+    const done = this.quiet
+    this.quiet = undefined
+    done?.()
+  }
+
+  /** Commits and waits for the broker's word. */
+  commit(consumer: NativeConsumer, positions: ReadonlyArray<Position>): Effect.Effect<void, KafkaError> {
+    return Effect.callback<void, KafkaError>((resume) =>
+      this.begin(consumer, positions, (error) => resume(error === undefined ? Effect.void : Effect.fail(error)))
+    )
+  }
+
+  /** {@link commit}, with a callback that is called once. */
+  begin(
+    consumer: NativeConsumer,
+    positions: ReadonlyArray<Position>,
+    settle: (error: KafkaError | undefined) => void
+  ): void {
+    const waiter: Waiter = { positions, settle }
+    this.waiters.add(waiter)
+    try {
+      consumer.commit(positions.map(toNative))
+    } catch (error) {
+      this.waiters.delete(waiter)
+      settle(this.toError(error as NativeError))
+    }
+  }
+}
+
+/** A position without the fields that are not there: the binding reads `undefined` as a value. */
+export const toNative = (position: Position): NativePosition => ({
+  topic: position.topic,
+  partition: position.partition,
+  offset: position.offset,
+  ...(position.leaderEpoch === undefined || position.leaderEpoch < 0 ? {} : { leaderEpoch: position.leaderEpoch }),
+  ...(position.metadata === undefined ? {} : { metadata: position.metadata })
+})
+
+/** Only topic and partition, also of objects that carry more. */
+export const toPartition = ({ partition, topic }: TopicPartition): TopicPartition => ({ topic, partition })

@@ -1,0 +1,398 @@
+/** One native consumer and its membership in the group: all that ends with it. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as KafkaConfig from "../../../KafkaConfig.ts"
+import * as Errors from "../../../KafkaError.ts"
+import type { KafkaError } from "../../../KafkaError.ts"
+import type {
+  ClientEvent,
+  ConsumerClient,
+  ConsumerClientOptions,
+  GroupMetadata,
+  Position,
+  TopicPartition
+} from "../../KafkaEngine.ts"
+import { connect } from "../shared/connection.ts"
+import type { Environment } from "../shared/environment.ts"
+import { construct } from "../shared/environment.ts"
+import { fromNative } from "../shared/errors.ts"
+import type { NativeConsumer, NativeError, NativePosition } from "../shared/native.ts"
+import * as Settings from "../shared/settings.ts"
+import { Stranding } from "../shared/stranding.ts"
+import { Assigned, type Rebalances, Stored } from "./assigned.ts"
+import { Commits, errorIn, toNative, toPartition, toPositions } from "./commits.ts"
+import * as Departure from "./departure.ts"
+import { Fatality } from "./fatality.ts"
+import { FetchPump } from "./fetchPump.ts"
+import { missingTopic } from "./missingTopic.ts"
+import { Resets } from "./resets.ts"
+import { Subscriber } from "./subscriber.ts"
+
+/** How long the broker may take to acknowledge a commit, and a seek to take effect. */
+const commitTimeout = "15 seconds"
+const seekTimeoutMs = 5_000
+
+/** Longer than a broker's session timeout, which is 45 s by default. */
+const keptMillis = 60_000
+
+/** What a seek fails with while the client still looks up where an assigned partition begins. */
+const notStarted: ReadonlySet<number> = new Set([-172, -177])
+const seekRetry = Schedule.upTo(Schedule.spaced("20 millis"), { duration: seekTimeoutMs })
+
+/** What the coordinator answers while it is moving or the group is forming: the same commit works a moment later. */
+const passing: ReadonlySet<number> = new Set([14, 15, 16, 27])
+const isOneOf = (codes: ReadonlySet<number>) => ({ reason }: KafkaError): boolean =>
+  reason._tag === "BrokerError" && codes.has(reason.code)
+const passes = isOneOf(passing)
+const commitRetry = Schedule.jittered(Schedule.exponential("50 millis", 1.5))
+
+/** In which a client that was taken for stranded may show that it is not. */
+const strandedDeadline = Duration.seconds(2)
+
+const assignCode = -175
+const noResetCode = -140
+const fatalCode = -150
+
+/** The group of a native consumer, for a transactional producer. */
+export interface ConfluentGroup extends GroupMetadata {
+  readonly "~millrace/engine/GroupMetadata": NativeConsumer
+}
+
+/** What a consume or an event complained about, with the topic where the text has it. */
+const nameIn = (message: string): { readonly topic?: string; readonly partition?: number } => {
+  const unavailable = /topic not available: ([^:\s]+)/i.exec(message)
+  if (unavailable !== null) return { topic: unavailable[1]! }
+  const placed = /([\w.-]+) \[(\d+)\]/.exec(message)
+  return placed === null ? {} : { topic: placed[1]!, partition: Number(placed[2]) }
+}
+
+/** A consumer client for as long as its native consumer serves. */
+export interface ConsumerSession extends ConsumerClient {
+  /** Subscribes or assigns; events come from here on. */
+  readonly start: Effect.Effect<void, KafkaError>
+  /**
+   * Tells nothing any more, and answers the partitions that its owner has, or is about to have. The native consumer
+   * stays: it cannot be closed while a commit waits for a coordinator that it never finds.
+   */
+  readonly abandon: () => ReadonlyArray<TopicPartition>
+  /** Looks again whether the native consumer finds its brokers. */
+  readonly watch: () => void
+}
+
+/** Connects a consumer. The scope closes it, in case its owner did not. */
+export const open = Effect.fnUntraced(function*(
+  environment: Environment,
+  options: ConsumerClientOptions & {
+    readonly rebalances: Rebalances
+    /** The native consumer will not find its brokers again. */
+    readonly onStranded: () => void
+  }
+): Effect.fn.Return<ConsumerSession, KafkaError, Scope.Scope> {
+  const { bootstrapServers, connectTimeoutMs, native, requestTimeoutMs } = environment
+  const { rebalances, subscription } = options
+  const groupId = subscription._tag === "Group" ? subscription.groupId : ""
+  const config = { ...environment.consumer, ...options.config }
+  if (config.groupProtocol === "auto") {
+    return yield* Errors.invalidSetting(
+      "groupProtocol",
+      "the confluent engine cannot ask the broker what it has; choose \"classic\" or \"consumer\""
+    )
+  }
+  const assigned = new Assigned()
+  const paused = new Assigned()
+  let protocol: "NONE" | "EAGER" | "COOPERATIVE" = "NONE"
+  let ends: Array<Extract<ClientEvent, { readonly _tag: "EndOfPartition" }>> = []
+  const stored = new Stored()
+  let closing = false
+  let abandoned = false
+  /** An assignment whose answer waits for a consume to end. */
+  let answering: ReadonlyArray<TopicPartition> = []
+  const onEvent = (event: ClientEvent): void => {
+    if (!abandoned) options.onEvent(event)
+  }
+
+  const toError = (operation: string) => (error: NativeError, at?: TopicPartition): KafkaError =>
+    fromNative(error, { operation, bootstrapServers, group: groupId, ...at, ...nameIn(error.message) })
+  const disturbed = (operation: string) => (error: NativeError): void =>
+    onEvent({ _tag: "Disturbed", error: toError(operation)(error) })
+
+  const context = { operation: "consume", bootstrapServers, group: groupId }
+  const fatality = new Fatality((error) => onEvent({ _tag: "Failed", error: fromNative(error, context) }))
+
+  const onFetchError = (error: NativeError): void => {
+    if (error.code === noResetCode) return resets.onNoReset(error)
+    if (error.code === fatalCode) fatality.onError(error)
+    else disturbed("consume")(error)
+  }
+
+  /** What was fetched of these partitions belongs to the past. */
+  const forget = (partitions: ReadonlyArray<TopicPartition>): void => {
+    assigned.remove(partitions)
+    pump.purge()
+    ends = ends.filter(({ partition, topic }) => assigned.has(topic, partition))
+  }
+
+  const answerNative = (kind: "assign" | "revoke" | "lost", partitions: ReadonlyArray<NativePosition>): void => {
+    // While closing, the client no longer says which protocol it used.
+    const current = consumer.rebalanceProtocol()
+    if (current !== "NONE") protocol = current
+    if (kind === "assign") {
+      if (protocol === "COOPERATIVE") consumer.incrementalAssign(partitions)
+      else consumer.assign(partitions)
+    } else if (protocol === "COOPERATIVE") consumer.incrementalUnassign(partitions)
+    else consumer.unassign()
+  }
+
+  const answerWhileClosing = (kind: "assign" | "revoke" | "lost", partitions: ReadonlyArray<TopicPartition>): void => {
+    try {
+      answerNative(kind, partitions)
+    } catch {
+      // The client is already on its way out; its close is bounded.
+    }
+  }
+
+  const onRebalance = (error: NativeError | undefined, list: ReadonlyArray<NativePosition>): void => {
+    const partitions = list.map(toPartition)
+    const assign = error?.code === assignCode
+    if (closing) return answerWhileClosing(assign ? "assign" : "revoke", assign ? [] : partitions)
+    const kind = assign ? "assign" : consumer.assignmentLost() ? "lost" : "revoke"
+    if (!assign) forget(partitions)
+    onEvent({ _tag: "Rebalance", ...rebalances.ask(kind, partitions) })
+  }
+
+  const maxPollInterval = config.maxPollInterval ?? KafkaConfig.consumerDefaults.maxPollInterval
+  const maxPollMillis = Duration.toMillis(Duration.fromInputUnsafe(maxPollInterval))
+  const commits = new Commits(toError("commit"), onEvent)
+  const consumer = yield* construct(() =>
+    new native.KafkaConsumer({
+      ...Settings.common(environment.connection, environment.statistics, environment.door),
+      ...Settings.consumer(config, options.offsetReset, subscription, options.signalEnd, environment.door),
+      ...environment.callbacks,
+      rebalance_cb: onRebalance,
+      offset_commit_cb: commits.onAnswer,
+      queue_non_empty_cb: () => pump.onQueueNonEmpty()
+    })
+  )
+  consumer.setDefaultConsumeTimeout(0)
+  const resets = new Resets({ consumer, group: groupId, offsetReset: options.offsetReset, assigned, context, onEvent })
+  consumer.on("event.log", ({ fac, message }) => {
+    if (fac === "FATAL") fatality.onLog(message)
+  })
+  environment.watch(consumer, (statistics) => onEvent({ _tag: "Statistics", statistics }))
+  consumer.on("partition.eof", ({ offset, partition, topic }) => {
+    ends.push({ _tag: "EndOfPartition", topic, partition, offset })
+    options.onReady()
+  })
+  const pump = new FetchPump(consumer, firstFetch, {
+    patience: maxPollMillis / 2,
+    wanted: assigned.has,
+    onReady: options.onReady,
+    onError: onFetchError
+  })
+
+  /** Runs an effect while no consume is in flight: one that began before must not mix with what comes after. */
+  const quiet = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.ensuring(
+      Effect.andThen(Effect.callback<void>((resume) => pump.hold(() => resume(Effect.void))), effect),
+      Effect.sync(() => pump.release())
+    )
+
+  const subscriber = new Subscriber({
+    consumer,
+    topics: subscription._tag === "Group" ? subscription.topics : [],
+    patterns: subscription._tag === "Group" ? subscription.patterns : [],
+    timeoutMs: requestTimeoutMs,
+    onError: disturbed("look up topics")
+  })
+
+  // A static member of the new protocol that cannot leave keeps its place until the broker's session timeout is over.
+  const isKept = config.groupProtocol === "consumer" && config.groupInstanceId !== undefined
+  const pace = isKept ? { ...environment.pace, patience: keptMillis } : environment.pace
+  const stranding = new Stranding(consumer, { bootstrapServers, pace }, () => {
+    if (!closing) options.onStranded()
+  })
+
+  let connected = false
+  let ended = false
+  /** Nobody drives it any more. */
+  const retire = (): void => {
+    ended = true
+    closing = true
+    fatality.stop()
+    subscriber.stop()
+    stranding.stop()
+  }
+  const departing: Departure.Departing = {
+    consumer,
+    commits,
+    pump,
+    stored: () => consumer.assignmentLost() ? [] : stored.positions,
+    stopFetching: () => {
+      const owned = [...assigned]
+      consumer.pause(owned.map(toPartition))
+      forget(owned)
+    },
+    answerRest: () => {
+      for (const { kind, partitions } of rebalances.rest()) answerWhileClosing(kind, partitions)
+    }
+  }
+  const close = (deadline: Duration.Duration): Effect.Effect<void, KafkaError> =>
+    Effect.suspend(() => {
+      if (ended) return Effect.void
+      retire()
+      if (!connected) return Effect.sync(() => pump.stop())
+      // Waiting for brokers that are known not to come back takes up the whole deadline for nothing.
+      const bound = stranding.isStranded ? Duration.min(deadline, strandedDeadline) : deadline
+      return Effect.ensuring(
+        Departure.close(departing, bound, `close the consumer of group "${groupId}"`),
+        Effect.sync(() => abandoned = true)
+      )
+    })
+  yield* Effect.addFinalizer(() => Effect.ignore(close(Duration.millis(connectTimeoutMs))))
+
+  const metadata = yield* connect(consumer, connectTimeoutMs, {
+    operation: `connect the consumer of group "${groupId}"`,
+    bootstrapServers,
+    group: groupId
+  })
+  connected = true
+  consumer.on("event.error", (error) => {
+    stranding.onError(error)
+    disturbed("consume")(error)
+  })
+  const existing = new Set(metadata.topics.map((topic) => topic.name))
+  const missing = subscription._tag === "Group" ? subscription.topics.find((name) => !existing.has(name)) : undefined
+  if (missing !== undefined) return yield* yield* missingTopic(native, consumer, missing)
+  const attempt = <A>(operation: string, body: () => A): Effect.Effect<A, KafkaError> =>
+    Effect.try({ try: body, catch: (error) => toError(operation)(error as NativeError) })
+
+  const start = attempt(`subscribe in group "${groupId}"`, () => {
+    if (subscription._tag === "Manual") {
+      assigned.add(subscription.positions)
+      consumer.assign(subscription.positions.map(toNative))
+    } else {
+      const refresh = config.metadataRefresh ?? KafkaConfig.consumerDefaults.metadataRefresh
+      subscriber.start(metadata.topics.map((topic) => topic.name), Duration.toMillis(Duration.fromInputUnsafe(refresh)))
+    }
+  })
+
+  const resume = (partitions: ReadonlyArray<TopicPartition>): void => {
+    if (partitions.length === 0 || !consumer.isConnected()) return
+    paused.remove(partitions)
+    consumer.resume(partitions.map(toPartition))
+  }
+
+  return {
+    start,
+    watch: () => stranding.watch(),
+    abandon: () => {
+      const awaited = rebalances.waiting.flatMap(({ kind, partitions }) => kind === "lost" ? [] : partitions)
+      const owned = [...assigned, ...answering, ...awaited]
+      abandoned = true
+      retire()
+      Departure.letGo(departing)
+      forget(owned)
+      return owned
+    },
+    poll: (maxRecords, maxBytes) => {
+      if (maxRecords === 0) {
+        pump.serve()
+        return []
+      }
+      const chunks = pump.take(maxRecords, maxBytes)
+      if (ends.length > 0 && pump.isEmpty) {
+        const reached = ends
+        ends = []
+        for (const end of reached) onEvent(end)
+      }
+      return chunks
+    },
+    answer: (id, start = []) =>
+      Effect.suspend(() => {
+        const asked = rebalances.answer(id)
+        if (asked === undefined || closing) return Effect.void
+        if (asked.kind === "assign") answering = asked.partitions
+        const from: ReadonlyArray<NativePosition> = asked.kind !== "assign" ?
+          asked.partitions :
+          asked.partitions.map((partition): NativePosition => {
+            const own = start.find((own) => own.topic === partition.topic && own.partition === partition.partition)
+            return own === undefined ? partition : toNative(own)
+          })
+        return Effect.uninterruptible(quiet(attempt(`answer a rebalance of group "${groupId}"`, () => {
+          answering = []
+          if (asked.kind === "assign") assigned.add(asked.partitions)
+          // The native client would keep a pause across assignments.
+          else resume(asked.partitions.filter((one) => paused.has(one.topic, one.partition)))
+          answerNative(asked.kind, from)
+          stored.remove(asked.partitions)
+          if (asked.kind === "assign") resets.check(from.filter(({ offset }) => offset === undefined))
+        })))
+      }),
+    store: (position) => {
+      if (subscription._tag === "Manual") return true
+      try {
+        consumer.offsetsStore([toNative(position)])
+        stored.add(position)
+        return true
+      } catch {
+        return false
+      }
+    },
+    commit: (positions) =>
+      positions.length === 0 ? Effect.void : Effect.timeoutOrElse(
+        Effect.retry(commits.commit(consumer, positions), {
+          schedule: commitRetry,
+          // A position of a partition that was given up meanwhile would take its new owner back.
+          while: (error) => passes(error) && positions.every(({ partition, topic }) => assigned.has(topic, partition))
+        }),
+        {
+          duration: commitTimeout,
+          orElse: () =>
+            Effect.fail(Errors.make("commit", new Errors.Timeout({ operation: "commit", timeoutMs: 15_000 })))
+        }
+      ),
+    committed: (partitions) =>
+      Effect.callback<ReadonlyArray<Position>, KafkaError>((resume) => {
+        consumer.committed(partitions.map(toPartition), requestTimeoutMs, (error, positions) => {
+          const problem = error ?? errorIn(positions)
+          if (problem !== undefined) return resume(Effect.fail(toError("committed offsets")(problem, partitions[0])))
+          resume(Effect.succeed(toPositions(positions)))
+        })
+      }),
+    pause: (partitions) => {
+      if (!consumer.isConnected()) return
+      paused.add(partitions)
+      consumer.pause(partitions.map(toPartition))
+    },
+    resume,
+    seek: (position) =>
+      Effect.retry(
+        quiet(Effect.callback<void, KafkaError>((resume) => {
+          if (!assigned.has(position.topic, position.partition)) {
+            return resume(Effect.fail(Errors.make("seek", new Errors.UnknownTopic(toPartition(position)))))
+          }
+          forget([position])
+          assigned.add([position])
+          consumer.seek(toNative(position), seekTimeoutMs, (error) => {
+            resume(error === null || error === undefined ? Effect.void : Effect.fail(toError("seek")(error)))
+          })
+        })),
+        { schedule: seekRetry, while: isOneOf(notStarted) }
+      ),
+    highWatermark: ({ partition, topic }) => {
+      try {
+        const { highOffset } = consumer.getWatermarkOffsets(topic, partition)
+        return highOffset >= 0 ? highOffset : undefined
+      } catch {
+        return undefined
+      }
+    },
+    groupMetadata: (): ConfluentGroup => ({ groupId, "~millrace/engine/GroupMetadata": consumer }),
+    close
+  }
+})
+
+/** The size of the first fetch, before the owner said how much it takes. */
+const firstFetch = 500

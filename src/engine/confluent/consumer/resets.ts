@@ -1,0 +1,102 @@
+/** Where partitions begin when there is no usable offset: librdkafka decides it and hardly tells. */
+import type * as KafkaConfig from "../../../KafkaConfig.ts"
+import * as Errors from "../../../KafkaError.ts"
+import type { ClientEvent, TopicPartition } from "../../KafkaEngine.ts"
+import type { Context } from "../shared/errors.ts"
+import { fromNative } from "../shared/errors.ts"
+import type { NativeConsumer, NativeError, NativePosition } from "../shared/native.ts"
+import { toPartition } from "./commits.ts"
+
+/** How long the question for committed offsets may occupy a thread, in milliseconds. */
+const lookUpTimeoutMs = 5_000
+
+const resetLine = /(\S+) \[(\d+)\]: offset reset \(at (.*), broker -?\d+\) to (.*)$/
+
+/** The event that a line of the client's log tells of, if it does. Only resets caused by an error are logged. */
+export const resetIn = (
+  entry: { readonly fac: string; readonly message: string }
+): Extract<ClientEvent, { readonly _tag: "OffsetReset" }> | undefined => {
+  if (entry.fac !== "OFFSET") return undefined
+  const found = resetLine.exec(entry.message)
+  if (found === null) return undefined
+  const [, topic, partition, position, rest] = found
+  return {
+    _tag: "OffsetReset",
+    topic: topic!,
+    partition: Number(partition),
+    outOfRange: /out of range|truncat/i.test(rest!),
+    problem: `${position} was replaced by ${rest}`
+  }
+}
+
+/** What the watcher needs of its consumer. */
+export interface ResetOptions {
+  readonly consumer: NativeConsumer
+  readonly group: string
+  readonly offsetReset: KafkaConfig.OffsetReset
+  readonly assigned: { readonly has: (topic: string, partition: number) => boolean } & Iterable<TopicPartition>
+  readonly context: Context
+  readonly onEvent: (event: ClientEvent) => void
+}
+
+/** Tells the owner of a consumer about partitions that do not begin where the group left off. */
+export class Resets {
+  private readonly options: ResetOptions
+
+  constructor(options: ResetOptions) {
+    this.options = options
+    options.consumer.on("event.log", (entry) => {
+      const reset = resetIn(entry)
+      if (reset !== undefined) options.onEvent(reset)
+    })
+  }
+
+  /**
+   * Asks for the committed offsets of partitions that are to begin there. The client itself reports a missing one only
+   * under `auto.offset.reset=error`, and even then not when records of other partitions arrive with the report.
+   */
+  check(partitions: ReadonlyArray<TopicPartition>): void {
+    const { assigned, consumer, group, offsetReset, onEvent } = this.options
+    if (partitions.length === 0) return
+    consumer.committed(partitions.map(toPartition), lookUpTimeoutMs, (error, committed) => {
+      if (error !== null && error !== undefined) return
+      for (const { offset = -1, partition, topic } of committed) {
+        // An error in the place of a position has no topic.
+        if (offset >= 0 || topic === undefined || !assigned.has(topic, partition)) continue
+        if (offsetReset === "none") return this.fail(new Errors.NoOffset({ group, topic, partition }))
+        const problem = `group "${group}" has no committed offset; beginning at the ${offsetReset} one`
+        onEvent({ _tag: "OffsetReset", topic, partition, outOfRange: false, problem })
+      }
+    })
+  }
+
+  /** The client found no offset to go on from, and does not say of which partition; the committed offsets tell. */
+  onNoReset(error: NativeError): void {
+    const { assigned, consumer, context, group } = this.options
+    const partitions = [...assigned]
+    const unknown = { topic: partitions[0]?.topic ?? "?", partition: partitions[0]?.partition ?? -1 }
+    consumer.committed(partitions, lookUpTimeoutMs, (failure, committed) => {
+      if (failure !== null && failure !== undefined) {
+        return this.options.onEvent({ _tag: "Failed", error: fromNative(failure, { ...context, ...unknown }) })
+      }
+      const without = committed.find(({ offset = -1, topic }) => topic !== undefined && offset < 0)
+      if (without !== undefined) return this.fail(new Errors.NoOffset({ group, ...toPartition(without) }), error)
+      const outside = committed.find((position) => this.isOutside(position))
+      const place = outside === undefined ? unknown : { ...toPartition(outside), offset: outside.offset }
+      this.fail(new Errors.OffsetOutOfRange(place), error)
+    })
+  }
+
+  private isOutside({ offset = 0, partition, topic }: NativePosition): boolean {
+    try {
+      const { highOffset, lowOffset } = this.options.consumer.getWatermarkOffsets(topic, partition)
+      return offset < lowOffset || offset > highOffset
+    } catch {
+      return false
+    }
+  }
+
+  private fail(reason: Errors.Reason, cause?: unknown): void {
+    this.options.onEvent({ _tag: "Failed", error: Errors.make("consume", reason, cause) })
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Makes sure that the leaders of a topic take records before the first ones go out.
+ *
+ * The client sends several batches of a partition at once. When the leader of a young partition refuses the first batch
+ * and takes the second, the broker accepts its sequence number for want of an earlier one (KIP-360); the client then
+ * counts the first as acknowledged although it is nowhere (confluent-kafka-go #921). A leader that has answered once
+ * refuses no first batch.
+ */
+import type { NativeProducer } from "../shared/native.ts"
+
+/** How long a topic may be unknown, or without leaders, before its records go out all the same: to be refused. */
+const patienceMs = 5_000
+
+const lookAgainMs = 50
+
+/** How many partitions of a topic are asked for: brokers learn of a topic as a whole, and a question takes its turn. */
+const mostAsked = 64
+
+const unknownTopic = 3
+
+/** What a partition answers while it has no leader, or none that knows of it. */
+const passing: ReadonlySet<number> = new Set([unknownTopic, 5, 6, 9])
+
+/** What is known of the topics of one producer. */
+export class Leaders {
+  private readonly producer: NativeProducer
+  private readonly timeoutMs: number
+  private readonly onLooked: () => void
+  private readonly ready = new Set<string>()
+  private readonly looking = new Set<string>()
+  /** Topics that were asked about because a partition was unknown, and had no record taken since. */
+  private readonly askedAgain = new Set<string>()
+
+  constructor(producer: NativeProducer, timeoutMs: number, onLooked: () => void) {
+    this.producer = producer
+    this.timeoutMs = timeoutMs
+    this.onLooked = onLooked
+  }
+
+  get isLooking(): boolean {
+    return this.looking.size > 0
+  }
+
+  /** Whether records of a topic may go out. If not, its leaders are being asked. */
+  admits(topic: string): boolean {
+    if (this.ready.has(topic)) return true
+    this.look(topic)
+    return false
+  }
+
+  /**
+   * A topic may have grown since the client last asked, minutes ago: it asks again before a partition counts as
+   * unknown. Answers whether trying again makes sense.
+   */
+  looksAgain(topic: string): boolean {
+    if (this.askedAgain.delete(topic)) return false
+    this.askedAgain.add(topic)
+    this.ready.delete(topic)
+    this.look(topic)
+    return true
+  }
+
+  /** A record of the topic was taken. */
+  took(topic: string): void {
+    if (this.askedAgain.size > 0) this.askedAgain.delete(topic)
+  }
+
+  private look(topic: string): void {
+    if (this.looking.has(topic)) return
+    this.looking.add(topic)
+    this.ask(topic, performance.now() + patienceMs)
+  }
+
+  private ask(topic: string, deadline: number): void {
+    if (!this.producer.isConnected()) return this.settle(topic)
+    this.producer.getMetadata({ topic, timeout: this.timeoutMs }, (error, metadata) => {
+      if (error !== null && error !== undefined) return this.judge(topic, deadline, error.code)
+      const partitions = metadata.topics.find(({ name }) => name === topic)?.partitions ?? []
+      if (partitions.length === 0) return this.judge(topic, deadline, unknownTopic)
+      this.askLeader(topic, partitions.slice(0, mostAsked).map(({ id }) => id), deadline)
+    })
+  }
+
+  /** One after the other: each occupies a thread until its leader answers. */
+  private askLeader(topic: string, [partition, ...others]: ReadonlyArray<number>, deadline: number): void {
+    if (partition === undefined || !this.producer.isConnected()) return this.settle(topic)
+    this.producer.queryWatermarkOffsets(topic, partition, this.timeoutMs, (error) => {
+      if (error !== null && error !== undefined) return this.judge(topic, deadline, error.code)
+      this.askLeader(topic, others, deadline)
+    })
+  }
+
+  private judge(topic: string, deadline: number, code: number | undefined): void {
+    if (code === undefined || !passing.has(code) || performance.now() >= deadline) return this.settle(topic)
+    setTimeout(() => this.ask(topic, deadline), lookAgainMs)
+  }
+
+  private settle(topic: string): void {
+    this.ready.add(topic)
+    this.looking.delete(topic)
+    this.onLooked()
+  }
+}
