@@ -14,7 +14,8 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Types from "effect/Types"
-import type { KafkaEngine, TopicPartition } from "./engine/KafkaEngine.ts"
+import type * as KafkaEngine from "./engine/KafkaEngine.ts"
+import type { TopicPartition } from "./engine/KafkaEngine.ts"
 import type * as Handler from "./Handler.ts"
 import type { HandlerFailed } from "./HandlerFailed.ts"
 import type * as Health from "./Health.ts"
@@ -212,7 +213,7 @@ export const validate = <E, R>(consumer: Consumer<E, R>): Effect.Effect<void, Ka
  */
 export const run = <E, R>(
   consumer: Consumer<E, R>
-): Effect.Effect<void, KafkaError | HandlerFailed<E>, Exclude<R, Scope.Scope> | KafkaEngine> =>
+): Effect.Effect<void, KafkaError | HandlerFailed<E>, Exclude<R, Scope.Scope> | KafkaEngine.Service> =>
   Effect.scoped(Effect.gen(function*() {
     const plan = yield* Plan.make(consumer)
     return yield* yield* Runtime.startAllScoped(plan, undefined)
@@ -247,7 +248,7 @@ export const run = <E, R>(
  */
 export const outcomeBatches = <E, R>(
   consumer: Consumer<E, R>
-): Stream.Stream<OutcomeBatch, KafkaError | HandlerFailed<E>, Exclude<R, Scope.Scope> | KafkaEngine> =>
+): Stream.Stream<OutcomeBatch, KafkaError | HandlerFailed<E>, Exclude<R, Scope.Scope> | KafkaEngine.Service> =>
   Stream.unwrap(Effect.gen(function*() {
     const plan = yield* Plan.make(consumer)
     const queue = yield* Queue.bounded<OutcomeBatch, KafkaError | HandlerFailed<E> | Cause.Done>(16)
@@ -273,7 +274,7 @@ export const outcomes = <E, R>(
 ): Stream.Stream<
   Outcome & { readonly topic: string; readonly partition: number },
   KafkaError | HandlerFailed<E>,
-  Exclude<R, Scope.Scope> | KafkaEngine
+  Exclude<R, Scope.Scope> | KafkaEngine.Service
 > =>
   Stream.flatMap(
     outcomeBatches(consumer),
@@ -327,7 +328,7 @@ export const partitioned = <K, V, RD, H>(
 ): Stream.Stream<
   readonly [TopicPartition, Stream.Stream<Uncommitted<K, V, H>, Poison>],
   KafkaError,
-  RD | KafkaEngine
+  RD | KafkaEngine.Service
 > =>
   Stream.unwrap(Effect.gen(function*() {
     const health = yield* HealthCell.register(group)
@@ -346,7 +347,7 @@ export const records = <K, V, RD, H>(
   group: string,
   source: Topic.Source<K, V, RD, H>,
   settings: Settings
-): Stream.Stream<Uncommitted<K, V, H>, KafkaError | Poison, RD | KafkaEngine> =>
+): Stream.Stream<Uncommitted<K, V, H>, KafkaError | Poison, RD | KafkaEngine.Service> =>
   Stream.flatMap(partitioned(group, source, settings), ([, records]) => records, { concurrency: "unbounded" })
 
 /**
@@ -381,7 +382,7 @@ export const records = <K, V, RD, H>(
  */
 export const layer = <E, R>(
   consumer: Consumer<E, R>
-): Layer.Layer<never, KafkaError, Exclude<R, Scope.Scope> | KafkaEngine> =>
+): Layer.Layer<never, KafkaError, Exclude<R, Scope.Scope> | KafkaEngine.Service> =>
   Layer.effectDiscard(Effect.gen(function*() {
     const restart = consumer.settings.restart ?? defaultRestart
     for (const plan of Runtime.plansOf(yield* Plan.make(consumer))) {

@@ -24,7 +24,7 @@ import type {
   RetryTopic,
   Summary
 } from "./DeadLetter.ts"
-import type { KafkaEngine } from "./engine/KafkaEngine.ts"
+import type * as KafkaEngine from "./engine/KafkaEngine.ts"
 import * as Discarding from "./internal/deadLetters/discarding.ts"
 import { redriveGroupOf } from "./internal/deadLetters/filter.ts"
 import * as Importing from "./internal/deadLetters/importing.ts"
@@ -81,7 +81,7 @@ export const defaults = {
 export const list = <E, R>(
   consumer: Consumer.Consumer<E, R>,
   options: { readonly scan?: number | undefined } = {}
-): Effect.Effect<ReadonlyArray<Summary>, KafkaError, KafkaEngine> =>
+): Effect.Effect<ReadonlyArray<Summary>, KafkaError, KafkaEngine.Service> =>
   Reading.list(consumer, options.scan ?? defaults.scan)
 
 /**
@@ -113,7 +113,7 @@ export const list = <E, R>(
 export const records = <E, R>(
   consumer: Consumer.Consumer<E, R>,
   filter: Filter = {}
-): Stream.Stream<DeadLetter, KafkaError, KafkaEngine> => Reading.records(consumer, filter)
+): Stream.Stream<DeadLetter, KafkaError, KafkaEngine.Service> => Reading.records(consumer, filter)
 
 /**
  * How many dead letters there are by source topic, error tag and hour, in the order of time. Reads all that the filter
@@ -126,7 +126,7 @@ export const records = <E, R>(
 export const stats = <E, R>(
   consumer: Consumer.Consumer<E, R>,
   filter: Filter = {}
-): Effect.Effect<ReadonlyArray<Count>, KafkaError, KafkaEngine> => Reading.stats(consumer, filter)
+): Effect.Effect<ReadonlyArray<Count>, KafkaError, KafkaEngine.Service> => Reading.stats(consumer, filter)
 
 /**
  * What waits in the retry topics of a consumer, in the order of its tiers.
@@ -137,7 +137,7 @@ export const stats = <E, R>(
  */
 export const retries = <E, R>(
   consumer: Consumer.Consumer<E, R>
-): Effect.Effect<ReadonlyArray<RetryTopic>, KafkaError, KafkaEngine> => waiting(consumer)
+): Effect.Effect<ReadonlyArray<RetryTopic>, KafkaError, KafkaEngine.Service> => waiting(consumer)
 
 /**
  * The group that remembers how far redriving, parking and discarding got: `<group>.dlt.redrive`. With a filter it is a
@@ -162,7 +162,7 @@ export const groupOf = <E, R>(consumer: Consumer.Consumer<E, R>, filter: Filter 
 export const plan = <E, R>(
   consumer: Consumer.Consumer<E, R>,
   options: RedriveOptions = {}
-): Effect.Effect<Plan, KafkaError, KafkaEngine> => planOf(consumer, options)
+): Effect.Effect<Plan, KafkaError, KafkaEngine.Service> => planOf(consumer, options)
 
 /**
  * Sends dead letters once more, by default to the first retry topic of their source, due at once (though behind what
@@ -206,7 +206,7 @@ export const plan = <E, R>(
 export const redrive = <E, R>(
   consumer: Consumer.Consumer<E, R>,
   options: RedriveOptions = {}
-): Stream.Stream<Moved, KafkaError, KafkaEngine> => Moving.move(consumer, options)
+): Stream.Stream<Moved, KafkaError, KafkaEngine.Service> => Moving.move(consumer, options)
 
 /**
  * Moves dead letters to the parked topic, `<group>.<topic>.parked`, which is made when it is missing. Nothing of them
@@ -220,7 +220,7 @@ export const redrive = <E, R>(
 export const park = <E, R>(
   consumer: Consumer.Consumer<E, R>,
   options: ParkOptions = {}
-): Stream.Stream<Moved, KafkaError, KafkaEngine> => Moving.move(consumer, { ...options, parks: true })
+): Stream.Stream<Moved, KafkaError, KafkaEngine.Service> => Moving.move(consumer, { ...options, parks: true })
 
 /**
  * Gives dead letters up: moves the group of the unfiltered redrive behind them, and with `deleteRecords` deletes
@@ -235,7 +235,7 @@ export const park = <E, R>(
 export const discard = <E, R>(
   consumer: Consumer.Consumer<E, R>,
   options: DiscardOptions = {}
-): Effect.Effect<ReadonlyArray<Discarded>, KafkaError, KafkaEngine> => Discarding.discard(consumer, options)
+): Effect.Effect<ReadonlyArray<Discarded>, KafkaError, KafkaEngine.Service> => Discarding.discard(consumer, options)
 
 /**
  * The dead letters that a filter means as lines of JSON (without their ends): place, time, source and error tag for the
@@ -263,7 +263,8 @@ export const discard = <E, R>(
 export const exportTo = <E, R>(
   consumer: Consumer.Consumer<E, R>,
   filter: Filter = {}
-): Stream.Stream<string, KafkaError, KafkaEngine> => Stream.map(Reading.records(consumer, filter), Ndjson.encode)
+): Stream.Stream<string, KafkaError, KafkaEngine.Service> =>
+  Stream.map(Reading.records(consumer, filter), Ndjson.encode)
 
 /**
  * Writes lines of {@link exportTo} back to the topics that they name: dead letter and parked topics of the consumer, or
@@ -283,4 +284,4 @@ export const importFrom = <E, R, EL, RL>(
     readonly allow?: ReadonlyArray<string> | undefined
     readonly dryRun?: boolean | undefined
   } = {}
-): Stream.Stream<Imported, EL | KafkaError, RL | KafkaEngine> => Importing.importFrom(consumer, lines, options)
+): Stream.Stream<Imported, EL | KafkaError, RL | KafkaEngine.Service> => Importing.importFrom(consumer, lines, options)

@@ -12,7 +12,8 @@ import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import * as Sink from "effect/Sink"
 import type * as Types from "effect/Types"
-import type { Delivery, KafkaEngine, Position } from "./engine/KafkaEngine.ts"
+import type * as KafkaEngine from "./engine/KafkaEngine.ts"
+import type { Delivery, Position } from "./engine/KafkaEngine.ts"
 import type * as Headers from "./Headers.ts"
 import { CurrentGroup } from "./internal/produce/currentGroup.ts"
 import * as Sending from "./internal/produce/sending.ts"
@@ -99,7 +100,7 @@ export const Tracing: Context.Reference<"off" | "record"> = Sending.CurrentTraci
 export const send: <K, V, RD, RE, H>(
   topic: Topic.Topic<K, V, RD, RE, H>,
   message: Types.NoInfer<Message<K, V, H>>
-) => Effect.Effect<Delivery, KafkaError | Schema.SchemaError, RE | KafkaEngine> = Sending.send
+) => Effect.Effect<Delivery, KafkaError | Schema.SchemaError, RE | KafkaEngine.Service> = Sending.send
 
 /**
  * Sends many messages with one wait: it ends when each of them was acknowledged or failed. The deliveries are in the
@@ -122,7 +123,7 @@ export const send: <K, V, RD, RE, H>(
 export const sendAll: <K, V, RD, RE, H>(
   topic: Topic.Topic<K, V, RD, RE, H>,
   messages: ReadonlyArray<Types.NoInfer<Message<K, V, H>>>
-) => Effect.Effect<ReadonlyArray<Delivery>, KafkaError | Schema.SchemaError, RE | KafkaEngine> = Sending.sendAll
+) => Effect.Effect<ReadonlyArray<Delivery>, KafkaError | Schema.SchemaError, RE | KafkaEngine.Service> = Sending.sendAll
 
 /**
  * A sink that sends every message of a stream, a chunk of the stream at a time.
@@ -146,7 +147,7 @@ export const sendAll: <K, V, RD, RE, H>(
  */
 export const sink = <K, V, RD, RE, H>(
   topic: Topic.Topic<K, V, RD, RE, H>
-): Sink.Sink<void, Message<K, V, H>, never, KafkaError | Schema.SchemaError, RE | KafkaEngine> =>
+): Sink.Sink<void, Message<K, V, H>, never, KafkaError | Schema.SchemaError, RE | KafkaEngine.Service> =>
   Sink.forEachArray((messages) => sendAll(topic, messages))
 
 /**
@@ -176,7 +177,7 @@ export const offer: <K, V, RD, RE, H, R = never>(
   topic: Topic.Topic<K, V, RD, RE, H>,
   message: Types.NoInfer<Message<K, V, H>>,
   options: { readonly onError: (error: KafkaError) => Effect.Effect<unknown, never, R> }
-) => Effect.Effect<void, KafkaError | Schema.SchemaError, RE | R | KafkaEngine> = Sending.offer
+) => Effect.Effect<void, KafkaError | Schema.SchemaError, RE | R | KafkaEngine.Service> = Sending.offer
 
 /**
  * Runs an effect without the sends to the targets: topics, names of topics, Schemas ({@link Suppression.Target}), or
@@ -308,7 +309,7 @@ export const isSuppressed = (delivery: Delivery): boolean => delivery.partition 
 export const transaction: <A, E, R>(
   transactionalId: string,
   effect: Effect.Effect<A, E, R>
-) => Effect.Effect<A, E | KafkaError, R | KafkaEngine> = within
+) => Effect.Effect<A, E | KafkaError, R | KafkaEngine.Service> = within
 
 /**
  * Commits positions of the current consumer group as part of the current transaction (KIP-447): the records sent in it
@@ -363,5 +364,5 @@ export const sendOffsets = Effect.fnUntraced(function*(
  * @since 0.1.0
  * @category producing
  */
-export const flush = (timeout: Duration.Input = "30 seconds"): Effect.Effect<void, KafkaError, KafkaEngine> =>
+export const flush = (timeout: Duration.Input = "30 seconds"): Effect.Effect<void, KafkaError, KafkaEngine.Service> =>
   Effect.flatMap(Sending.currentClient, (client) => client.flush(Duration.fromInputUnsafe(timeout)))

@@ -4,7 +4,7 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { Consumer, ConsumerControl, DeadLetters, KafkaError, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
-import { KafkaEngine } from "../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../src/engine/KafkaEngine.ts"
 import * as RetryHeaders from "../src/internal/retry/retryHeaders.ts"
 import { retryHeaders } from "./conformance/routes.ts"
 import {
@@ -47,7 +47,7 @@ describe("destinations of a redrive", () => {
     Effect.gen(function*() {
       yield* usual
       yield* send({ partition: 1 })
-      const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+      const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
       for (const reader of ["shipping", "billing"]) {
         yield* admin.alterGroupOffsets(reader, [{ topic: "orders", partition: 0, offset: 0 }])
       }
@@ -66,7 +66,7 @@ describe("destinations of a redrive", () => {
     Effect.gen(function*() {
       yield* usual
       yield* send()
-      const engine = yield* KafkaEngine
+      const engine = yield* KafkaEngine.Service
       const admin = yield* engine.admin
       for (const reader of ["shipping", "secret"]) {
         yield* admin.alterGroupOffsets(reader, [{ topic: "orders", partition: 0, offset: 0 }])
@@ -84,7 +84,7 @@ describe("destinations of a redrive", () => {
         assert.deepStrictEqual(unknown, ["secret"])
         assert.lengthOf(yield* redrive({ to: "origin", dryRun: true }), 1)
         assert.lengthOf(yield* redrive({ to: "origin" }), 1)
-      }).pipe(Effect.provideService(KafkaEngine, guarded))
+      }).pipe(Effect.provideService(KafkaEngine.Service, guarded))
     }).pipe(onCluster))
 
   it.effect("let nothing overtake what waits in a retry topic, unless it is told to go", () =>
@@ -123,7 +123,7 @@ describe("destinations of a redrive", () => {
   it.effect("are the consumer's own topics, or allowed ones", () =>
     Effect.gen(function*() {
       yield* usual
-      const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+      const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
       yield* admin.createTopic({ name: "elsewhere", partitions: 1 })
       yield* sendMany(3)
       const refused = yield* Effect.flip(redrive({ to: { topic: "elsewhere" } }))
@@ -174,7 +174,7 @@ describe("destinations of a redrive", () => {
   it.effect("are each source's own; one source can be worked off alone", () =>
     Effect.gen(function*() {
       yield* usual
-      const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+      const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
       for (const name of ["users", "billing.users.dlt", "billing.users.retry.1"]) {
         yield* admin.createTopic({ name, partitions: 1 })
       }

@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { DeadLetters, KafkaError } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
-import { KafkaEngine } from "../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../src/engine/KafkaEngine.ts"
 import { moveEach } from "../src/internal/deadLetters/moving.ts"
 import {
   billing,
@@ -59,7 +59,7 @@ describe("a redrive that is disturbed", () => {
       yield* one
       yield* sendMany(700)
       const kafka = yield* InMemoryKafka
-      const engine = yield* KafkaEngine
+      const engine = yield* KafkaEngine.Service
       const client = yield* engine.producer
       let handed = 0
       const produce: typeof client.produce = (message, done) => {
@@ -68,7 +68,7 @@ describe("a redrive that is disturbed", () => {
       }
       yield* kafka.slow("1 second")
       const fiber = yield* Stream.runDrain(DeadLetters.redrive(billing)).pipe(
-        Effect.provideService(KafkaEngine, { ...engine, producer: Effect.succeed({ ...client, produce }) }),
+        Effect.provideService(KafkaEngine.Service, { ...engine, producer: Effect.succeed({ ...client, produce }) }),
         Effect.forkChild
       )
       for (let i = 0; i < 100 && handed === 0; i++) yield* TestClock.adjust("100 millis")
@@ -181,7 +181,7 @@ describe("a redrive that is disturbed", () => {
     Effect.gen(function*() {
       yield* one
       yield* sendMany(2, { key: "same" })
-      const engine = yield* KafkaEngine
+      const engine = yield* KafkaEngine.Service
       yield* Effect.scoped(Effect.gen(function*() {
         const client = yield* engine.transactional("t")
         for (const end of ["commit", "abort"] as const) {

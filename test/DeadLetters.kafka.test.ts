@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 import { Codec, Consumer, DeadLetters, type KafkaConfig, Retry, Topic } from "millrace"
 import { ConfluentKafka } from "millrace/confluent"
 import type { RawMessage } from "../src/engine/KafkaEngine.ts"
-import { KafkaEngine } from "../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../src/engine/KafkaEngine.ts"
 import { sendAll } from "../src/internal/deadLetters/sending.ts"
 import * as Plan from "../src/internal/plan/plan.ts"
 import { provision } from "../src/internal/retry/provision.ts"
@@ -33,7 +33,7 @@ const scene = Effect.fnUntraced(function*(perPartition: number) {
     onFailure: Retry.nonBlocking(Schedule.recurs(1)),
     handlers: [Topic.handle(Topic.make(id, { key: Codec.string, value: Codec.string }), () => Effect.void)]
   })
-  const { admin: getAdmin, capabilities, producer } = yield* KafkaEngine
+  const { admin: getAdmin, capabilities, producer } = yield* KafkaEngine.Service
   const admin = yield* getAdmin
   yield* createTopic(id, 3)
   const { topology } = yield* Plan.make(consumer)

@@ -6,7 +6,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { Codec, Consumer, DeadLetters, OnFailure, Retry, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
-import { KafkaEngine } from "../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../src/engine/KafkaEngine.ts"
 import * as RetryHeaders from "../src/internal/retry/retryHeaders.ts"
 import { retryHeaders } from "./conformance/routes.ts"
 import {
@@ -147,7 +147,7 @@ describe("dead letters", () => {
     Effect.gen(function*() {
       yield* two
       yield* send()
-      const engine = yield* KafkaEngine
+      const engine = yield* KafkaEngine.Service
       yield* Effect.scoped(
         Effect.gen(function*() {
           const client = yield* engine.transactional("t")

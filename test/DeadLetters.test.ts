@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { DeadLetters, Poison } from "millrace"
-import { KafkaEngine } from "../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../src/engine/KafkaEngine.ts"
 import * as RetryHeaders from "../src/internal/retry/retryHeaders.ts"
 import {
   billing,
@@ -234,7 +234,7 @@ describe("redriving dead letters", () => {
       assert.lengthOf(yield* redrive({ dryRun: true, max: 1 }), 1)
       assert.deepStrictEqual(yield* recordsOf(tier1), before)
       assert.deepStrictEqual(yield* committed(), { 1: 1 })
-      const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+      const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
       assert.lengthOf(yield* admin.describeTopics([parked]), 0)
       assert.deepStrictEqual((yield* admin.listGroups).map(({ groupId }) => groupId), [group])
     }).pipe(onCluster))

@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { Codec, Consumer, type Headers, KafkaError, OnFailure, Producer, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
-import { KafkaEngine } from "../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../src/engine/KafkaEngine.ts"
 import * as Errors from "../src/KafkaError.ts"
 
 class Order extends Schema.Class<Order>("Order")({ id: Schema.String, total: Schema.Finite }) {}
@@ -159,10 +159,10 @@ describe("Producer.transaction", () => {
 
   it.effect("gives up a client that cannot abort: nobody knows in which state it is", () =>
     Effect.gen(function*() {
-      const engine = yield* KafkaEngine
+      const engine = yield* KafkaEngine.Service
       let made = 0
       const broken = Errors.make("abort", new Errors.Timeout({ operation: "abort", timeoutMs: 1 }))
-      const stuck = KafkaEngine.of({
+      const stuck = KafkaEngine.Service.of({
         ...engine,
         transactional: (id) =>
           Effect.map(engine.transactional(id), (client) => ++made === 1 ? { ...client, abort: broken } : client)
@@ -171,18 +171,18 @@ describe("Producer.transaction", () => {
         assert.strictEqual(yield* Effect.flip(Producer.transaction("tx", Effect.fail("no"))), "no")
         yield* Producer.transaction("tx", Producer.send(Notes, note("kept")))
         yield* Producer.transaction("tx", Producer.send(Notes, note("and kept")))
-      }).pipe(Effect.provideService(KafkaEngine, stuck))
+      }).pipe(Effect.provideService(KafkaEngine.Service, stuck))
       assert.deepStrictEqual(yield* values("notes"), ["kept", "and kept"])
       assert.strictEqual(made, 2)
     }).pipe(Effect.provide(single)))
 
   it.effect("that waited for its turn neither uses nor gives up a client in place of a broken one", () =>
     Effect.gen(function*() {
-      const engine = yield* KafkaEngine
+      const engine = yield* KafkaEngine.Service
       const used: Array<number> = []
       let made = 0
       const broken = Errors.make("abort", new Errors.Timeout({ operation: "abort", timeoutMs: 1 }))
-      const stuck = KafkaEngine.of({
+      const stuck = KafkaEngine.Service.of({
         ...engine,
         transactional: (id) =>
           Effect.map(engine.transactional(id), (client) => {
@@ -206,7 +206,7 @@ describe("Producer.transaction", () => {
         yield* Deferred.succeed(go, undefined)
         assert.strictEqual(yield* Fiber.join(first), "no")
         yield* Fiber.join(waiting)
-      }).pipe(Effect.provideService(KafkaEngine, stuck))
+      }).pipe(Effect.provideService(KafkaEngine.Service, stuck))
       assert.sameMembers([...(yield* values("notes"))], ["b", "c"])
       assert.deepStrictEqual(used, [1, 2, 2])
     }).pipe(Effect.provide(single)))

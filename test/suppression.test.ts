@@ -92,7 +92,7 @@ describe("Producer.suppress", () => {
     Effect.gen(function*() {
       const delivery = yield* Producer.send(A, { ...text("x"), partition: 3, timestamp: 5 }).pipe(
         Producer.suppress(),
-        Effect.updateService(KafkaEngine.KafkaEngine, (engine) => ({ ...engine, producer: Effect.die("connected") }))
+        Effect.updateService(KafkaEngine.Service, (engine) => ({ ...engine, producer: Effect.die("connected") }))
       )
       assert.deepStrictEqual(delivery, { topic: "a", partition: -1, offset: -1, timestamp: -1 })
       assert.isTrue(Producer.isSuppressed(delivery))

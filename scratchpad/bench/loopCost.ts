@@ -51,8 +51,8 @@ const scripted = (chunks: ReadonlyArray<KafkaEngine.Chunk>) => {
     name: "scripted",
     capabilities: new Set(),
     consumer
-  } as unknown as KafkaEngine.KafkaEngine["Service"]
-  return Layer.succeed(KafkaEngine.KafkaEngine, engine)
+  } as unknown as KafkaEngine.Service["Service"]
+  return Layer.succeed(KafkaEngine.Service, engine)
 }
 
 /** Microseconds per record, the median of five rounds after one to warm up. */

@@ -64,7 +64,7 @@ const handlerOf = ({ handled, handling, topic }: ConsumeTask) => {
   }
 }
 
-type Engine = Layer.Layer<KafkaEngine.KafkaEngine, unknown>
+type Engine = Layer.Layer<KafkaEngine.Service, unknown>
 
 const confluent = (bootstrap: string, statistics?: Duration.Input): Engine =>
   ConfluentKafka.layer({ bootstrapServers: bootstrap.split(","), statistics })
@@ -72,7 +72,7 @@ const confluent = (bootstrap: string, statistics?: Duration.Input): Engine =>
 /** An in-memory cluster that holds what a broker would hold. */
 const filled = (task: Pick<ConsumeTask, "topic" | "partitions" | "content">): Engine =>
   Layer.effectDiscard(Effect.gen(function*() {
-    const { admin } = yield* KafkaEngine.KafkaEngine
+    const { admin } = yield* KafkaEngine.Service
     yield* (yield* admin).createTopic({ name: task.topic, partitions: task.partitions })
     const { keys, records, value } = task.content
     const step = 10_000
@@ -90,7 +90,7 @@ const filled = (task: Pick<ConsumeTask, "topic" | "partitions" | "content">): En
 const consume = (engineOf: (task: ConsumeTask) => Engine) => async (task: ConsumeTask) => {
   const bus = await Effect.runPromise(ConsumerEvent.makeBus)
   const runtime = ManagedRuntime.make(Layer.merge(engineOf(task), Layer.succeed(ConsumerEvent.Bus, bus)))
-  await runtime.runPromise(KafkaEngine.KafkaEngine)
+  await runtime.runPromise(KafkaEngine.Service)
   const { received } = task
   if (received !== undefined) {
     runtime.runFork(Stream.runForEach(Stream.fromPubSub(bus), (event) =>
@@ -124,7 +124,7 @@ const consume = (engineOf: (task: ConsumeTask) => Engine) => async (task: Consum
 
 /** Deletes the retry and dead letter topics of a group. */
 const removeRetries = Effect.fnUntraced(function*(group: string) {
-  const admin = yield* (yield* KafkaEngine.KafkaEngine).admin
+  const admin = yield* (yield* KafkaEngine.Service).admin
   for (const { name } of yield* admin.listTopics) if (name.startsWith(`${group}.`)) yield* admin.deleteTopic(name)
 })
 

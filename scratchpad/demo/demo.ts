@@ -93,7 +93,7 @@ const demo = Effect.gen(function*() {
   const { handled, others } = yield* seen(summary, ({ handled }) => handled === 5)
   yield* Console.log(`\nsummary\n  ${handled} handled, and on the way there:`)
   for (const other of others) yield* Console.log(`    ${other}`)
-  const engine = yield* KafkaEngine.KafkaEngine
+  const engine = yield* KafkaEngine.Service
   yield* Console.log(`  engine: ${engine.name}; the same program runs on a real Kafka with ConfluentKafka.layer`)
 })
 

@@ -16,8 +16,8 @@ const isComment = /^\s*(?:\*|\/\*|\/\/)/
 const rooms: ReadonlyArray<{ readonly room: RegExp; readonly may: RegExp; readonly words: string }> = [
   {
     room: /^engine\//,
-    may: /^(?:engine\/|Kafka(?:Config|Error\w*)\.ts$)/,
-    words: "an engine knows nothing above it but settings and errors"
+    may: /^(?:engine\/|Kafka(?:Config|Error\w*)\.ts$|TopicPartition\.ts$)/,
+    words: "an engine knows nothing above it but settings, errors and partitions"
   },
   {
     room: /^(?:internal\/|[A-Z]\w*\.ts$)/,

@@ -7,7 +7,7 @@
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Consumer from "../Consumer.ts"
-import type { KafkaEngine } from "../engine/KafkaEngine.ts"
+import type * as KafkaEngine from "../engine/KafkaEngine.ts"
 import type * as Topic from "../Topic.ts"
 
 /**
@@ -26,7 +26,7 @@ export const TypeId = "~millrace/cli/Config"
  */
 export interface Config {
   readonly [TypeId]: true
-  readonly engine: Layer.Layer<KafkaEngine, unknown>
+  readonly engine: Layer.Layer<KafkaEngine.Service, unknown>
   readonly topics: ReadonlyArray<Topic.Topic<any, any, any, any, any>>
   readonly consumers: ReadonlyArray<Consumer.Consumer<any, any>>
   readonly layer: Layer.Layer<any, unknown, any>
@@ -68,10 +68,14 @@ export interface Config {
  * @category constructors
  */
 export const defineConfig = <const C extends ReadonlyArray<Consumer.Any>, EE, EL>(config: {
-  readonly engine: Layer.Layer<KafkaEngine, EE>
+  readonly engine: Layer.Layer<KafkaEngine.Service, EE>
   readonly topics?: ReadonlyArray<Topic.Any> | undefined
   readonly consumers: C
-  readonly layer: Layer.Layer<Exclude<Consumer.Services<C[number]>, KafkaEngine | Scope.Scope>, EL, KafkaEngine>
+  readonly layer: Layer.Layer<
+    Exclude<Consumer.Services<C[number]>, KafkaEngine.Service | Scope.Scope>,
+    EL,
+    KafkaEngine.Service
+  >
 }): Config => ({
   [TypeId]: true,
   engine: config.engine,

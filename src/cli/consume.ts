@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import * as Consumer from "../Consumer.ts"
-import { KafkaEngine } from "../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../engine/KafkaEngine.ts"
 import * as Plan from "../internal/plan/plan.ts"
 import * as KafkaConfig from "../KafkaConfig.ts"
 import * as Topic from "../Topic.ts"
@@ -64,7 +64,7 @@ const dryRun = Effect.fnUntraced(function*(consumers: ReadonlyArray<AnyConsumer>
       Effect.map(failureTopics(consumer), ({ makes, names }) => ({ ...describe(consumer), failures: names, makes }))
   )
   const existing = yield* Effect.provide(
-    Effect.flatMap(KafkaEngine, (engine) => Effect.flatMap(engine.admin, (admin) => admin.listTopics)),
+    Effect.flatMap(KafkaEngine.Service, (engine) => Effect.flatMap(engine.admin, (admin) => admin.listTopics)),
     config.engine
   )
   const names = existing.map(({ name }) => name)

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as DeadLetters from "../DeadLetters.ts"
-import type { KafkaEngine } from "../engine/KafkaEngine.ts"
+import type * as KafkaEngine from "../engine/KafkaEngine.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import { consumer, dryRun } from "./dltFilter.ts"
 import { UsageError } from "./exit.ts"
@@ -18,7 +18,7 @@ export const importLines = Effect.fnUntraced(function*(
   one: AnyConsumer,
   input: AsyncIterable<string>,
   options: { readonly allow: ReadonlyArray<string>; readonly dryRun: boolean }
-): Effect.fn.Return<void, KafkaError | UsageError, KafkaEngine> {
+): Effect.fn.Return<void, KafkaError | UsageError, KafkaEngine.Service> {
   let written = 0
   const lines = Stream.splitLines(
     Stream.fromAsyncIterable(input, (cause) => new UsageError({ problem: `the input cannot be read: ${cause}`, cause }))

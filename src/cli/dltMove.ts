@@ -5,7 +5,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { DeadLetter, Destination, Moved, Plan } from "../DeadLetter.ts"
-import type { KafkaEngine } from "../engine/KafkaEngine.ts"
+import type * as KafkaEngine from "../engine/KafkaEngine.ts"
 import { moveEach } from "../internal/deadLetters/moving.ts"
 import { type Options, planOf } from "../internal/deadLetters/preparing.ts"
 import { histogram as count } from "../internal/deadLetters/reading.ts"
@@ -62,7 +62,7 @@ const run = Effect.fnUntraced(function*(
   one: AnyConsumer,
   options: Options,
   flags: { readonly json: boolean; readonly asks: (plan: Plan) => boolean }
-): Effect.fn.Return<void, KafkaError, KafkaEngine> {
+): Effect.fn.Return<void, KafkaError, KafkaEngine.Service> {
   const plan = yield* planOf(one, options)
   const asks = !options.dryRun && flags.asks(plan)
   const pretended = options.dryRun === true || asks

@@ -6,7 +6,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { AdminClient, Position } from "../engine/KafkaEngine.ts"
-import { KafkaEngine } from "../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../engine/KafkaEngine.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import { UsageError } from "./exit.ts"
 import * as Places from "./places.ts"
@@ -124,7 +124,7 @@ export const groups = Command.make(
     }
     const { engine } = yield* config
     const work = Effect.gen(function*() {
-      const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+      const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
       if (Option.isNone(flags.group)) {
         if (flags.resetOffsets) return yield* new UsageError({ problem: "--reset-offsets needs a group" })
         return yield* listGroups(admin, flags.json)

@@ -6,7 +6,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { ProducerClient, RawMessage } from "../engine/KafkaEngine.ts"
-import { KafkaEngine } from "../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../engine/KafkaEngine.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import type * as Topic from "../Topic.ts"
 import { UsageError, WorkFailed } from "./exit.ts"
@@ -48,7 +48,7 @@ export const sendLines = Effect.fnUntraced(function*(
   input: AsyncIterable<string>
 ) {
   const read = yield* Lines.reader(topic)
-  const client = yield* Effect.flatMap(KafkaEngine, (engine) => engine.producer)
+  const client = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.producer)
   const batches = Lines.split(input)
   let sent = 0
   let refused = 0
@@ -92,7 +92,7 @@ export const produce = Command.make(
     }
     // A named source of a handler was made as a topic: that is the only way to name one.
     const work = sendLines(topic as Topic.Topic<any, any, any, any, any>, process.stdin.setEncoding("utf8"))
-    yield* Effect.provide(work as Effect.Effect<void, unknown, KafkaEngine>, engine)
+    yield* Effect.provide(work as Effect.Effect<void, unknown, KafkaEngine.Service>, engine)
   })
 ).pipe(
   Command.withDescription(

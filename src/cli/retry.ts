@@ -5,7 +5,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as DeadLetters from "../DeadLetters.ts"
-import { KafkaEngine } from "../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../engine/KafkaEngine.ts"
 import { neededOf } from "../internal/deadLetters/places.ts"
 import { provision, type TopicState } from "../internal/retry/provision.ts"
 import { UsageError, WorkFailed } from "./exit.ts"
@@ -53,7 +53,7 @@ const topics = Command.make(
     const loaded = yield* config
     const selected = yield* select(loaded, flags.consumers)
     const work = Effect.gen(function*() {
-      const engine = yield* KafkaEngine
+      const engine = yield* KafkaEngine.Service
       const admin = yield* engine.admin
       const needed = (yield* Effect.forEach(selected, (one) => neededOf(one, admin))).flat()
       return yield* provision(admin, engine.capabilities, needed, flags.create ? "create" : "plan")

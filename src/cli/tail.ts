@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Codec from "../Codec.ts"
 import type { ClientEvent, Position, RawRecord } from "../engine/KafkaEngine.ts"
-import { KafkaEngine } from "../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../engine/KafkaEngine.ts"
 import * as Decoding from "../internal/codec/decoding.ts"
 import * as Signal from "../internal/shared/signal.ts"
 import type { Codecs } from "../Source.ts"
@@ -66,7 +66,7 @@ const follow = Effect.fnUntraced(function*(
   decode: Decoding.Decode,
   json: boolean
 ) {
-  const engine = yield* KafkaEngine
+  const engine = yield* KafkaEngine.Service
   const signal = yield* Signal.make
   const failures: Array<ClientEvent> = []
   const reached = new Map(start.map(({ offset, partition }) => [partition, offset]))
@@ -134,7 +134,7 @@ export const tail = Command.make(
     const { most, toEnd } = yield* limit(flags.until)
     const codecs = flags.raw ? rawCodecs : codecsOf(loaded, flags.topic) ?? rawCodecs
     const work = Effect.gen(function*() {
-      const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+      const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
       const [description] = yield* admin.describeTopics([flags.topic])
       if (description === undefined) {
         const names = (yield* admin.listTopics).map(({ name }) => name).filter((name) => !name.startsWith("__"))
@@ -147,6 +147,6 @@ export const tail = Command.make(
       yield* follow(start, { ends, most }, decode, flags.json)
     })
     // The codecs' services, if any, are the application's; without its layer only the engine is there.
-    yield* Effect.scoped(Effect.provide(work as Effect.Effect<void, unknown, KafkaEngine>, loaded.engine))
+    yield* Effect.scoped(Effect.provide(work as Effect.Effect<void, unknown, KafkaEngine.Service>, loaded.engine))
   })
 ).pipe(Command.withDescription("Print the records of a topic, decoded by the config's codecs"))

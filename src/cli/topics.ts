@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import { KafkaEngine } from "../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../engine/KafkaEngine.ts"
 import { config, json } from "./root.ts"
 import { table } from "./table.ts"
 
@@ -17,7 +17,7 @@ export const topics = Command.make(
   Effect.fnUntraced(function*({ all, json }) {
     const { engine } = yield* config
     const listed = yield* Effect.provide(
-      Effect.flatMap(KafkaEngine, (engine) => Effect.flatMap(engine.admin, (admin) => admin.listTopics)),
+      Effect.flatMap(KafkaEngine.Service, (engine) => Effect.flatMap(engine.admin, (admin) => admin.listTopics)),
       engine
     )
     const shown = listed

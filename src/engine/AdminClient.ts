@@ -6,7 +6,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type { KafkaError } from "../KafkaError.ts"
-import type { Position, TopicPartition } from "./KafkaEngine.ts"
+import type { Position, TopicPartition } from "./Model.ts"
 
 /**
  * A topic to be created. `replicationFactor` defaults to the broker's.

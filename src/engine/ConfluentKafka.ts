@@ -28,7 +28,7 @@ import { load } from "./confluent/shared/native.ts"
 import * as Settings from "./confluent/shared/settings.ts"
 import { shared } from "./confluent/shared/shared.ts"
 import { defaultPace } from "./confluent/shared/stranding.ts"
-import { KafkaEngine } from "./KafkaEngine.ts"
+import * as KafkaEngine from "./KafkaEngine.ts"
 
 /**
  * Where the cluster is, and what differs from Millrace's defaults.
@@ -162,8 +162,8 @@ const make = Effect.fnUntraced(function*(options: Options) {
 
   const raw = yield* shared(scope, Producer.makeRaw(environment))
   return Context.make(
-    KafkaEngine,
-    KafkaEngine.of({
+    KafkaEngine.Service,
+    KafkaEngine.Service.of({
       name: "confluent",
       capabilities: new Set(["kip848", "transactions"] as const),
       scope,
@@ -212,7 +212,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<KafkaEngine | RawClient, KafkaError> =>
+export const layer = (options: Options): Layer.Layer<KafkaEngine.Service | RawClient, KafkaError> =>
   Layer.effectContext(make(options))
 
 /**
@@ -235,5 +235,5 @@ export const layer = (options: Options): Layer.Layer<KafkaEngine | RawClient, Ka
  */
 export const layerConfig = (
   config: Config.Wrap<Options>
-): Layer.Layer<KafkaEngine | RawClient, KafkaError | Config.ConfigError> =>
+): Layer.Layer<KafkaEngine.Service | RawClient, KafkaError | Config.ConfigError> =>
   Layer.effectContext(Effect.flatMap(Config.unwrap(config), make))

@@ -10,7 +10,7 @@ import { defineConfig } from "../../src/cli/Config.ts"
 import { untyped } from "../../src/cli/configModule.ts"
 import { run } from "../../src/cli/main.ts"
 import { sendLines } from "../../src/cli/produce.ts"
-import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import { built, cluster, Orders } from "./fixtures/memory.config.ts"
 
 const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}.config.ts`, import.meta.url))
@@ -25,7 +25,7 @@ const millrace = (...args: ReadonlyArray<string>) =>
     return { code, out: lines.map(String).join("\n") }
   })
 
-const admin = Effect.flatMap(Context.get(cluster, KafkaEngine).admin, Effect.succeed)
+const admin = Effect.flatMap(Context.get(cluster, KafkaEngine.Service).admin, Effect.succeed)
 
 /** One cluster, so one story: each step stands on the ones before. */
 describe("the command", () => {

@@ -7,7 +7,7 @@ import { InMemoryKafka } from "millrace/testing"
 import { fileURLToPath } from "node:url"
 import { importLines } from "../../src/cli/dltImport.ts"
 import { run } from "../../src/cli/main.ts"
-import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import { billing, deadLetter, group, parked, send, text, tier1 } from "../internal/deadLetters/letters.ts"
 import { built, cluster } from "./fixtures/dlt.config.ts"
 
@@ -27,7 +27,7 @@ const millrace = (...args: ReadonlyArray<string>) =>
 
 const on = Effect.provideContext(cluster)
 const kafka = Context.get(cluster, InMemoryKafka)
-const admin = Effect.flatMap(Context.get(cluster, KafkaEngine).admin, Effect.succeed)
+const admin = Effect.flatMap(Context.get(cluster, KafkaEngine.Service).admin, Effect.succeed)
 
 const committed = (of: string) => Effect.map(kafka.committed(of), (positions) => positions.map(({ offset }) => offset))
 

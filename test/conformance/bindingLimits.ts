@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Codec, Consumer, OnFailure, Producer, Topic } from "millrace"
-import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import type { Ability, Limit } from "./harness.ts"
 import { reasonOf } from "./members.ts"
 
@@ -27,8 +27,8 @@ export const bindingLimits: { readonly [ability in Ability]?: Limit } = {
     reason: "the native binding has no call for it, and the engine says so",
     proof: Effect.fnUntraced(function*(world) {
       const topic = yield* world.topic(4)
-      const admin = yield* (yield* KafkaEngine).admin
-      assert.isFalse((yield* KafkaEngine).capabilities.has("configs"))
+      const admin = yield* (yield* KafkaEngine.Service).admin
+      assert.isFalse((yield* KafkaEngine.Service).capabilities.has("configs"))
       for (const call of [admin.describeConfigs(topic), admin.alterConfigs(topic, {})]) {
         assert.strictEqual(reasonOf(yield* Effect.flip(call as Effect.Effect<unknown, unknown>)), "Unsupported")
       }

@@ -6,7 +6,8 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Consumer, ConsumerControl, ConsumerEvent, HandlerFailed, Health, KafkaError } from "millrace"
-import type { KafkaEngine, Position, RawMessage } from "../../src/engine/KafkaEngine.ts"
+import type * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
+import type { Position, RawMessage } from "../../src/engine/KafkaEngine.ts"
 
 /** What some targets cannot do. */
 export const abilities = {
@@ -29,10 +30,10 @@ export type Ability = keyof typeof abilities
 /** Why a target cannot, and what shows it. Without a proof the reason is only told. */
 export interface Limit {
   readonly reason: string
-  readonly proof?: ((world: World) => Effect.Effect<void, unknown, KafkaEngine | Scope.Scope>) | undefined
+  readonly proof?: ((world: World) => Effect.Effect<void, unknown, KafkaEngine.Service | Scope.Scope>) | undefined
 }
 
-export type EngineContext = Context.Context<KafkaEngine>
+export type EngineContext = Context.Context<KafkaEngine.Service>
 
 /** A way to the cluster that can be cut. */
 export interface Network {
@@ -104,7 +105,7 @@ export interface Harness {
 export interface Scenario {
   readonly title: string
   readonly needs: ReadonlyArray<Ability>
-  readonly run: (world: World) => Effect.Effect<void, unknown, KafkaEngine | Scope.Scope>
+  readonly run: (world: World) => Effect.Effect<void, unknown, KafkaEngine.Service | Scope.Scope>
 }
 
 /** Scenarios about one thing. */

@@ -9,7 +9,7 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { KafkaConfig } from "millrace"
 import * as ConfluentKafka from "../../src/engine/ConfluentKafka.ts"
-import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import type { RawMessage } from "../../src/engine/KafkaEngine.ts"
 import { users } from "../services/brokerConfig.ts"
 import { denySecretsToMallory } from "../services/foreignClient.ts"
@@ -58,9 +58,9 @@ export const produceNatively = (raw: ConfluentKafka.RawClient["Service"], messag
 /** What all scenarios of a file share: a broker with its proxy, and the engines at its listeners. */
 export interface Shared {
   readonly broker: Broker
-  readonly engine: Context.Context<KafkaEngine | ConfluentKafka.RawClient>
-  readonly proxied: Context.Context<KafkaEngine>
-  readonly outsider: Context.Context<KafkaEngine>
+  readonly engine: Context.Context<KafkaEngine.Service | ConfluentKafka.RawClient>
+  readonly proxied: Context.Context<KafkaEngine.Service>
+  readonly outsider: Context.Context<KafkaEngine.Service>
   readonly proxy: FaultProxy
   readonly networkTurn: Semaphore.Semaphore
   readonly end: () => Promise<void>
@@ -99,7 +99,7 @@ const makeWorld = (
 ) =>
   Effect.gen(function*() {
     const { broker: _, engine, networkTurn, outsider, proxied, proxy } = shared
-    const admin = yield* Context.get(engine, KafkaEngine).admin
+    const admin = yield* Context.get(engine, KafkaEngine.Service).admin
     const down = Effect.promise(async () => {
       await proxy.refuse()
       proxy.cut()
@@ -121,7 +121,7 @@ const makeWorld = (
       return topic
     })
     const world: World = {
-      engine: Context.pick(KafkaEngine)(engine),
+      engine: Context.pick(KafkaEngine.Service)(engine),
       settings: {
         commitInterval: 300,
         metadataRefresh: 500,

@@ -7,7 +7,8 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Codec, Consumer, ConsumerControl, ConsumerEvent, Health, OnFailure, Producer, Topic } from "millrace"
 import type { Handler, KafkaError, Record } from "millrace"
-import type { Delivery, KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import type * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
+import type { Delivery } from "../../src/engine/KafkaEngine.ts"
 import type { EngineContext, Member, World } from "./harness.ts"
 import type { Ledger } from "./ledger.ts"
 
@@ -20,7 +21,7 @@ export const produce = (
   from: number,
   to: number,
   partitions: number
-): Effect.Effect<ReadonlyArray<Delivery>, unknown, KafkaEngine> =>
+): Effect.Effect<ReadonlyArray<Delivery>, unknown, KafkaEngine.Service> =>
   Producer.sendAll(
     textTopic(topic),
     Array.from({ length: to - from }, (_, i) => ({
@@ -46,7 +47,7 @@ export interface RunOptions {
 /** Starts a consumer as a member with a client and registries of its own. It ends with the scope. */
 export const runMember = Effect.fnUntraced(function*<E>(
   world: World,
-  consumer: Consumer.Consumer<E, KafkaEngine>,
+  consumer: Consumer.Consumer<E, KafkaEngine.Service>,
   options: RunOptions = {}
 ): Effect.fn.Return<Member, never, Scope.Scope> {
   const controls = new Set<ConsumerControl.ConsumerControl>()

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
 import type { KafkaConfig } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
-import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import type { Harness, Member, World } from "./harness.ts"
 
 /** How long a condition may take on the test's clock, and how far each look moves it. */
@@ -18,8 +18,8 @@ const stepMillis = 50
 export const makeWorld = Effect.fnUntraced(function*(assignor: KafkaConfig.Assignor) {
   const context = yield* Layer.build(InMemoryKafka.layerWith({ autoCreateTopics: false }))
   const memory = Context.get(context, InMemoryKafka)
-  const engine = Context.make(KafkaEngine, Context.get(context, KafkaEngine))
-  const admin = yield* Context.get(context, KafkaEngine).admin
+  const engine = Context.make(KafkaEngine.Service, Context.get(context, KafkaEngine.Service))
+  const admin = yield* Context.get(context, KafkaEngine.Service).admin
   let names = 0
   const name = (prefix: string) => `${prefix}-${++names}`
 

@@ -10,7 +10,7 @@ import type { NativeConsumer, NativePosition } from "../../src/engine/confluent/
 import { load } from "../../src/engine/confluent/shared/native.ts"
 import * as ConfluentKafka from "../../src/engine/ConfluentKafka.ts"
 import type { TopicDescription } from "../../src/engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import { Mock, mockCluster } from "../engine/confluent/mock.ts"
 import { bindingLimits } from "./bindingLimits.ts"
 import type { Ability, Harness, Limit, World } from "./harness.ts"
@@ -21,12 +21,12 @@ import { join, reasonOf, textTopic } from "./members.ts"
 const partitions = 4
 const requestTimeoutMillis = 6_000
 
-const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+const adminOf = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
 
 /** Shows that a call is refused, or never answered. */
 const refuses = (
   reason: string,
-  call: (world: World) => Effect.Effect<unknown, unknown, KafkaEngine>
+  call: (world: World) => Effect.Effect<unknown, unknown, KafkaEngine.Service>
 ): Limit["proof"] =>
 (world) => Effect.map(Effect.flip(call(world)), (error) => assert.strictEqual(reasonOf(error), reason))
 
@@ -91,7 +91,7 @@ const limits: { readonly [ability in Ability]?: Limit } = {
 /** What the scenarios of a file share. */
 export interface Shared {
   readonly bootstrap: string
-  readonly engine: Context.Context<KafkaEngine | ConfluentKafka.RawClient>
+  readonly engine: Context.Context<KafkaEngine.Service | ConfluentKafka.RawClient>
   readonly end: () => Promise<void>
 }
 
@@ -157,10 +157,10 @@ interface Metadata {
 }
 
 /** The engine, with the questions about topics answered that every consumer with retry topics asks. */
-const describing = (engine: Shared["engine"]): Context.Context<KafkaEngine> => {
+const describing = (engine: Shared["engine"]): Context.Context<KafkaEngine.Service> => {
   const raw = Context.get(engine, ConfluentKafka.RawClient)
-  const real = Context.get(engine, KafkaEngine)
-  return Context.make(KafkaEngine, {
+  const real = Context.get(engine, KafkaEngine.Service)
+  return Context.make(KafkaEngine.Service, {
     ...real,
     admin: Effect.map(real.admin, (admin) => ({
       ...admin,

@@ -6,7 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { KafkaError } from "millrace"
 import type { Position, RawHeader, RawMessage, RawRecord } from "../../src/engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import type { World } from "./harness.ts"
 
 export const partitions = 4
@@ -64,9 +64,9 @@ export const recordsOf = (
   topic: string,
   count: number,
   width = partitions
-): Effect.Effect<ReadonlyArray<RawRecord>, unknown, KafkaEngine> =>
+): Effect.Effect<ReadonlyArray<RawRecord>, unknown, KafkaEngine.Service> =>
   Effect.scoped(Effect.gen(function*() {
-    const engine = yield* KafkaEngine
+    const engine = yield* KafkaEngine.Service
     const positions = Array.from({ length: width }, (_, partition): Position => ({ topic, partition, offset: 0 }))
     const client = yield* engine.consumer({
       subscription: { _tag: "Manual", positions },

@@ -133,7 +133,7 @@ describe("the tables of docs/configuration.md", () => {
       const written = values("Of the in-memory engine alone")
       assert.deepStrictEqual(Object.keys(written), ["autoCreateTopics", "defaultPartitions"])
       yield* Producer.send(Notes, { key: null, value: "a" })
-      const admin = yield* (yield* KafkaEngine.KafkaEngine).admin
+      const admin = yield* (yield* KafkaEngine.Service).admin
       const [created] = yield* admin.describeTopics([Notes.name])
       assert.strictEqual(written["autoCreateTopics"], created !== undefined)
       assert.strictEqual(written["defaultPartitions"], created?.partitions.length)

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import { InMemoryKafka } from "../../src/engine/InMemoryKafka.ts"
-import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import type { Delivery } from "../../src/engine/KafkaEngine.ts"
 import type { KafkaError } from "../../src/KafkaError.ts"
 import { bytes, open, settle, until, values } from "./memory/owner.ts"
@@ -35,7 +35,7 @@ describe("a consumer in a group", () => {
   it.effect("is woken by what arrives after it looked in vain", () =>
     Effect.gen(function*() {
       const kafka = yield* InMemoryKafka
-      const admin = yield* (yield* KafkaEngine).admin
+      const admin = yield* (yield* KafkaEngine.Service).admin
       yield* admin.createTopic({ name: "t", partitions: 1 })
       const owner = yield* open()
       yield* owner.answer("assign")
@@ -52,7 +52,7 @@ describe("a consumer in a group", () => {
 describe("a producer", () => {
   it.effect("acknowledges later, with the place in the log", () =>
     Effect.gen(function*() {
-      const producer = yield* (yield* KafkaEngine).producer
+      const producer = yield* (yield* KafkaEngine.Service).producer
       const deliveries: Array<Delivery | KafkaError> = []
       for (const text of ["a", "b"]) {
         const taken = producer.produce({ topic: "t", key: bytes("k"), value: bytes(text) }, (error, delivery) => {

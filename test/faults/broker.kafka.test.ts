@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { afterAll, beforeAll } from "vitest"
-import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import { produce } from "../conformance/members.ts"
 import { type Broker, startBroker } from "../services/kafka.ts"
 import type { FaultProxy } from "../services/proxy.ts"
@@ -28,7 +28,7 @@ const consumer = { sessionTimeout: sessionMillis }
 /** Two members work while something happens to the broker, or to the way there; then everything is handled. */
 const survive = (
   way: "direct" | "proxied",
-  happens: (scene: Scene) => Effect.Effect<unknown, unknown, KafkaEngine>
+  happens: (scene: Scene) => Effect.Effect<unknown, unknown, KafkaEngine.Service>
 ) =>
   Effect.suspend(() =>
     scene(
@@ -61,7 +61,7 @@ const lasts = (millis: number) => Effect.sleep(Duration.millis(millis))
 /** The broker has given all members up. */
 const isEmpty = (groupId: string) =>
   Effect.flatMap(
-    Effect.flatMap(KafkaEngine, (engine) => engine.admin),
+    Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin),
     (admin) => Effect.map(admin.describeGroups([groupId]), ([group]) => group?.members.length === 0)
   )
 
@@ -73,7 +73,7 @@ describe("an admin client that was connected before", () => {
         const topic = "led"
         yield* createTopic(topic, 1)
         yield* produce(topic, 0, 10, 1)
-        const admin = yield* (yield* KafkaEngine).admin
+        const admin = yield* (yield* KafkaEngine.Service).admin
         const ends = admin.listOffsets([{ topic, partition: 0 }], "latest")
         assert.deepStrictEqual(yield* ends, [{ topic, partition: 0, offset: 10 }])
         yield* Effect.promise(broker.restart)

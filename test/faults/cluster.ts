@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { ConfluentKafka } from "millrace/confluent"
-import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import type { Position } from "../../src/engine/KafkaEngine.ts"
 import { produce } from "../conformance/members.ts"
 import { full } from "../full.ts"
@@ -35,12 +35,12 @@ export const until = Effect.fnUntraced(function*<E, R>(
 export const engineAt = (bootstrap: string, options: Partial<ConfluentKafka.Options> = {}) =>
   Effect.map(
     Layer.build(ConfluentKafka.layer({ bootstrapServers: [bootstrap], ...options })),
-    (context) => Context.pick(KafkaEngine)(context)
+    (context) => Context.pick(KafkaEngine.Service)(context)
   )
 
 /** Makes a topic and waits until it can be used. */
 export const createTopic = Effect.fnUntraced(function*(name: string, partitions: number) {
-  const admin = yield* (yield* KafkaEngine).admin
+  const admin = yield* (yield* KafkaEngine.Service).admin
   yield* admin.createTopic({ name, partitions })
   yield* until(
     `topic ${name}`,
@@ -52,9 +52,9 @@ export const createTopic = Effect.fnUntraced(function*(name: string, partitions:
 export const committed = Effect.fnUntraced(function*(group: string): Effect.fn.Return<
   ReadonlyArray<Position>,
   unknown,
-  KafkaEngine
+  KafkaEngine.Service
 > {
-  return yield* (yield* (yield* KafkaEngine).admin).groupOffsets(group)
+  return yield* (yield* (yield* KafkaEngine.Service).admin).groupOffsets(group)
 })
 
 /** Load until it is told to end. */

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Consumer } from "millrace"
 import { afterAll, beforeAll } from "vitest"
-import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import { type Broker, startBroker } from "../services/kafka.ts"
 import { committed, engineAt, startLoad, until } from "./cluster.ts"
 import { scene, stop } from "./scene.ts"
@@ -96,7 +96,7 @@ describe("processes of a group", { concurrent: true }, () => {
         const before = yield* startLoad(topic, 0, partitions)
         const [a, b] = [group.start("a"), group.start("b")]
         yield* share([a, b])
-        const admin = yield* (yield* KafkaEngine).admin
+        const admin = yield* (yield* KafkaEngine.Service).admin
         yield* admin.createPartitions(topic, partitions + 4)
         yield* until(
           "they are there",

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { Codec, Producer, Topic } from "millrace"
 import { afterEach, beforeEach } from "vitest"
-import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import type { Position } from "../../src/engine/KafkaEngine.ts"
 import { full } from "../full.ts"
 import { type Broker, startBroker } from "../services/kafka.ts"
@@ -63,7 +63,7 @@ const none = { missing: [], tooMuch: [] }
 
 /** The offsets at which the topics of a group end, and what is committed there. */
 const endsOf = Effect.fnUntraced(function*(topics: ReadonlyArray<string>) {
-  const admin = yield* (yield* KafkaEngine).admin
+  const admin = yield* (yield* KafkaEngine.Service).admin
   const all = topics.flatMap((topic) => Array.from({ length: partitions }, (_, partition) => ({ topic, partition })))
   return yield* admin.listOffsets(all, "latest")
 })

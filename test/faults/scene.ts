@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Consumer } from "millrace"
-import type { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import type * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import type { Broker } from "../services/kafka.ts"
 import { committed, createTopic, engineAt, until } from "./cluster.ts"
 import { type MemberProcess, ProcessGroup } from "./group.ts"
@@ -33,7 +33,7 @@ let scenes = 0
  */
 export const scene = (
   { bootstrap, broker, consumer, partitions }: SceneOptions,
-  body: (scene: Scene) => Effect.Effect<void, unknown, KafkaEngine | Scope.Scope>
+  body: (scene: Scene) => Effect.Effect<void, unknown, KafkaEngine.Service | Scope.Scope>
 ) =>
   Effect.gen(function*() {
     const topic = `numbers-${++scenes}`

@@ -8,7 +8,7 @@ import type * as Scope from "effect/Scope"
 import { TestClock } from "effect/testing"
 import { Codec, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
-import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 
 /** When such a test begins, in milliseconds. */
 export const began = 1_700_000_000_000
@@ -21,11 +21,11 @@ export const Orders = Topic.make("orders", texts)
 /** Runs a test on a cluster of its own, with these topics of one partition. */
 export const onCluster = <A, E>(
   topics: ReadonlyArray<string>,
-  test: Effect.Effect<A, E, KafkaEngine | InMemoryKafka | Scope.Scope>
+  test: Effect.Effect<A, E, KafkaEngine.Service | InMemoryKafka | Scope.Scope>
 ) =>
   Effect.gen(function*() {
     yield* TestClock.setTime(began)
-    const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+    const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
     for (const name of topics) yield* admin.createTopic({ name, partitions: 1 })
     return yield* test
   }).pipe(Effect.scoped, Effect.provide(Layer.merge(InMemoryKafka.layer, Logger.layer([]))))

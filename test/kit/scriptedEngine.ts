@@ -15,9 +15,10 @@ import type {
   RawRecord,
   TopicPartition
 } from "../../src/engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import * as Errors from "../../src/KafkaError.ts"
 import type { KafkaError } from "../../src/KafkaError.ts"
+import { format } from "../../src/TopicPartition.ts"
 
 export type CallName = keyof ConsumerClient
 
@@ -59,8 +60,6 @@ export interface Observer {
   readonly revoked?: (event: Rebalance, committed: (partition: TopicPartition) => number | undefined) => void
   readonly polled?: () => void
 }
-
-export const keyOf = ({ partition, topic }: TopicPartition): string => `${topic}/${partition}`
 
 const broken = (call: string): KafkaError => Errors.make(call, new Errors.Timeout({ operation: call, timeoutMs: 1 }))
 
@@ -104,7 +103,7 @@ export class Script {
   }
 
   log(partition: TopicPartition): Array<RawRecord> {
-    const key = keyOf(partition)
+    const key = format(partition)
     const log = this.logs.get(key) ?? []
     this.logs.set(key, log)
     return log
@@ -114,7 +113,7 @@ export class Script {
   emit(kind: Rebalance["kind"], partitions: ReadonlyArray<TopicPartition>): number {
     const event: Rebalance = { _tag: "Rebalance", id: ++this.ids, kind, partitions }
     this.unanswered.push(event)
-    if (kind === "lost") { for (const partition of partitions) this.assignment.delete(keyOf(partition)) }
+    if (kind === "lost") { for (const partition of partitions) this.assignment.delete(format(partition)) }
     this.options?.onEvent(event)
     return event.id
   }
@@ -146,11 +145,11 @@ export class Script {
   }
 
   isAssigned(partition: TopicPartition): boolean {
-    return this.assignment.has(keyOf(partition))
+    return this.assignment.has(format(partition))
   }
 
   isPaused(partition: TopicPartition): boolean {
-    return this.assignment.get(keyOf(partition))?.paused === true
+    return this.assignment.get(format(partition))?.paused === true
   }
 
   endOffset(partition: TopicPartition): number {
@@ -163,7 +162,7 @@ export class Script {
   }
 
   /** The engine to be provided. Each client takes the place of the one before. */
-  readonly layer: Layer.Layer<KafkaEngine> = Layer.effect(KafkaEngine)(
+  readonly layer: Layer.Layer<KafkaEngine.Service> = Layer.effect(KafkaEngine.Service)(
     Effect.map(Effect.scope, (scope) => ({
       name: "scripted",
       capabilities: new Set<never>(),
@@ -231,7 +230,7 @@ export class Script {
         }),
       store: (position) => {
         this.note("store", { positions: [position] })
-        const assigned = this.assignment.get(keyOf(position))
+        const assigned = this.assignment.get(format(position))
         if (assigned === undefined) return false
         if (this.refuseStores > 0) {
           this.refuseStores--
@@ -244,17 +243,17 @@ export class Script {
       commit: (positions) =>
         this.guarded("commit", { positions }, () => {
           for (const position of positions) {
-            const assigned = this.assignment.get(keyOf(position))
+            const assigned = this.assignment.get(format(position))
             if (assigned === undefined) continue
             this.observer.positioned?.(position, assigned.next)
-            this.committed.set(keyOf(position), position)
+            this.committed.set(format(position), position)
           }
         }),
       committed: () => this.guarded("committed", {}, () => [...this.committed.values()]),
       pause: (partitions) => {
         this.note("pause", { positions: partitions })
         for (const partition of partitions) {
-          const assigned = this.assignment.get(keyOf(partition))
+          const assigned = this.assignment.get(format(partition))
           if (assigned === undefined || assigned.paused) continue
           if (this.lateOnPause) assigned.late ??= this.take(assigned, 3, Number.POSITIVE_INFINITY)
           assigned.paused = true
@@ -263,7 +262,7 @@ export class Script {
       resume: (partitions) => {
         this.note("resume", { positions: partitions })
         for (const partition of partitions) {
-          const assigned = this.assignment.get(keyOf(partition))
+          const assigned = this.assignment.get(format(partition))
           if (assigned !== undefined) assigned.paused = false
         }
         this.options!.onReady()
@@ -272,7 +271,7 @@ export class Script {
         Effect.flatMap(
           this.guarded("seek", { positions: [position] }, () => {
             this.observer.seeking?.(position)
-            return this.assignment.get(keyOf(position))
+            return this.assignment.get(format(position))
           }),
           (assigned) => {
             if (assigned === undefined) return Effect.fail(Errors.make("seek", new Errors.UnknownTopic(position)))
@@ -326,7 +325,7 @@ export class Script {
 
   private isLeaving(partition: TopicPartition): boolean {
     return this.unanswered.some(({ kind, partitions }) =>
-      kind === "revoke" && partitions.some((leaving) => keyOf(leaving) === keyOf(partition))
+      kind === "revoke" && partitions.some((leaving) => format(leaving) === format(partition))
     )
   }
 
@@ -350,12 +349,12 @@ export class Script {
   private settle(event: Rebalance, start: ReadonlyArray<Position> | undefined): void {
     if (event.kind === "assign") {
       for (const partition of event.partitions) {
-        const key = keyOf(partition)
+        const key = format(partition)
         const lost = this.unanswered.some(({ kind, partitions }) =>
-          kind === "lost" && partitions.some((gone) => keyOf(gone) === key)
+          kind === "lost" && partitions.some((gone) => format(gone) === key)
         )
         if (lost) continue
-        const from = start?.find((position) => keyOf(position) === key) ?? this.committed.get(key)
+        const from = start?.find((position) => format(position) === key) ?? this.committed.get(key)
         const fresh: Assigned = {
           partition,
           cursor: 0,
@@ -372,15 +371,15 @@ export class Script {
       return
     }
     for (const partition of event.partitions) {
-      const assigned = this.assignment.get(keyOf(partition))
+      const assigned = this.assignment.get(format(partition))
       if (assigned !== undefined) this.commitStored(assigned)
     }
-    this.observer.revoked?.(event, (partition) => this.committed.get(keyOf(partition))?.offset)
-    for (const partition of event.partitions) this.assignment.delete(keyOf(partition))
+    this.observer.revoked?.(event, (partition) => this.committed.get(format(partition))?.offset)
+    for (const partition of event.partitions) this.assignment.delete(format(partition))
   }
 
   private commitStored(assigned: Assigned): void {
-    if (assigned.stored !== undefined) this.committed.set(keyOf(assigned.partition), assigned.stored)
+    if (assigned.stored !== undefined) this.committed.set(format(assigned.partition), assigned.stored)
   }
 
   private moveTo(assigned: Assigned, offset: number): void {

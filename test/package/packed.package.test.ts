@@ -67,10 +67,10 @@ const reader = Consumer.make("reader", {
   onFailure: OnFailure.stop,
   handlers: [Topic.handle(Notes, (record) => Effect.log(record.value.toUpperCase()))]
 })
-export const inMemory: Layer.Layer<KafkaEngine.KafkaEngine | InMemoryKafka> = InMemoryKafka.layer
-export const real: Layer.Layer<KafkaEngine.KafkaEngine | ConfluentKafka.RawClient, KafkaError.KafkaError> =
+export const inMemory: Layer.Layer<KafkaEngine.Service | InMemoryKafka> = InMemoryKafka.layer
+export const real: Layer.Layer<KafkaEngine.Service | ConfluentKafka.RawClient, KafkaError.KafkaError> =
   ConfluentKafka.layer({ bootstrapServers: ["localhost:9092"] })
-export const app: Layer.Layer<never, KafkaError.KafkaError, KafkaEngine.KafkaEngine> = Consumer.layer(reader)
+export const app: Layer.Layer<never, KafkaError.KafkaError, KafkaEngine.Service> = Consumer.layer(reader)
 export default defineConfig({ engine: real, consumers: [reader], layer: Layer.empty })
 // @ts-expect-error a handler of texts gets no number
 Topic.handle(Notes, (record: { readonly value: number }) => Effect.log(record.value))

@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import { Codec, Consumer, OnFailure, Topic } from "millrace"
 import { defineConfig } from "millrace/cli"
 import { InMemoryKafka } from "millrace/testing"
-import { KafkaEngine } from "../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 
 class Invoices extends Context.Service<Invoices, { readonly charge: Effect.Effect<void> }>()("test/Invoices") {}
 class Mail extends Context.Service<Mail, { readonly send: Effect.Effect<void> }>()("test/Mail") {}
@@ -25,7 +25,7 @@ const idle = Consumer.make("idle", { ...options, handlers: [Topic.handle(notes, 
 
 const engine = InMemoryKafka.layer
 const invoices = Layer.succeed(Invoices, { charge: Effect.void })
-const mail = Layer.effect(Mail, Effect.as(Effect.service(KafkaEngine), { send: Effect.void }))
+const mail = Layer.effect(Mail, Effect.as(Effect.service(KafkaEngine.Service), { send: Effect.void }))
 
 export const exact = defineConfig({ engine, consumers: [charging, mailing], layer: Layer.merge(invoices, mail) })
 export const more = defineConfig({ engine, topics: [notes], consumers: [charging], layer: Layer.merge(invoices, mail) })

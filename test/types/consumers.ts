@@ -6,7 +6,7 @@ import { Consumer, OnFailure, Topic } from "millrace"
 import { same } from "./exact.ts"
 import { Audit, Declined, Invoices, Mail, Orders, type ReadKeys, Secrets, Tenanted, Users } from "./fixtures.ts"
 
-type Engine = KafkaEngine.KafkaEngine
+type Engine = KafkaEngine.Service
 type Failure = KafkaError.KafkaError
 
 const charging = Topic.handle(

@@ -8,7 +8,7 @@ import { InMemoryKafka } from "millrace/testing"
 import { same } from "./exact.ts"
 import { Audit, Order, Orders, type ReadKeys, Secrets, Tenanted, Users, type WriteKeys } from "./fixtures.ts"
 
-type Engine = KafkaEngine.KafkaEngine
+type Engine = KafkaEngine.Service
 type Failure = KafkaError.KafkaError | Schema.SchemaError
 
 same<typeof Orders, Topic.Topic<string, Order, never, never, unknown>>(true)

@@ -2,14 +2,14 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { KafkaError } from "../../KafkaError.ts"
-import type { InMemoryKafka } from "../InMemoryKafka.ts"
 import type { Cluster } from "./cluster/cluster.ts"
 import { joinPassively } from "./consumer/passiveMember.ts"
+import type { Control } from "./options.ts"
 import { Partitioner } from "./producer/partitioner.ts"
 import { MessageCopier } from "./topics/message.ts"
 
 /** The control service of a cluster. It acts on the broker itself: faults do not hinder it. */
-export const makeControl = (cluster: Cluster): InMemoryKafka["Service"] => {
+export const makeControl = (cluster: Cluster): Control => {
   const { faults, groups, topics } = cluster
   const partitioner = new Partitioner()
   const copier = new MessageCopier()

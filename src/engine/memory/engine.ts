@@ -7,11 +7,12 @@ import type * as Scope from "effect/Scope"
 import * as KafkaConfig from "../../KafkaConfig.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
-import type { Options } from "../InMemoryKafka.ts"
-import type { ConsumerClientOptions, KafkaEngine, TransactionalClient } from "../KafkaEngine.ts"
+import type * as KafkaEngine from "../KafkaEngine.ts"
+import type { ConsumerClientOptions, TransactionalClient } from "../KafkaEngine.ts"
 import { MemoryAdmin } from "./adminClient.ts"
 import { Cluster } from "./cluster/cluster.ts"
 import { MemoryConsumer } from "./consumer/consumerClient.ts"
+import type { Options } from "./options.ts"
 import { MemoryProducer } from "./producer/producerClient.ts"
 import type { Target } from "./producer/producerClient.ts"
 import { MemoryTransactional } from "./producer/transactionalClient.ts"
@@ -58,7 +59,7 @@ export const makeCluster = Effect.fnUntraced(function*(
 export const makeEngine = Effect.fnUntraced(function*(
   cluster: Cluster,
   options: Options
-): Effect.fn.Return<KafkaEngine["Service"], never, Scope.Scope> {
+): Effect.fn.Return<KafkaEngine.Service["Service"], never, Scope.Scope> {
   const { clientId = KafkaConfig.connectionDefaults.clientId, consumer = {}, producer = {} } = options
   let shared: MemoryProducer | undefined
   yield* Effect.addFinalizer(() => Effect.sync(() => shared?.close()))

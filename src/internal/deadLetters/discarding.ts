@@ -2,11 +2,12 @@
 import * as Effect from "effect/Effect"
 import type { Discarded, DiscardOptions } from "../../DeadLetter.ts"
 import type { Position } from "../../engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
+import { format } from "../../TopicPartition.ts"
 import { redriveGroupOf } from "./filter.ts"
 import { type AnyConsumer, offsetsOf, pilesOf } from "./places.ts"
-import { byPartition, keyOf } from "./scan.ts"
+import { byPartition } from "./scan.ts"
 
 const positionsOf = (parts: ReadonlyArray<Discarded>): ReadonlyArray<Position> =>
   parts.map(({ partition, to, topic }) => ({ topic, partition, offset: to }))
@@ -15,11 +16,11 @@ const positionsOf = (parts: ReadonlyArray<Discarded>): ReadonlyArray<Position> =
 export const discard = Effect.fnUntraced(function*(
   consumer: AnyConsumer,
   { before = Infinity, deleteRecords = false, dryRun = false, parked, partition, topic }: DiscardOptions
-): Effect.fn.Return<ReadonlyArray<Discarded>, KafkaError, KafkaEngine> {
+): Effect.fn.Return<ReadonlyArray<Discarded>, KafkaError, KafkaEngine.Service> {
   if (before !== Infinity && partition === undefined) {
     return yield* invalidSetting("before", "an offset means nothing without its partition; name the partition as well")
   }
-  const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+  const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
   const piles = yield* pilesOf(consumer, admin, { topic, parked })
   const [first] = piles
   if (topic !== undefined && first !== undefined && first.places.length > 1) {
@@ -40,13 +41,13 @@ export const discard = Effect.fnUntraced(function*(
       topic: begin.topic,
       partition: begin.partition,
       // What a redrive passed is still there to be deleted.
-      from: deleteRecords ? begin.offset : Math.max(begin.offset, committed.get(keyOf(begin)) ?? 0),
-      to: Math.min(before, ends.get(keyOf(begin))!)
+      from: deleteRecords ? begin.offset : Math.max(begin.offset, committed.get(format(begin)) ?? 0),
+      to: Math.min(before, ends.get(format(begin))!)
     }))
     .filter(({ from, to }) => from < to)
   if (dryRun || parts.length === 0) return parts
   // Never back: what was passed stays passed.
-  const forward = positionsOf(parts).filter((to) => to.offset > (committed.get(keyOf(to)) ?? -1))
+  const forward = positionsOf(parts).filter((to) => to.offset > (committed.get(format(to)) ?? -1))
   if (forward.length > 0) yield* admin.alterGroupOffsets(group, forward)
   if (deleteRecords) yield* admin.deleteRecords(positionsOf(parts))
   return parts

@@ -8,11 +8,12 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { ClientEvent, ConsumerClient, Position, RawRecord, TopicPartition } from "../../engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import { format } from "../../TopicPartition.ts"
 import * as Signal from "../shared/signal.ts"
 import type { Budget, Verdict } from "./judging.ts"
-import { byPartition, fatalOf, keyOf } from "./scan.ts"
+import { byPartition, fatalOf } from "./scan.ts"
 import type { TokenBucket } from "./tokenBucket.ts"
 
 /** A record with its verdict, and the position behind it. */
@@ -131,11 +132,11 @@ export class Drive<A> {
         const event = this.intake.shift()!
         this.error ??= fatalOf(event)
         if (event._tag === "EndOfPartition") {
-          const part = this.parts.get(keyOf(event))
+          const part = this.parts.get(format(event))
           if (part !== undefined && event.offset >= part.end) part.ended = true
         }
         if (event._tag !== "Rebalance") continue
-        if (event.kind !== "assign") { for (const partition of event.partitions) this.parts.delete(keyOf(partition)) }
+        if (event.kind !== "assign") { for (const partition of event.partitions) this.parts.delete(format(partition)) }
         if (event.kind === "assign") {
           yield* this.client.answer(event.id)
           this.assign(event.partitions)
@@ -152,10 +153,10 @@ export class Drive<A> {
     this.assigned = true
     this.emptySince = undefined
     for (const { partition, topic } of partitions) {
-      this.parts.set(keyOf({ topic, partition }), {
+      this.parts.set(format({ topic, partition }), {
         partition: { topic, partition },
         // A partition that was added meanwhile has nothing that was there at the beginning.
-        end: this.ends.get(keyOf({ topic, partition })) ?? 0,
+        end: this.ends.get(format({ topic, partition })) ?? 0,
         waiting: [],
         position: undefined,
         leaderEpoch: undefined,
@@ -169,7 +170,7 @@ export class Drive<A> {
     return Effect.gen({ self: this }, function*() {
       const chunks = this.client.poll(batchRecords, batchBytes)
       for (const chunk of chunks) {
-        const part = this.parts.get(keyOf(chunk))
+        const part = this.parts.get(format(chunk))
         if (part === undefined) continue
         const { records } = chunk
         for (let i = 0; i < records.length && records[i]!.offset < part.end; i++) {
@@ -236,7 +237,7 @@ const positionOf = ({ leaderEpoch, partition, position }: Part): Position | unde
 
 /** Joins the group; leaves it, with what is stored committed, when the scope ends. */
 export const join = Effect.fnUntraced(function*<A>(work: Work<A>) {
-  const engine = yield* KafkaEngine
+  const engine = yield* KafkaEngine.Service
   const signal = yield* Signal.make
   const intake: Array<ClientEvent> = []
   const client = yield* engine.consumer({

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Imported } from "../../DeadLetter.ts"
 import type { RawMessage } from "../../engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as Ndjson from "./ndjson.ts"
@@ -49,7 +49,7 @@ const importBatch = Effect.fnUntraced(function*(
     } else messages.push({ ...read.success, partition: read.success.partition % size })
     if (error !== undefined) break
   }
-  const engine = yield* KafkaEngine
+  const engine = yield* KafkaEngine.Service
   const fates = dryRun || messages.length === 0 ? [] : yield* sendAll(yield* engine.producer, messages)
   const done: Array<Imported> = []
   for (let i = 0; i < messages.length; i++) {
@@ -66,9 +66,9 @@ export const importFrom = <E, R>(
   consumer: AnyConsumer,
   lines: Stream.Stream<string, E, R>,
   { allow = [], dryRun = false }: Options
-): Stream.Stream<Imported, E | KafkaError, R | KafkaEngine> =>
+): Stream.Stream<Imported, E | KafkaError, R | KafkaEngine.Service> =>
   Stream.unwrap(Effect.gen(function*() {
-    const engine = yield* KafkaEngine
+    const engine = yield* KafkaEngine.Service
     const admin = yield* engine.admin
     const places = yield* placesOf(consumer, admin)
     const names = [...new Set([...places.flatMap(({ deadLetter, parked }) => [deadLetter, parked]), ...allow])]

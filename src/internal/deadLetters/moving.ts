@@ -8,7 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Moved } from "../../DeadLetter.ts"
 import type { RawRecord } from "../../engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import { KafkaError } from "../../KafkaError.ts"
 import type * as Destinations from "./destinations.ts"
 import * as Drives from "./drive.ts"
@@ -31,7 +31,7 @@ const commonOf = (routes: ReadonlyArray<Route>): Destinations.Target | undefined
 
 /** How each dead letter topic is judged. Services for codecs are those of the caller. */
 const judgeOf = Effect.fnUntraced(function*({ piles, plan }: Prepared, options: Options) {
-  const context = yield* Effect.context<KafkaEngine>()
+  const context = yield* Effect.context<KafkaEngine.Service>()
   const startedAt = yield* Clock.currentTimeMillis
   const rules = new Map<string, Rules>()
   for (const [pile, routes] of piles) {
@@ -70,7 +70,7 @@ const movedOf = ({ _tag, letter }: Move, to: Moved["to"]): Moved => ({
 
 /** Sends what is to be sent, and answers what was. The first record without an acknowledgement ends the work. */
 const performing = Effect.fnUntraced(function*(batch: ReadonlyArray<Drives.Judged>) {
-  const engine = yield* KafkaEngine
+  const engine = yield* KafkaEngine.Service
   const at = yield* Clock.currentTimeMillis
   const broken = batch.findIndex(({ verdict }) => verdict._tag === "Broken")
   const usable = broken === -1 ? batch : batch.slice(0, broken)
@@ -95,7 +95,9 @@ const performing = Effect.fnUntraced(function*(batch: ReadonlyArray<Drives.Judge
   } satisfies Drives.Performed<Moved>
 })
 
-const perform = (batch: ReadonlyArray<Drives.Judged>): Effect.Effect<Drives.Performed<Moved>, never, KafkaEngine> =>
+const perform = (
+  batch: ReadonlyArray<Drives.Judged>
+): Effect.Effect<Drives.Performed<Moved>, never, KafkaEngine.Service> =>
   // Without a producer nothing is done.
   Effect.catch(performing(batch), (error) => Effect.succeed({ done: 0, results: [], error }))
 
@@ -106,7 +108,7 @@ const start = Effect.fnUntraced(function*(
   prepared: Prepared,
   options: Options,
   budget: Budget
-): Effect.fn.Return<Next, KafkaError, KafkaEngine | Scope.Scope> {
+): Effect.fn.Return<Next, KafkaError, KafkaEngine.Service | Scope.Scope> {
   const { ends, piles, plan } = prepared
   for (const { groups, topic } of plan.readers) {
     yield* Effect.logWarning(`every group that reads "${topic}" sees the records again: ${groups.join(", ") || "none"}`)
@@ -120,7 +122,7 @@ const start = Effect.fnUntraced(function*(
     )
   }
   const now = yield* Clock.currentTimeMillis
-  const context = yield* Effect.context<KafkaEngine>()
+  const context = yield* Effect.context<KafkaEngine.Service>()
   const drive = yield* Drives.join<Moved>({
     group: plan.group,
     topics: piles.map(([{ topic }]) => topic),
@@ -158,7 +160,7 @@ const pretend = Effect.fnUntraced(function*(prepared: Prepared, options: Options
 })
 
 /** What was moved, in the order of each partition. */
-export const move = (consumer: AnyConsumer, options: Options): Stream.Stream<Moved, KafkaError, KafkaEngine> =>
+export const move = (consumer: AnyConsumer, options: Options): Stream.Stream<Moved, KafkaError, KafkaEngine.Service> =>
   Stream.unwrap(Effect.gen(function*() {
     const prepared = yield* prepare(consumer, options)
     if (prepared.piles.length === 0) return Stream.empty
@@ -179,7 +181,7 @@ export const moveEach = (
   consumer: AnyConsumer,
   options: Options,
   tell: (moved: ReadonlyArray<Moved>) => Effect.Effect<void>
-): Effect.Effect<void, KafkaError, KafkaEngine> =>
+): Effect.Effect<void, KafkaError, KafkaEngine.Service> =>
   options.dryRun
     ? Stream.runForEachArray(move(consumer, options), tell)
     : Effect.scoped(Effect.gen(function*() {

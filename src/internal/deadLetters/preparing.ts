@@ -3,14 +3,15 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Plan, RedriveOptions } from "../../DeadLetter.ts"
 import type { AdminClient, Position } from "../../engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import { invalidSetting, KafkaError } from "../../KafkaError.ts"
+import { format } from "../../TopicPartition.ts"
 import { ensure } from "../retry/provision.ts"
 import { parkedSpec } from "../retry/topicSpecs.ts"
 import * as Destinations from "./destinations.ts"
 import { redriveGroupOf } from "./filter.ts"
 import { type AnyConsumer, isShared, offsetsOf, type Pile, pilesOf, type Place, placesOf } from "./places.ts"
-import { byPartition, keyOf } from "./scan.ts"
+import { byPartition } from "./scan.ts"
 
 /** Redrive, or park everything that is meant. */
 export interface Options extends RedriveOptions {
@@ -38,7 +39,7 @@ const problemOf = ({ canary, max, maxReplays, parked, parks, rate }: Options): K
 export const makeParked = Effect.fnUntraced(function*({ parked, places, topic }: Pile, dryRun: boolean) {
   const [{ sizes, topics }] = places
   const partitions = sizes.get(topic)
-  const engine = yield* KafkaEngine
+  const engine = yield* KafkaEngine.Service
   const states = sizes.has(parked) || dryRun
     ? []
     : yield* ensure(yield* engine.admin, engine.capabilities, [parkedSpec(topics, partitions)], "create")
@@ -92,10 +93,10 @@ const routesOf = Effect.fnUntraced(function*(pile: Pile, options: Options, all: 
 export const prepare = Effect.fnUntraced(function*(
   consumer: AnyConsumer,
   options: Options
-): Effect.fn.Return<Prepared, KafkaError, KafkaEngine> {
+): Effect.fn.Return<Prepared, KafkaError, KafkaEngine.Service> {
   const problem = problemOf(options)
   if (problem !== undefined) return yield* problem
-  const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+  const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
   const all = yield* placesOf(consumer, admin)
   const piles: Array<readonly [Pile, ReadonlyArray<Route>]> = []
   for (const pile of yield* pilesOf(consumer, admin, options)) {
@@ -111,10 +112,13 @@ export const prepare = Effect.fnUntraced(function*(
   const committed = byPartition(yield* admin.groupOffsets(group))
   const begins = yield* offsetsOf(admin, sizes, topics, "earliest")
   const ends = yield* offsetsOf(admin, sizes, topics, "latest")
-  const starts = begins.map((begin) => ({ ...begin, offset: Math.max(begin.offset, committed.get(keyOf(begin)) ?? 0) }))
+  const starts = begins.map((begin) => ({
+    ...begin,
+    offset: Math.max(begin.offset, committed.get(format(begin)) ?? 0)
+  }))
   const startOf = byPartition(starts)
   const waitingIn = (name: string) =>
-    ends.reduce((sum, end) => end.topic === name ? sum + Math.max(0, end.offset - startOf.get(keyOf(end))!) : sum, 0)
+    ends.reduce((sum, end) => end.topic === name ? sum + Math.max(0, end.offset - startOf.get(format(end))!) : sum, 0)
   const sources = new Set(all.map(({ source }) => source))
   const plan: Plan = {
     group,
@@ -125,5 +129,5 @@ export const prepare = Effect.fnUntraced(function*(
 })
 
 /** What would be done, and who else would notice. */
-export const planOf = (consumer: AnyConsumer, options: Options): Effect.Effect<Plan, KafkaError, KafkaEngine> =>
+export const planOf = (consumer: AnyConsumer, options: Options): Effect.Effect<Plan, KafkaError, KafkaEngine.Service> =>
   Effect.map(prepare(consumer, { ...options, dryRun: true }), ({ plan }) => plan)

@@ -4,14 +4,15 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Count, DeadLetter, Filter, Summary, TagCount } from "../../DeadLetter.ts"
 import type { AdminClient, Position, RawRecord } from "../../engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import { format } from "../../TopicPartition.ts"
 import { isMeant, redriveGroupOf } from "./filter.ts"
 import * as Letters from "./letters.ts"
 import { type AnyConsumer, offsetsOf, type Pile, pilesOf } from "./places.ts"
-import { byPartition, keyOf, scan } from "./scan.ts"
+import { byPartition, scan } from "./scan.ts"
 
-const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+const adminOf = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
 
 const sizesOf = (piles: ReadonlyArray<Pile>) => piles[0]?.places[0].sizes ?? new Map<string, number>()
 
@@ -30,10 +31,10 @@ const startsOf = Effect.fnUntraced(function*(
 export const records = (
   consumer: AnyConsumer,
   filter: Filter
-): Stream.Stream<DeadLetter, KafkaError, KafkaEngine> =>
+): Stream.Stream<DeadLetter, KafkaError, KafkaEngine.Service> =>
   Stream.unwrap(Effect.gen(function*() {
     const admin = yield* adminOf
-    const context = yield* Effect.context<KafkaEngine>()
+    const context = yield* Effect.context<KafkaEngine.Service>()
     const piles = yield* pilesOf(consumer, admin, filter)
     const topics = piles.map(({ topic }) => topic)
     const begins = yield* offsetsOf(admin, sizesOf(piles), topics, "earliest")
@@ -68,7 +69,7 @@ const hourMillis = 3_600_000
 export const stats = Effect.fnUntraced(function*(
   consumer: AnyConsumer,
   filter: Filter
-): Effect.fn.Return<ReadonlyArray<Count>, KafkaError, KafkaEngine> {
+): Effect.fn.Return<ReadonlyArray<Count>, KafkaError, KafkaEngine.Service> {
   const counts = new Map<string, Count>()
   yield* Stream.runForEach(records(consumer, filter), ({ errorTag, source, timestamp }) =>
     Effect.sync(() => {
@@ -83,7 +84,7 @@ export const stats = Effect.fnUntraced(function*(
 const depthBetween = (begins: ReadonlyArray<Position>, ends: ReadonlyArray<Position>, topic: string): number => {
   const beginOf = byPartition(begins)
   return ends.reduce(
-    (sum, end) => end.topic === topic ? sum + Math.max(0, end.offset - (beginOf.get(keyOf(end)) ?? 0)) : sum,
+    (sum, end) => end.topic === topic ? sum + Math.max(0, end.offset - (beginOf.get(format(end)) ?? 0)) : sum,
     0
   )
 }
@@ -101,7 +102,7 @@ const most = (values: ReadonlyArray<number>): number | undefined =>
 export const list = Effect.fnUntraced(function*(
   consumer: AnyConsumer,
   limit: number
-): Effect.fn.Return<ReadonlyArray<Summary>, KafkaError, KafkaEngine> {
+): Effect.fn.Return<ReadonlyArray<Summary>, KafkaError, KafkaEngine.Service> {
   const admin = yield* adminOf
   const context = yield* Effect.context<never>()
   const piles = yield* pilesOf(consumer, admin)
@@ -110,11 +111,14 @@ export const list = Effect.fnUntraced(function*(
   const begins = yield* offsetsOf(admin, sizes, topics, "earliest")
   const ends = yield* offsetsOf(admin, sizes, topics, "latest")
   const committed = byPartition(yield* admin.groupOffsets(redriveGroupOf(consumer.group, {})))
-  const passed = begins.map((begin) => ({ ...begin, offset: Math.max(begin.offset, committed.get(keyOf(begin)) ?? 0) }))
+  const passed = begins.map((begin) => ({
+    ...begin,
+    offset: Math.max(begin.offset, committed.get(format(begin)) ?? 0)
+  }))
   return yield* Effect.forEach(
     piles,
     Effect.fnUntraced(
-      function*(pile): Effect.fn.Return<Summary, KafkaError, KafkaEngine> {
+      function*(pile): Effect.fn.Return<Summary, KafkaError, KafkaEngine.Service> {
         const { parked, places, topic } = pile
         const partitions = sizes.get(topic)
         const own = begins.filter((begin) => begin.topic === topic)
@@ -122,7 +126,7 @@ export const list = Effect.fnUntraced(function*(
         const share = Math.ceil(limit / Math.max(1, own.length))
         const late = own.map((begin) => ({
           ...begin,
-          offset: Math.max(begin.offset, ownEnds.get(keyOf(begin))! - share)
+          offset: Math.max(begin.offset, ownEnds.get(format(begin))! - share)
         }))
         const first = yield* Stream.runCollect(scan(own, ends, 1))
         const newest = yield* Stream.runCollect(scan(late, ends))

@@ -4,19 +4,17 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { ClientEvent, Position, RawRecord, TopicPartition } from "../../engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import { format } from "../../TopicPartition.ts"
 import * as Signal from "../shared/signal.ts"
 
 const pollRecords = 500
 const pollBytes = 8_388_608
 
-/** A partition as a key of a map. */
-export const keyOf = ({ partition, topic }: TopicPartition): string => `${topic}/${partition}`
-
 /** Offsets by partition. */
 export const byPartition = (positions: ReadonlyArray<Position>): ReadonlyMap<string, number> =>
-  new Map(positions.map((position) => [keyOf(position), position.offset]))
+  new Map(positions.map((position) => [format(position), position.offset]))
 
 /** What ends a read for good: the client itself would wait until somebody creates the topic, or grants the ACL. */
 export const fatalOf = (event: ClientEvent): KafkaError | undefined => {
@@ -38,18 +36,18 @@ export const scan = (
   starts: ReadonlyArray<Position>,
   ends: ReadonlyArray<Position>,
   perPartition = Infinity
-): Stream.Stream<RawRecord, KafkaError, KafkaEngine> =>
+): Stream.Stream<RawRecord, KafkaError, KafkaEngine.Service> =>
   Stream.unwrap(Effect.gen(function*() {
     const endOf = byPartition(ends)
-    const wanted = starts.filter((start) => start.offset < (endOf.get(keyOf(start)) ?? 0))
+    const wanted = starts.filter((start) => start.offset < (endOf.get(format(start)) ?? 0))
     if (wanted.length === 0) return Stream.empty
-    const parts = new Map(wanted.map((start): [string, Part] => [keyOf(start), {
+    const parts = new Map(wanted.map((start): [string, Part] => [format(start), {
       partition: { topic: start.topic, partition: start.partition },
-      end: endOf.get(keyOf(start))!,
+      end: endOf.get(format(start))!,
       left: perPartition,
       done: false
     }]))
-    const engine = yield* KafkaEngine
+    const engine = yield* KafkaEngine.Service
     const signal = yield* Signal.make
     let fatal: KafkaError | undefined
     const client = yield* engine.consumer({
@@ -62,7 +60,7 @@ export const scan = (
         fatal ??= fatalOf(event)
         // Behind the last record there may be control records, which no chunk shows.
         if (event._tag === "EndOfPartition") {
-          const part = parts.get(keyOf(event))
+          const part = parts.get(format(event))
           if (part !== undefined && event.offset >= part.end) part.done = true
         }
         signal.raise()
@@ -73,7 +71,7 @@ export const scan = (
         if (fatal !== undefined) return yield* fatal
         const records: Array<RawRecord> = []
         for (const chunk of client.poll(pollRecords, pollBytes)) {
-          const part = parts.get(keyOf(chunk))
+          const part = parts.get(format(chunk))
           if (part === undefined) continue
           for (const record of chunk.records) {
             if (record.offset >= part.end || part.left === 0) break

@@ -3,13 +3,14 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { RetryTopic } from "../../DeadLetter.ts"
-import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import { format } from "../../TopicPartition.ts"
 import { dueTime } from "../retry/dueTime.ts"
 import * as Names from "../retry/names.ts"
 import { retryGroupOf } from "../retry/topology.ts"
 import { type AnyConsumer, offsetsOf, type Place, sourcesOf } from "./places.ts"
-import { byPartition, keyOf, scan } from "./scan.ts"
+import { byPartition, scan } from "./scan.ts"
 
 /** The retry topics of a source: those of its policy, and behind them those that an earlier one left. */
 const tiersOf = ({ group, sizes, source, topics: { tiers } }: Place) => [
@@ -25,8 +26,8 @@ const tiersOf = ({ group, sizes, source, topics: { tiers } }: Place) => [
 /** The retry topics, each with what the retry consumer has not passed. */
 export const waiting = Effect.fnUntraced(function*(
   consumer: AnyConsumer
-): Effect.fn.Return<ReadonlyArray<RetryTopic>, KafkaError, KafkaEngine> {
-  const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+): Effect.fn.Return<ReadonlyArray<RetryTopic>, KafkaError, KafkaEngine.Service> {
+  const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
   const places = yield* sourcesOf(consumer, admin)
   const sizes = places[0]?.sizes ?? new Map<string, number>()
   const all = places.map((place) => [place, tiersOf(place)] as const)
@@ -34,7 +35,7 @@ export const waiting = Effect.fnUntraced(function*(
   const committed = byPartition(yield* admin.groupOffsets(retryGroupOf(consumer.group)))
   const ends = yield* offsetsOf(admin, sizes, names, "latest")
   const starts = (yield* offsetsOf(admin, sizes, names, "earliest"))
-    .map((begin) => ({ ...begin, offset: Math.max(begin.offset, committed.get(keyOf(begin)) ?? 0) }))
+    .map((begin) => ({ ...begin, offset: Math.max(begin.offset, committed.get(format(begin)) ?? 0) }))
   const startOf = byPartition(starts)
   // The first of each partition is the first that is due there: nothing overtakes in a retry topic.
   const heads = yield* Stream.runCollect(scan(starts, ends, 1))
@@ -52,7 +53,7 @@ export const waiting = Effect.fnUntraced(function*(
         delay,
         partitions: sizes.get(name),
         waiting: ends.reduce(
-          (sum, end) => end.topic === name ? sum + Math.max(0, end.offset - startOf.get(keyOf(end))!) : sum,
+          (sum, end) => end.topic === name ? sum + Math.max(0, end.offset - startOf.get(format(end))!) : sum,
           0
         ),
         nextDue: dues.length === 0 ? undefined : Math.min(...dues),

@@ -4,10 +4,9 @@
  */
 import type * as Fiber from "effect/Fiber"
 import type { TopicPartition } from "../../engine/KafkaEngine.ts"
+import { format } from "../../TopicPartition.ts"
 
 type Worker = Fiber.Fiber<unknown, unknown>
-
-const keyOf = (tp: TopicPartition): string => `${tp.topic}/${tp.partition}`
 
 const none: ReadonlyArray<Worker> = []
 
@@ -19,7 +18,7 @@ export class Zombies {
   private readonly workers = new Map<string, Set<Worker>>()
 
   add(partition: TopicPartition, worker: Worker): void {
-    const key = keyOf(partition)
+    const key = format(partition)
     const workers = this.workers.get(key) ?? new Set()
     this.workers.set(key, workers.add(worker))
     worker.addObserver(() => {
@@ -30,7 +29,7 @@ export class Zombies {
 
   /** Those of a partition that have not ended. */
   of(partition: TopicPartition): ReadonlyArray<Worker> {
-    const workers = this.workers.get(keyOf(partition))
+    const workers = this.workers.get(format(partition))
     return workers === undefined ? none : Array.from(workers)
   }
 }

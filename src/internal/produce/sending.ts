@@ -9,7 +9,7 @@ import type * as Schema from "effect/Schema"
 import type * as Tracer from "effect/Tracer"
 import { Pending } from "../../Codec.ts"
 import type { Delivery, DeliveryCallback, ProducerClient, RawMessage } from "../../engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type * as Topic from "../../Topic.ts"
 import * as Encoding from "../codec/encoding.ts"
@@ -48,13 +48,13 @@ interface Origin {
 
 const origins = new WeakMap<Context.Context<never>, Origin>()
 
-const currentOrigin: Effect.Effect<Origin, KafkaError, KafkaEngine> = Effect.withFiber((fiber) => {
+const currentOrigin: Effect.Effect<Origin, KafkaError, KafkaEngine.Service> = Effect.withFiber((fiber) => {
   const { context } = fiber
   const known = origins.get(context)
   if (known !== undefined) return Effect.succeed(known)
   const transaction = fiber.getRef(CurrentTransaction)
   const client = transaction === undefined
-    ? Effect.flatMap(KafkaEngine, (engine) => engine.producer)
+    ? Effect.flatMap(KafkaEngine.Service, (engine) => engine.producer)
     : Effect.succeed(transaction.client)
   return Effect.map(client, (client) => {
     const origin: Origin = { client, routes: new WeakMap(), last: undefined }
@@ -64,7 +64,7 @@ const currentOrigin: Effect.Effect<Origin, KafkaError, KafkaEngine> = Effect.wit
 })
 
 /** The client that the current fiber sends with. */
-export const currentClient: Effect.Effect<ProducerClient, KafkaError, KafkaEngine> = Effect.map(
+export const currentClient: Effect.Effect<ProducerClient, KafkaError, KafkaEngine.Service> = Effect.map(
   currentOrigin,
   ({ client }) => client
 )

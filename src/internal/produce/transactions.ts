@@ -7,7 +7,7 @@ import * as RcMap from "effect/RcMap"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type { TransactionalClient } from "../../engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 
@@ -31,12 +31,12 @@ interface Entry {
 
 type Clients = RcMap.RcMap<string, Entry, KafkaError>
 
-const byEngine = new WeakMap<KafkaEngine["Service"], Clients>()
+const byEngine = new WeakMap<KafkaEngine.Service["Service"], Clients>()
 
 /** How long a client is kept after its last transaction: making one costs round trips and fences the one before. */
 const idle = "1 minute"
 
-const clientsOf = Effect.fnUntraced(function*(engine: KafkaEngine["Service"]) {
+const clientsOf = Effect.fnUntraced(function*(engine: KafkaEngine.Service["Service"]) {
   const known = byEngine.get(engine)
   if (known !== undefined) return known
   const clients = yield* Scope.provide(
@@ -93,7 +93,7 @@ const runWith = <A, E, R>(
 export const within = <A, E, R>(
   transactionalId: string,
   effect: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | KafkaError, R | KafkaEngine> =>
+): Effect.Effect<A, E | KafkaError, R | KafkaEngine.Service> =>
   Effect.gen(function*() {
     const outer = yield* CurrentTransaction
     if (outer !== undefined) {
@@ -103,7 +103,7 @@ export const within = <A, E, R>(
         new Errors.TransactionFailed({ transactionalId, problem, retryable: false })
       )
     }
-    const clients = yield* clientsOf(yield* KafkaEngine)
+    const clients = yield* clientsOf(yield* KafkaEngine.Service)
     const attempt = Effect.scoped(Effect.gen(function*() {
       const entry = yield* RcMap.get(clients, transactionalId)
       const giveUp = Effect.suspend(() => {

@@ -3,7 +3,8 @@
  * those who read committed ones alone.
  */
 import * as Effect from "effect/Effect"
-import { type ConsumerClient, KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
+import type { ConsumerClient } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
 import { CurrentGroup } from "../produce/currentGroup.ts"
@@ -12,7 +13,7 @@ import { answered, give, type Hop, type Options, Router } from "./router.ts"
 
 /** What it needs besides. */
 export interface TransactionalOptions extends Options {
-  readonly engine: KafkaEngine["Service"]
+  readonly engine: KafkaEngine.Service["Service"]
   /** Of this run alone. */
   readonly transactionalId: string
   readonly client: () => ConsumerClient
@@ -44,7 +45,7 @@ export class TransactionalRouter extends Router {
       if (copy.error !== undefined) return yield* copy.error
       yield* producer.sendOffsets([{ topic, partition, offset: offset + 1, leaderEpoch }], (yield* CurrentGroup)!)
     })
-    const whole = Effect.provideService(within(transactionalId, body), KafkaEngine, engine)
+    const whole = Effect.provideService(within(transactionalId, body), KafkaEngine.Service, engine)
     const all = state.position === undefined
       ? whole
       // First, so that no timer takes the group back to it after the transaction.

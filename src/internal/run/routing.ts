@@ -2,7 +2,8 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
-import { type ConsumerClient, KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
+import type { ConsumerClient } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as RetryTopics from "../../RetryTopics.ts"
 import * as Source from "../../Source.ts"
@@ -42,10 +43,10 @@ export const make = Effect.fnUntraced(function*(
   plan: Plan,
   clock: Clock.Clock,
   makeSignal: () => Signal
-): Effect.fn.Return<Routing | undefined, KafkaError, KafkaEngine> {
+): Effect.fn.Return<Routing | undefined, KafkaError, KafkaEngine.Service> {
   const { retries, topology } = plan
   if (!topology.routes) return undefined
-  const engine = yield* KafkaEngine
+  const engine = yield* KafkaEngine.Service
   const partitions = new Map<string, number>()
   let client: ConsumerClient | undefined
   const prepared = new Set<string>()
@@ -109,7 +110,7 @@ export const retryPlan = (plan: Plan): Plan | undefined =>
 /** The retry topics there are: of the policy, and such that an earlier policy left behind. */
 export const subscribedRetries = Effect.fnUntraced(function*(
   plan: Plan
-): Effect.fn.Return<Subscribed, KafkaError, KafkaEngine> {
+): Effect.fn.Return<Subscribed, KafkaError, KafkaEngine.Service> {
   const { topology } = plan
   const patterns: Array<RegExp> = []
   const topics = new Set<string>()
@@ -122,7 +123,7 @@ export const subscribedRetries = Effect.fnUntraced(function*(
     }
   }
   const existing = yield* Effect.flatMap(
-    KafkaEngine,
+    KafkaEngine.Service,
     (engine) => Effect.flatMap(engine.admin, (admin) => admin.listTopics)
   )
   for (const { name } of existing) {

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as ConsumerControl from "../../ConsumerControl.ts"
-import { KafkaEngine } from "../../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { HandlerFailed } from "../../HandlerFailed.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { OutcomeBatch } from "../../Outcome.ts"
@@ -58,7 +58,7 @@ export const start = <R>(
 ): Effect.Effect<Run, KafkaError, any> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
-      const engine = yield* KafkaEngine
+      const engine = yield* KafkaEngine.Service
       const signal = yield* Signal.make
       const clientScope = yield* Scope.make()
       const context = yield* LoopContext.make({
@@ -123,7 +123,7 @@ export const start = <R>(
 /** Makes or checks the topics that policies route to, and answers what to read; `undefined` if that is nothing. */
 export const prepare = Effect.fnUntraced(function*(
   plan: Plan
-): Effect.fn.Return<Prepared | undefined, KafkaError, KafkaEngine> {
+): Effect.fn.Return<Prepared | undefined, KafkaError, KafkaEngine.Service> {
   const routing = yield* Routing.make(plan, yield* Clock.Clock, yield* Signal.maker)
   const subscribed: Routing.Subscribed = plan.retrying ? yield* Routing.subscribedRetries(plan) : plan
   const { patterns, topics } = subscribed

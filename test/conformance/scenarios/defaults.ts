@@ -1,6 +1,6 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import type { ClientEvent, ConsumerClientOptions } from "../../../src/engine/KafkaEngine.ts"
 import type { Group, World } from "../harness.ts"
 import { scenario } from "../harness.ts"
@@ -9,7 +9,7 @@ import { produce } from "../members.ts"
 /** A client without any settings, whose owner answers and stores at once. */
 const bare = Effect.fnUntraced(function*(group: string, topic: string, config: ConsumerClientOptions["config"] = {}) {
   const events: Array<ClientEvent> = []
-  const client = yield* (yield* KafkaEngine).consumer({
+  const client = yield* (yield* KafkaEngine.Service).consumer({
     subscription: { _tag: "Group", groupId: group, topics: [topic], patterns: [] },
     offsetReset: "earliest",
     config,

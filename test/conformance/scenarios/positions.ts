@@ -1,13 +1,13 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import type { Group, World } from "../harness.ts"
 import { scenario } from "../harness.ts"
 import { Ledger } from "../ledger.ts"
 import { join, produce, reasonOf, share, sorted, texts } from "../members.ts"
 
 const partitions = 4
-const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+const adminOf = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
 
 /** A group whose position in partition 0 was removed from the log. */
 const behind = Effect.fnUntraced(function*(world: World) {

@@ -5,7 +5,7 @@ import * as Schedule from "effect/Schedule"
 import { Consumer, Health, OnFailure, Producer, Retry, Switches, Topic } from "millrace"
 import type { HandlerFailed } from "millrace"
 import { randomBytes } from "node:crypto"
-import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import type { Group } from "../harness.ts"
 import { scenario } from "../harness.ts"
 import { Ledger } from "../ledger.ts"
@@ -30,7 +30,7 @@ const once = Retry.nonBlocking(Schedule.spaced("200 millis").pipe(Schedule.upTo(
 /** A publish that is tried again soon, so that scenarios in real time are short. */
 const publish = Schedule.spaced("100 millis")
 
-const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+const adminOf = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
 
 export const retriesFaults: Group = {
   title: "a copy for a retry topic",

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { Codec, Consumer, ConsumerControl, KeyOffsetStore, OnFailure, Retry, Topic } from "millrace"
-import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import { recorded } from "../../internal/retry/fixtures.ts"
 import type { Group } from "../harness.ts"
 import { scenario } from "../harness.ts"
@@ -170,7 +170,7 @@ export const retriesWaiting: Group = {
           // Nobody made these topics but the consumer.
           yield* world.until(
             "it has them",
-            Effect.map((yield* (yield* KafkaEngine).admin).describeTopics([tier(1), tier(2), dlt]), (found) =>
+            Effect.map((yield* (yield* KafkaEngine.Service).admin).describeTopics([tier(1), tier(2), dlt]), (found) =>
               found.length === 3)
           )
           const [dead] = yield* recordsOf(world, dlt, 1)
@@ -180,7 +180,7 @@ export const retriesWaiting: Group = {
             assert.isAtLeast(copy.timestamp, now - 5_000)
             assert.strictEqual(longOf(copy, "kafka_original-timestamp"), old)
           }
-          const found = yield* (yield* (yield* KafkaEngine).admin).describeTopics([tier(1), tier(2), dlt])
+          const found = yield* (yield* (yield* KafkaEngine.Service).admin).describeTopics([tier(1), tier(2), dlt])
           assert.deepStrictEqual(
             found.map((each) =>
               each.partitions.length

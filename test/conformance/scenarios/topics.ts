@@ -1,13 +1,13 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Codec, Consumer, OnFailure, Producer, Topic } from "millrace"
-import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import type { Group } from "../harness.ts"
 import { scenario } from "../harness.ts"
 import { Ledger } from "../ledger.ts"
 import { join, produce, reasonOf, runMember, sorted, texts, textTopic } from "../members.ts"
 
-const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+const adminOf = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
 
 export const topics: Group = {
   title: "topics",

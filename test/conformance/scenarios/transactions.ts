@@ -2,13 +2,13 @@ import { assert } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { Consumer, OnFailure, Producer, Topic } from "millrace"
-import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import type { Group } from "../harness.ts"
 import { scenario } from "../harness.ts"
 import { Ledger } from "../ledger.ts"
 import { join, produce, reasonOf, runMember, sorted, textTopic } from "../members.ts"
 
-const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+const adminOf = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
 const message = (value: string) => ({ key: null, value, partition: 0 })
 
 export const transactions: Group = {
@@ -135,7 +135,7 @@ export const transactions: Group = {
     scenario("of an older producer with the same id is fenced", ["transactions"], (world) =>
       Effect.gen(function*() {
         const topic = yield* world.topic(4)
-        const engine = yield* KafkaEngine
+        const engine = yield* KafkaEngine.Service
         const id = world.name("tx")
         const older = yield* engine.transactional(id)
         yield* older.begin

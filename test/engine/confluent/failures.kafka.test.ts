@@ -21,11 +21,11 @@ const consume = (source: Topic.Topic<null, string>, offsetReset: "earliest" | "n
     handlers: [Topic.handle(source, () => Effect.void)]
   }))
 
-const admin = Effect.flatMap(KafkaEngine.KafkaEngine, (engine) => engine.admin)
+const admin = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
 const create = (name: string) => Effect.flatMap(admin, (admin) => admin.createTopic({ name, partitions: 1 }))
 
 const reasonOf = <A, E>(
-  effect: Effect.Effect<A, E, KafkaEngine.KafkaEngine>,
+  effect: Effect.Effect<A, E, KafkaEngine.Service>,
   options: Partial<ConfluentKafka.Options> = {}
 ) =>
   effect.pipe(

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as ConfluentKafka from "../../../src/engine/ConfluentKafka.ts"
-import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import { users } from "../../services/brokerConfig.ts"
 import { kafka } from "../../services/env.ts"
 import { denySecretsToMallory } from "../../services/foreignClient.ts"
@@ -14,7 +14,7 @@ describe("a topic that this user may not see", () => {
       const broker = kafka()
       yield* Effect.promise(() => denySecretsToMallory(broker.bootstrap))
       const secret = fresh("secret")
-      yield* Effect.flatMap(KafkaEngine, ({ admin }) =>
+      yield* Effect.flatMap(KafkaEngine.Service, ({ admin }) =>
         Effect.flatMap(admin, (admin) => admin.createTopic({ name: secret, partitions: 1 }))).pipe(
           Effect.provide(ConfluentKafka.layer({ bootstrapServers: [broker.bootstrap] }))
         )

@@ -17,7 +17,7 @@ import type {
   RawRecord,
   TopicPartition
 } from "../../../src/engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import type { KafkaError } from "../../../src/KafkaError.ts"
 
 /** The bootstrap server of a cluster that lives as long as its layer. */
@@ -93,7 +93,7 @@ export const send = (producer: ProducerClient, message: RawMessage): Effect.Effe
 
 /** Produces and waits for every acknowledgement, in order. */
 export const produce = Effect.fnUntraced(function*(messages: ReadonlyArray<RawMessage>) {
-  const producer = yield* (yield* KafkaEngine).producer
+  const producer = yield* (yield* KafkaEngine.Service).producer
   return yield* Effect.forEach(messages, (message) => send(producer, message), { concurrency: "unbounded" })
 })
 
@@ -129,7 +129,7 @@ const placeOf = ({ partition, topic }: TopicPartition): string => `${topic}/${pa
 
 /** Opens a client, by default of a group of its own and from the earliest offset. */
 export const open = Effect.fnUntraced(function*(settings: Settings) {
-  const engine = yield* KafkaEngine
+  const engine = yield* KafkaEngine.Service
   const { group = fresh("group"), polls = { records: 500, bytes: 1e9 }, topics = [], ...options } = settings
   const events: Array<ClientEvent> = []
   const due: Array<Rebalance> = []

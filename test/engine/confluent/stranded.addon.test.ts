@@ -6,7 +6,7 @@ import { make as makeProducer } from "../../../src/engine/confluent/producer/las
 import type { Environment } from "../../../src/engine/confluent/shared/environment.ts"
 import type { NativeConsumer, NativeProducer } from "../../../src/engine/confluent/shared/native.ts"
 import { load } from "../../../src/engine/confluent/shared/native.ts"
-import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import { environmentOf } from "./fakeNative.ts"
 import { fresh, Mock, mockEngine, numbered, open, produce, send, until, values } from "./mock.ts"
 
@@ -56,8 +56,8 @@ const end = (consumer: NativeConsumer) =>
   Effect.callback<void>((resume) => consumer.disconnect(() => resume(Effect.void)))
 
 const engineWith = Effect.fnUntraced(function*(environment: Environment) {
-  const engine = yield* KafkaEngine
-  return KafkaEngine.of({ ...engine, consumer: (options) => makeConsumer(environment, options) })
+  const engine = yield* KafkaEngine.Service
+  return KafkaEngine.Service.of({ ...engine, consumer: (options) => makeConsumer(environment, options) })
 })
 
 layer(mockEngine, { excludeTestServices: true })("a native client that lost its brokers for good", (it) => {
@@ -72,7 +72,7 @@ layer(mockEngine, { excludeTestServices: true })("a native client that lost its 
           yield* produce([0, 1, 2, 3].flatMap((partition) => numbered(topic, 0, 5, partition)))
           const owner = yield* Effect.provideService(
             open({ topics: [topic] }),
-            KafkaEngine,
+            KafkaEngine.Service,
             yield* engineWith(environment(bootstrap))
           )
           yield* owner.run(() => owner.records.length === 20, "all records")
@@ -106,7 +106,7 @@ layer(mockEngine, { excludeTestServices: true })("a native client that lost its 
           yield* produce(numbered(topic, 0, 3))
           const owner = yield* Effect.provideService(
             open({ topics: [topic] }),
-            KafkaEngine,
+            KafkaEngine.Service,
             yield* engineWith(environment(bootstrap))
           )
           yield* until(() => owner.due.length === 1, "the assignment")
@@ -133,7 +133,7 @@ layer(mockEngine, { excludeTestServices: true })("a native client that lost its 
         yield* produce(numbered(topic, 0, 3))
         const owner = yield* Effect.provideService(
           open({ subscription: { _tag: "Manual", positions: [{ topic, partition: 0, offset: 0 }] } }),
-          KafkaEngine,
+          KafkaEngine.Service,
           yield* engineWith(environment(bootstrap))
         )
         yield* owner.run(() => owner.records.length === 3, "all records")

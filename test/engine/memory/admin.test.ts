@@ -4,11 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import { InMemoryKafka } from "../../../src/engine/InMemoryKafka.ts"
-import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import type { KafkaError } from "../../../src/KafkaError.ts"
 import { bytes, open, values } from "./owner.ts"
 
-const adminClient = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+const adminClient = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
 
 const reasonOf = <A>(effect: Effect.Effect<A, KafkaError>): Effect.Effect<string> =>
   Effect.match(effect, {
@@ -65,7 +65,7 @@ describe("the admin client", () => {
       for (const timestamp of [10, 20, 30]) {
         yield* kafka.produce({ topic: "t", partition: 0, value: bytes(`${timestamp}`), timestamp })
       }
-      const client = yield* (yield* KafkaEngine).transactional("tx")
+      const client = yield* (yield* KafkaEngine.Service).transactional("tx")
       yield* client.begin
       client.produce({ ...tp, key: null, value: null, timestamp: 40 }, () => {})
       yield* client.flush(Duration.seconds(1))

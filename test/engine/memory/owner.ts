@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { ClientEvent, ConsumerClient, ConsumerClientOptions, RawRecord } from "../../../src/engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 
 /** Lets everything that is scheduled run until the condition holds. */
 export const until = (condition: () => boolean, what = "condition"): Effect.Effect<void> =>
@@ -43,7 +43,7 @@ type Settings = Partial<Omit<ConsumerClientOptions, "onReady" | "onEvent">> & {
 
 /** Opens a client, by default of group "g" for topic "t" from the earliest offset. */
 export const open = Effect.fnUntraced(function*(settings: Settings = {}) {
-  const engine = yield* KafkaEngine
+  const engine = yield* KafkaEngine.Service
   const events: Array<ClientEvent> = []
   const due: Array<Rebalance> = []
   let ready = 0

@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import { closeSync, existsSync, openSync, readSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { KafkaEngine, Position } from "../../../src/engine/KafkaEngine.ts"
+import type * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
+import type { Position } from "../../../src/engine/KafkaEngine.ts"
 import { newServiceFolder } from "../../services/runFolder.ts"
 import { committed } from "../cluster.ts"
 import { MemberProcesses } from "../memberProcess.ts"
@@ -46,7 +47,7 @@ export class Group {
   }
 
   /** What is committed in the topic and in the retry topics. */
-  get committed(): Effect.Effect<ReadonlyArray<Position>, unknown, KafkaEngine> {
+  get committed(): Effect.Effect<ReadonlyArray<Position>, unknown, KafkaEngine.Service> {
     return Effect.zipWith(
       committed(this.topic),
       committed(`${this.topic}.retry`),

@@ -7,7 +7,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { Codec, Consumer, DeadLetters, OnFailure, Retry, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import type { RawHeader, RawRecord } from "../../../src/engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import * as RetryHeaders from "../../../src/internal/retry/retryHeaders.ts"
 
 export const Order = Schema.Struct({ id: Schema.String, total: Schema.Finite })
@@ -120,7 +120,7 @@ export const lastHeader = (record: Pick<RawRecord, "headers">, name: string) =>
 /** When the tests begin. */
 export const start = 1_700_000_000_000
 
-export const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+export const adminOf = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
 
 export const makeTopics = (partitions: Readonly<{ [name: string]: number }>) =>
   Effect.gen(function*() {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Consumer, OnFailure, Topic } from "millrace"
-import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import { neededOf, placesOf } from "../../../src/internal/deadLetters/places.ts"
 import { provision } from "../../../src/internal/retry/provision.ts"
 import { makeTopics, onCluster, Orders } from "./letters.ts"
@@ -18,7 +18,7 @@ describe("the topics of a consumer's failures", () => {
       })
       const error = yield* Effect.flip(Consumer.run(consumer))
       assert.include(String(error), "bugs (2 partitions)")
-      const { admin: connect, capabilities } = yield* KafkaEngine
+      const { admin: connect, capabilities } = yield* KafkaEngine.Service
       const admin = yield* connect
       const states = yield* provision(admin, capabilities, yield* neededOf(consumer, admin), "create")
       assert.deepStrictEqual(states.map(({ partitions, spec, status }) => [spec.name, status, partitions]), [

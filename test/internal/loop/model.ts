@@ -10,7 +10,8 @@ import type * as Handler from "../../../src/Handler.ts"
 import * as Plan from "../../../src/internal/plan/plan.ts"
 import * as Runtime from "../../../src/internal/run/runtime.ts"
 import { HealthCell } from "../../../src/internal/telemetry/healthCell.ts"
-import { keyOf, Script } from "../../kit/scriptedEngine.ts"
+import { format } from "../../../src/TopicPartition.ts"
+import { Script } from "../../kit/scriptedEngine.ts"
 import { fakeRouting } from "../fakeRouting.ts"
 import type { Random } from "./random.ts"
 import { randomOf } from "./random.ts"
@@ -135,14 +136,14 @@ export class Model {
     const missing = partitions.filter((partition) => !this.member.has(partition))
     if (missing.length > 0 && !isOver()) this.emit("assign", missing)
     const left = () => {
-      const held = new Set(health.read().held.map(keyOf))
+      const held = new Set(health.read().held.map(format))
       return partitions.filter((partition) =>
-        !this.script.isAssigned(partition) || !held.has(keyOf(partition)) && !this.reference.isWorkedOff(partition)
+        !this.script.isAssigned(partition) || !held.has(format(partition)) && !this.reference.isWorkedOff(partition)
       )
     }
     for (let waited = 0; waited < 900_000 && !isOver() && left().length > 0; waited += 500) yield* advance(500)
     if (!isOver() && left().length > 0) {
-      this.reference.violate(`never handled: the rest of ${left().map(keyOf).join(", ")}`)
+      this.reference.violate(`never handled: the rest of ${left().map(format).join(", ")}`)
     }
   })
 
@@ -272,7 +273,7 @@ export class Model {
     }
     if (this.reference.mayFail || stopTook >= drainTimeout) return
     for (const partition of partitions) {
-      this.reference.checkCommitted(partition, this.script.committed.get(keyOf(partition))?.offset, "left")
+      this.reference.checkCommitted(partition, this.script.committed.get(format(partition))?.offset, "left")
     }
   }
 

@@ -5,8 +5,8 @@ import { Codec, OnFailure, Topic } from "millrace"
 import { Pending } from "../../../src/Codec.ts"
 import type { Position, TopicPartition } from "../../../src/engine/KafkaEngine.ts"
 import type { Assignment } from "../../../src/internal/partition/assignment.ts"
+import { format } from "../../../src/TopicPartition.ts"
 import type { Script } from "../../kit/scriptedEngine.ts"
-import { keyOf } from "../../kit/scriptedEngine.ts"
 import { randomOf } from "./random.ts"
 
 export const drainTimeout = 5_000
@@ -84,7 +84,7 @@ export class Reference {
 
   /** Whether everything of a partition was handled since it was assigned, or sought. */
   isWorkedOff(partition: TopicPartition): boolean {
-    const generation = this.generations.get(keyOf(partition))
+    const generation = this.generations.get(format(partition))
     return generation !== undefined
       && this.script.log(partition).every(({ offset }) => offset < generation.start || generation.done.has(offset))
   }
@@ -111,12 +111,12 @@ export class Reference {
 
   private work(partition: TopicPartition, offsets: ReadonlyArray<number>): Effect.Effect<void, string> {
     return Effect.suspend(() => {
-      const key = keyOf(partition)
+      const key = format(partition)
       const generation = this.generations.get(key)!
       const all = this.running.get(key) ?? new Set()
       this.running.set(key, all)
       const { head } = this.script
-      const leaving = head?.kind === "revoke" && head.partitions.some((one) => keyOf(one) === key)
+      const leaving = head?.kind === "revoke" && head.partitions.some((one) => format(one) === key)
       // Where records were sent elsewhere, the owner of the offsets is told without any, also at the very end.
       if (leaving && offsets.length > 0 && this.isHeadForATick(head.id)) {
         this.violate(`${key}: ${offsets.join(" ")} started while it drains`)
@@ -181,13 +181,13 @@ export class Reference {
             Effect.sync(() => {
               const position = { topic, partition, offset: next }
               this.checkPosition(position, Number.POSITIVE_INFINITY)
-              this.own.set(keyOf(position), position)
-              const { untold } = this.generations.get(keyOf(position))!
+              this.own.set(format(position), position)
+              const { untold } = this.generations.get(format(position))!
               for (const offset of untold) if (offset < next) untold.delete(offset)
             })
           ), {
           maxSize: 6,
-          startOffsets: (asked) => Effect.as(Effect.sleep(10), asked.flatMap((one) => this.own.get(keyOf(one)) ?? []))
+          startOffsets: (asked) => Effect.as(Effect.sleep(10), asked.flatMap((one) => this.own.get(format(one)) ?? []))
         })
     }
   }
@@ -197,7 +197,7 @@ export class Reference {
     Effect.sync((): OnFailure.Decision => {
       const { memory, record, records } = failure
       const { delay, routed, stops, waits } = this.behaviour(record, record.offset)
-      const generation = this.generations.get(keyOf(record))!
+      const generation = this.generations.get(format(record))!
       const waited = (memory.get(this) as number | undefined) ?? 0
       if (waited < waits) {
         memory.set(this, waited + 1)
@@ -208,7 +208,7 @@ export class Reference {
       for (const { offset } of records) {
         if (routed) {
           generation.routed.add(offset)
-          this.copies.set(`${keyOf(record)}@${offset}`, generation)
+          this.copies.set(`${format(record)}@${offset}`, generation)
           continue
         }
         this.finished(generation, offset)
@@ -218,7 +218,7 @@ export class Reference {
 
   /** A copy of a record is under way. It tells nothing of the same record in a later assignment. */
   sent(partition: TopicPartition, offset: number): () => void {
-    const generation = this.copies.get(`${keyOf(partition)}@${offset}`)
+    const generation = this.copies.get(`${format(partition)}@${offset}`)
     return () => {
       if (generation !== undefined) this.finished(generation, offset)
     }
@@ -233,7 +233,7 @@ export class Reference {
   // What must hold.
 
   private begin(partition: TopicPartition, offset: number): void {
-    this.generations.set(keyOf(partition), {
+    this.generations.set(format(partition), {
       start: offset,
       done: new Set(),
       untold: new Set(),
@@ -244,21 +244,21 @@ export class Reference {
   }
 
   private checkPosition(position: Position, delivered: number): void {
-    const generation = this.generations.get(keyOf(position))
-    if (generation === undefined) return this.violate(`${keyOf(position)} has a position, but was never assigned`)
+    const generation = this.generations.get(format(position))
+    if (generation === undefined) return this.violate(`${format(position)} has a position, but was never assigned`)
     if (position.offset > Math.max(delivered, generation.start)) {
-      this.violate(`${keyOf(position)}: ${position.offset} is behind what was handed out (${delivered})`)
+      this.violate(`${format(position)}: ${position.offset} is behind what was handed out (${delivered})`)
     }
     for (const { offset } of this.script.log(position)) {
       if (offset >= generation.start && offset < position.offset && !generation.done.has(offset)) {
-        return this.violate(`${keyOf(position)}: position ${position.offset} is past ${offset}, which is not done`)
+        return this.violate(`${format(position)}: position ${position.offset} is past ${offset}, which is not done`)
       }
     }
   }
 
   /** Nothing that is done, and not behind something undone, is handled again after an orderly end. */
   checkCommitted(partition: TopicPartition, committed: number | undefined, when: string): void {
-    const generation = this.generations.get(keyOf(partition))
+    const generation = this.generations.get(format(partition))
     if (generation === undefined || !this.script.isAssigned(partition) || this.storesRefused) return
     let finished: number | undefined
     const batches = this.kind === "batch" || this.kind === "owned"
@@ -270,7 +270,7 @@ export class Reference {
       if (!batches || !this.behaviour(partition, offset).poison && !generation.routed.has(offset)) finished = offset
     }
     if (finished !== undefined && (committed === undefined || committed <= finished)) {
-      this.violate(`${keyOf(partition)} ${when} at ${committed}, although ${finished} is done`)
+      this.violate(`${format(partition)} ${when} at ${committed}, although ${finished} is done`)
     }
   }
 
@@ -278,7 +278,7 @@ export class Reference {
     let records = 0
     let bytes = 0
     for (const state of assignment) {
-      if (state.bufferedRecords < 0 || state.bufferedBytes < 0) this.violate(`${keyOf(state)}: a buffer below zero`)
+      if (state.bufferedRecords < 0 || state.bufferedBytes < 0) this.violate(`${format(state)}: a buffer below zero`)
       records += state.bufferedRecords
       bytes += state.bufferedBytes
     }
@@ -293,7 +293,7 @@ export class Reference {
   private checkOwned(assignment: Assignment): void {
     if (this.script.answersDue > 0) return
     for (const state of assignment) {
-      if (!this.script.isAssigned(state)) this.violate(`${keyOf(state)} is worked on, and not assigned`)
+      if (!this.script.isAssigned(state)) this.violate(`${format(state)} is worked on, and not assigned`)
     }
   }
 

@@ -33,7 +33,7 @@ export const settle: Effect.Effect<void> = Effect.forEach(Array.from({ length: 6
   discard: true
 })
 
-type Environment = KafkaEngine.KafkaEngine
+type Environment = KafkaEngine.Service
 
 /** Services that no other test sees, and no log. */
 export const isolated = (script: Script): Layer.Layer<Environment> =>

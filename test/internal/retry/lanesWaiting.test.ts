@@ -9,13 +9,13 @@ import { TestClock } from "effect/testing"
 import { Codec, Consumer, ConsumerControl, Producer, Retry, Topic } from "millrace"
 import type { Handler, OnFailure } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
-import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 
 const Notes = Topic.make("notes", { key: Codec.string, value: Codec.string })
 
 /** Sends `<key><n>` for each key, in order, to a topic with one partition. */
 const send = Effect.fnUntraced(function*(keys: ReadonlyArray<string>) {
-  const admin = yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+  const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
   yield* admin.createTopic({ name: "notes", partitions: 1 })
   yield* Producer.sendAll(Notes, keys.map((key, i) => ({ key, value: `${key}${i}` })))
 })

@@ -6,7 +6,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { Codec, Consumer, type KafkaError, OnFailure, Retry, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import type { AdminClient, Capability } from "../../../src/engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import * as Plan from "../../../src/internal/plan/plan.ts"
 import { parkedOf } from "../../../src/internal/retry/names.ts"
 import { type Mode, provision } from "../../../src/internal/retry/provision.ts"
@@ -49,7 +49,7 @@ const run = Effect.fnUntraced(function*(
     readonly sources?: ReadonlyArray<string>
   } = {}
 ) {
-  const admin = options.admin ?? (yield* Effect.flatMap(KafkaEngine, (engine) => engine.admin))
+  const admin = options.admin ?? (yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin))
   return yield* provision(
     admin,
     options.capabilities ?? allConfigs,
@@ -58,7 +58,7 @@ const run = Effect.fnUntraced(function*(
   )
 })
 
-const adminOf = Effect.flatMap(KafkaEngine, (engine) => engine.admin)
+const adminOf = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
 
 const withTopic = (name: string, partitions: number, config?: { readonly [name: string]: string }) =>
   Effect.flatMap(adminOf, (admin) => admin.createTopic({ name, partitions, config }))

@@ -7,7 +7,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { Consumer, Health, OnFailure, Retry, Topic } from "millrace"
 import type { HandlerFailed } from "millrace"
-import type { KafkaEngine } from "../../../src/engine/KafkaEngine.ts"
+import type * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import * as Errors from "../../../src/KafkaError.ts"
 import { Ledger } from "../../conformance/ledger.ts"
 import { join, runMember, texts, textTopic } from "../../conformance/members.ts"
@@ -18,7 +18,7 @@ type TestWorld = Effect.Success<ReturnType<typeof makeWorld>>
 
 /** A test on a cluster of its own, without a log. */
 const on = <E>(
-  test: (world: TestWorld) => Effect.Effect<void, E, KafkaEngine | Scope.Scope>
+  test: (world: TestWorld) => Effect.Effect<void, E, KafkaEngine.Service | Scope.Scope>
 ): Effect.Effect<void, unknown, Scope.Scope> =>
   Effect.flatMap(makeWorld("cooperative-sticky"), (world) => Effect.provide(test(world), world.engine)).pipe(
     Effect.provide(Logger.layer([]))

@@ -1,4 +1,5 @@
 /** What a consumer owns: partitions, what is stored of them, and the rebalances that wait for an answer. */
+import { format } from "../../../TopicPartition.ts"
 import type { Position, TopicPartition } from "../../KafkaEngine.ts"
 
 /** A set of partitions without a string per look-up. */
@@ -24,8 +25,6 @@ export class Assigned {
   }
 }
 
-const placeOf = ({ partition, topic }: TopicPartition): string => `${topic}/${partition}`
-
 /** What the native client commits of each partition, in its own time, and when the partition is given up. */
 export class Stored {
   private readonly byPlace = new Map<string, Position>()
@@ -35,11 +34,11 @@ export class Stored {
   }
 
   add(position: Position): void {
-    this.byPlace.set(placeOf(position), position)
+    this.byPlace.set(format(position), position)
   }
 
   remove(partitions: ReadonlyArray<TopicPartition>): void {
-    for (const partition of partitions) this.byPlace.delete(placeOf(partition))
+    for (const partition of partitions) this.byPlace.delete(format(partition))
   }
 }
 

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as KafkaConfig from "../../../KafkaConfig.ts"
 import * as Errors from "../../../KafkaError.ts"
 import type { KafkaError } from "../../../KafkaError.ts"
+import { format } from "../../../TopicPartition.ts"
 import type {
   Chunk,
   ClientEvent,
@@ -15,7 +16,6 @@ import type {
 } from "../../KafkaEngine.ts"
 import { unreachable } from "../cluster/cluster.ts"
 import type { Cluster, Listener } from "../cluster/cluster.ts"
-import { keyOf } from "../shared/partitionSet.ts"
 import type { Isolation } from "../topics/log.ts"
 import { Committer } from "./committer.ts"
 import { Cursor } from "./cursor.ts"
@@ -130,15 +130,15 @@ export class MemoryConsumer implements ConsumerClient, Listener {
         return Effect.andThen(this.committer.commitStored(rebalance.partitions), given)
       }
       return Effect.sync(() => {
-        const starts = new Map(start.map((position) => [keyOf(position), position.offset]))
-        for (const tp of rebalance.partitions) this.activate(tp, starts.get(keyOf(tp)))
+        const starts = new Map(start.map((position) => [format(position), position.offset]))
+        for (const tp of rebalance.partitions) this.activate(tp, starts.get(format(tp)))
         membership.answered(rebalance)
         this.wake()
       })
     })
 
   readonly store = (position: Position): boolean => {
-    if (this.membership === undefined || this.state !== "open" || !this.cursors.has(keyOf(position))) return false
+    if (this.membership === undefined || this.state !== "open" || !this.cursors.has(format(position))) return false
     this.committer.store(position)
     return true
   }
@@ -172,14 +172,14 @@ export class MemoryConsumer implements ConsumerClient, Listener {
 
   readonly seek = (position: Position): Effect.Effect<void, KafkaError> =>
     Effect.suspend(() => {
-      const cursor = this.cursors.get(keyOf(position))
+      const cursor = this.cursors.get(format(position))
       if (cursor === undefined) return Effect.fail(Errors.make("seek", new Errors.UnknownTopic(position)))
       cursor.move(position.offset)
       this.wake()
       return Effect.void
     })
 
-  readonly highWatermark = (tp: TopicPartition): number | undefined => this.cursors.get(keyOf(tp))?.highWatermark
+  readonly highWatermark = (tp: TopicPartition): number | undefined => this.cursors.get(format(tp))?.highWatermark
 
   readonly groupMetadata = (): GroupMetadata =>
     this.membership?.metadata ?? { groupId: "", "~millrace/engine/GroupMetadata": undefined }
@@ -232,14 +232,14 @@ export class MemoryConsumer implements ConsumerClient, Listener {
   }
 
   private cursorsOf(partitions: ReadonlyArray<TopicPartition>): ReadonlyArray<Cursor> {
-    return partitions.flatMap((tp) => this.cursors.get(keyOf(tp)) ?? [])
+    return partitions.flatMap((tp) => this.cursors.get(format(tp)) ?? [])
   }
 
   private drop(partitions: ReadonlyArray<TopicPartition>): void {
     this.committer.forget(partitions)
     for (const cursor of this.cursorsOf(partitions)) {
       cursor.detach()
-      this.cursors.delete(keyOf(cursor))
+      this.cursors.delete(format(cursor))
     }
     this.order = [...this.cursors.values()]
     this.turn = 0
@@ -249,7 +249,7 @@ export class MemoryConsumer implements ConsumerClient, Listener {
     const cursor = new Cursor(tp)
     if (offset !== undefined) cursor.move(offset)
     cursor.revoking = this.membership?.isRevoking(tp) ?? false
-    this.cursors.set(keyOf(tp), cursor)
+    this.cursors.set(format(tp), cursor)
     this.order = [...this.cursors.values()]
     if (this.cluster.reachable) this.locate(cursor)
   }

@@ -1,6 +1,6 @@
 /** Positions that are finished and not committed. Pure but for its own state. */
+import { format } from "../../../TopicPartition.ts"
 import type { Position, TopicPartition } from "../../KafkaEngine.ts"
-import { keyOf } from "../shared/partitionSet.ts"
 
 /** The last position of each partition counts. */
 export class StoredPositions {
@@ -11,12 +11,12 @@ export class StoredPositions {
   }
 
   store(position: Position): void {
-    this.positions.set(keyOf(position), position)
+    this.positions.set(format(position), position)
   }
 
   /** Takes out what is to be committed: of all partitions, or of these. */
   take(partitions?: ReadonlyArray<TopicPartition>): ReadonlyArray<Position> {
-    const keys = partitions === undefined ? [...this.positions.keys()] : partitions.map(keyOf)
+    const keys = partitions === undefined ? [...this.positions.keys()] : partitions.map(format)
     const taken: Array<Position> = []
     for (const key of keys) {
       const position = this.positions.get(key)
@@ -29,14 +29,14 @@ export class StoredPositions {
 
   /** Puts back what could not be committed, unless something newer was stored meanwhile. */
   putBack(positions: ReadonlyArray<Position>): void {
-    for (const position of positions) if (!this.positions.has(keyOf(position))) this.store(position)
+    for (const position of positions) if (!this.positions.has(format(position))) this.store(position)
   }
 
   /** Somebody committed these by hand: an older stored position must not undo it. */
   superseded(positions: ReadonlyArray<Position>): void {
     for (const position of positions) {
-      const stored = this.positions.get(keyOf(position))
-      if (stored !== undefined && stored.offset <= position.offset) this.positions.delete(keyOf(position))
+      const stored = this.positions.get(format(position))
+      if (stored !== undefined && stored.offset <= position.offset) this.positions.delete(format(position))
     }
   }
 }

@@ -1,5 +1,6 @@
 /** How the partitions of a group are shared among its members. Pure, with the results of Kafka's own assignors. */
 import type * as KafkaConfig from "../../../KafkaConfig.ts"
+import { format } from "../../../TopicPartition.ts"
 import type { TopicPartition } from "../../KafkaEngine.ts"
 
 /** What an assignor knows of a member. `held` is what it should keep if possible. */
@@ -69,7 +70,7 @@ export const sticky = (claims: ReadonlyArray<Claim>, partitions: Partitions): As
   const taken = new Set<string>()
   for (const { held, member, topics } of members) {
     for (const tp of held) {
-      const key = `${tp.topic}/${tp.partition}`
+      const key = format(tp)
       if (taken.has(key) || !topics.has(tp.topic) || tp.partition >= (partitions.get(tp.topic) ?? 0)) continue
       taken.add(key)
       result.get(member)!.push(tp)
@@ -79,7 +80,7 @@ export const sticky = (claims: ReadonlyArray<Claim>, partitions: Partitions): As
   const lightest = (topic: string): Claim =>
     members.filter((claim) => claim.topics.has(topic)).reduce((best, claim) => load(claim) < load(best) ? claim : best)
   for (const tp of allPartitions(claims, partitions)) {
-    if (!taken.has(`${tp.topic}/${tp.partition}`)) result.get(lightest(tp.topic).member)!.push(tp)
+    if (!taken.has(format(tp))) result.get(lightest(tp.topic).member)!.push(tp)
   }
   // One at a time, from whoever has most: giving more at once would take from one what another should give.
   const moveOne = (): boolean => {

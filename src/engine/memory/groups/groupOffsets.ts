@@ -1,6 +1,6 @@
 /** The committed offsets of one group, and those of transactions that have not ended. Pure but for its own state. */
+import { format } from "../../../TopicPartition.ts"
 import type { Position, TopicPartition } from "../../KafkaEngine.ts"
-import { keyOf } from "../shared/partitionSet.ts"
 
 /** A commit replaces what was there, forward or backward, as Kafka's does. */
 export class GroupOffsets {
@@ -12,7 +12,7 @@ export class GroupOffsets {
   }
 
   get(tp: TopicPartition): Position | undefined {
-    return this.committed.get(keyOf(tp))
+    return this.committed.get(format(tp))
   }
 
   all(): ReadonlyArray<Position> {
@@ -24,20 +24,20 @@ export class GroupOffsets {
   commit(positions: ReadonlyArray<Position>): void {
     for (const { leaderEpoch, metadata, offset, partition, topic } of positions) {
       const position = { topic, partition, offset, leaderEpoch, metadata }
-      this.committed.set(keyOf(position), position)
+      this.committed.set(format(position), position)
     }
   }
 
   /** Whether a transaction that has not ended is about to move this offset (KIP-447: readers have to wait). */
   isUnstable(tp: TopicPartition): boolean {
-    for (const positions of this.pending.values()) if (positions.has(keyOf(tp))) return true
+    for (const positions of this.pending.values()) if (positions.has(format(tp))) return true
     return false
   }
 
   addPending(producerId: number, positions: ReadonlyArray<Position>): void {
     let own = this.pending.get(producerId)
     if (own === undefined) this.pending.set(producerId, own = new Map())
-    for (const position of positions) own.set(keyOf(position), position)
+    for (const position of positions) own.set(format(position), position)
   }
 
   finish(producerId: number, outcome: "commit" | "abort"): void {

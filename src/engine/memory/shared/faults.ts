@@ -1,7 +1,13 @@
 /** What is broken on purpose. Pure but for its own state. */
 import type { Reason } from "../../../KafkaError.ts"
 
-/** What a client may be forbidden. */
+/**
+ * Something that needs an ACL.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
 export interface Resource {
   readonly resource: "topic" | "group" | "cluster" | "transactional id"
   readonly name: string

@@ -1,8 +1,6 @@
 /** A set of partitions that remembers the order in which they came. */
+import { format } from "../../../TopicPartition.ts"
 import type { TopicPartition } from "../../KafkaEngine.ts"
-
-/** The text that stands for a partition in maps. Topic names have no slash. */
-export const keyOf = ({ partition, topic }: TopicPartition): string => `${topic}/${partition}`
 
 /** Compared by topic and partition, not by identity. */
 export class PartitionSet {
@@ -17,15 +15,15 @@ export class PartitionSet {
   }
 
   has(tp: TopicPartition): boolean {
-    return this.entries.has(keyOf(tp))
+    return this.entries.has(format(tp))
   }
 
   add({ partition, topic }: TopicPartition): void {
-    this.entries.set(keyOf({ topic, partition }), { topic, partition })
+    this.entries.set(format({ topic, partition }), { topic, partition })
   }
 
   delete(tp: TopicPartition): void {
-    this.entries.delete(keyOf(tp))
+    this.entries.delete(format(tp))
   }
 
   without(other: PartitionSet): Array<TopicPartition> {

@@ -1,7 +1,7 @@
 import { assert, describe, layer } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { KafkaEngine } from "../../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../../src/engine/KafkaEngine.ts"
 import { bytes, fresh, mockEngine, numbered, open, produce, until, values } from "../mock.ts"
 
 const deadline = Duration.seconds(10)
@@ -301,7 +301,7 @@ describe("a missing topic", () => {
   layer(mockEngine, { excludeTestServices: true })((it) => {
     it.effect("fails the start, by name", () =>
       Effect.gen(function*() {
-        const engine = yield* KafkaEngine
+        const engine = yield* KafkaEngine.Service
         assert.strictEqual(engine.name, "confluent")
         const topic = fresh("missing")
         const error = yield* Effect.flip(open({ topics: [topic] }))

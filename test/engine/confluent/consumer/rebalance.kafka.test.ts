@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ConfluentKafka from "../../../../src/engine/ConfluentKafka.ts"
-import { KafkaEngine } from "../../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../../src/engine/KafkaEngine.ts"
 import { sharedKafka } from "../../../services/env.ts"
 import { fresh, numbered, open, produce } from "../mock.ts"
 import { groupTests, inTime } from "./groupTests.ts"
@@ -25,7 +25,7 @@ const engine = Layer.unwrap(Effect.sync(() =>
 
 const topic = Effect.fnUntraced(function*(prefix: string) {
   const name = fresh(prefix)
-  const admin = yield* (yield* KafkaEngine).admin
+  const admin = yield* (yield* KafkaEngine.Service).admin
   yield* admin.createTopic({ name, partitions: 4 })
   return name
 })

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { KafkaEngine } from "../../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../../src/engine/KafkaEngine.ts"
 import { murmur2 } from "../../../../src/engine/memory/producer/murmur2.ts"
 import type { KafkaError } from "../../../../src/KafkaError.ts"
 import {
@@ -59,7 +59,7 @@ layer(mockEngine, { excludeTestServices: true })("a producer on the mock cluster
   it.effect("refuses a header that is not bytes, and does not send the record without it", () =>
     Effect.gen(function*() {
       const topic = fresh("header")
-      const producer = yield* (yield* KafkaEngine).producer
+      const producer = yield* (yield* KafkaEngine.Service).producer
       const headers: any = [["bad", 7]]
       const error = yield* Effect.flip(send(producer, { topic, partition: 0, key: null, value: bytes("x"), headers }))
       assert.strictEqual(error.reason._tag, "InvalidRecord")
@@ -84,7 +84,7 @@ layer(mockEngine, { excludeTestServices: true })("a producer on the mock cluster
 
   it.effect("has told the fate of every record when a flush ends", () =>
     Effect.gen(function*() {
-      const producer = yield* (yield* KafkaEngine).producer
+      const producer = yield* (yield* KafkaEngine.Service).producer
       const topic = fresh("flush")
       let done = 0
       // The first record waits for the leaders of its topic.
@@ -101,7 +101,7 @@ layer(mockEngine, { excludeTestServices: true })("a producer on the mock cluster
       const owner = yield* open({ topics: [topic] })
       yield* owner.run(() => owner.records.length === 3, "the records")
       const target = fresh("target")
-      const client = yield* (yield* KafkaEngine).transactional(fresh("id"))
+      const client = yield* (yield* KafkaEngine.Service).transactional(fresh("id"))
       yield* client.begin
       yield* send(client, { topic: target, partition: 0, key: null, value: bytes("kept") })
       yield* client.sendOffsets([{ topic, partition: 0, offset: 3 }], owner.client.groupMetadata())
@@ -124,7 +124,7 @@ describe("a producer with a small buffer", () => {
     it.effect("says when it is full and when there is room again, also to who asks late", () =>
       Effect.gen(function*() {
         const topic = fresh("full")
-        const producer = yield* (yield* KafkaEngine).producer
+        const producer = yield* (yield* KafkaEngine.Service).producer
         const message = { topic, partition: 0, key: null, value: bytes("x") }
         let done = 0
         let taken = 0
@@ -147,7 +147,7 @@ describe("a producer with a small buffer", () => {
   layer(tiny, { excludeTestServices: true })((it) => {
     it.effect("fails a record that is larger than all of it", () =>
       Effect.gen(function*() {
-        const producer = yield* (yield* KafkaEngine).producer
+        const producer = yield* (yield* KafkaEngine.Service).producer
         const message = { topic: fresh("large"), partition: 0, key: null, value: new Uint8Array(5_000) }
         const error = yield* Effect.flip(send(producer, message))
         assert.deepInclude(error.reason, { _tag: "RecordTooLarge", sizeBytes: 5_000 })
@@ -162,7 +162,7 @@ describe("the end of a layer", () => {
       const scope = yield* Scope.make()
       const context = yield* Layer.buildWithScope(engineOf({ producer: { linger: "300 millis" } }), scope)
       const { producer, late } = yield* Effect.gen(function*() {
-        const producer = yield* (yield* KafkaEngine).producer
+        const producer = yield* (yield* KafkaEngine.Service).producer
         const late: Array<unknown> = []
         yield* send(producer, numbered(topic, 0, 1)[0]!)
         for (const message of numbered(topic, 0, 20_000)) producer.produce(message, (error) => late.push(error))
@@ -184,7 +184,7 @@ describe("connecting", () => {
       const options = { bootstrapServers: [bootstrap], connectTimeout: "8 seconds" } as const
       const sasl = { mechanism: "oauthbearer", token: Effect.fail("identity provider is down") } as const
       const error = yield* Effect.flip(
-        Effect.flatMap(KafkaEngine, (engine) => engine.producer).pipe(
+        Effect.flatMap(KafkaEngine.Service, (engine) => engine.producer).pipe(
           Effect.provide(engineOf({ ...options, sasl }))
         )
       )

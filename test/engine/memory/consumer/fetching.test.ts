@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import { InMemoryKafka } from "../../../../src/engine/InMemoryKafka.ts"
-import { KafkaEngine } from "../../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../../src/engine/KafkaEngine.ts"
 import type { Position } from "../../../../src/engine/KafkaEngine.ts"
 import { bytes, open, settle, until, values } from "../owner.ts"
 
@@ -139,7 +139,7 @@ describe("a position out of range", () => {
 
   it.effect("fails when nothing may be chosen, with or without a committed offset", () =>
     Effect.gen(function*() {
-      const admin = yield* (yield* KafkaEngine).admin
+      const admin = yield* (yield* KafkaEngine.Service).admin
       yield* fill(["a"])
       const without = yield* open({ offsetReset: "none" })
       yield* without.answer("assign")
@@ -155,7 +155,7 @@ describe("a position out of range", () => {
 
   it.effect("is what a topic that was deleted and made again comes to", () =>
     Effect.gen(function*() {
-      const admin = yield* (yield* KafkaEngine).admin
+      const admin = yield* (yield* KafkaEngine.Service).admin
       yield* fill(["a", "b", "c"])
       const owner = yield* open()
       yield* owner.answer("assign")

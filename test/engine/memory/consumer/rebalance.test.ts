@@ -3,11 +3,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/testing/TestClock"
 import { InMemoryKafka } from "../../../../src/engine/InMemoryKafka.ts"
-import { KafkaEngine } from "../../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../../src/engine/KafkaEngine.ts"
 import { bytes, open, settle, until, values } from "../owner.ts"
 
 const createTopic = Effect.fnUntraced(function*(name: string, partitions: number) {
-  yield* (yield* (yield* KafkaEngine).admin).createTopic({ name, partitions })
+  yield* (yield* (yield* KafkaEngine.Service).admin).createTopic({ name, partitions })
 })
 
 describe("a rebalance", () => {
@@ -62,7 +62,7 @@ describe("a rebalance", () => {
   it.effect("starts where the owner says, else at the committed offset, else where offsetReset says", () =>
     Effect.gen(function*() {
       const kafka = yield* InMemoryKafka
-      const admin = yield* (yield* KafkaEngine).admin
+      const admin = yield* (yield* KafkaEngine.Service).admin
       for (let partition = 0; partition < 3; partition++) {
         for (const text of ["a", "b", "c"]) {
           yield* kafka.produce({ topic: "t", partition, value: bytes(text + partition) })
@@ -239,7 +239,7 @@ describe("a subscription", () => {
   it.effect("follows topics that match a pattern, whole names only and never internal ones", () =>
     Effect.gen(function*() {
       const kafka = yield* InMemoryKafka
-      const admin = yield* (yield* KafkaEngine).admin
+      const admin = yield* (yield* KafkaEngine.Service).admin
       const owner = yield* open({ subscription: { _tag: "Group", groupId: "g", topics: [], patterns: [/a+|__.*/] } })
       for (const name of ["ab", "__a", "aa"]) yield* createTopic(name, 1)
       const assign = yield* owner.answer("assign")

@@ -3,7 +3,7 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
 import { range, roundrobin, sticky } from "../../../../src/engine/memory/groups/assignors.ts"
 import type { Assignment, Claim } from "../../../../src/engine/memory/groups/assignors.ts"
-import { keyOf } from "../../../../src/engine/memory/shared/partitionSet.ts"
+import { format } from "../../../../src/TopicPartition.ts"
 
 const topicNames = ["a", "b", "c"]
 const count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 9 }))
@@ -30,7 +30,7 @@ const holding = (claims: ReadonlyArray<Claim>, assignment: Assignment): Readonly
 const sizes = (assignment: Assignment): Array<number> => [...assignment.values()].map(({ length }) => length)
 
 const owners = (assignment: Assignment): Map<string, string> =>
-  new Map([...assignment].flatMap(([member, tps]) => tps.map((tp) => [keyOf(tp), member] as const)))
+  new Map([...assignment].flatMap(([member, tps]) => tps.map((tp) => [format(tp), member] as const)))
 
 const moved = (before: Assignment, after: Assignment): number => {
   const now = owners(after)
@@ -49,7 +49,7 @@ describe.each([["range", range], ["roundrobin", roundrobin], ["sticky", sticky]]
     const expected = topicNames.filter((topic) => claims.some((claim) => claim.topics.has(topic))).flatMap((topic) =>
       Array.from({ length: partitions.get(topic)! }, (_, partition) => `${topic}/${partition}`)
     )
-    assert.deepStrictEqual(given.map(keyOf).sort(), expected.sort())
+    assert.deepStrictEqual(given.map(format).sort(), expected.sort())
     assert.strictEqual(assignment.size, claims.length)
   })
 })
@@ -65,7 +65,7 @@ describe("range", () => {
 describe("roundrobin", () => {
   it("deals topics out as one row", () => {
     const assignment = roundrobin(claimsOf([3, 3]), new Map([["a", 3], ["b", 3]]))
-    assert.deepStrictEqual(assignment.get("m0")!.map(keyOf), ["a/0", "a/2", "b/1"])
+    assert.deepStrictEqual(assignment.get("m0")!.map(format), ["a/0", "a/2", "b/1"])
   })
 })
 

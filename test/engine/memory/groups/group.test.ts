@@ -3,8 +3,8 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
 import { GroupCoordinator } from "../../../../src/engine/memory/groups/group.ts"
 import type { Instruction, MemberSpec } from "../../../../src/engine/memory/groups/group.ts"
-import { keyOf } from "../../../../src/engine/memory/shared/partitionSet.ts"
 import type { Assignor } from "../../../../src/KafkaConfig.ts"
+import { format } from "../../../../src/TopicPartition.ts"
 
 const member = (memberId: string, assignor: Assignor, wants: (topic: string) => boolean = () => true): MemberSpec => ({
   memberId,
@@ -71,7 +71,7 @@ class World {
   answer(id: string): void {
     const instruction = this.revokes.get(id)?.shift()
     if (instruction === undefined) return
-    for (const tp of instruction.partitions) this.owned.get(id)!.delete(keyOf(tp))
+    for (const tp of instruction.partitions) this.owned.get(id)!.delete(format(tp))
     this.take(this.group.revoked(id, instruction.partitions))
   }
 
@@ -82,10 +82,10 @@ class World {
       assert.isDefined(own)
       for (const tp of instruction.partitions) {
         if (instruction.kind === "revoke") {
-          assert.isTrue(own!.has(keyOf(tp)))
+          assert.isTrue(own!.has(format(tp)))
         } else {
-          for (const other of this.owned.values()) assert.isFalse(other.has(keyOf(tp)))
-          own!.add(keyOf(tp))
+          for (const other of this.owned.values()) assert.isFalse(other.has(format(tp)))
+          own!.add(format(tp))
         }
       }
       if (instruction.kind === "revoke") this.revokes.get(instruction.memberId)!.push(instruction)
@@ -114,7 +114,7 @@ describe.each(["cooperative-sticky", "range", "roundrobin"] as const)("a group w
     assert.deepStrictEqual(owned, all.sort())
     assert.isFalse(world.group.isOutdated(world.partitions))
     for (const { owned, spec } of world.group) {
-      assert.deepStrictEqual(owned.toArray().map(keyOf).sort(), [...world.owned.get(spec.memberId)!].sort())
+      assert.deepStrictEqual(owned.toArray().map(format).sort(), [...world.owned.get(spec.memberId)!].sort())
     }
   })
 })

@@ -8,7 +8,7 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
 import { InMemoryKafka } from "../../../../src/engine/InMemoryKafka.ts"
 import type { Delivery, ProducerClient, RawMessage } from "../../../../src/engine/KafkaEngine.ts"
-import { KafkaEngine } from "../../../../src/engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../../../src/engine/KafkaEngine.ts"
 import * as Errors from "../../../../src/KafkaError.ts"
 import { bytes, open, settle, until, values } from "../owner.ts"
 
@@ -29,7 +29,7 @@ const collect = (producer: Pick<ProducerClient, "produce">) => {
   return { fates, send }
 }
 
-const shared = Effect.flatMap(KafkaEngine, (engine) => engine.producer)
+const shared = Effect.flatMap(KafkaEngine.Service, (engine) => engine.producer)
 
 describe("a producer", () => {
   it.effect("puts equal keys into one partition and spreads the others batch by batch", () =>
@@ -47,7 +47,7 @@ describe("a producer", () => {
   it.effect("stamps records, or lets the broker do it", () =>
     Effect.gen(function*() {
       const kafka = yield* InMemoryKafka
-      const admin = yield* (yield* KafkaEngine).admin
+      const admin = yield* (yield* KafkaEngine.Service).admin
       const { fates, send } = collect(yield* shared)
       yield* TestClock.adjust("1 minute")
       send(message("now"))
@@ -75,7 +75,7 @@ describe("a producer", () => {
   it.effect("says why a record was refused, one by one", () =>
     Effect.gen(function*() {
       const kafka = yield* InMemoryKafka
-      const admin = yield* (yield* KafkaEngine).admin
+      const admin = yield* (yield* KafkaEngine.Service).admin
       yield* admin.createTopic({ name: "t", partitions: 1, config: { "max.message.bytes": "10" } })
       yield* admin.createTopic({ name: "c", partitions: 1, config: { "cleanup.policy": "compact" } })
       yield* kafka.revokeAuthorization({ resource: "topic", name: "secret" })
@@ -198,7 +198,7 @@ describe("a producer", () => {
     }))
 })
 
-const transactional = (id: string) => Effect.flatMap(KafkaEngine, (engine) => engine.transactional(id))
+const transactional = (id: string) => Effect.flatMap(KafkaEngine.Service, (engine) => engine.transactional(id))
 
 describe("a transaction", () => {
   const single = InMemoryKafka.layerWith({ defaultPartitions: 1 })
