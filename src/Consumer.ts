@@ -30,7 +30,7 @@ import type * as OnFailure from "./OnFailure.ts"
 import type { Outcome, OutcomeBatch } from "./Outcome.ts"
 import type { Poison } from "./Poison.ts"
 import type * as Record from "./Record.ts"
-import type * as RetryTopics from "./RetryTopics.ts"
+import type * as RetryTopics from "./RetryTopic.ts"
 import type * as Topic from "./Topic.ts"
 
 /**

@@ -295,23 +295,3 @@ export interface Imported extends TopicPartition {
   readonly line: number
   readonly offset: number | undefined
 }
-
-/**
- * A retry topic of a consumer. `delay` is in milliseconds, `undefined` for a topic that an earlier policy left behind
- * (found by our own names alone); `waiting` counts what the retry consumer has not passed.
- * `nextDue` is when the first record is due, `oldest` when the oldest one was written, both in milliseconds.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface RetryTopic {
-  readonly topic: string
-  readonly source: string
-  readonly tier: number
-  readonly delay: number | undefined
-  readonly partitions: number | undefined
-  readonly waiting: number
-  readonly nextDue: number | undefined
-  readonly oldest: number | undefined
-}

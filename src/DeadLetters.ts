@@ -21,7 +21,6 @@ import type {
   ParkOptions,
   Plan,
   RedriveOptions,
-  RetryTopic,
   Summary
 } from "./DeadLetter.ts"
 import type * as KafkaEngine from "./engine/KafkaEngine.ts"
@@ -33,7 +32,6 @@ import * as Ndjson from "./internal/deadLetters/ndjson.ts"
 import { isShared } from "./internal/deadLetters/places.ts"
 import { defaultReplays, planOf } from "./internal/deadLetters/preparing.ts"
 import * as Reading from "./internal/deadLetters/reading.ts"
-import { waiting } from "./internal/deadLetters/waiting.ts"
 import type { KafkaError } from "./KafkaError.ts"
 
 export * from "./DeadLetter.ts"
@@ -127,17 +125,6 @@ export const stats = <E, R>(
   consumer: Consumer.Consumer<E, R>,
   filter: Filter = {}
 ): Effect.Effect<ReadonlyArray<Count>, KafkaError, KafkaEngine.Service> => Reading.stats(consumer, filter)
-
-/**
- * What waits in the retry topics of a consumer, in the order of its tiers.
- *
- * @stability unstable
- * @since 0.1.0
- * @category reading
- */
-export const retries = <E, R>(
-  consumer: Consumer.Consumer<E, R>
-): Effect.Effect<ReadonlyArray<RetryTopic>, KafkaError, KafkaEngine.Service> => waiting(consumer)
 
 /**
  * The group that remembers how far redriving, parking and discarding got: `<group>.dlt.redrive`. With a filter it is a
@@ -239,7 +226,7 @@ export const discard = <E, R>(
 
 /**
  * The dead letters that a filter means as lines of JSON (without their ends): place, time, source and error tag for the
- * reader, and key, value and headers in base64, so that {@link importFrom} writes the same bytes.
+ * reader, and key, value and headers in base64, so that {@link fromNdjson} writes the same bytes.
  *
  * @example
  * ```ts
@@ -253,21 +240,21 @@ export const discard = <E, R>(
  *   handlers: [Topic.handle(Orders, (record) => Effect.log(record.value))]
  * })
  *
- * export const program = DeadLetters.exportTo(billing).pipe(Stream.runForEach((line) => Effect.log(line)))
+ * export const program = DeadLetters.toNdjson(billing).pipe(Stream.runForEach((line) => Effect.log(line)))
  * ```
  *
  * @stability unstable
  * @since 0.1.0
  * @category exchange
  */
-export const exportTo = <E, R>(
+export const toNdjson = <E, R>(
   consumer: Consumer.Consumer<E, R>,
   filter: Filter = {}
 ): Stream.Stream<string, KafkaError, KafkaEngine.Service> =>
   Stream.map(Reading.records(consumer, filter), Ndjson.encode)
 
 /**
- * Writes lines of {@link exportTo} back to the topics that they name: dead letter and parked topics of the consumer, or
+ * Writes lines of {@link toNdjson} back to the topics that they name: dead letter and parked topics of the consumer, or
  * those in `allow`. Key, value and headers are byte for byte the same, the partition as far as there is one; the time
  * is that of the import, since retention would remove older records at once. Each line is answered when the broker has
  * acknowledged it. Fails with `InvalidRecord` at the first line that is none; the lines before it are written. With
@@ -277,11 +264,11 @@ export const exportTo = <E, R>(
  * @since 0.1.0
  * @category exchange
  */
-export const importFrom = <E, R, EL, RL>(
+export const fromNdjson = <E, R, EL, RL>(
   consumer: Consumer.Consumer<E, R>,
   lines: Stream.Stream<string, EL, RL>,
   options: {
     readonly allow?: ReadonlyArray<string> | undefined
     readonly dryRun?: boolean | undefined
   } = {}
-): Stream.Stream<Imported, EL | KafkaError, RL | KafkaEngine.Service> => Importing.importFrom(consumer, lines, options)
+): Stream.Stream<Imported, EL | KafkaError, RL | KafkaEngine.Service> => Importing.fromNdjson(consumer, lines, options)

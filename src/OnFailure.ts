@@ -78,7 +78,7 @@ export interface Failure<out E> {
  * - `Wait` runs the handler again after `delay` milliseconds; the partition (or the key) waits.
  * - `Retry` routes the record to the next retry topic.
  * - `DeadLetter` routes it to the dead letter topic of its topic, or to another `topic`.
- * - `Pass` leaves the decision to what stands behind the policy (`orElse`, in the end `Stop`).
+ * - `Pass` leaves the decision to what stands behind the policy (`andThen`, in the end `Stop`).
  *
  * @stability unstable
  * @since 0.1.0
@@ -224,8 +224,8 @@ export const decideLast = <E, R>(
  *
  * // Twice in place, then an hour later, then never again.
  * export const policy = Retry.blocking(Schedule.recurs(2)).pipe(
- *   OnFailure.orElse(Retry.nonBlocking(Schedule.spaced("1 hour").pipe(Schedule.upTo({ times: 1 })))),
- *   OnFailure.orElse(OnFailure.skip)
+ *   OnFailure.andThen(Retry.nonBlocking(Schedule.spaced("1 hour").pipe(Schedule.upTo({ times: 1 })))),
+ *   OnFailure.andThen(OnFailure.skip)
  * )
  * ```
  *
@@ -233,7 +233,7 @@ export const decideLast = <E, R>(
  * @since 0.1.0
  * @category combinators
  */
-export const orElse: {
+export const andThen: {
   <E2, R2>(that: OnFailure<E2, R2>): <E1, R1>(self: OnFailure<E1, R1>) => OnFailure<E1 & E2, R1 | R2>
   <E1, R1, E2, R2>(self: OnFailure<E1, R1>, that: OnFailure<E2, R2>): OnFailure<E1 & E2, R1 | R2>
 } = dual(

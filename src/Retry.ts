@@ -76,7 +76,7 @@ const isInRetryTopic = ({ record, retries, topic }: OnFailure.Failure<any>): boo
 /**
  * Runs the handler again, in place: the partition waits, or with concurrency `{ keys }` the key, and everything else
  * goes on, until about `chunkRecords` of a partition wait. Any schedule will do; it sees the handler's error. When it
- * is over the consumer stops, unless something else stands behind it (`OnFailure.orElse`). Waiting holds up neither a
+ * is over the consumer stops, unless something else stands behind it (`OnFailure.andThen`). Waiting holds up neither a
  * rebalance nor the end, and the number of attempts is kept with the committed offset, so that a maximum stays one
  * across restarts.
  *
@@ -91,7 +91,7 @@ const isInRetryTopic = ({ record, retries, topic }: OnFailure.Failure<any>): boo
  * import { OnFailure, Retry } from "millrace"
  *
  * export const policy = Retry.blocking(Schedule.exponential("100 millis").pipe(Schedule.upTo({ times: 5 }))).pipe(
- *   OnFailure.orElse(OnFailure.deadLetter)
+ *   OnFailure.andThen(OnFailure.deadLetter)
  * )
  * ```
  *
@@ -120,7 +120,7 @@ export const blocking = <E = unknown, R = never, E2 extends E = E>(
  * Routes the record to retry topics, `<group>.<topic>.retry.1` and so on, from which the group's retry consumer runs
  * the same handler when the record is due; the partition goes on at once. The schedule is enumerated when the consumer
  * starts: each of its delays is a topic, equal ones in a row share one. When it is over the record goes to the dead
- * letter topic, unless something else stands behind it (`OnFailure.orElse`). Poison goes there at once.
+ * letter topic, unless something else stands behind it (`OnFailure.andThen`). Poison goes there at once.
  *
  * Order is not kept: later records of the partition overtake. Refused are schedules that depend on the error or on the
  * time of day, and those that need more than 8 topics. Jitter is left out. More than 32 766 retries are as good as no
@@ -159,7 +159,7 @@ export const nonBlocking = <E = unknown>(
 /**
  * Retries by plain numbers, as the settings of django-kafka say them: `maxRetries` (-1: for ever), `delay`, doubled
  * from retry to retry with `backoff` up to `maxDelay` (default: none), in place or not (`blocking`, default `true`);
- * then the dead letter topic, unless something else stands behind it (`OnFailure.orElse`). `jitter` (default `false`)
+ * then the dead letter topic, unless something else stands behind it (`OnFailure.andThen`). `jitter` (default `false`)
  * varies the delays of blocking ones by up to a fifth. `logEvery` logs each n-th attempt (default: none). What cannot
  * be meant throws.
  *

@@ -1,129 +1,43 @@
 /**
- * The retry topics and dead letter topics of a consumer: how they are called, who makes them, and how records get
- * there.
+ * The retry topics and dead letter topics of a consumer: how they are called, who makes them, how records get there,
+ * and what waits in them.
  *
  * @stability unstable
  * @since 0.1.0
  */
-import * as Schedule from "effect/Schedule"
+import type * as Effect from "effect/Effect"
+import type * as Consumer from "./Consumer.ts"
+import type * as KafkaEngine from "./engine/KafkaEngine.ts"
+import { waiting } from "./internal/deadLetters/waiting.ts"
 import type { KafkaError } from "./KafkaError.ts"
+import type { Summary } from "./RetryTopic.ts"
+
+export * from "./RetryTopic.ts"
 
 /**
- * A source topic and the group that reads it.
+ * What waits in the retry topics of a consumer, in the order of its tiers.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schedule } from "effect"
+ * import { Codec, Consumer, Retry, RetryTopics, Topic } from "millrace"
+ *
+ * const Orders = Topic.make("orders", { key: Codec.string, value: Codec.string })
+ * const billing = Consumer.make("billing", {
+ *   offsetReset: "earliest",
+ *   onFailure: Retry.nonBlocking(Schedule.spaced("1 minute").pipe(Schedule.upTo({ times: 3 }))),
+ *   handlers: [Topic.handle(Orders, (record) => Effect.log(record.value))]
+ * })
+ *
+ * export const program = Effect.gen(function*() {
+ *   for (const { topic, waiting } of yield* RetryTopics.list(billing)) yield* Effect.log(`${topic}: ${waiting} wait`)
+ * })
+ * ```
  *
  * @stability unstable
  * @since 0.1.0
- * @category models
+ * @category reading
  */
-export interface Source {
-  readonly group: string
-  readonly topic: string
-}
-
-/**
- * A retry topic: so many retries in a row (`attempts`, may be `Infinity`) with the same `delay` (in milliseconds).
- * `index` counts from 1.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface Tier {
-  readonly index: number
-  readonly delay: number
-  readonly attempts: number
-}
-
-/**
- * How topics are called. `tiers` are all retry topics of the source.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface Naming {
-  readonly retry: (source: Source, tier: Tier, tiers: ReadonlyArray<Tier>) => string
-  readonly deadLetter: (source: Source) => string
-}
-
-/**
- * `<group>.<topic>.retry.1` and so on, `<group>.<topic>.dlt`: the default, and the names of django-kafka. The group is
- * part of them, so that two groups of one topic do not meet.
- *
- * @stability unstable
- * @since 0.1.0
- * @category naming
- */
-export const standard: Naming = {
-  retry: ({ group, topic }, tier) => `${group}.${topic}.retry.${tier.index}`,
-  deadLetter: ({ group, topic }) => `${group}.${topic}.dlt`
-}
-
-/**
- * `<topic>-retry-<milliseconds>` (`<topic>-retry` when there is one alone) and `<topic>-dlt`: Spring's names, for
- * sharing topics with an application that uses them. Two groups with the same topic would share them as well.
- *
- * @stability unstable
- * @since 0.1.0
- * @category naming
- */
-export const spring: Naming = {
-  retry: ({ topic }, tier, tiers) => tiers.length === 1 ? `${topic}-retry` : `${topic}-retry-${tier.delay}`,
-  deadLetter: ({ topic }) => `${topic}-dlt`
-}
-
-/**
- * What a consumer may say about its retry and dead letter topics.
- *
- * - `topics` (default `"create"`): `"create"` makes missing ones before the consumer starts, with the partitions of the
- *   source, the broker's replication, and a retention of 7 days or ten times the delay, whichever is longer.
- *   `"require"` starts only if all are there, and says which are not and how to create them.
- * - `naming` (default {@link standard}): a naming of your own needs handlers of named topics, not of patterns.
- * - `publish` (default exponential from 500 ms, at most 30 s apart, for ever): when a copy that the broker did not take
- *   is sent again. The handler is not run again, and the partition waits. When it is over, the consumer stops at the
- *   record. What no retry can heal (no permission, a record that is too large) stops it at once.
- * - `transactional` (default `false`): the copy and the offset of its record are committed in one transaction, so that
- *   a crash leaves no second copy. It needs concurrency `"partition"`, an engine with transactions, and a few
- *   milliseconds per copy.
- * - `deadLetterLimit` (default none): stops at a record instead of sending it to the dead letter topic when too many
- *   went there: `consecutive` ones of a partition in a row, or more than `ratio` (0 to 1) of its last `window` (default
- *   1000) records. A partition that stopped is held, and health is red, under `Consumer.layer`.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface Options {
-  readonly topics?: "create" | "require" | undefined
-  readonly naming?: Naming | undefined
-  readonly publish?: Schedule.Schedule<unknown, KafkaError> | undefined
-  readonly transactional?: boolean | undefined
-  readonly deadLetterLimit?: DeadLetterLimit | undefined
-}
-
-/**
- * When too much went to the dead letter topics; see {@link Options}.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface DeadLetterLimit {
-  readonly consecutive?: number | undefined
-  readonly ratio?: number | undefined
-  readonly window?: number | undefined
-}
-
-/**
- * The defaults of {@link Options}.
- *
- * @stability unstable
- * @since 0.1.0
- * @category defaults
- */
-export const defaults = {
-  topics: "create",
-  naming: standard,
-  publish: Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("30 seconds")]),
-  transactional: false
-} as const satisfies Options
+export const list = <E, R>(
+  consumer: Consumer.Consumer<E, R>
+): Effect.Effect<ReadonlyArray<Summary>, KafkaError, KafkaEngine.Service> => waiting(consumer)

@@ -104,14 +104,14 @@ describe("export and import", () => {
       yield* kafka.produce({ topic: deadLetter, partition: 0, key: null, value: null })
       yield* kafka.produce({ topic: deadLetter, partition: 0, key: new Uint8Array(0), value: new Uint8Array(0) })
       yield* send({ partition: 1, tag: "Late" })
-      const lines = yield* Stream.runCollect(DeadLetters.exportTo(billing))
-      assert.lengthOf(yield* Stream.runCollect(DeadLetters.exportTo(billing, { tag: "Late" })), 1)
+      const lines = yield* Stream.runCollect(DeadLetters.toNdjson(billing))
+      assert.lengthOf(yield* Stream.runCollect(DeadLetters.toNdjson(billing, { tag: "Late" })), 1)
       const before = yield* recordsOf(deadLetter)
       yield* DeadLetters.discard(billing, { deleteRecords: true })
       const input = Stream.fromIterable(["", ...lines, "  "])
-      assert.lengthOf(yield* Stream.runCollect(DeadLetters.importFrom(billing, input, { dryRun: true })), 4)
+      assert.lengthOf(yield* Stream.runCollect(DeadLetters.fromNdjson(billing, input, { dryRun: true })), 4)
       assert.lengthOf(yield* recordsOf(deadLetter), 0)
-      const imported = yield* Stream.runCollect(DeadLetters.importFrom(billing, input))
+      const imported = yield* Stream.runCollect(DeadLetters.fromNdjson(billing, input))
       assert.deepStrictEqual(imported.map(({ line }) => line), [2, 3, 4, 5])
       const after = yield* recordsOf(deadLetter)
       const bare = (records: typeof before) =>
@@ -137,7 +137,7 @@ describe("export and import", () => {
       for (const [line, problem] of wrong) {
         const told: Array<number> = []
         const error = yield* Effect.flip(Stream.runForEach(
-          DeadLetters.importFrom(billing, Stream.make(good, line, good)),
+          DeadLetters.fromNdjson(billing, Stream.make(good, line, good)),
           (imported) => Effect.sync(() => told.push(imported.line))
         ))
         assert.strictEqual(error.reason._tag, "InvalidRecord")
@@ -146,7 +146,7 @@ describe("export and import", () => {
         assert.deepStrictEqual(told, [1])
       }
       assert.lengthOf(yield* recordsOf(deadLetter), wrong.length)
-      yield* Stream.runDrain(DeadLetters.importFrom(billing, Stream.make(elsewhere), { allow: ["orders"] }))
+      yield* Stream.runDrain(DeadLetters.fromNdjson(billing, Stream.make(elsewhere), { allow: ["orders"] }))
       const [record] = yield* recordsOf("orders")
       assert.deepStrictEqual([record!.partition, text(record!.value)], [1, "{}"])
     }).pipe(onCluster))

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { Codec, Consumer, DeadLetters, type KafkaConfig, Retry, Topic } from "millrace"
+import { Codec, Consumer, DeadLetters, type KafkaConfig, Retry, RetryTopics, Topic } from "millrace"
 import { ConfluentKafka } from "millrace/confluent"
 import type { RawMessage } from "../src/engine/KafkaEngine.ts"
 import * as KafkaEngine from "../src/engine/KafkaEngine.ts"
@@ -79,7 +79,7 @@ layer(engineOf({}), { timeout: "60 seconds", excludeTestServices: true })("dead 
       assert.deepStrictEqual(yield* committed, [700, 700, 700])
       const ends = yield* admin.listOffsets([0, 1, 2].map((partition) => ({ topic: tier, partition })), "latest")
       assert.deepStrictEqual(ends.map(({ offset }) => offset), [700, 700, 700])
-      const [waiting] = yield* DeadLetters.retries(consumer)
+      const [waiting] = yield* RetryTopics.list(consumer)
       assert.strictEqual(waiting!.waiting, 2100)
       assert.lengthOf(yield* Stream.runCollect(DeadLetters.redrive(consumer)), 0)
     }), 60_000)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { Consumer, DeadLetters, OnFailure, Topic } from "millrace"
+import { Consumer, DeadLetters, OnFailure, RetryTopics, Topic } from "millrace"
 import * as RetryHeaders from "../src/internal/retry/retryHeaders.ts"
 import {
   adminOf,
@@ -42,7 +42,7 @@ describe("parked records", () => {
       assert.deepInclude(found[1]!, { topic: parked, source: "orders", offset: 2, replays: 3 })
       const counts = yield* DeadLetters.stats(billing, { parked: true })
       assert.deepStrictEqual(counts.map(({ count, tag }) => [tag, count]), [["Timeout", 2], ["CardDeclined", 1]])
-      assert.lengthOf(yield* Stream.runCollect(DeadLetters.exportTo(billing, { parked: true })), 3)
+      assert.lengthOf(yield* Stream.runCollect(DeadLetters.toNdjson(billing, { parked: true })), 3)
     }).pipe(onCluster))
 
   it.effect("go where a redrive sends them, however often they were there before, and each once", () =>
@@ -88,7 +88,7 @@ describe("parked records", () => {
         handlers: [Topic.handle(Orders, () => Effect.void)]
       })
       assert.lengthOf(yield* Stream.runCollect(DeadLetters.records(stopping, { parked: true })), 3)
-      const waiting = yield* DeadLetters.retries(stopping)
+      const waiting = yield* RetryTopics.list(stopping)
       assert.deepStrictEqual(waiting.map(({ topic, waiting }) => [topic, waiting]), [
         [tier1, 1],
         ["billing.orders.retry.2", 0]

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
-import { Codec, Consumer, DeadLetters, OnFailure, Retry, Topic } from "millrace"
+import { Codec, Consumer, DeadLetters, OnFailure, Retry, RetryTopics, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import * as KafkaEngine from "../src/engine/KafkaEngine.ts"
 import * as RetryHeaders from "../src/internal/retry/retryHeaders.ts"
@@ -296,7 +296,7 @@ describe("retry topics", () => {
       yield* kafka.produce({ topic: "billing.orders.retry.2", partition: 0, value: bytes("{}") })
       const admin = yield* adminOf
       yield* admin.alterGroupOffsets("billing.retry", [{ topic: tier1, partition: 0, offset: 2 }])
-      assert.deepStrictEqual(yield* DeadLetters.retries(billing), [
+      assert.deepStrictEqual(yield* RetryTopics.list(billing), [
         {
           topic: tier1,
           source: "orders",
@@ -332,7 +332,7 @@ describe("retry topics", () => {
         value: bytes("{}"),
         headers: retryHeaders(2, start + 3_600_000)
       })
-      const left = (yield* DeadLetters.retries(billing)).slice(2)
+      const left = (yield* RetryTopics.list(billing)).slice(2)
       assert.deepStrictEqual(left.map(({ delay, nextDue, topic, waiting }) => ({ delay, nextDue, topic, waiting })), [
         { topic: "billing.orders.retry.3", delay: undefined, waiting: 1, nextDue: start + 3_600_000 },
         { topic: "billing.orders.retry.11", delay: undefined, waiting: 0, nextDue: undefined }

@@ -139,9 +139,9 @@ describe("a dead letter topic that sources share", () => {
     Effect.gen(function*() {
       yield* topics
       for (const [source, key] of [["orders", "o1"], ["users", "u1"]] as const) yield* letter(source, key)
-      const lines = yield* Stream.runCollect(DeadLetters.exportTo(sharing))
+      const lines = yield* Stream.runCollect(DeadLetters.toNdjson(sharing))
       assert.deepStrictEqual(lines.map((line) => JSON.parse(line).source), ["orders", "users"])
-      yield* Stream.runDrain(DeadLetters.importFrom(sharing, Stream.fromIterable(lines)))
+      yield* Stream.runDrain(DeadLetters.fromNdjson(sharing, Stream.fromIterable(lines)))
       assert.deepStrictEqual(yield* keysIn("all.dlt"), ["o1", "u1", "o1", "u1"])
     }).pipe(onCluster))
 

@@ -64,8 +64,8 @@ describe("a policy", () => {
 
 describe("what stands behind a policy", () => {
   const chain = Retry.blocking(two).pipe(
-    OnFailure.orElse(Retry.nonBlocking(one, { exclude: ["string"] })),
-    OnFailure.orElse(OnFailure.skip)
+    OnFailure.andThen(Retry.nonBlocking(one, { exclude: ["string"] })),
+    OnFailure.andThen(OnFailure.skip)
   )
   const error = new Error("x")
   decided("decides when the one before it passes", chain, [
@@ -77,13 +77,13 @@ describe("what stands behind a policy", () => {
     [died(error, { attempts: 3, ...room }), "Retry"],
     [poisoned(room), "Skip"]
   ])
-  decided("brings its own end", OnFailure.orElse(Retry.nonBlocking(one), Retry.blocking(two)), [
+  decided("brings its own end", OnFailure.andThen(Retry.nonBlocking(one), Retry.blocking(two)), [
     [poisoned(), "Stop"],
     [erred("x", { attempts: 3, maxRetries: 0 }), "Stop"]
   ])
   decided(
     "is not asked when there is nothing to decide",
-    OnFailure.orElse(OnFailure.stop, OnFailure.make(() => Effect.die("asked"))),
+    OnFailure.andThen(OnFailure.stop, OnFailure.make(() => Effect.die("asked"))),
     [
       [erred("x"), "Stop"]
     ]
@@ -91,20 +91,20 @@ describe("what stands behind a policy", () => {
 
   it("adds what it needs, each thing once", () => {
     const schedule = Schedule.recurs(3)
-    const twice = OnFailure.orElse(Retry.nonBlocking(schedule), Retry.nonBlocking(schedule))
+    const twice = OnFailure.andThen(Retry.nonBlocking(schedule), Retry.nonBlocking(schedule))
     assert.deepStrictEqual(twice.needs.schedules, [schedule])
     assert.deepStrictEqual(chain.needs.schedules, [one])
     assert.isTrue(chain.needs.deadLetter)
     assert.isTrue(chain.needs.waits)
-    assert.isTrue(OnFailure.orElse(OnFailure.skip, Retry.blocking(one)).needs.waits)
+    assert.isTrue(OnFailure.andThen(OnFailure.skip, Retry.blocking(one)).needs.waits)
     const topics = (...names: ReadonlyArray<string>) =>
       OnFailure.make(() => Effect.succeed({ _tag: "Pass" }), { topics: names })
-    assert.deepStrictEqual(OnFailure.orElse(topics("a", "b"), topics("b", "c")).needs.topics, ["a", "b", "c"])
+    assert.deepStrictEqual(OnFailure.andThen(topics("a", "b"), topics("b", "c")).needs.topics, ["a", "b", "c"])
   })
 
   it("may be said in front or behind", () => {
-    const behind = OnFailure.orElse(OnFailure.skip)(Retry.blocking(one))
-    assert.deepStrictEqual(behind.last, OnFailure.orElse(Retry.blocking(one), OnFailure.skip).last)
+    const behind = OnFailure.andThen(OnFailure.skip)(Retry.blocking(one))
+    assert.deepStrictEqual(behind.last, OnFailure.andThen(Retry.blocking(one), OnFailure.skip).last)
     assert.deepStrictEqual(behind.needs, { schedules: [], deadLetter: false, topics: [], waits: true, observes: false })
   })
 
@@ -115,7 +115,7 @@ describe("what stands behind a policy", () => {
         Mail.useSync(({ sent }) => (sent.push(failure.topic), { _tag: "Skip" as const }))
       )
       const sent: Array<string> = []
-      const policy = OnFailure.orElse(Retry.nonBlocking(one), telling)
+      const policy = OnFailure.andThen(Retry.nonBlocking(one), telling)
       const decision = yield* Effect.provideService(OnFailure.decideLast(policy, poisoned()), Mail, { sent })
       assert.deepStrictEqual([decision, sent], [{ _tag: "Skip" }, ["orders"]])
     }))
@@ -148,7 +148,7 @@ describe("a policy of its own for a kind of failure", () => {
     "never passes on",
     passing({ _tag: "Skip" }).pipe(
       OnFailure.poison(passing({ _tag: "DeadLetter" })),
-      OnFailure.orElse(OnFailure.stop)
+      OnFailure.andThen(OnFailure.stop)
     ),
     [[poisoned(), "DeadLetter"], [erred("x"), "Stop"]]
   )
@@ -172,7 +172,7 @@ describe("a route", () => {
   for (const [route, tag] of [["dlt", "DeadLetter"], ["skip", "Skip"], ["fail", "Stop"]] as const) {
     decided(`to ${route} asks nobody`, to(route), [[erred("x", room), tag], [died("x", room), tag], [poisoned(), tag]])
   }
-  decided("leaves a policy that passes to what stands behind it", OnFailure.orElse(to("retry"), OnFailure.skip), [
+  decided("leaves a policy that passes to what stands behind it", OnFailure.andThen(to("retry"), OnFailure.skip), [
     [poisoned(room), "Skip"]
   ])
 

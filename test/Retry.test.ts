@@ -137,7 +137,7 @@ describe("blocking retries", () => {
   )
   decided(
     "in a chain count the same attempts",
-    OnFailure.orElse(Retry.blocking(recurs(1)), Retry.blocking(spaced(5))),
+    OnFailure.andThen(Retry.blocking(recurs(1)), Retry.blocking(spaced(5))),
     [
       [erred("x", { attempts: 1 }), wait(0)],
       [erred("x", { attempts: 2 }), wait(5)]
@@ -237,7 +237,7 @@ describe("retries by plain numbers", () => {
     })
     decided(
       `leave the end to what stands behind them, ${where}`,
-      OnFailure.orElse(Retry.settings(options), OnFailure.skip),
+      OnFailure.andThen(Retry.settings(options), OnFailure.skip),
       [
         [erred("x", { maxRetries: 1 }), yes],
         [erred("x", { attempts: 2, retries: blocking ? 0 : 1, maxRetries: 1 }), { _tag: "Skip" }],

@@ -23,7 +23,7 @@ export const importLines = Effect.fnUntraced(function*(
   const lines = Stream.splitLines(
     Stream.fromAsyncIterable(input, (cause) => new UsageError({ problem: `the input cannot be read: ${cause}`, cause }))
   )
-  yield* DeadLetters.importFrom(one, lines, options).pipe(
+  yield* DeadLetters.fromNdjson(one, lines, options).pipe(
     Stream.runForEachArray((imported) =>
       Effect.sync(() => {
         written += imported.length

@@ -103,7 +103,7 @@ const exported = Command.make(
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
-    const letters = DeadLetters.exportTo(one, yield* filterOf(flags))
+    const letters = DeadLetters.toNdjson(one, yield* filterOf(flags))
     // The same JSON: it need not escape DEL and C1.
     const lines = Stream.runForEach(letters, (line) => Console.log(plain(line)))
     yield* Effect.provide(lines, loaded.engine)

@@ -4,10 +4,10 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as DeadLetters from "../DeadLetters.ts"
 import * as KafkaEngine from "../engine/KafkaEngine.ts"
 import { neededOf } from "../internal/deadLetters/places.ts"
 import { provision, type TopicState } from "../internal/retry/provision.ts"
+import * as RetryTopics from "../RetryTopics.ts"
 import { UsageError, WorkFailed } from "./exit.ts"
 import { config, json } from "./root.ts"
 import { select } from "./selection.ts"
@@ -22,7 +22,7 @@ const ls = Command.make(
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     const selected = yield* select(loaded, flags.consumers)
-    const lists = yield* Effect.provide(Effect.forEach(selected, (one) => DeadLetters.retries(one)), loaded.engine)
+    const lists = yield* Effect.provide(Effect.forEach(selected, (one) => RetryTopics.list(one)), loaded.engine)
     const tiers = lists.flat()
     if (flags.json) return yield* Console.log(JSON.stringify(tiers))
     const rows = tiers.map(({ delay, nextDue, oldest, partitions, topic, waiting }) => [

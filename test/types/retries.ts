@@ -80,11 +80,11 @@ same<typeof typed, OnFailure.OnFailure<Declined>>(true)
 Retry.settings({ delay: 1000 })
 
 // A chain is for the errors that all of it knows, and needs what each of it does.
-const chained = careful.pipe(OnFailure.orElse(later), OnFailure.orElse(OnFailure.skip))
+const chained = careful.pipe(OnFailure.andThen(later), OnFailure.andThen(OnFailure.skip))
 same<typeof chained, OnFailure.OnFailure<Declined>>(true)
-const both = OnFailure.orElse(telling, some)
+const both = OnFailure.andThen(telling, some)
 same<typeof both, OnFailure.OnFailure<Declined, Mail>>(true)
-const impossible = OnFailure.orElse(
+const impossible = OnFailure.andThen(
   careful,
   Retry.nonBlocking(spaced, { retryable: (error: Busy) => error._tag !== "Busy" })
 )

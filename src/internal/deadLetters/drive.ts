@@ -12,24 +12,24 @@ import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import { format } from "../../TopicPartition.ts"
 import * as Signal from "../shared/signal.ts"
-import type { Budget, Verdict } from "./judging.ts"
+import type { Budget, Fate } from "./judging.ts"
 import { byPartition, fatalOf } from "./scan.ts"
 import type { TokenBucket } from "./tokenBucket.ts"
 
-/** A record with its verdict, and the position behind it. */
+/** A record with its fate, and the position behind it. */
 export interface Judged {
   readonly raw: RawRecord
   readonly next: number
-  readonly verdict: Verdict
+  readonly fate: Fate
 }
 
 /** What is done with records whose time has come. */
-export interface Work<A> {
+export interface RedriveWork<A> {
   readonly group: string
   readonly topics: ReadonlyArray<string>
   readonly ends: ReadonlyArray<Position>
-  readonly judge: (raw: RawRecord) => Effect.Effect<Verdict>
-  /** Does what the verdicts say; answers how many of the records, from the first one, are done, and what to tell. */
+  readonly judge: (raw: RawRecord) => Effect.Effect<Fate>
+  /** Does what the fates say; answers how many of the records, from the first one, are done, and what to tell. */
   readonly perform: (batch: ReadonlyArray<Judged>) => Effect.Effect<Performed<A>>
   readonly budget: Budget
   readonly bucket: TokenBucket | undefined
@@ -67,7 +67,7 @@ interface Part {
 
 /** A run in the making. To be used by one fiber, with interruption allowed inside of `restore` alone. */
 export class Drive<A> {
-  private readonly work: Work<A>
+  private readonly work: RedriveWork<A>
   private readonly client: ConsumerClient
   private readonly signal: Signal.Signal
   private readonly intake: Array<ClientEvent>
@@ -78,7 +78,7 @@ export class Drive<A> {
   private emptySince: number | undefined
   private error: KafkaError | undefined
 
-  constructor(work: Work<A>, client: ConsumerClient, signal: Signal.Signal, intake: Array<ClientEvent>) {
+  constructor(work: RedriveWork<A>, client: ConsumerClient, signal: Signal.Signal, intake: Array<ClientEvent>) {
     this.work = work
     this.client = client
     this.signal = signal
@@ -177,7 +177,7 @@ export class Drive<A> {
           const raw = records[i]!
           const next = i === records.length - 1 ? Math.min(chunk.next, part.end) : raw.offset + 1
           // Nothing is in work yet: the operator's own functions may be interrupted.
-          part.waiting.push({ raw, next, verdict: yield* restore(this.work.judge(raw)) })
+          part.waiting.push({ raw, next, fate: yield* restore(this.work.judge(raw)) })
         }
         if (chunk.next < part.end) continue
         part.ended = true
@@ -191,10 +191,10 @@ export class Drive<A> {
   private take(part: Part, now: number): ReadonlyArray<Judged> {
     const { bucket, budget } = this.work
     let count = 0
-    for (const { verdict } of part.waiting) {
-      if (verdict._tag !== "Pass" && verdict._tag !== "Broken") {
+    for (const { fate } of part.waiting) {
+      if (fate._tag !== "Pass" && fate._tag !== "Broken") {
         if (budget.isSpent || bucket !== undefined && bucket.take(1, now) === 0) break
-        budget.spend(verdict)
+        budget.spend(fate)
       }
       count++
     }
@@ -236,7 +236,7 @@ const positionOf = ({ leaderEpoch, partition, position }: Part): Position | unde
   position === undefined ? undefined : { ...partition, offset: position, leaderEpoch }
 
 /** Joins the group; leaves it, with what is stored committed, when the scope ends. */
-export const join = Effect.fnUntraced(function*<A>(work: Work<A>) {
+export const join = Effect.fnUntraced(function*<A>(work: RedriveWork<A>) {
   const engine = yield* KafkaEngine.Service
   const signal = yield* Signal.make
   const intake: Array<ClientEvent> = []

@@ -11,7 +11,7 @@ import * as Ndjson from "./ndjson.ts"
 import { type AnyConsumer, placesOf } from "./places.ts"
 import { isDelivered, sendAll } from "./sending.ts"
 
-/** What an import may be told; see `DeadLetters.importFrom`. */
+/** What an import may be told; see `DeadLetters.fromNdjson`. */
 export interface Options {
   readonly allow?: ReadonlyArray<string> | undefined
   readonly dryRun?: boolean | undefined
@@ -50,19 +50,19 @@ const importBatch = Effect.fnUntraced(function*(
     if (error !== undefined) break
   }
   const engine = yield* KafkaEngine.Service
-  const fates = dryRun || messages.length === 0 ? [] : yield* sendAll(yield* engine.producer, messages)
+  const settlements = dryRun || messages.length === 0 ? [] : yield* sendAll(yield* engine.producer, messages)
   const done: Array<Imported> = []
   for (let i = 0; i < messages.length; i++) {
-    const fate = fates[i]
-    if (fate !== undefined && !isDelivered(fate)) return { done, error: fate }
+    const settlement = settlements[i]
+    if (settlement !== undefined && !isDelivered(settlement)) return { done, error: settlement }
     const { partition, topic } = messages[i]!
-    done.push({ line: lines[i]!.number, topic, partition: partition!, offset: fate?.offset })
+    done.push({ line: lines[i]!.number, topic, partition: partition!, offset: settlement?.offset })
   }
   return { done, error }
 })
 
 /** The lines that were written, in order. */
-export const importFrom = <E, R>(
+export const fromNdjson = <E, R>(
   consumer: AnyConsumer,
   lines: Stream.Stream<string, E, R>,
   { allow = [], dryRun = false }: Options

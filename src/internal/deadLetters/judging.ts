@@ -27,7 +27,7 @@ export interface Rules {
 }
 
 /** What is to be done with a record. `Broken` ends the work in front of it. */
-export type Verdict =
+export type Fate =
   | { readonly _tag: "Pass" }
   | {
     readonly _tag: "Park" | "Redrive"
@@ -37,7 +37,7 @@ export type Verdict =
   }
   | { readonly _tag: "Broken"; readonly error: KafkaError }
 
-const pass: Verdict = { _tag: "Pass" }
+const pass: Fate = { _tag: "Pass" }
 
 const settle = (answer: () => unknown): Effect.Effect<unknown, unknown> =>
   Effect.suspend(() => {
@@ -78,7 +78,7 @@ const foundling = (letter: DeadLetter, { filter, sources }: Rules): KafkaError =
 const judgeOne = Effect.fnUntraced(function*(
   rules: Rules,
   raw: RawRecord
-): Effect.fn.Return<Verdict, KafkaError, any> {
+): Effect.fn.Return<Fate, KafkaError, any> {
   const { common, filter, id, maxReplays, sources, transform } = rules
   const letter = rules.read(raw)
   if (!(yield* Filters.isMeant(filter, letter))) return pass
@@ -105,9 +105,9 @@ const judgeOne = Effect.fnUntraced(function*(
   }
 })
 
-/** The verdict on one record; what cannot be judged is a verdict as well. */
-export const judge = (rules: Rules, raw: RawRecord): Effect.Effect<Verdict, never, any> =>
-  Effect.catch(judgeOne(rules, raw), (error) => Effect.succeed<Verdict>({ _tag: "Broken", error }))
+/** The fate on one record; what cannot be judged is a fate as well. */
+export const judge = (rules: Rules, raw: RawRecord): Effect.Effect<Fate, never, any> =>
+  Effect.catch(judgeOne(rules, raw), (error) => Effect.succeed<Fate>({ _tag: "Broken", error }))
 
 /** How many records may still be moved. */
 export class Budget {
@@ -125,7 +125,7 @@ export class Budget {
   }
 
   /** Counts a move. */
-  spend({ _tag }: Verdict): void {
+  spend({ _tag }: Fate): void {
     if (_tag === "Park" || _tag === "Redrive") this.moves--
     if (_tag === "Redrive") this.redrives--
   }

@@ -12,7 +12,7 @@ import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import { KafkaError } from "../../KafkaError.ts"
 import type * as Destinations from "./destinations.ts"
 import * as Drives from "./drive.ts"
-import { Budget, judge, type Rules, type Verdict } from "./judging.ts"
+import { Budget, type Fate, judge, type Rules } from "./judging.ts"
 import * as Letters from "./letters.ts"
 import type { AnyConsumer } from "./places.ts"
 import { defaultReplays, makeParked, type Options, prepare, type Prepared, type Route } from "./preparing.ts"
@@ -53,14 +53,14 @@ const judgeOf = Effect.fnUntraced(function*({ piles, plan }: Prepared, options: 
       id: `${plan.group}@${new Date(startedAt).toISOString()}`
     })
   }
-  return (raw: RawRecord): Effect.Effect<Verdict> =>
-    // Codecs may need services of any kind; one that is not there is a verdict.
+  return (raw: RawRecord): Effect.Effect<Fate> =>
+    // Codecs may need services of any kind; one that is not there is a fate.
     Effect.provideContext(judge(rules.get(raw.topic)!, raw), context as Context.Context<any>)
 })
 
-type Move = Extract<Verdict, { readonly letter: unknown }>
+type Move = Extract<Fate, { readonly letter: unknown }>
 
-const isMove = (verdict: Verdict): verdict is Move => verdict._tag === "Park" || verdict._tag === "Redrive"
+const isMove = (fate: Fate): fate is Move => fate._tag === "Park" || fate._tag === "Redrive"
 
 const movedOf = ({ _tag, letter }: Move, to: Moved["to"]): Moved => ({
   _tag: _tag === "Park" ? "Parked" : "Redriven",
@@ -72,26 +72,26 @@ const movedOf = ({ _tag, letter }: Move, to: Moved["to"]): Moved => ({
 const performing = Effect.fnUntraced(function*(batch: ReadonlyArray<Drives.Judged>) {
   const engine = yield* KafkaEngine.Service
   const at = yield* Clock.currentTimeMillis
-  const broken = batch.findIndex(({ verdict }) => verdict._tag === "Broken")
+  const broken = batch.findIndex(({ fate }) => fate._tag === "Broken")
   const usable = broken === -1 ? batch : batch.slice(0, broken)
-  const moves = usable.flatMap(({ verdict }) => isMove(verdict) ? verdict : [])
+  const moves = usable.flatMap(({ fate }) => isMove(fate) ? fate : [])
   const messages = yield* Effect.forEach(moves, ({ message }) => message(at))
-  const fates = moves.length === 0 ? [] : yield* sendAll(yield* engine.producer, messages)
-  const lost = fates.findIndex((fate) => !isDelivered(fate))
+  const settlements = moves.length === 0 ? [] : yield* sendAll(yield* engine.producer, messages)
+  const lost = settlements.findIndex((settlement) => !isDelivered(settlement))
   const results = (lost === -1 ? moves : moves.slice(0, lost)).map((move, i): Moved => {
-    const fate = fates[i]!
-    return movedOf(move, isDelivered(fate) ? fate : { topic: "", partition: -1, offset: undefined })
+    const settlement = settlements[i]!
+    return movedOf(move, isDelivered(settlement) ? settlement : { topic: "", partition: -1, offset: undefined })
   })
   if (lost === -1) {
-    const verdict = batch[usable.length]?.verdict
-    const error = verdict?._tag === "Broken" ? verdict.error : undefined
+    const fate = batch[usable.length]?.fate
+    const error = fate?._tag === "Broken" ? fate.error : undefined
     return { done: usable.length, results, error } satisfies Drives.Performed<Moved>
   }
-  const fate = fates[lost]!
+  const settlement = settlements[lost]!
   return {
-    done: usable.findIndex(({ verdict }) => verdict === moves[lost]),
+    done: usable.findIndex(({ fate }) => fate === moves[lost]),
     results,
-    error: isDelivered(fate) ? undefined : fate
+    error: isDelivered(settlement) ? undefined : settlement
   } satisfies Drives.Performed<Moved>
 })
 
@@ -144,13 +144,13 @@ const pretend = Effect.fnUntraced(function*(prepared: Prepared, options: Options
   return scan(prepared.starts, prepared.ends).pipe(
     Stream.mapEffect((raw): Effect.Effect<Moved | "pass" | "over", KafkaError> => {
       if (budget.isSpent) return Effect.succeed("over")
-      return Effect.flatMap(judge(raw), (verdict): Effect.Effect<Moved | "pass", KafkaError> => {
-        if (verdict._tag === "Broken") return Effect.fail(verdict.error)
-        if (!isMove(verdict)) return Effect.succeed("pass")
-        budget.spend(verdict)
+      return Effect.flatMap(judge(raw), (fate): Effect.Effect<Moved | "pass", KafkaError> => {
+        if (fate._tag === "Broken") return Effect.fail(fate.error)
+        if (!isMove(fate)) return Effect.succeed("pass")
+        budget.spend(fate)
         return Effect.map(
-          verdict.message(0),
-          ({ partition, topic }) => movedOf(verdict, { topic, partition: partition!, offset: undefined })
+          fate.message(0),
+          ({ partition, topic }) => movedOf(fate, { topic, partition: partition!, offset: undefined })
         )
       })
     }),

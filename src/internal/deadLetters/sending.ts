@@ -4,19 +4,19 @@ import type { Delivery, ProducerClient, RawMessage } from "../../engine/KafkaEng
 import type { KafkaError } from "../../KafkaError.ts"
 
 /** The acknowledgement, or why there is none. */
-export type Fate = Delivery | KafkaError
+export type Settlement = Delivery | KafkaError
 
 /** Whether a record was acknowledged. */
-export const isDelivered = (fate: Fate): fate is Delivery => "offset" in fate
+export const isDelivered = (settlement: Settlement): settlement is Delivery => "offset" in settlement
 
-/** Hands all messages to the client, in order, and ends when each of them has its fate. */
+/** Hands all messages to the client, in order, and ends when each of them has its settlement. */
 export const sendAll = Effect.fnUntraced(function*(client: ProducerClient, messages: ReadonlyArray<RawMessage>) {
-  const fates = new Array<Fate>(messages.length)
+  const settlements = new Array<Settlement>(messages.length)
   let settled = 0
   let finish: (() => void) | undefined
   for (let i = 0; i < messages.length; i++) {
     const done = (error: KafkaError | undefined, delivery: Delivery | undefined) => {
-      fates[i] = error ?? delivery!
+      settlements[i] = error ?? delivery!
       if (++settled === messages.length) finish?.()
     }
     while (!client.produce(messages[i]!, done)) yield* client.whenSpace
@@ -25,5 +25,5 @@ export const sendAll = Effect.fnUntraced(function*(client: ProducerClient, messa
     finish = () => resume(Effect.void)
     if (settled === messages.length) finish()
   })
-  return fates
+  return settlements
 })

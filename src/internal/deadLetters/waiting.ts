@@ -2,9 +2,9 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import type { RetryTopic } from "../../DeadLetter.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import type { Summary } from "../../RetryTopic.ts"
 import { format } from "../../TopicPartition.ts"
 import { dueTime } from "../retry/dueTime.ts"
 import * as Names from "../retry/names.ts"
@@ -26,7 +26,7 @@ const tiersOf = ({ group, sizes, source, topics: { tiers } }: Place) => [
 /** The retry topics, each with what the retry consumer has not passed. */
 export const waiting = Effect.fnUntraced(function*(
   consumer: AnyConsumer
-): Effect.fn.Return<ReadonlyArray<RetryTopic>, KafkaError, KafkaEngine.Service> {
+): Effect.fn.Return<ReadonlyArray<Summary>, KafkaError, KafkaEngine.Service> {
   const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
   const places = yield* sourcesOf(consumer, admin)
   const sizes = places[0]?.sizes ?? new Map<string, number>()
@@ -41,7 +41,7 @@ export const waiting = Effect.fnUntraced(function*(
   const heads = yield* Stream.runCollect(scan(starts, ends, 1))
   const now = yield* Clock.currentTimeMillis
   return all.flatMap(([{ source, topics }, tiers]) =>
-    tiers.map(({ delay, index, name }): RetryTopic => {
+    tiers.map(({ delay, index, name }): Summary => {
       const own = heads.filter(({ topic }) => topic === name)
       const due = dueTime(delay, topics.tiers)
       const dues = own.map((head) => due(head, now))

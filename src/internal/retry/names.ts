@@ -1,7 +1,7 @@
 /** Names of retry topics and dead letter topics. */
 import * as Effect from "effect/Effect"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
-import type { Naming, Source, Tier } from "../../RetryTopics.ts"
+import type { Naming, Source, Tier } from "../../RetryTopic.ts"
 import { invalidName } from "../../Source.ts"
 
 /** The names of a topic's retry topics, in the order of the tiers, and of its dead letter topic. */

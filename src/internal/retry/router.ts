@@ -26,7 +26,7 @@ export type Destination =
   | { readonly _tag: "DeadLetter"; readonly topic: string }
 
 /** A copy on its way. */
-export interface Hop {
+export interface Copy {
   readonly record: RawRecord
   readonly cause: Cause.Cause<unknown>
   message: RawMessage
@@ -40,12 +40,12 @@ export interface Hop {
   /** Whoever waits for its fate. */
   notify: (() => void) | undefined
   /** Whoever wants to know at once that the broker has it, or will not. */
-  arrived: ((hop: Hop) => void) | undefined
+  arrived: ((copy: Copy) => void) | undefined
 }
 
 /** A copy that could not be sent, for good. */
 export interface Unsendable {
-  readonly hop: Hop
+  readonly copy: Copy
   readonly error: KafkaError
 }
 
@@ -82,7 +82,7 @@ export class Router {
     topics: SourceTopics,
     to: Destination,
     retrying: boolean
-  ): Hop {
+  ): Copy {
     const { cause } = failure
     const due = to._tag === "Tier" ? failure.failedAt + to.tier.delay : undefined
     const topic = to._tag === "Tier" ? to.tier.name : to.topic
@@ -103,7 +103,7 @@ export class Router {
     const partition = partitions === undefined ? undefined : record.partition % partitions
     const { key, offset, value } = record
     const { attempts } = failure
-    const hop: Hop = {
+    const copy: Copy = {
       record,
       cause,
       message: { topic, partition, key, value, headers: headers(false) },
@@ -118,8 +118,8 @@ export class Router {
       notify: undefined,
       arrived: undefined
     }
-    this.send(hop)
-    return hop
+    this.send(copy)
+    return copy
   }
 
   /**
@@ -129,14 +129,14 @@ export class Router {
   readonly settle = Effect.fnUntraced({ self: this as Router }, function*(
     state: PartitionState,
     source: string,
-    hops: ReadonlyArray<Hop>
+    copies: ReadonlyArray<Copy>
   ): Effect.fn.Return<Unsendable | undefined, never, any> {
-    for (const hop of hops) {
+    for (const copy of copies) {
       // Most are acknowledged by the time the first one is: no effect for them.
-      if (hop.acknowledged) continue
-      const error = yield* this.settleOne(state, source, hop)
-      if (error !== undefined) return { hop, error }
-      if (!hop.acknowledged) return undefined
+      if (copy.acknowledged) continue
+      const error = yield* this.settleOne(state, source, copy)
+      if (error !== undefined) return { copy, error }
+      if (!copy.acknowledged) return undefined
     }
     return undefined
   })
@@ -144,15 +144,15 @@ export class Router {
   private readonly settleOne = Effect.fnUntraced({ self: this as Router }, function*(
     state: PartitionState,
     source: string,
-    hop: Hop
+    copy: Copy
   ): Effect.fn.Return<KafkaError | undefined, never, any> {
     let step: Step | undefined
     while (true) {
-      const error = yield* Effect.match(this.attempt(state, hop), { onFailure: (error) => error, onSuccess: () => {} })
+      const error = yield* Effect.match(this.attempt(state, copy), { onFailure: (error) => error, onSuccess: () => {} })
       if (error === undefined) return undefined
-      if (isTooLarge(error) && !hop.bare) {
-        hop.bare = true
-        hop.message = { ...hop.message, headers: hop.bareHeaders() }
+      if (isTooLarge(error) && !copy.bare) {
+        copy.bare = true
+        copy.message = { ...copy.message, headers: copy.bareHeaders() }
         continue
       }
       if (!error.isRetryable) return error
@@ -164,31 +164,31 @@ export class Router {
       const now = this.options.clock.currentTimeMillisUnsafe()
       const delay = yield* nextDelay(step, now, error)
       if (delay === undefined) return error
-      const verdict = yield* this.pause(state, hop, now, delay)
+      const verdict = yield* this.pause(state, copy, now, delay)
       if (verdict === "left") return undefined
       if (verdict === "skip") {
-        const { attempts, offset } = hop.outcome
-        hop.outcome = { _tag: "Skipped", offset, attempts, cause: hop.cause }
-        hop.acknowledged = true
+        const { attempts, offset } = copy.outcome
+        copy.outcome = { _tag: "Skipped", offset, attempts, cause: copy.cause }
+        copy.acknowledged = true
         return undefined
       }
     }
   })
 
   /** Until the broker has the copy; one that is on its way already is waited for. */
-  protected attempt(_state: PartitionState, hop: Hop): Effect.Effect<void, KafkaError, any> {
+  protected attempt(_state: PartitionState, copy: Copy): Effect.Effect<void, KafkaError, any> {
     return Effect.gen({ self: this }, function*() {
-      while (!hop.taken && !this.send(hop)) yield* this.options.producer.whenSpace
-      yield* answered(hop)
-      if (hop.error === undefined) return
-      hop.taken = false
-      return yield* hop.error
+      while (!copy.taken && !this.send(copy)) yield* this.options.producer.whenSpace
+      yield* answered(copy)
+      if (copy.error === undefined) return
+      copy.taken = false
+      return yield* copy.error
     })
   }
 
   /** Gives a copy to the client at once. `false`: it has no space. */
-  protected send(hop: Hop): boolean {
-    return give(this.options.producer, hop)
+  protected send(copy: Copy): boolean {
+    return give(this.options.producer, copy)
   }
 
   private restore(source: string): Effect.Effect<KafkaError | undefined> {
@@ -198,7 +198,7 @@ export class Router {
     })
   }
 
-  private pause(state: PartitionState, { outcome }: Hop, since: number, delay: number) {
+  private pause(state: PartitionState, { outcome }: Copy, since: number, delay: number) {
     const { clock, makeSignal } = this.options
     const { attempts, cause, offset } = outcome
     const wait: Wait = {
@@ -221,23 +221,23 @@ const nextDelay = Effect.fnUntraced(function*(step: Step, now: number, error: Ka
 })
 
 /** Gives a copy to a client, which may have no space. */
-export const give = (producer: ProducerClient, hop: Hop): boolean => {
-  hop.error = undefined
-  hop.taken = producer.produce(hop.message, (error) => {
-    if (error === undefined) hop.acknowledged = true
-    else hop.error = error
-    hop.notify?.()
-    hop.arrived?.(hop)
+export const give = (producer: ProducerClient, copy: Copy): boolean => {
+  copy.error = undefined
+  copy.taken = producer.produce(copy.message, (error) => {
+    if (error === undefined) copy.acknowledged = true
+    else copy.error = error
+    copy.notify?.()
+    copy.arrived?.(copy)
   })
-  return hop.taken
+  return copy.taken
 }
 
 /** Until the client told of a copy's fate. */
-export const answered = (hop: Hop): Effect.Effect<void> =>
+export const answered = (copy: Copy): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
-    if (hop.acknowledged || hop.error !== undefined) return resume(Effect.void)
-    hop.notify = () => resume(Effect.void)
+    if (copy.acknowledged || copy.error !== undefined) return resume(Effect.void)
+    copy.notify = () => resume(Effect.void)
     return Effect.sync(() => {
-      hop.notify = undefined
+      copy.notify = undefined
     })
   })

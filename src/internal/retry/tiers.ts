@@ -8,11 +8,11 @@ import * as Pull from "effect/Pull"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
-import type { Tier } from "../../RetryTopics.ts"
+import type { Tier } from "../../RetryTopic.ts"
 import { maxAttempts } from "./retryState.ts"
 
 /** The retry topics of a policy. */
-export interface Plan {
+export interface Tiers {
   readonly tiers: ReadonlyArray<Tier>
   /** Deliveries in all: the first one and every retry. */
   readonly maxAttempts: number
@@ -148,17 +148,17 @@ const policyOf = (tiers: ReadonlyArray<Tier>): string =>
   hash(tiers.map(({ attempts, delay }) => `${delay}x${attempts}`).join())
 
 /** No retry topics at all: what fails goes to the dead letter topic, or nowhere. */
-export const none: Plan = { tiers: [], maxAttempts: 1, policy: policyOf([]) }
+export const none: Tiers = { tiers: [], maxAttempts: 1, policy: policyOf([]) }
 
 /** A schedule without an end takes some 50 ms to ask, and several handlers may share one. */
-const plans = new WeakMap<Schedule.Schedule<unknown, unknown>, Plan>()
+const plans = new WeakMap<Schedule.Schedule<unknown, unknown>, Tiers>()
 
 /**
  * The tiers of a schedule. Delays are rounded to milliseconds, jitter is dropped. Refused are schedules that look at
  * the error or at the time of day, and those with too many different delays.
  */
 export const plan = Effect.fnUntraced(
-  function*(schedule: Schedule.Schedule<unknown, unknown>): Effect.fn.Return<Plan, KafkaError> {
+  function*(schedule: Schedule.Schedule<unknown, unknown>): Effect.fn.Return<Tiers, KafkaError> {
     const known = plans.get(schedule)
     if (known !== undefined) return known
     const first = yield* probe(schedule, { now: 0 }, compared)
@@ -171,7 +171,7 @@ export const plan = Effect.fnUntraced(
     if (all.end === "endless") return yield* endless()
     const last = all.tiers.length - 1
     const tiers = all.tiers.map((tier, i) => i === last && all.end === "open" ? { ...tier, attempts: Infinity } : tier)
-    const made: Plan = {
+    const made: Tiers = {
       tiers,
       maxAttempts: all.end === "over" ? all.retries + 1 : Infinity,
       policy: policyOf(tiers)
@@ -182,7 +182,7 @@ export const plan = Effect.fnUntraced(
 )
 
 /** The tier of the next retry after so many, or `undefined` when there are no more. */
-export const tierOf = (plan: Plan, retriesDone: number): Tier | undefined => {
+export const tierOf = (plan: Tiers, retriesDone: number): Tier | undefined => {
   let room = 0
   return plan.tiers.find(({ attempts }) => retriesDone < (room += attempts))
 }

@@ -1,7 +1,7 @@
 /** Which retry and dead letter topics belong to which source topic of a consumer, in both directions. */
 import * as Effect from "effect/Effect"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
-import type { Naming, Tier } from "../../RetryTopics.ts"
+import type { Naming, Tier } from "../../RetryTopic.ts"
 import * as Source from "../../Source.ts"
 import * as Names from "./names.ts"
 import type * as Tiers from "./tiers.ts"
@@ -15,7 +15,7 @@ export interface TierTopic extends Tier {
 export interface SourceTopics {
   readonly source: string
   readonly tiers: ReadonlyArray<TierTopic>
-  readonly plan: Tiers.Plan
+  readonly plan: Tiers.Tiers
   readonly deadLetter: string
   /** Whether the policy uses the dead letter topic. */
   readonly needsDeadLetter: boolean
@@ -32,7 +32,7 @@ export interface Place {
 /** What is known of the policy of a topic. */
 export interface Routed {
   readonly source: Pick<Source.AnySource, "match">
-  readonly plan: Tiers.Plan
+  readonly plan: Tiers.Tiers
   readonly needsDeadLetter: boolean
   readonly others: ReadonlyArray<string>
 }

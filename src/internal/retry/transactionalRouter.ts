@@ -9,7 +9,7 @@ import type { KafkaError } from "../../KafkaError.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
 import { CurrentGroup } from "../produce/currentGroup.ts"
 import { CurrentTransaction, within } from "../produce/transactions.ts"
-import { answered, give, type Hop, type Options, Router } from "./router.ts"
+import { answered, type Copy, give, type Options, Router } from "./router.ts"
 
 /** What it needs besides. */
 export interface TransactionalOptions extends Options {
@@ -33,16 +33,16 @@ export class TransactionalRouter extends Router {
     return false
   }
 
-  protected override attempt(state: PartitionState, hop: Hop): Effect.Effect<void, KafkaError, any> {
+  protected override attempt(state: PartitionState, copy: Copy): Effect.Effect<void, KafkaError, any> {
     const { client, engine, transactionalId } = this.transactional
-    const { leaderEpoch, offset, partition, topic } = hop.record
+    const { leaderEpoch, offset, partition, topic } = copy.record
     const body = Effect.gen(function*() {
       const { client: producer } = (yield* CurrentTransaction)!
       // One of its own: the record is done when the transaction is, not when its copy is taken.
-      const copy: Hop = { ...hop, acknowledged: false, error: undefined, notify: undefined, arrived: undefined }
-      while (!give(producer, copy)) yield* producer.whenSpace
-      yield* answered(copy)
-      if (copy.error !== undefined) return yield* copy.error
+      const attempt: Copy = { ...copy, acknowledged: false, error: undefined, notify: undefined, arrived: undefined }
+      while (!give(producer, attempt)) yield* producer.whenSpace
+      yield* answered(attempt)
+      if (attempt.error !== undefined) return yield* attempt.error
       yield* producer.sendOffsets([{ topic, partition, offset: offset + 1, leaderEpoch }], (yield* CurrentGroup)!)
     })
     const whole = Effect.provideService(within(transactionalId, body), KafkaEngine.Service, engine)
@@ -50,6 +50,6 @@ export class TransactionalRouter extends Router {
       ? whole
       // First, so that no timer takes the group back to it after the transaction.
       : Effect.andThen(client().commit([{ topic, partition, offset: state.position }]), whole)
-    return Effect.tap(all, Effect.sync(() => hop.acknowledged = true))
+    return Effect.tap(all, Effect.sync(() => copy.acknowledged = true))
   }
 }

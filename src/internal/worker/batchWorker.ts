@@ -84,11 +84,11 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     if (verdict._tag === "Again") return "again"
     if (verdict._tag === "Stopped") return undefined
     if (verdict._tag === "Done") return verdict.outcomes
-    const { hops } = verdict
-    const failed = yield* work.router!.settle(state, work.source, hops)
+    const { copies } = verdict
+    const failed = yield* work.router!.settle(state, work.source, copies)
     if (failed !== undefined) unsendable(work, failed)
-    return hops.every(({ acknowledged }) => acknowledged)
-      ? [...verdict.skipped, ...settled(work, hops)].sort((a, b) => a.offset - b.offset)
+    return copies.every(({ acknowledged }) => acknowledged)
+      ? [...verdict.skipped, ...settled(work, copies)].sort((a, b) => a.offset - b.offset)
       : undefined
   })
 

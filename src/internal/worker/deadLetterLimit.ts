@@ -1,5 +1,5 @@
 /** Notices when a partition is on the way into the dead letter topic as a whole. */
-import type { DeadLetterLimit } from "../../RetryTopics.ts"
+import type { DeadLetterLimit } from "../../RetryTopic.ts"
 
 const defaultWindow = 1000
 

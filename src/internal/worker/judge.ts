@@ -8,7 +8,7 @@ import type { Outcome } from "../../Outcome.ts"
 import { Poison } from "../../Poison.ts"
 import { type Wait, waitOut } from "../partition/waits.ts"
 import * as RetryHeaders from "../retry/retryHeaders.ts"
-import type { Destination, Hop, Unsendable } from "../retry/router.ts"
+import type { Copy, Destination, Unsendable } from "../retry/router.ts"
 import { tierOf } from "../retry/tiers.ts"
 import { logCause } from "../shared/causes.ts"
 import type { Work } from "./workerHost.ts"
@@ -22,7 +22,7 @@ import type { Work } from "./workerHost.ts"
 export type Verdict =
   | { readonly _tag: "Again" }
   | { readonly _tag: "Done"; readonly outcomes: ReadonlyArray<Outcome> }
-  | { readonly _tag: "Routed"; readonly hops: ReadonlyArray<Hop>; readonly skipped: ReadonlyArray<Outcome> }
+  | { readonly _tag: "Routed"; readonly copies: ReadonlyArray<Copy>; readonly skipped: ReadonlyArray<Outcome> }
   | { readonly _tag: "Stopped" }
 
 const again: Verdict = { _tag: "Again" }
@@ -50,16 +50,16 @@ const stopAt = (
 }
 
 /** Stops the partition at the record whose copy cannot be sent. */
-export const unsendable = (work: Work, { error, hop }: Unsendable): void => {
-  stopAt(work, hop.record, hop.cause, {
-    problem: `its copy for topic "${hop.message.topic}" cannot be sent: ${error.message}`,
+export const unsendable = (work: Work, { error, copy }: Unsendable): void => {
+  stopAt(work, copy.record, copy.cause, {
+    problem: `its copy for topic "${copy.message.topic}" cannot be sent: ${error.message}`,
     routing: error
   })
 }
 
 /** What became of records whose copies are settled. One that was given up by hand is told like any that is skipped. */
-export const settled = ({ host, state }: Work, hops: ReadonlyArray<Hop>): ReadonlyArray<Outcome> =>
-  hops.map(({ outcome }) => {
+export const settled = ({ host, state }: Work, copies: ReadonlyArray<Copy>): ReadonlyArray<Outcome> =>
+  copies.map(({ outcome }) => {
     if (outcome._tag === "Skipped") host.skipped(state, outcome.offset, outcome.cause)
     return outcome
   })
@@ -153,7 +153,7 @@ const partOf = (work: Work, failure: OnFailure.Failure<any>, record: RawRecord):
   return { ...failure, record, records: [record], attempts, firstFailedAt }
 }
 
-const route = (work: Work, failure: OnFailure.Failure<any>, to: Destination): ReadonlyArray<Hop> => {
+const route = (work: Work, failure: OnFailure.Failure<any>, to: Destination): ReadonlyArray<Copy> => {
   const { retrying, router, state, topics } = work
   const { records } = failure
   state.failings.settled(records[0]!.offset)
@@ -271,12 +271,12 @@ export const judge = Effect.fnUntraced(function*(
   const problem = limitOf(work, failures, consequences, stepOf)
   if (problem !== undefined) return stopAt(work, records[0]!, cause, { problem, routing: undefined })
   decided(false)
-  const hops: Array<Hop> = []
+  const copies: Array<Copy> = []
   const skipped: Array<Outcome> = []
   failures.forEach((failure, i) => {
     const consequence = consequences[i]!
-    if (consequence._tag === "Route") hops.push(...route(work, failure, consequence.to))
+    if (consequence._tag === "Route") copies.push(...route(work, failure, consequence.to))
     else skipped.push(...skip(work, failure))
   })
-  return hops.length === 0 ? { _tag: "Done", outcomes: skipped } : { _tag: "Routed", hops, skipped }
+  return copies.length === 0 ? { _tag: "Done", outcomes: skipped } : { _tag: "Routed", copies, skipped }
 })

@@ -171,10 +171,10 @@ export const laneWorker = Effect.fnUntraced(function*(
     if (verdict._tag === "Done") return verdict.outcomes
     if (verdict._tag === "Again") lanes.giveBack(key)
     if (verdict._tag !== "Routed") return undefined
-    const { hops } = verdict
-    const failed = yield* work.router!.settle(state, work.source, hops)
+    const { copies } = verdict
+    const failed = yield* work.router!.settle(state, work.source, copies)
     if (failed !== undefined) unsendable(work, failed)
-    return hops.every(({ acknowledged }) => acknowledged) ? settled(work, hops) : undefined
+    return copies.every(({ acknowledged }) => acknowledged) ? settled(work, copies) : undefined
   })
 
   /** Takes one record after the other, of whichever key may go, until there is none. */

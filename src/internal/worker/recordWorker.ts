@@ -71,7 +71,7 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
     if (verdict._tag === "Again") continue
     if (verdict._tag === "Stopped") break
     if (verdict._tag === "Done") (step.exceptions ??= []).push(...verdict.outcomes)
-    else steps.add(step, verdict.hops)
+    else steps.add(step, verdict.copies)
     advance()
   }
   state.current = undefined

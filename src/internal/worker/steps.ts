@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import type { Chunk } from "../../engine/KafkaEngine.ts"
 import type { Outcome } from "../../Outcome.ts"
-import type { Hop, Unsendable } from "../retry/router.ts"
+import type { Copy, Unsendable } from "../retry/router.ts"
 import { settled, unsendable } from "./judge.ts"
 import { noExceptions, type Work } from "./workerHost.ts"
 
@@ -16,12 +16,12 @@ export interface Step {
   readonly chunk: Chunk
   readonly startedAt: number
   exceptions: Array<Outcome> | undefined
-  hops: Array<Hop> | undefined
+  copies: Array<Copy> | undefined
   count: number
 }
 
 /** More copies than this are waited for before the next chunk: each keeps its record in memory. */
-const mostHops = 2_000
+const mostCopies = 2_000
 const mostSteps = 16
 
 /** Owned by one worker. */
@@ -29,7 +29,7 @@ export class Steps {
   private readonly work: Work
   private readonly open: Array<Step> = []
   /** Copies without an acknowledgement, after the first `arrived` ones, in the order of their records. */
-  private hops: Array<Hop> = []
+  private copies: Array<Copy> = []
   private arrived = 0
   /** Where the position is when all of them have arrived. */
   private end: number | undefined
@@ -43,7 +43,7 @@ export class Steps {
 
   begin(chunk: Chunk): Step {
     const startedAt = this.work.host.clock.currentTimeMillisUnsafe()
-    return { chunk, startedAt, exceptions: undefined, hops: undefined, count: 0 }
+    return { chunk, startedAt, exceptions: undefined, copies: undefined, count: 0 }
   }
 
   get isEmpty(): boolean {
@@ -52,24 +52,24 @@ export class Steps {
 
   /** Whether copies have to arrive before more is handled. */
   get isFull(): boolean {
-    const { hops } = this
-    return this.open.length >= mostSteps || hops.length - this.arrived >= mostHops || this.isHeldBack
+    const { copies } = this
+    return this.open.length >= mostSteps || copies.length - this.arrived >= mostCopies || this.isHeldBack
   }
 
   /** Copies of records of a step are on their way. */
-  add(step: Step, hops: ReadonlyArray<Hop>): void {
-    step.hops ??= []
-    for (const hop of hops) {
-      hop.arrived = this.onArrival
-      step.hops.push(hop)
-      this.hops.push(hop)
-      if (!hop.taken || hop.error !== undefined) this.isHeldBack = true
+  add(step: Step, copies: ReadonlyArray<Copy>): void {
+    step.copies ??= []
+    for (const copy of copies) {
+      copy.arrived = this.onArrival
+      step.copies.push(copy)
+      this.copies.push(copy)
+      if (!copy.taken || copy.error !== undefined) this.isHeldBack = true
     }
   }
 
   /** Everything before `next` is handled, or on its way. */
   reached(next: number): void {
-    if (this.hops.length === 0) this.work.state.position = next
+    if (this.copies.length === 0) this.work.state.position = next
     else {
       this.end = next
       this.move()
@@ -78,7 +78,7 @@ export class Steps {
 
   /** A chunk is handled as far as it goes: reports it, or keeps it open. */
   close(step: Step): Effect.Effect<void, never, any> {
-    if (this.isEmpty && step.hops === undefined) return this.report(step, step.count)
+    if (this.isEmpty && step.copies === undefined) return this.report(step, step.count)
     this.open.push(step)
     return this.reportComplete()
   }
@@ -106,7 +106,7 @@ export class Steps {
     state.failure = undefined
     state.current = undefined
     this.unsent ??= yield* Effect.ensuring(
-      router!.settle(state, source, this.hops.slice(this.arrived)),
+      router!.settle(state, source, this.copies.slice(this.arrived)),
       Effect.sync(() => this.move())
     )
     if (this.unsent !== undefined) unsendable(this.work, this.unsent)
@@ -126,7 +126,7 @@ export class Steps {
     }
   })
 
-  private readonly onArrival = ({ error }: Hop): void => {
+  private readonly onArrival = ({ error }: Copy): void => {
     if (error !== undefined) {
       this.isHeldBack = true
       return
@@ -137,14 +137,14 @@ export class Steps {
 
   /** Moves the position as far as copies have arrived. */
   private move(): void {
-    const { hops, work: { state } } = this
-    if (hops.length === 0) return
-    while (this.arrived < hops.length && hops[this.arrived]!.acknowledged) this.arrived++
-    if (this.arrived < hops.length) {
-      if (this.arrived > 0) state.position = hops[this.arrived]!.record.offset
+    const { copies, work: { state } } = this
+    if (copies.length === 0) return
+    while (this.arrived < copies.length && copies[this.arrived]!.acknowledged) this.arrived++
+    if (this.arrived < copies.length) {
+      if (this.arrived > 0) state.position = copies[this.arrived]!.record.offset
       return
     }
-    this.hops = []
+    this.copies = []
     this.arrived = 0
     this.isHeldBack = false
     // Behind the copies alone: what was handled since moved the position by itself.
@@ -153,15 +153,15 @@ export class Steps {
   }
 
   /** Gives the chunk back, and tells of the records that are done: `count` from its beginning. */
-  private report({ chunk, exceptions, hops, startedAt }: Step, count: number): Effect.Effect<void> {
+  private report({ chunk, exceptions, copies, startedAt }: Step, count: number): Effect.Effect<void> {
     const { host, state } = this.work
     const { bytes, partition, records, topic } = chunk
     host.release(state, records.length, bytes)
     if (count === 0) return Effect.void
     const to = records[count - 1]!.offset
-    const told = exceptions === undefined && hops === undefined
+    const told = exceptions === undefined && copies === undefined
       ? noExceptions
-      : [...exceptions ?? [], ...settled(this.work, hops ?? [])]
+      : [...exceptions ?? [], ...settled(this.work, copies ?? [])]
         .filter(({ offset }) => offset <= to)
         .sort((a, b) => a.offset - b.offset)
     host.progressed(state)
@@ -177,4 +177,5 @@ export class Steps {
   }
 }
 
-const isComplete = ({ hops }: Step): boolean => hops === undefined || hops.every(({ acknowledged }) => acknowledged)
+const isComplete = ({ copies }: Step): boolean =>
+  copies === undefined || copies.every(({ acknowledged }) => acknowledged)

@@ -22,7 +22,7 @@ import {
 
 /** So many attempts in place, then the dead letter topic. */
 const inPlace = (delay: string, times: number) =>
-  OnFailure.orElse(
+  OnFailure.andThen(
     Retry.blocking(Schedule.spaced(delay as "1 second").pipe(Schedule.upTo({ times }))),
     OnFailure.deadLetter
   )
@@ -125,7 +125,7 @@ export const retriesInPlace: Group = {
         const policy = Retry.blocking(Schedule.spaced("100 millis").pipe(Schedule.upTo({ times: 2 })), {
           include: ["Boom"]
         }).pipe(
-          OnFailure.orElse(
+          OnFailure.andThen(
             Retry.nonBlocking(Schedule.spaced("200 millis").pipe(Schedule.upTo({ times: 1 })), {
               exclude: ["Bang"],
               defects: false
@@ -182,7 +182,7 @@ export const retriesInPlace: Group = {
               group,
               topics: [topic],
               ledger,
-              onFailure: OnFailure.orElse(
+              onFailure: OnFailure.andThen(
                 Retry.blocking(Schedule.spaced("1 hour").pipe(Schedule.upTo({ times: 4 }))),
                 OnFailure.deadLetter
               ),
@@ -262,7 +262,7 @@ export const retriesInPlace: Group = {
           const ledger = new Ledger()
           yield* produce(made.topic, 0, 200, partitions)
           const policy = Retry.blocking(Schedule.recurs(1)).pipe(
-            OnFailure.orElse(Retry.nonBlocking(Schedule.spaced("300 millis").pipe(Schedule.upTo({ times: 1 }))))
+            OnFailure.andThen(Retry.nonBlocking(Schedule.spaced("300 millis").pipe(Schedule.upTo({ times: 1 }))))
           )
           const run = (name: string, more: Partial<Parameters<typeof join>[1]>) =>
             join(world, {
@@ -313,7 +313,7 @@ export const retriesInPlace: Group = {
           offsetReset: "earliest",
           ...world.settings,
           onFailure: Retry.blocking(Schedule.spaced("100 millis").pipe(Schedule.upTo({ times: 1 }))).pipe(
-            OnFailure.orElse(Retry.nonBlocking(Schedule.spaced("300 millis").pipe(Schedule.upTo({ times: 1 }))))
+            OnFailure.andThen(Retry.nonBlocking(Schedule.spaced("300 millis").pipe(Schedule.upTo({ times: 1 }))))
           ),
           handlers: [handler]
         })

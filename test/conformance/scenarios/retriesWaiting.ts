@@ -245,7 +245,7 @@ export const retriesWaiting: Group = {
           const seen: Array<string> = []
           yield* world.foreignProduce([message(topic, "later"), message(topic, "stuck", { partition: 1 })])
           const policy = Retry.blocking(Schedule.spaced("1 hour"), { include: ["Boom"] }).pipe(
-            OnFailure.orElse(after("1 hour", 2))
+            OnFailure.andThen(after("1 hour", 2))
           )
           const consumer = Consumer.make(group, {
             offsetReset: "earliest",

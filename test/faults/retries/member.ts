@@ -135,7 +135,7 @@ const inPlace = Consumer.make(blocking, {
       onFailure: noted(
         blocking,
         Retry.blocking(Schedule.spaced(delays.blocking).pipe(Schedule.upTo({ times: retries.blocking }))).pipe(
-          OnFailure.orElse(OnFailure.deadLetter)
+          OnFailure.andThen(OnFailure.deadLetter)
         )
       )
     })

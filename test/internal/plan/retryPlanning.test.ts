@@ -71,7 +71,7 @@ describe("the retry topics of a consumer", () => {
   accepted("may be said twice by one policy", [
     handlerOf(
       "orders",
-      OnFailure.orElse(Retry.nonBlocking(recurs(2), { include: ["A"] }), Retry.nonBlocking(recurs(2)))
+      OnFailure.andThen(Retry.nonBlocking(recurs(2), { include: ["A"] }), Retry.nonBlocking(recurs(2)))
     )
   ])
 })
@@ -79,7 +79,7 @@ describe("the retry topics of a consumer", () => {
 describe("policies are refused", () => {
   const several = (...times: ReadonlyArray<number>) =>
     times.map((times): OnFailure.OnFailure<unknown> => Retry.nonBlocking(recurs(times)))
-      .reduce((a, b) => OnFailure.orElse(a, b))
+      .reduce((a, b) => OnFailure.andThen(a, b))
   const different = ["orders", "different schedules", "retryable"]
   refused("with two schedules", [handlerOf("orders", several(1, 2))], {}, "onFailure", ...different)
   refused("with a third one that differs", [handlerOf("orders", several(1, 1, 2))], {}, "onFailure", ...different)

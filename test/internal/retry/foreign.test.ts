@@ -64,7 +64,7 @@ describe("a record in a retry topic", () => {
       Effect.gen(function*() {
         const kafka = yield* InMemoryKafka
         yield* kafka.produce({ topic: "h.orders.dlt", value: bytes("v") })
-        const policy = Retry.blocking(Schedule.spaced("1 hour")).pipe(OnFailure.orElse(Retry.nonBlocking(once)))
+        const policy = Retry.blocking(Schedule.spaced("1 hour")).pipe(OnFailure.andThen(Retry.nonBlocking(once)))
         const consumer = failing("h", policy)
         assert.lengthOf(yield* Stream.runCollect(DeadLetters.redrive(consumer)), 1)
         yield* Effect.forkScoped(Consumer.run(consumer))

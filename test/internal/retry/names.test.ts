@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { matchesPattern } from "../../../src/engine/KafkaEngine.ts"
 import * as Names from "../../../src/internal/retry/names.ts"
-import { type Naming, spring, standard, type Tier } from "../../../src/RetryTopics.ts"
+import { type Naming, spring, standard, type Tier } from "../../../src/RetryTopic.ts"
 import { whole } from "./records.ts"
 
 const tiersOf = (...delays: ReadonlyArray<number>): ReadonlyArray<Tier> =>

@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import type { DeliveryCallback, RawMessage } from "../../../src/engine/KafkaEngine.ts"
 import { Failings } from "../../../src/internal/partition/failings.ts"
 import { PartitionState } from "../../../src/internal/partition/partitionState.ts"
-import { type Hop, Router } from "../../../src/internal/retry/router.ts"
+import { type Copy, Router } from "../../../src/internal/retry/router.ts"
 import { none } from "../../../src/internal/retry/tiers.ts"
 import * as Signal from "../../../src/internal/shared/signal.ts"
 import * as Errors from "../../../src/KafkaError.ts"
@@ -71,7 +71,7 @@ const routerOf = Effect.fnUntraced(function*(answers: Array<"full" | "ok" | "lat
     partitionsOf: () => 3,
     restore: () => Effect.sync(() => void restored++)
   })
-  const start = (offset: number): Hop => {
+  const start = (offset: number): Copy => {
     const failure = failureOf(offset)
     return router.start(failure.record, failure, topics, { _tag: "DeadLetter", topic: topics.deadLetter }, false)
   }
@@ -82,20 +82,20 @@ describe("copies", () => {
   it.effect("wait for space in the client, and keep their order and partition", () =>
     Effect.gen(function*() {
       const { router, sent, start, state } = yield* routerOf(["full", "ok", "full", "ok"])
-      const hops = [start(0), start(1)]
-      assert.isFalse(hops[0]!.taken)
-      const settling = yield* Effect.forkChild(router.settle(state, "t", hops))
+      const copies = [start(0), start(1)]
+      assert.isFalse(copies[0]!.taken)
+      const settling = yield* Effect.forkChild(router.settle(state, "t", copies))
       yield* TestClock.adjust("5 seconds")
       assert.isDefined(settling.pollUnsafe())
-      assert.isTrue(hops.every(({ acknowledged }) => acknowledged))
+      assert.isTrue(copies.every(({ acknowledged }) => acknowledged))
       assert.deepStrictEqual(sent.map(({ partition }) => partition), [2, 2])
     }))
 
   it.effect("that are too large are sent again without message and stack, once", () =>
     Effect.gen(function*() {
       const { router, sent, start, state } = yield* routerOf([tooLarge, tooLarge])
-      const hop = start(0)
-      const failed = yield* router.settle(state, "t", [hop])
+      const copy = start(0)
+      const failed = yield* router.settle(state, "t", [copy])
       assert.strictEqual(failed?.error, tooLarge)
       const names = sent.map(({ headers }) => headers!.map(([name]) => name))
       assert.strictEqual(names.length, 2)
@@ -120,8 +120,8 @@ describe("copies", () => {
   it.effect("are left when the partition is given up, and an answer that comes later changes nothing", () =>
     Effect.gen(function*() {
       const { open, router, start, state } = yield* routerOf([refused, "later"])
-      const hops = [start(0), start(1)]
-      const settling = yield* Effect.forkChild(router.settle(state, "t", hops))
+      const copies = [start(0), start(1)]
+      const settling = yield* Effect.forkChild(router.settle(state, "t", copies))
       yield* TestClock.adjust("1 second")
       state.phase = "draining"
       state.wake()
@@ -130,7 +130,7 @@ describe("copies", () => {
       assert.strictEqual(state.waits.size, 0)
       for (const done of open) done(undefined, undefined)
       yield* TestClock.adjust("1 minute")
-      assert.deepStrictEqual(hops.map(({ acknowledged }) => acknowledged), [false, true])
+      assert.deepStrictEqual(copies.map(({ acknowledged }) => acknowledged), [false, true])
       assert.isUndefined(state.position)
     }))
 })

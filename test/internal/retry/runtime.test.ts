@@ -334,7 +334,7 @@ describe("gaps of a log", () => {
         topics: [topic],
         ledger,
         onFailure: Retry.blocking(Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 }))).pipe(
-          OnFailure.orElse(Retry.nonBlocking(Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 }))))
+          OnFailure.andThen(Retry.nonBlocking(Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 1 }))))
         ),
         work: ({ value }) => value === "bad" ? new Boom() : Effect.void
       })

@@ -16,7 +16,7 @@ const second = 1000
 const { concat, exponential, fibonacci, fixed, forever, jittered, min, recurs, spaced, upTo, windowed } = Schedule
 const capped = min([exponential("1 second"), spaced("16 seconds")])
 
-const rowsOf = ({ tiers }: Tiers.Plan): ReadonlyArray<Row> => tiers.map(({ attempts, delay }) => [delay, attempts])
+const rowsOf = ({ tiers }: Tiers.Tiers): ReadonlyArray<Row> => tiers.map(({ attempts, delay }) => [delay, attempts])
 
 const planned = (what: string, schedule: Static, rows: ReadonlyArray<Row>) =>
   it.effect(what, () =>
