@@ -127,7 +127,7 @@ describe("a dead letter topic that sources share", () => {
       assert.include(told.message, "discard (partition 0, before 2)")
       assert.deepStrictEqual(yield* committed(), { 0: 1 })
       yield* DeadLetters.discard(sharing, { partition: 0, before: 2 })
-      assert.include((yield* Effect.flip(redrive())).message, "do not tell which topic it came from")
+      assert.include((yield* Effect.flip(redrive())).message, "do not say which topic it came from")
       // Where the destination is the same for all, nobody has to know.
       const parked = yield* Stream.runCollect(DeadLetters.park(sharing))
       assert.deepStrictEqual(keys(parked.map(({ letter }) => letter)), ["n1", "o2"])

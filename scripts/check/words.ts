@@ -97,7 +97,8 @@ const places = [
   "CONTRIBUTING.md",
   "docs/{getting-started,testing,producer,configuration}.md",
   "test/README.md",
-  "scripts/**/*.{ts,mjs}"
+  "scripts/**/*.{ts,mjs}",
+  "src/internal/{shared,codec,telemetry,plan,produce,run,deadLetters}/*.ts"
 ]
 
 export const words: Step = {

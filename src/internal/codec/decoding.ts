@@ -1,4 +1,4 @@
-/** Raw records to decoded ones: codecs are prepared once per topic, then called per record. */
+/** Decodes raw records. The codecs are prepared once per topic, then called per record. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -14,7 +14,7 @@ import { messageOf, readOr } from "../shared/causes.ts"
 
 type AnyRecord = Record.Record<any, any, any>
 
-/** Answers the record, or a pending one when a codec has to wait. Throws, or fails with, {@link Poison}. */
+/** Returns the record, or a pending one when a codec has to wait. Throws, or fails with, {@link Poison}. */
 export type Decode = (raw: RawRecord) => AnyRecord | Pending<AnyRecord>
 
 const problemOf = (cause: unknown): string => {
@@ -45,7 +45,7 @@ const headerDecoder = (schema: Schema.Top): Effect.Effect<(headers: Headers.Head
 
 const noHeaderValues = {}
 
-/** Waits for a part that may be pending; what goes wrong in it is poison. */
+/** Waits for a part that may be pending. Its errors and defects become poison. */
 const settle = (raw: RawRecord, part: Part, value: unknown): Effect.Effect<unknown, Poison> =>
   value instanceof Pending
     ? Effect.catchDefect(

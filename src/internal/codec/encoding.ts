@@ -1,6 +1,6 @@
 /**
- * Messages to raw ones: encoders are prepared once per topic and context, and everything Kafka would refuse is refused
- * here.
+ * Encodes messages. Encoders are prepared once per topic and context. What Kafka would refuse is refused here, with an
+ * error that names the field.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -31,7 +31,7 @@ export interface AnyMessage {
   readonly timestamp?: number | undefined
 }
 
-/** Answers the raw message, or a pending one when a codec has to wait. Throws what the codec throws. */
+/** Returns the raw message, or a pending one when a codec has to wait. Throws what the codec throws. */
 export type Encode = (message: AnyMessage) => RawMessage | Pending<RawMessage>
 
 const invalid = (topic: string, problem: string): KafkaError =>
@@ -107,7 +107,7 @@ const prepare = Effect.fnUntraced(function*(
   }
 })
 
-/** By context, because a codec may take services from it; most fibers of a program share one. */
+/** One encoder per context, because a codec may take services from it; most fibers of a program share a context. */
 const prepared = new WeakMap<Context.Context<never>, WeakMap<Topic, Encode>>()
 
 /** The encoder of a topic for the current context. */

@@ -1,4 +1,4 @@
-/** Where dead letters may go, and what they look like there. Pure. */
+/** Where dead letters may be sent, and the messages they become. Pure. */
 import type { DeadLetter, Destination } from "../../DeadLetter.ts"
 import type { RawMessage } from "../../engine/KafkaEngine.ts"
 import * as Errors from "../../KafkaError.ts"
@@ -12,9 +12,9 @@ import type { Place } from "./places.ts"
 export interface Target {
   readonly topic: string
   readonly partitions: number
-  /** A retry topic, whose records say when they are due. */
+  /** Whether it is a retry topic: its records carry the time at which they are due. */
   readonly waits: boolean
-  /** The records stay what they are: this is no new try. */
+  /** Whether it is a parked topic: a copy there is no new attempt, so the record stays as it is. */
   readonly parks: boolean
 }
 
@@ -22,7 +22,7 @@ const refused = (problem: string): KafkaError => invalidSetting("to", problem)
 
 const missing = (topic: string): KafkaError => Errors.make("redrive", new Errors.UnknownTopic({ topic }))
 
-/** The topics that a consumer knows. */
+/** The topics of a consumer that dead letters may go to: sources, retry topics, parked topics. */
 const known = (
   places: ReadonlyArray<Place>
 ): ReadonlyArray<string> => [
@@ -53,7 +53,7 @@ const nameOf = (
   )
 }
 
-/** Where the dead letters of one source go, or why they cannot. */
+/** Where the dead letters of one source go, or the error that says why they cannot. */
 export const targetOf = (
   place: Place,
   to: Destination,
@@ -68,13 +68,13 @@ export const targetOf = (
   return { topic, partitions, waits, parks: all.some(({ parked }) => parked === topic) }
 }
 
-/** That of the record where it is known and exists; else the nearest thing to it. */
+/** The partition of the original record if it is known, else that of the dead letter; modulo the existing ones. */
 const partitionIn = ({ origin, partition, source }: DeadLetter, partitions: number): number => {
   const wanted = origin?.topic === source ? origin.partition : partition
   return wanted < partitions ? wanted : wanted % partitions
 }
 
-/** A dead letter as it is sent to a parked topic: nothing of it changes, so that it can be looked into there. */
+/** A dead letter as it is sent to a parked topic: unchanged, so that everything about it can still be seen there. */
 export const parked = (letter: DeadLetter, { partitions, topic }: Target): RawMessage => ({
   topic,
   partition: partitionIn(letter, partitions),
@@ -83,7 +83,7 @@ export const parked = (letter: DeadLetter, { partitions, topic }: Target): RawMe
   headers: letter.headers
 })
 
-/** A dead letter as it is sent once more. In a retry topic it is due now and has its whole schedule before it. */
+/** A dead letter as it is redriven. In a retry topic it is due now, and its schedule starts from the beginning. */
 export const redriven = (
   letter: DeadLetter,
   value: Uint8Array | null,

@@ -1,4 +1,4 @@
-/** Giving dead letters up: the unfiltered redrive passes them, and they may be deleted. */
+/** Discards dead letters: a redrive without a filter no longer sees them, and they may be deleted. */
 import * as Effect from "effect/Effect"
 import type { Discarded, DiscardOptions } from "../../DeadLetter.ts"
 import type { Position } from "../../engine/KafkaEngine.ts"
@@ -12,7 +12,10 @@ import { byPartition } from "./scan.ts"
 const positionsOf = (parts: ReadonlyArray<Discarded>): ReadonlyArray<Position> =>
   parts.map(({ partition, to, topic }) => ({ topic, partition, offset: to }))
 
-/** Moves the redrive group behind dead letters, and deletes them if so asked. Answers what was, or would be, passed. */
+/**
+ * Commits offsets past dead letters for the redrive group, and deletes them with `deleteRecords`. Returns what was, or
+ * with `dryRun` would be, discarded.
+ */
 export const discard = Effect.fnUntraced(function*(
   consumer: AnyConsumer,
   { before = Infinity, deleteRecords = false, dryRun = false, parked, partition, topic }: DiscardOptions
@@ -40,13 +43,13 @@ export const discard = Effect.fnUntraced(function*(
     .map((begin): Discarded => ({
       topic: begin.topic,
       partition: begin.partition,
-      // What a redrive passed is still there to be deleted.
+      // Records before the committed offset are discarded already, but may still have to be deleted.
       from: deleteRecords ? begin.offset : Math.max(begin.offset, committed.get(format(begin)) ?? 0),
       to: Math.min(before, ends.get(format(begin))!)
     }))
     .filter(({ from, to }) => from < to)
   if (dryRun || parts.length === 0) return parts
-  // Never back: what was passed stays passed.
+  // Never backwards: a committed offset stays where it is.
   const forward = positionsOf(parts).filter((to) => to.offset > (committed.get(format(to)) ?? -1))
   if (forward.length > 0) yield* admin.alterGroupOffsets(group, forward)
   if (deleteRecords) yield* admin.deleteRecords(positionsOf(parts))

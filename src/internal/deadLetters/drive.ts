@@ -1,7 +1,7 @@
 /**
- * Works dead letter topics off as a member of a group, from its committed offsets to the ends that the topics had when
- * it began. One fiber does everything: nothing is in work while a partition is taken away, and a position is committed
- * when the broker has everything before it.
+ * Reads dead letter topics as a member of a group, from its committed offsets to the ends that the topics had when it
+ * began, and redrives or parks their records. One fiber does everything, so no record is in work when a partition is
+ * taken away. A position is committed when the broker has acknowledged everything before it.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -16,26 +16,26 @@ import type { Budget, Fate } from "./judging.ts"
 import { byPartition, fatalOf } from "./scan.ts"
 import type { TokenBucket } from "./tokenBucket.ts"
 
-/** A record with its fate, and the position behind it. */
+/** A record, what is to be done with it, and the position after it. */
 export interface Judged {
   readonly raw: RawRecord
   readonly next: number
   readonly fate: Fate
 }
 
-/** What is done with records whose time has come. */
+/** What a drive is to do. */
 export interface RedriveWork<A> {
   readonly group: string
   readonly topics: ReadonlyArray<string>
   readonly ends: ReadonlyArray<Position>
   readonly judge: (raw: RawRecord) => Effect.Effect<Fate>
-  /** Does what the fates say; answers how many of the records, from the first one, are done, and what to tell. */
+  /** Does what the fates say. Returns how many of the records, from the first one, are done, and their results. */
   readonly perform: (batch: ReadonlyArray<Judged>) => Effect.Effect<Performed<A>>
   readonly budget: Budget
   readonly bucket: TokenBucket | undefined
 }
 
-/** `error` is why the record behind the done ones is not. */
+/** `error` says why the record after the done ones is not done. */
 export interface Performed<A> {
   readonly done: number
   readonly results: ReadonlyArray<A>
@@ -47,15 +47,15 @@ type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, 
 const batchRecords = 500
 const batchBytes = 8_388_608
 const closeTimeout = Duration.seconds(30)
-/** The broker hears from the member also while it waits. */
+/** The longest wait between two polls, in milliseconds: polling tells the broker that this member is alive. */
 const longestSleep = 1000
 
-/** A member that comes back gets its partitions sooner than this, or they have found another owner. */
+/** After this many milliseconds without a partition another member owns them all: this one is at its end. */
 const longestEmpty = 60_000
 
 const commitRetries = Schedule.max([Schedule.exponential("100 millis"), Schedule.recurs(5)])
 
-/** A partition of this member. `ended`: everything up to the end is in `waiting`, or done. */
+/** A partition of this member. `ended`: every record up to `end` was read. */
 interface Part {
   readonly partition: TopicPartition
   readonly end: number
@@ -65,7 +65,7 @@ interface Part {
   ended: boolean
 }
 
-/** A run in the making. To be used by one fiber, with interruption allowed inside of `restore` alone. */
+/** One redrive. One fiber uses it; it may be interrupted only inside of `restore`. */
 export class Drive<A> {
   private readonly work: RedriveWork<A>
   private readonly client: ConsumerClient
@@ -74,7 +74,7 @@ export class Drive<A> {
   private readonly ends: ReadonlyMap<string, number>
   private readonly parts = new Map<string, Part>()
   private assigned = false
-  /** When the last partition was taken away: until the next assignment nobody knows whether that was the end. */
+  /** When the last partition was taken away. An assignment may follow, see `longestEmpty`. */
   private emptySince: number | undefined
   private error: KafkaError | undefined
 
@@ -86,7 +86,7 @@ export class Drive<A> {
     this.ends = byPartition(work.ends)
   }
 
-  /** What was done in the next step, or `undefined` when all is done and committed. */
+  /** Does the next step. Returns its results, or `undefined` when everything is done and committed. */
   readonly next = (restore: Restore): Effect.Effect<ReadonlyArray<A> | undefined, KafkaError> =>
     Effect.gen({ self: this }, function*() {
       const clock = yield* Clock.Clock
@@ -142,7 +142,7 @@ export class Drive<A> {
           this.assign(event.partitions)
           continue
         }
-        // Nothing of them is in work; what was stored and not committed is at worst done twice.
+        // No record of them is in work; one that was stored and not committed may be sent twice.
         yield* Effect.ignore(this.client.answer(event.id))
         if (this.parts.size === 0) this.emptySince ??= clock.currentTimeMillisUnsafe()
       }
@@ -155,7 +155,7 @@ export class Drive<A> {
     for (const { partition, topic } of partitions) {
       this.parts.set(format({ topic, partition }), {
         partition: { topic, partition },
-        // A partition that was added meanwhile has nothing that was there at the beginning.
+        // A partition that was added since has no record that existed at the beginning.
         end: this.ends.get(format({ topic, partition })) ?? 0,
         waiting: [],
         position: undefined,
@@ -165,7 +165,7 @@ export class Drive<A> {
     }
   }
 
-  /** Reads and judges what is there; `false` when nothing is. */
+  /** Reads and judges the records that are there. Returns whether there were any. */
   private fetch(restore: Restore): Effect.Effect<boolean> {
     return Effect.gen({ self: this }, function*() {
       const chunks = this.client.poll(batchRecords, batchBytes)
@@ -176,7 +176,7 @@ export class Drive<A> {
         for (let i = 0; i < records.length && records[i]!.offset < part.end; i++) {
           const raw = records[i]!
           const next = i === records.length - 1 ? Math.min(chunk.next, part.end) : raw.offset + 1
-          // Nothing is in work yet: the operator's own functions may be interrupted.
+          // No record is in work yet, so the operator's functions may be interrupted.
           part.waiting.push({ raw, next, fate: yield* restore(this.work.judge(raw)) })
         }
         if (chunk.next < part.end) continue
@@ -201,7 +201,7 @@ export class Drive<A> {
     return part.waiting.splice(0, count)
   }
 
-  /** Everything before the position is at the broker by now, so it may be committed. */
+  /** Stores the position: the broker has acknowledged everything before it. */
   private perform(part: Part, batch: ReadonlyArray<Judged>): Effect.Effect<ReadonlyArray<A>> {
     return Effect.gen({ self: this }, function*() {
       const { done, error, results } = yield* this.work.perform(batch)
@@ -211,7 +211,7 @@ export class Drive<A> {
         part.leaderEpoch = last.raw.leaderEpoch
         const position = positionOf(part)!
         this.client.store(position)
-        // Stored, it is committed by the timer, a revoke and the end as well: now is better, and not necessary.
+        // An early commit, so its failure does not matter: the timer, a revoke and the end commit what is stored too.
         yield* Effect.ignore(this.client.commit([position]))
       }
       this.error ??= error
@@ -219,7 +219,7 @@ export class Drive<A> {
     })
   }
 
-  /** The end is reached when the broker knows it. */
+  /** Commits what is stored: the redrive is over only when the broker has the offsets. */
   private finish(): Effect.Effect<undefined, KafkaError> {
     return Effect.suspend(() => {
       const positions = [...this.parts.values()].flatMap((part) => positionOf(part) ?? [])
@@ -235,7 +235,7 @@ export class Drive<A> {
 const positionOf = ({ leaderEpoch, partition, position }: Part): Position | undefined =>
   position === undefined ? undefined : { ...partition, offset: position, leaderEpoch }
 
-/** Joins the group; leaves it, with what is stored committed, when the scope ends. */
+/** Joins the group. When the scope ends, commits what is stored and leaves. */
 export const join = Effect.fnUntraced(function*<A>(work: RedriveWork<A>) {
   const engine = yield* KafkaEngine.Service
   const signal = yield* Signal.make

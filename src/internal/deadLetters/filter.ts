@@ -1,22 +1,22 @@
-/** Which dead letters are meant, and the group that remembers how far a redrive of them got. */
+/** Which dead letters a filter selects, and the group whose offsets say how far a redrive of them got. */
 import * as Effect from "effect/Effect"
 import type { DeadLetter, Filter, Where } from "../../DeadLetter.ts"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import { hash } from "../retry/tiers.ts"
 
-/** What is told of a record in an error. */
+/** How an error names a record. */
 export const placeOf = ({ offset, partition, topic }: Pick<DeadLetter, "topic" | "partition" | "offset">): string =>
   `${topic}/${partition} at offset ${offset}`
 
 const textOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
 
-/** A function of the operator that failed at a record. */
+/** The error for a function of the operator (`where`, `transform`) that failed at a record. */
 export const failedAt = (setting: string, letter: DeadLetter, problem: unknown): KafkaError =>
   invalidSetting(setting, `${placeOf(letter)}: ${textOf(problem)}`)
 
 const keyText = (key: Uint8Array | null): string | null => key === null ? null : Buffer.from(key).toString("utf8")
 
-/** Everything but `where`. Pure. */
+/** Whether a filter selects a letter, leaving `where` out. Pure. */
 export const matches = (filter: Filter, letter: DeadLetter): boolean =>
   (filter.topic === undefined || letter.source === filter.topic)
   && (filter.partition === undefined || letter.partition === filter.partition)
@@ -40,7 +40,7 @@ const ask = (where: Where, letter: DeadLetter): Effect.Effect<boolean, KafkaErro
     )
   )
 
-/** Whether the letter is meant. */
+/** Whether a filter selects a letter. */
 export const isMeant = (filter: Filter, letter: DeadLetter): Effect.Effect<boolean, KafkaError> =>
   !matches(filter, letter)
     ? Effect.succeed(false)

@@ -11,7 +11,7 @@ import * as Ndjson from "./ndjson.ts"
 import { type AnyConsumer, placesOf } from "./places.ts"
 import { isDelivered, sendAll } from "./sending.ts"
 
-/** What an import may be told; see `DeadLetters.fromNdjson`. */
+/** The options of an import; see `DeadLetters.fromNdjson`. */
 export interface Options {
   readonly allow?: ReadonlyArray<string> | undefined
   readonly dryRun?: boolean | undefined
@@ -25,7 +25,7 @@ interface Numbered {
 const refused = (line: number, problem: string): KafkaError =>
   Errors.make("import", new Errors.InvalidRecord({ topic: `line ${line}`, problem }))
 
-/** A batch of lines, of which the first one that is wrong ends the import: what stands before it is written. */
+/** Writes a batch of lines. The first wrong line ends the import; the lines before it are written. */
 const importBatch = Effect.fnUntraced(function*(
   lines: Arr.NonEmptyReadonlyArray<Numbered>,
   sizes: ReadonlyMap<string, number>,
@@ -61,7 +61,7 @@ const importBatch = Effect.fnUntraced(function*(
   return { done, error }
 })
 
-/** The lines that were written, in order. */
+/** Writes the lines. The stream has an element for each that was written, in order. */
 export const fromNdjson = <E, R>(
   consumer: AnyConsumer,
   lines: Stream.Stream<string, E, R>,
@@ -81,7 +81,7 @@ export const fromNdjson = <E, R>(
       Stream.filter(({ text }) => text.trim() !== ""),
       Stream.rechunk(500),
       Stream.mapArrayEffect((batch) => Effect.map(importBatch(batch, sizes, dryRun), Arr.of)),
-      // What was written is told before what was not.
+      // The lines that were written come before the error.
       Stream.flatMap(({ done, error }) =>
         error === undefined
           ? Stream.fromArray(done)

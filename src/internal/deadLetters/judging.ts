@@ -1,4 +1,4 @@
-/** Decides for each record of a dead letter topic: leave it out, park it, or send it once more, and as what. */
+/** Decides for each record of a dead letter topic: pass it, park it or redrive it, and as which message. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { Pending } from "../../Codec.ts"
@@ -15,9 +15,9 @@ export type Transform = (value: unknown, letter: DeadLetter) => unknown
 /** How the letters of one dead letter topic are judged. */
 export interface Rules {
   readonly read: (raw: RawRecord) => DeadLetter
-  /** What becomes of the dead letters of each source; one that cannot be sent is told when it has some. */
+  /** Where the dead letters of each source go. An error is raised only when there is a letter of that source. */
   readonly sources: ReadonlyMap<string, { readonly codecs: Codecs; readonly target: Destinations.Target | KafkaError }>
-  /** Where all of them go alike, so that nobody has to know their source. */
+  /** The target, if it is the same for all sources: then a letter without a known source can be sent, too. */
   readonly common: Destinations.Target | undefined
   readonly filter: Filter
   readonly parked: Effect.Effect<Destinations.Target, KafkaError>
@@ -26,13 +26,13 @@ export interface Rules {
   readonly id: string
 }
 
-/** What is to be done with a record. `Broken` ends the work in front of it. */
+/** What is to be done with a record. `Broken`: it cannot be judged, and the redrive ends before it. */
 export type Fate =
   | { readonly _tag: "Pass" }
   | {
     readonly _tag: "Park" | "Redrive"
     readonly letter: DeadLetter
-    /** What is sent at a moment. Only then a topic is made for it. */
+    /** The message, if it is sent at this time (milliseconds). Makes the parked topic if it is missing. */
     readonly message: (at: number) => Effect.Effect<RawMessage, KafkaError>
   }
   | { readonly _tag: "Broken"; readonly error: KafkaError }
@@ -46,7 +46,7 @@ const settle = (answer: () => unknown): Effect.Effect<unknown, unknown> =>
     return Effect.isEffect(value) ? value as Effect.Effect<unknown, unknown> : Effect.succeed(value)
   }).pipe(Effect.catchDefect(Effect.fail))
 
-/** The bytes of the new value. The codec has the last word on whether it is one. */
+/** The bytes of the new value. Fails when the topic's codec refuses it. */
 const transformed = Effect.fnUntraced(function*(transform: Transform, codecs: Codecs, letter: DeadLetter) {
   const decoded = yield* Effect.result(letter.decoded)
   const before = Result.isSuccess(decoded) ? decoded.success.value : decoded.failure
@@ -54,18 +54,21 @@ const transformed = Effect.fnUntraced(function*(transform: Transform, codecs: Co
   const encode = yield* codecs.value.encoder({ topic: letter.source, part: "value" })
   const bytes = yield* settle(() => encode(after))
   if (bytes === null || bytes instanceof Uint8Array) return bytes
-  return yield* Effect.fail("the codec answered neither bytes nor null")
+  return yield* Effect.fail("the codec returned neither bytes nor null")
 })
 
-/** Nobody knows whose schedule, or whose codecs, such a record is for. It stays, and so does what is behind it. */
+/**
+ * The error for a letter of a shared dead letter topic whose headers name no source of the consumer: neither its
+ * schedule nor its codecs are known. The redrive ends before it.
+ */
 const foundling = (letter: DeadLetter, { filter, sources }: Rules): KafkaError => {
   const { offset, origin, partition, topic } = letter
-  const told = origin === undefined
-    ? "its headers do not tell which topic it came from"
+  const whence = origin === undefined
+    ? "its headers do not say which topic it came from"
     : `it came from "${origin.topic}"`
   return invalidSetting(
     "to",
-    `${Filters.placeOf(letter)}: ${told}, and "${topic}" is shared by ${
+    `${Filters.placeOf(letter)}: ${whence}, and "${topic}" is shared by ${
       [...sources.keys()].join(", ")
     }; redrive each of `
       + `these by its topic, ${filter.parked ? "" : "park it, "}or pass it with discard (${
@@ -105,7 +108,7 @@ const judgeOne = Effect.fnUntraced(function*(
   }
 })
 
-/** The fate on one record; what cannot be judged is a fate as well. */
+/** The fate of one record. A failure of the judging is the fate `Broken`. */
 export const judge = (rules: Rules, raw: RawRecord): Effect.Effect<Fate, never, any> =>
   Effect.catch(judgeOne(rules, raw), (error) => Effect.succeed<Fate>({ _tag: "Broken", error }))
 

@@ -1,4 +1,4 @@
-/** From the record of a dead letter topic to what is known of it. */
+/** Reads the records of dead letter topics: what their headers say, and their decoded values. */
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -17,7 +17,7 @@ type Decoded = Effect.Effect<Record.Record<unknown, unknown>, Poison>
 const decodeBy = (decode: Decoding.Decode, raw: RawRecord): Decoded => {
   try {
     const record = decode(raw)
-    // What a codec waits for fails with poison alone: `Decode` made sure of that.
+    // `Decode` turns every failure of a pending part into poison.
     return record instanceof Pending ? record.effect as Decoded : Effect.succeed(record)
   } catch (poison) {
     return Effect.fail(poison as Poison)
@@ -35,7 +35,7 @@ const unusable = (raw: RawRecord, cause: Cause.Cause<unknown>): Poison =>
     cause
   })
 
-/** Decodes records of one source topic, whose codecs are prepared when the first one is asked for. */
+/** Decodes records of one source topic. The codecs are prepared when the first record is decoded. */
 const decoderOf = (source: string, codecs: Codecs, context: Context.Context<never>) => {
   let decode: Decoding.Decode | undefined
   return (raw: RawRecord): Decoded =>
@@ -88,16 +88,19 @@ const noSource = (raw: RawRecord): Poison =>
     partition: raw.partition,
     offset: raw.offset,
     part: "headers",
-    problem: "they tell no source topic of this consumer, so its codecs are not known",
+    problem: "they name no source topic of this consumer, so its codecs are not known",
     firstBytes: "",
     cause: undefined
   })
 
-/** How the records of a dead letter topic are read. One of nobody's has the source that its headers tell, or `""`. */
+/**
+ * Makes the reader of a dead letter topic. A record that belongs to none of its sources has the source that its headers
+ * name, or `""`.
+ */
 export const readerOf = (pile: Pile, context: Context.Context<never>): (raw: RawRecord) => DeadLetter => {
   const [first, ...others] = pile.places
   const readFirst = reader(first.source, first.codecs, context)
-  // Where there is no choice nothing has to be told: headers may be of another toolkit, or lost.
+  // With one source the headers are not needed: another toolkit may have written them, or they are lost.
   if (others.length === 0) return readFirst
   const readers = new Map(pile.places.map(({ codecs, source }) => [source, reader(source, codecs, context)]))
   return (raw) => {

@@ -1,4 +1,4 @@
-/** Redriving and parking: from what is prepared to a stream of what was done. */
+/** Redrives and parks dead letters: a stream of what was done. */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -20,7 +20,7 @@ import { scan } from "./scan.ts"
 import { isDelivered, sendAll } from "./sending.ts"
 import { TokenBucket } from "./tokenBucket.ts"
 
-/** The one target of all sources of a dead letter topic. */
+/** The target, if all sources of a dead letter topic have the same. */
 const commonOf = (routes: ReadonlyArray<Route>): Destinations.Target | undefined => {
   const [first] = routes.map(([, target]) => target)
   const same = routes.every(([, target]) =>
@@ -29,7 +29,7 @@ const commonOf = (routes: ReadonlyArray<Route>): Destinations.Target | undefined
   return same && !(first instanceof KafkaError) ? first : undefined
 }
 
-/** How each dead letter topic is judged. Services for codecs are those of the caller. */
+/** Makes the judge of all dead letter topics. Codecs get their services from the caller's context. */
 const judgeOf = Effect.fnUntraced(function*({ piles, plan }: Prepared, options: Options) {
   const context = yield* Effect.context<KafkaEngine.Service>()
   const startedAt = yield* Clock.currentTimeMillis
@@ -37,7 +37,7 @@ const judgeOf = Effect.fnUntraced(function*({ piles, plan }: Prepared, options: 
   for (const [pile, routes] of piles) {
     let parked: Destinations.Target | undefined
     rules.set(pile.topic, {
-      // Made when the first record needs it, and once.
+      // Made once, when the first record is parked.
       parked: Effect.suspend(() =>
         parked !== undefined ? Effect.succeed(parked) : Effect.tap(
           Effect.provideContext(makeParked(pile, options.dryRun ?? false), context),
@@ -54,7 +54,7 @@ const judgeOf = Effect.fnUntraced(function*({ piles, plan }: Prepared, options: 
     })
   }
   return (raw: RawRecord): Effect.Effect<Fate> =>
-    // Codecs may need services of any kind; one that is not there is a fate.
+    // Codecs may need services of any kind. A missing one fails the judging, which is the fate `Broken`.
     Effect.provideContext(judge(rules.get(raw.topic)!, raw), context as Context.Context<any>)
 })
 
@@ -68,7 +68,7 @@ const movedOf = ({ _tag, letter }: Move, to: Moved["to"]): Moved => ({
   to
 })
 
-/** Sends what is to be sent, and answers what was. The first record without an acknowledgement ends the work. */
+/** Sends a batch and returns what was done. The first record without an acknowledgement ends the redrive. */
 const performing = Effect.fnUntraced(function*(batch: ReadonlyArray<Drives.Judged>) {
   const engine = yield* KafkaEngine.Service
   const at = yield* Clock.currentTimeMillis
@@ -98,10 +98,10 @@ const performing = Effect.fnUntraced(function*(batch: ReadonlyArray<Drives.Judge
 const perform = (
   batch: ReadonlyArray<Drives.Judged>
 ): Effect.Effect<Drives.Performed<Moved>, never, KafkaEngine.Service> =>
-  // Without a producer nothing is done.
+  // No producer, or no parked topic: no record of the batch is done.
   Effect.catch(performing(batch), (error) => Effect.succeed({ done: 0, results: [], error }))
 
-/** What moves next; to be asked again and again by one fiber, until `undefined`. */
+/** Moves the next records. One fiber calls it again and again, until it returns `undefined`. */
 type Next = Drives.Drive<Moved>["next"]
 
 const start = Effect.fnUntraced(function*(
@@ -137,7 +137,7 @@ const start = Effect.fnUntraced(function*(
 
 const budgetOf = ({ canary = Infinity, max = Infinity }: Options): Budget => new Budget(max, canary)
 
-/** Reads without the group, and does nothing. */
+/** A dry run: reads and judges without joining the group, and sends nothing. */
 const pretend = Effect.fnUntraced(function*(prepared: Prepared, options: Options) {
   const judge = yield* judgeOf(prepared, options)
   const budget = budgetOf(options)
@@ -159,7 +159,7 @@ const pretend = Effect.fnUntraced(function*(prepared: Prepared, options: Options
   )
 })
 
-/** What was moved, in the order of each partition. */
+/** Moves dead letters. The stream has an element for each, in order per partition. */
 export const move = (consumer: AnyConsumer, options: Options): Stream.Stream<Moved, KafkaError, KafkaEngine.Service> =>
   Stream.unwrap(Effect.gen(function*() {
     const prepared = yield* prepare(consumer, options)
@@ -176,7 +176,7 @@ export const move = (consumer: AnyConsumer, options: Options): Stream.Stream<Mov
     ))
   }))
 
-/** {@link move} for a reader that must hear of everything that was done, also when it is interrupted. */
+/** {@link move} that calls `tell` with everything that was done, also when it is interrupted right after. */
 export const moveEach = (
   consumer: AnyConsumer,
   options: Options,

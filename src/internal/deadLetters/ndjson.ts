@@ -1,8 +1,8 @@
-/** Dead letters as lines of JSON, and back without the loss of a byte. Pure. */
+/** Dead letters as lines of JSON, and back, byte for byte. Pure. */
 import type { DeadLetter } from "../../DeadLetter.ts"
 import type { RawHeader } from "../../engine/KafkaEngine.ts"
 
-/** What a line must tell for its record to be written again. The rest of an exported line is for its readers. */
+/** The fields of a line that are needed to write its record again. The others inform the reader. */
 export interface Line {
   readonly topic: string
   readonly partition: number
@@ -14,7 +14,7 @@ export interface Line {
 const toBase64 = (bytes: Uint8Array | null): string | null =>
   bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64")
 
-/** One line, without its end. Names of headers are texts; keys, values and those of headers are base64. */
+/** One line, without a newline. Header names are text; keys, values and header values are base64. */
 export const encode = (letter: DeadLetter): string => {
   const { errorTag, headers, key, offset, partition, source, timestamp, topic, value } = letter
   return JSON.stringify({
@@ -34,7 +34,7 @@ const fromBase64 = (value: unknown, what: string): Uint8Array | null => {
   if (value === null) return null
   if (typeof value !== "string") throw new Error(`${what} is neither base64 nor null`)
   const bytes = Buffer.from(value, "base64")
-  // Node passes over what is no base64; a line that was edited by hand is not to lose bytes by that.
+  // Node ignores characters that are not base64: a line that was edited wrongly would lose bytes unnoticed.
   if (bytes.toString("base64") !== value) throw new Error(`${what} is not base64`)
   return Uint8Array.from(bytes)
 }
@@ -42,7 +42,7 @@ const fromBase64 = (value: unknown, what: string): Uint8Array | null => {
 const fieldsOf = (text: string): { readonly [field: string]: unknown } => {
   const line: unknown = JSON.parse(text)
   if (typeof line !== "object" || line === null || Array.isArray(line)) throw new Error("a line is a JSON object")
-  // An object's fields, of which nothing is known yet.
+  // An object; the types of its fields are checked where they are used.
   return line as { readonly [field: string]: unknown }
 }
 

@@ -1,4 +1,4 @@
-/** The dead letter topics of a consumer, and what there is of them in the cluster. */
+/** The dead letter topics of a consumer, and which of them exist in the cluster. */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { Filter } from "../../DeadLetter.ts"
@@ -21,7 +21,7 @@ export interface AnyConsumer {
   readonly onFailure: OnFailure.OnFailure<any, any>
 }
 
-/** A source topic with its failures' topics. `sizes` are the partitions of the topics that exist. */
+/** A source topic with its retry, dead letter and parked topics. `sizes`: partitions of each topic that exists. */
 export interface Place {
   readonly group: string
   readonly source: string
@@ -33,8 +33,8 @@ export interface Place {
 }
 
 /**
- * A dead letter topic, or the parked one beside it, with the sources whose dead letters it takes: a naming may let
- * several share one.
+ * A dead letter topic, or its parked topic, with the sources whose dead letters go there: a naming may let several
+ * sources share one topic.
  */
 export interface Pile {
   readonly topic: string
@@ -45,13 +45,13 @@ export interface Pile {
 const sizesOf = (descriptions: ReadonlyArray<TopicDescription>): ReadonlyMap<string, number> =>
   new Map(descriptions.map(({ name, partitions }) => [name, partitions.length]))
 
-/** Source topics that a pattern stands for: those that exist, and those of which dead letters are left. */
+/** The source topics of a pattern: those that exist, and those that are gone but have dead letters. */
 const matching = (group: string, regex: RegExp, names: Iterable<string>): ReadonlyArray<string> => {
   const found = new Set<string>()
   for (const name of names) {
     const source = Names.parseDeadLetter(group, name)
     if (source !== undefined && matchesPattern(regex, source)) found.add(source)
-    // Retry topics of the group are nobody's source, also for a pattern that is wide.
+    // A wide pattern matches retry topics of the group, too; they are no sources.
     else if (matchesPattern(regex, name) && Names.parse(group, name) === undefined && source === undefined) {
       found.add(name)
     }
@@ -59,7 +59,7 @@ const matching = (group: string, regex: RegExp, names: Iterable<string>): Readon
   return [...found].sort()
 }
 
-/** The source topics of a consumer, each with what the first handler that takes it says. */
+/** The source topics of a consumer, each with the codecs and topics of its first handler. */
 export const sourcesOf = Effect.fnUntraced(function*(consumer: AnyConsumer, admin: AdminClient) {
   const { group, handlers, topology } = yield* Plan.make(consumer)
   const sizes = sizesOf(yield* admin.listTopics)
@@ -79,14 +79,14 @@ export const sourcesOf = Effect.fnUntraced(function*(consumer: AnyConsumer, admi
 const hasDeadLetters = ({ deadLetter, parked, sizes, topics }: Place): boolean =>
   topics.needsDeadLetter || topics.tiers.length > 0 || sizes.has(deadLetter) || sizes.has(parked)
 
-/** The topics of a consumer's failures: of each source topic that has dead letters or whose policy makes some. */
+/** The places of a consumer: of each source topic that has dead letters, or whose policy can make some. */
 export const placesOf = (
   consumer: AnyConsumer,
   admin: AdminClient
 ): Effect.Effect<ReadonlyArray<Place>, KafkaError> =>
   Effect.map(sourcesOf(consumer, admin), (sources) => sources.filter(hasDeadLetters))
 
-/** What the policies need, also where they name topics of their own alone. */
+/** All topics that the policies need, also those that a policy names itself. */
 export const neededOf = (
   consumer: AnyConsumer,
   admin: AdminClient
@@ -99,7 +99,7 @@ export const neededOf = (
       )
   )
 
-/** {@link placesOf} by dead letter topic, or by parked topic; `topic` asks for that of one source. */
+/** {@link placesOf}, grouped by dead letter topic, or by parked topic. `topic`: only the one of this source topic. */
 export const pilesOf = Effect.fnUntraced(function*(
   consumer: AnyConsumer,
   admin: AdminClient,
@@ -124,7 +124,7 @@ export const pilesOf = Effect.fnUntraced(function*(
     }))
 })
 
-/** The source that a record of a shared dead letter topic came from, or one of whose retry topics it did. */
+/** The source of a record in a shared dead letter topic. `origin`: the source topic or one of its retry topics. */
 export const placeIn = ({ places }: Pile, origin: string | undefined): Place | undefined =>
   places.find(({ source }) => source === origin)
     ?? places.find(({ topics }) => topics.tiers.some(({ name }) => name === origin))

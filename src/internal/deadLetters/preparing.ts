@@ -1,4 +1,4 @@
-/** From the options of a redrive to what it means in this cluster. */
+/** Checks the options of a redrive and looks up topics, targets and offsets in the cluster. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { Plan, RedriveOptions } from "../../DeadLetter.ts"
@@ -13,12 +13,12 @@ import { redriveGroupOf } from "./filter.ts"
 import { type AnyConsumer, isShared, offsetsOf, type Pile, pilesOf, type Place, placesOf } from "./places.ts"
 import { byPartition } from "./scan.ts"
 
-/** Redrive, or park everything that is meant. */
+/** Options of a redrive, or, with a parked target, of parking. */
 export interface Options extends RedriveOptions {
   readonly parks?: boolean | undefined
 }
 
-/** A record that failed after so many redrives is for people. */
+/** A record that still fails after this many redrives is parked: a person has to look at it. */
 export const defaultReplays = 3
 
 const problemOf = ({ canary, max, maxReplays, parked, parks, rate }: Options): KafkaError | undefined => {
@@ -35,7 +35,7 @@ const problemOf = ({ canary, max, maxReplays, parked, parks, rate }: Options): K
   return undefined
 }
 
-/** The parked topic of a dead letter topic, made if it is missing; a dry run only knows what it would be. */
+/** The parked topic of a dead letter topic, made if it is missing. A dry run makes nothing. */
 export const makeParked = Effect.fnUntraced(function*({ parked, places, topic }: Pile, dryRun: boolean) {
   const [{ sizes, topics }] = places
   const partitions = sizes.get(topic)
@@ -47,24 +47,24 @@ export const makeParked = Effect.fnUntraced(function*({ parked, places, topic }:
   return { topic: parked, partitions: size, waits: false, parks: true } satisfies Destinations.Target
 })
 
-/** Every group that would see a record again that is sent to one of these topics, and those of which nobody knows. */
+/** The groups that read one of these topics, so would see a record there again, and those that cannot be looked at. */
 const readersOf = Effect.fnUntraced(function*(admin: AdminClient, topics: ReadonlySet<string>) {
   const unknown: Array<string> = []
   if (topics.size === 0) return { readers: [], unknown }
   const found = new Map([...topics].map((topic): [string, Array<string>] => [topic, []]))
   for (const { groupId } of yield* admin.listGroups) {
     const offsets = yield* Effect.result(admin.groupOffsets(groupId))
-    // Others' groups may be none of our business; that is to be told, and no reason to do nothing.
+    // Groups that this client may not describe are reported; the redrive is done all the same.
     if (Result.isFailure(offsets)) unknown.push(groupId)
     else for (const topic of new Set(offsets.success.map(({ topic }) => topic))) found.get(topic)?.push(groupId)
   }
   return { readers: [...found].map(([topic, groups]) => ({ topic, groups: groups.sort() })), unknown: unknown.sort() }
 })
 
-/** A source whose dead letters are meant, and where they go, or why they cannot. */
+/** A source whose dead letters are selected, and where they go, or the error that says why they cannot. */
 export type Route = readonly [Place, Destinations.Target | KafkaError]
 
-/** What is to be done. `starts` is where the group stands now. */
+/** What is to be done. `starts`: the committed offsets of the redrive group. */
 export interface Prepared {
   readonly plan: Plan
   readonly piles: ReadonlyArray<readonly [Pile, ReadonlyArray<Route>]>
@@ -89,7 +89,7 @@ const routesOf = Effect.fnUntraced(function*(pile: Pile, options: Options, all: 
   return routes
 })
 
-/** Checks the options, and looks up where everything is and goes. */
+/** Checks the options, and looks up where the dead letters are and where they go. */
 export const prepare = Effect.fnUntraced(function*(
   consumer: AnyConsumer,
   options: Options
@@ -128,6 +128,6 @@ export const prepare = Effect.fnUntraced(function*(
   return { plan, piles, starts, ends }
 })
 
-/** What would be done, and who else would notice. */
+/** What a redrive would do, and which groups would see the records again. */
 export const planOf = (consumer: AnyConsumer, options: Options): Effect.Effect<Plan, KafkaError, KafkaEngine.Service> =>
   Effect.map(prepare(consumer, { ...options, dryRun: true }), ({ plan }) => plan)

@@ -1,4 +1,4 @@
-/** Dead letters to look at: a stream of them, and what they add up to. */
+/** Dead letters to look at: a stream of them, and counts. */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -16,7 +16,7 @@ const adminOf = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
 
 const sizesOf = (piles: ReadonlyArray<Pile>) => piles[0]?.places[0].sizes ?? new Map<string, number>()
 
-/** Where records that the filter can mean begin. */
+/** The first offsets that a filter can select. */
 const startsOf = Effect.fnUntraced(function*(
   admin: AdminClient,
   begins: ReadonlyArray<Position>,
@@ -27,7 +27,7 @@ const startsOf = Effect.fnUntraced(function*(
   return since === undefined || wanted.length === 0 ? wanted : yield* admin.listOffsets(wanted, { timestamp: since })
 })
 
-/** Dead letters from their begin to the ends of now. */
+/** Dead letters, from the first to the ends that the topics have now. */
 export const records = (
   consumer: AnyConsumer,
   filter: Filter

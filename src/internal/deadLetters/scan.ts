@@ -1,4 +1,4 @@
-/** Reads partitions from some positions to others, without a group and without an end of its own. */
+/** Reads partitions between two positions, without a group. */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -16,7 +16,7 @@ const pollBytes = 8_388_608
 export const byPartition = (positions: ReadonlyArray<Position>): ReadonlyMap<string, number> =>
   new Map(positions.map((position) => [format(position), position.offset]))
 
-/** What ends a read for good: the client itself would wait until somebody creates the topic, or grants the ACL. */
+/** An event that ends the read: the client would wait until the topic is created or the ACL is granted. */
 export const fatalOf = (event: ClientEvent): KafkaError | undefined => {
   if (event._tag === "Failed") return event.error
   if (event._tag !== "Disturbed") return undefined
@@ -31,7 +31,7 @@ interface Part {
   done: boolean
 }
 
-/** The records from `starts` to `ends`; with `perPartition` at most so many of each. */
+/** The records from `starts` to `ends`. `perPartition`: at most this many of each partition. */
 export const scan = (
   starts: ReadonlyArray<Position>,
   ends: ReadonlyArray<Position>,

@@ -1,4 +1,4 @@
-/** Sends raw records, and tells of each what became of it. */
+/** Sends raw records, and returns for each its delivery or its error. */
 import * as Effect from "effect/Effect"
 import type { Delivery, ProducerClient, RawMessage } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
@@ -9,7 +9,7 @@ export type Settlement = Delivery | KafkaError
 /** Whether a record was acknowledged. */
 export const isDelivered = (settlement: Settlement): settlement is Delivery => "offset" in settlement
 
-/** Hands all messages to the client, in order, and ends when each of them has its settlement. */
+/** Hands all messages to the client, in order, and ends when each is acknowledged or has failed. */
 export const sendAll = Effect.fnUntraced(function*(client: ProducerClient, messages: ReadonlyArray<RawMessage>) {
   const settlements = new Array<Settlement>(messages.length)
   let settled = 0

@@ -1,12 +1,12 @@
-/** A rate limit: tokens come evenly with the time, and few are kept. Pure but for its own state. */
+/** A rate limit: tokens arrive evenly over time, and at most a second's worth is kept. Pure but for its own state. */
 
-/** While a slow broker acknowledges, tokens are kept for so long, or the rate would not be reached. */
+/** At most this many seconds' tokens are kept: enough to reach the rate although each batch waits for the broker. */
 const keptSeconds = 1
 
-/** Tokens are waited for until there are enough for a batch of so long. */
+/** A waiter waits until there are tokens for this many seconds, so that it sends batches. */
 const batchSeconds = 0.1
 
-/** Begins with one token, so that the first record goes at once. */
+/** Begins with one token, so that the first record is sent at once. */
 export class TokenBucket {
   private readonly perMilli: number
   private readonly capacity: number
@@ -21,7 +21,7 @@ export class TokenBucket {
     this.at = now
   }
 
-  /** Takes up to so many tokens (milliseconds as `now`) and answers how many it were. */
+  /** Takes at most this many tokens and returns how many it took. `now` is in milliseconds. */
   take(wanted: number, now: number): number {
     this.fill(now)
     const taken = Math.min(wanted, Math.floor(this.tokens))
@@ -29,7 +29,7 @@ export class TokenBucket {
     return taken
   }
 
-  /** How long, in whole milliseconds, until there are so many tokens, or enough for a batch. */
+  /** How long, in whole milliseconds, until there are this many tokens, or enough for a batch. */
   wait(wanted: number, now: number): number {
     this.fill(now)
     const missing = Math.max(1, Math.min(wanted, this.batch)) - this.tokens

@@ -1,4 +1,4 @@
-/** What waits in the retry topics of a consumer. */
+/** The retry topics of a consumer, with how many records wait in each. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -12,7 +12,7 @@ import { retryGroupOf } from "../retry/topology.ts"
 import { type AnyConsumer, offsetsOf, type Place, sourcesOf } from "./places.ts"
 import { byPartition, scan } from "./scan.ts"
 
-/** The retry topics of a source: those of its policy, and behind them those that an earlier one left. */
+/** The retry topics of a source: those of its policy, then those that exist from an earlier policy. */
 const tiersOf = ({ group, sizes, source, topics: { tiers } }: Place) => [
   ...tiers,
   ...[...sizes.keys()].flatMap((name) => {
@@ -23,7 +23,7 @@ const tiersOf = ({ group, sizes, source, topics: { tiers } }: Place) => [
   }).sort((a, b) => a.index - b.index)
 ]
 
-/** The retry topics, each with what the retry consumer has not passed. */
+/** The retry topics, each with the number of records that the retry consumer has not committed. */
 export const waiting = Effect.fnUntraced(function*(
   consumer: AnyConsumer
 ): Effect.fn.Return<ReadonlyArray<Summary>, KafkaError, KafkaEngine.Service> {

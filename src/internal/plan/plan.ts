@@ -1,4 +1,4 @@
-/** A consumer's settings, checked and filled in: what the run loop works from. */
+/** A consumer's settings, checked and with their defaults: all that a run needs to know. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { matchesPattern } from "../../engine/KafkaEngine.ts"
@@ -13,7 +13,7 @@ import type { Limits } from "../partition/fetchBudget.ts"
 import type { Topology } from "../retry/topology.ts"
 import { topologyOf } from "./retryPlanning.ts"
 
-/** What a consumer may set, with the defaults documented at `Consumer.Options`. */
+/** What a consumer may set. `Consumer.Options` documents the defaults. */
 export interface Settings extends KafkaConfig.ConsumerConfig {
   readonly offsetReset: KafkaConfig.OffsetReset
   readonly drainTimeout?: Duration.Input | undefined
@@ -27,7 +27,7 @@ export interface Settings extends KafkaConfig.ConsumerConfig {
   readonly retries?: RetryTopics.Options | undefined
 }
 
-/** The defaults of what is the run loop's own. */
+/** The defaults of the settings that no engine knows. */
 export const defaults = {
   drainTimeout: "30 seconds",
   closeTimeout: "30 seconds",
@@ -36,7 +36,7 @@ export const defaults = {
   bufferBytes: 67_108_864
 } as const
 
-/** A handler with everything decided. */
+/** A handler with its policy: its own, or that of the consumer. */
 export interface PlannedHandler {
   readonly source: Handler.Handler<any, any>["source"]
   readonly call: Handler.Call
@@ -45,7 +45,7 @@ export interface PlannedHandler {
 
 /** The checked consumer. Durations are in milliseconds. */
 export interface Plan {
-  /** What it is towards Kafka: the consumer's own group, or that of its retry topics. */
+  /** The group id in Kafka: the consumer's own group, or the one that reads its retry topics. */
   readonly group: string
   /** Whether it reads the retry topics of a consumer, not its source topics. */
   readonly retrying: boolean
@@ -64,11 +64,11 @@ export interface Plan {
   readonly traced: boolean
 }
 
-/** The topic that a topic of the plan is about: of a retry topic, the one that its records were first read from. */
+/** The source topic of a topic: of a retry topic, the one that its records were first read from. */
 export const sourceTopic = (plan: Plan, topic: string): string =>
   plan.retrying ? plan.topology.placeOf(topic)?.source ?? topic : topic
 
-/** The handler of a topic: named ones first; a check made sure that no pattern matches those too. */
+/** The handler of a topic. There is at most one: a topic with two was refused when the plan was made. */
 export const handlerFor = (plan: Plan, topic: string): PlannedHandler | undefined => {
   const source = sourceTopic(plan, topic)
   return plan.handlers.find((handler) => Source.matches(handler.source, source))
@@ -114,7 +114,7 @@ const subscriptionProblem = (handlers: ReadonlyArray<PlannedHandler>): string | 
   return undefined
 }
 
-/** Names that Kafka's metrics cannot tell apart; brokers refuse to create the second one. */
+/** Two names that differ by "." and "_" alone: Kafka's metrics mix them up, so brokers refuse to create the second. */
 const collision = (handlers: ReadonlyArray<PlannedHandler>): string | undefined => {
   const names = handlers.flatMap(({ source }) => source.match._tag === "Name" ? [source.match.name] : [])
   for (const name of names) {
@@ -144,7 +144,7 @@ const concurrencyProblem = (call: Handler.Call): string | undefined => {
     : `concurrency ${lanes} is not a whole number of at least 1`
 }
 
-/** Checks a consumer. What is wrong is said with the reason, before anything is connected. */
+/** Checks a consumer before anything is connected. Fails with `InvalidSetting`, which names the setting. */
 export const make = Effect.fnUntraced(function*(consumer: {
   readonly group: string
   readonly settings: Settings

@@ -1,4 +1,4 @@
-/** From the policies of a consumer to its retry topics, checked before anything is connected. */
+/** Derives a consumer's retry topics from its policies, and checks them, before anything is connected. */
 import * as Effect from "effect/Effect"
 import type * as Handler from "../../Handler.ts"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
@@ -8,7 +8,7 @@ import * as Source from "../../Source.ts"
 import * as Tiers from "../retry/tiers.ts"
 import { type Routed, Topology, usesTopics } from "../retry/topology.ts"
 
-/** What the planning looks at. */
+/** The part of a handler that matters for its retry topics. */
 interface Planned {
   readonly source: Pick<Source.AnySource, "match">
   readonly call: Handler.Call
@@ -62,10 +62,8 @@ const optionsProblem = (
   if (naming !== undefined && naming !== RetryTopics.standard && pattern !== undefined) {
     return [
       "retries.naming",
-      `${
-        Source.show(pattern.source)
-      } is a pattern: which retry topics are its topics' own can be told by standard names `
-      + "alone; name the topics one by one, or use RetryTopics.standard"
+      `${Source.show(pattern.source)} is a pattern: only by standard names can the retry topics of its topics be `
+      + "recognized; name the topics one by one, or use RetryTopics.standard"
     ]
   }
   const wide = handlers.find(({ call }, i) => {
@@ -83,7 +81,7 @@ const optionsProblem = (
   return undefined
 }
 
-/** The retry topics of a consumer's handlers. What is wrong with a policy or an option is said with the reason. */
+/** The retry topics of a consumer's handlers. Fails with `InvalidSetting` when a policy or an option cannot work. */
 export const topologyOf = Effect.fnUntraced(function*(
   group: string,
   handlers: ReadonlyArray<Planned>,

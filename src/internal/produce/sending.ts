@@ -1,5 +1,6 @@
 /**
- * The path of a message from a send to the client of the engine. A send that awaits its record comes here each time.
+ * The path of a message from `Producer.send` to the engine's client. It runs once per record, so what can be found out
+ * once per topic and context is kept in a `Route`.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -27,22 +28,22 @@ type AnyTopic = Topic.Topic<any, any, any, any, any>
 type Failure = KafkaError | Schema.SchemaError
 type Resume = (effect: Effect.Effect<Delivery, Failure>) => void
 
-/** All that a send needs to know about its topic and context. */
+/** What a send needs to know about its topic and context, found out once. */
 interface Route {
   readonly topic: AnyTopic
   readonly client: ProducerClient
   readonly encode: Encoding.Encode
   readonly metrics: Metrics.ProducerMetrics
   readonly traced: boolean
-  /** Which values are suppressed. */
+  /** Says of a value whether it is suppressed; `undefined` when none is. */
   readonly suppresses: ((value: unknown) => boolean) | undefined
 }
 
-/** What a context leads to: its transaction's client, or the shared one of its engine. It stays so. */
+/** The client of a context: that of its transaction, or the shared one of its engine. A context never changes. */
 interface Origin {
   readonly client: ProducerClient
   readonly routes: WeakMap<AnyTopic, Route>
-  /** The one that was taken last: many contexts send to one topic alone. */
+  /** The route that was used last: many contexts send to one topic only. */
   last: Route | undefined
 }
 
@@ -75,7 +76,7 @@ const knownRoute = (context: Context.Context<never>, topic: AnyTopic): Route | u
   return origin.last?.topic === topic ? origin.last : origin.last = origin.routes.get(topic)
 }
 
-/** Undefined when the whole topic is suppressed: then neither an encoder nor a client is made. */
+/** `undefined` when the whole topic is suppressed; then neither an encoder nor a client is made. */
 const makeRoute = Effect.fnUntraced(function*(topic: AnyTopic): Effect.fn.Return<Route | undefined, KafkaError, any> {
   const verdict = yield* Suppression.verdictOf(topic)
   if (verdict === "all") return undefined
@@ -100,7 +101,7 @@ const routeOf = (topic: AnyTopic): Effect.Effect<Route | undefined, KafkaError, 
     return known === undefined ? makeRoute(topic) : Effect.succeed(known)
   })
 
-/** Encodes one message; what goes wrong in it is an error of the send. */
+/** Encodes one message. What its codec throws or fails with is an error of the send. */
 const encodeOne = (
   { encode, topic: { name } }: Route,
   message: Encoding.AnyMessage,
@@ -168,10 +169,10 @@ const sendBy = (route: Route, message: Encoding.AnyMessage): Effect.Effect<Deliv
     ? sendTraced(route, message)
     : Effect.callback<Delivery, Failure>((resume) => start(route, message, undefined, resume))
 
-/** Sends one message. After the first one of a context and topic it is little more than its callback. */
+/** Sends one message. After the first one of a context and topic, almost all of the cost is the callback's. */
 export const send = (topic: AnyTopic, message: Encoding.AnyMessage): Effect.Effect<Delivery, Failure, any> =>
   Effect.callback<Delivery, Failure, any>((resume) => {
-    // The fiber that waits is the one that runs: asking for it here saves the operation that `withFiber` is.
+    // The waiting fiber is the current one: `getCurrent` saves the step that `withFiber` would add.
     const route = knownRoute(Fiber.getCurrent()!.context, topic)
     if (route === undefined) {
       resume(
@@ -184,7 +185,7 @@ export const send = (topic: AnyTopic, message: Encoding.AnyMessage): Effect.Effe
     else start(route, message, undefined, resume)
   })
 
-/** Hands many records to the client, waiting for space, and ends when all of them have their fate. */
+/** Hands many records to the client, waiting for space, and ends when each is acknowledged or has failed. */
 const deliverAll = Effect.fnUntraced(function*(
   { client, metrics }: Route,
   raws: ReadonlyArray<RawMessage>
@@ -206,7 +207,7 @@ const deliverAll = Effect.fnUntraced(function*(
         metrics.failed(error)
         failure ??= error
       }
-      // Not at the end alone: an interrupted batch is counted as far as it got.
+      // Counted on the way too, so that an interrupted batch is counted as far as it got.
       if (++settled === handed && uncounted > 0) {
         metrics.sent(uncounted)
         uncounted = 0
@@ -294,7 +295,7 @@ const handOver = Effect.fnUntraced(function*(
   while (!client.produce(raw, done)) yield* client.whenSpace
 })
 
-/** Hands one message over without waiting for its fate. */
+/** Hands one message to the client without waiting for its acknowledgement. */
 export const offer = (
   topic: AnyTopic,
   message: Encoding.AnyMessage,

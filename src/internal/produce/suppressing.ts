@@ -1,4 +1,4 @@
-/** Whether a record may leave: asked by the public functions of the producer alone, before anything is encoded. */
+/** Decides whether a record may be sent. Only `Producer`'s functions ask, before they encode; retries never do. */
 import * as Effect from "effect/Effect"
 import type { Delivery } from "../../engine/KafkaEngine.ts"
 import type { Asked, Verdict } from "../../Suppression.ts"
@@ -6,7 +6,7 @@ import { Current as CurrentSuppression, decide } from "../../Suppression.ts"
 import type { Switches } from "../../Switches.ts"
 import { Current as CurrentSwitches } from "../../Switches.ts"
 
-/** What a suppressed send returns: the record is nowhere. */
+/** The delivery of a suppressed record, which was not sent: partition, offset and timestamp are -1. */
 export const nowhere = (topic: string): Delivery => ({ topic, partition: -1, offset: -1, timestamp: -1 })
 
 const warned = new WeakSet<Switches>()

@@ -17,7 +17,7 @@ export interface Current {
   readonly client: TransactionalClient
 }
 
-/** Undefined outside of a transaction. It follows forks, and ends with the transaction's effect. */
+/** `undefined` outside of a transaction. Forked fibers inherit it; it ends with the transaction's effect. */
 export const CurrentTransaction = Context.Reference<Current | undefined>("millrace/internal/CurrentTransaction", {
   defaultValue: () => undefined
 })
@@ -25,7 +25,7 @@ export const CurrentTransaction = Context.Reference<Current | undefined>("millra
 interface Entry {
   readonly client: TransactionalClient
   readonly turn: Semaphore.Semaphore
-  /** Given up while others waited for their turn: they need another one, which fences it. */
+  /** The client is of no use any more. Transactions that wait for their turn make another one, which fences it. */
   broken: boolean
 }
 
@@ -33,7 +33,7 @@ type Clients = RcMap.RcMap<string, Entry, KafkaError>
 
 const byEngine = new WeakMap<KafkaEngine.Service["Service"], Clients>()
 
-/** How long a client is kept after its last transaction: making one costs round trips and fences the one before. */
+/** How long a client is kept after its last transaction: making one costs round trips. */
 const idle = "1 minute"
 
 const clientsOf = Effect.fnUntraced(function*(engine: KafkaEngine.Service["Service"]) {
@@ -57,11 +57,11 @@ const clientsOf = Effect.fnUntraced(function*(engine: KafkaEngine.Service["Servi
   return winner
 })
 
-/** Errors after which a client is of no use: it was fenced, or the engine calls it fatal. */
+/** After such an error the client can send nothing more: it was fenced, or the engine calls the error fatal. */
 const isFatal = (error: KafkaError): boolean =>
   error.reason._tag === "Fenced" || (error.reason._tag === "TransactionFailed" && !error.reason.retryable)
 
-/** One transaction with a client that is this fiber's alone meanwhile. */
+/** Runs one transaction with a client that no other fiber uses meanwhile. */
 const runWith = <A, E, R>(
   transactionalId: string,
   client: TransactionalClient,

@@ -1,4 +1,4 @@
-/** Record streams: a consumer whose only handler hands its records to whoever runs the stream. */
+/** Record streams: a consumer whose only handler passes its records on to the fiber that runs the stream. */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,7 +18,7 @@ import * as Runtime from "./runtime.ts"
 /** A partition and its records, from assignment to revoke. */
 export type Partition = readonly [TopicPartition, Stream.Stream<Uncommitted, Poison>]
 
-/** Starts the consumer in the current scope and answers its partitions as they are assigned. */
+/** Starts the consumer in the current scope. The stream has an element for each partition as it is assigned. */
 export const partitions = Effect.fnUntraced(function*(
   group: string,
   source: Pick<AnySource, "match" | "codecs">,

@@ -1,4 +1,4 @@
-/** Where failed records of one run may go: the topics, there before the first record, and the way to them. */
+/** Where the failed records of one run may go: makes or checks the topics before the first record, and the router. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -16,7 +16,7 @@ import { retryGroupOf } from "../retry/topology.ts"
 import { TransactionalRouter } from "../retry/transactionalRouter.ts"
 import type { Signal } from "../shared/signal.ts"
 
-/** Of one run. */
+/** The routing of one run. */
 export interface Routing {
   readonly router: Router
   /** Makes or checks the topics of source topics, once. */
@@ -34,11 +34,11 @@ export interface Subscribed {
 const isRouted = ({ needsDeadLetter, others, tiers }: SourceTopics): boolean =>
   needsDeadLetter || tiers.length > 0 || others.length > 0
 
-/** Another member's would fence it: fencing of members that are gone is up to the group's generation. */
+/** One per run: a shared id would fence other members. The group's generation fences members that are gone. */
 const transactionalIdOf = ({ group }: Plan): Effect.Effect<string> =>
   Effect.map(Random.nextIntBetween(0, Number.MAX_SAFE_INTEGER), (number) => `${group}.copies.${number.toString(36)}`)
 
-/** The routing of a run, or `undefined` when its policies route nothing. Topics of named sources are prepared. */
+/** The routing of a run, with the topics of its named sources prepared; `undefined` when its policies route nothing. */
 export const make = Effect.fnUntraced(function*(
   plan: Plan,
   clock: Clock.Clock,
@@ -98,16 +98,16 @@ export const make = Effect.fnUntraced(function*(
 })
 
 /**
- * The plan of the consumer of a plan's retry topics, if it can have any. A bounded read has none: what it could not
- * handle is left to the next consumer that is not.
+ * The plan of the member that reads a plan's retry topics; `undefined` when there can be none. A bounded read has none:
+ * what it routes is left to the next consumer of the group that is not bounded.
  */
 export const retryPlan = (plan: Plan): Plan | undefined =>
   plan.topology.routes && !plan.bounded && !plan.retrying
-    // What was routed there before the first commit must not be passed over.
+    // From the beginning: records may have been routed there before this group first committed.
     ? { ...plan, group: retryGroupOf(plan.group), retrying: true, offsetReset: "earliest", topics: [], patterns: [] }
     : undefined
 
-/** The retry topics there are: of the policy, and such that an earlier policy left behind. */
+/** The retry topics to read: those of the policy, and those that exist from an earlier policy. */
 export const subscribedRetries = Effect.fnUntraced(function*(
   plan: Plan
 ): Effect.fn.Return<Subscribed, KafkaError, KafkaEngine.Service> {

@@ -20,7 +20,7 @@ import type { HealthCell } from "../telemetry/healthCell.ts"
 import * as Control from "./control.ts"
 import * as Routing from "./routing.ts"
 
-/** A run for those that wait for its end or want it. */
+/** A run, as far as its end is concerned. */
 export interface Running {
   /** Ends when the run does, with its error. */
   readonly await: Effect.Effect<void, KafkaError | HandlerFailed<any>>
@@ -28,18 +28,18 @@ export interface Running {
   readonly stop: Effect.Effect<void>
 }
 
-/** A run that is under way. */
+/** A run with its loop. */
 export interface Run extends Running {
   readonly loop: RunLoop
 }
 
-/** What a run reads, and where its failures may go. */
+/** What a run reads, and where its failed records may go. */
 export interface Prepared {
   readonly subscribed: Routing.Subscribed
   readonly routing: Routing.Routing | undefined
 }
 
-/** How a run is to be done. */
+/** `holds`: a policy that says stop holds the partition instead of ending the run. */
 export interface Options {
   readonly holds: boolean
   readonly health: HealthCell
@@ -47,8 +47,9 @@ export interface Options {
 }
 
 /**
- * Connects the client and forks the loop. The run is not tied to a scope: `onStarted` takes care that it is stopped.
- * Between the connecting, which can be interrupted, and that no interruption can leave a run behind.
+ * Connects the client and forks the loop. The run is not tied to a scope: `onStarted` has to take care that it is
+ * stopped. Connecting may be interrupted; from then until `onStarted` returns nothing can be, so no run is left without
+ * an owner.
  */
 export const start = <R>(
   plan: Plan,
@@ -101,7 +102,7 @@ export const start = <R>(
         yield* Scope.close(clientScope, Exit.void)
         const error = Exit.isFailure(outcome) ? Exit.findErrorOption(outcome) : undefined
         context.publish(error?._tag === "Some" ? { _tag: "Failed", error: error.value } : { _tag: "Stopped" })
-        // A bug has no error to tell, and is no stop as asked either.
+        // A defect: there is no typed error to publish, and the consumer did not stop as asked.
         if (error?._tag === "None") options.health.givenUp()
         yield* context.report
         return yield* outcome
@@ -120,7 +121,7 @@ export const start = <R>(
     })
   )
 
-/** Makes or checks the topics that policies route to, and answers what to read; `undefined` if that is nothing. */
+/** Makes or checks the topics that policies route to. Returns what to read, or `undefined` if there is nothing. */
 export const prepare = Effect.fnUntraced(function*(
   plan: Plan
 ): Effect.fn.Return<Prepared | undefined, KafkaError, KafkaEngine.Service> {
@@ -130,7 +131,7 @@ export const prepare = Effect.fnUntraced(function*(
   return topics.length === 0 && patterns.length === 0 ? undefined : { routing, subscribed: { topics, patterns } }
 })
 
-/** A run without records: it waits, and with `until: "end"` it is at the end. */
+/** A run that reads nothing: it never ends by itself, or at once with `until: "end"`. */
 const nothing = (plan: Plan, health: HealthCell): Running => {
   health.switchedOff()
   return { await: plan.bounded ? Effect.void : Effect.never, stop: Effect.void }
@@ -152,17 +153,17 @@ export const startIfOn = Effect.fnUntraced(function*<R>(
     : yield* start(plan, prepared, options, onStarted)
 })
 
-/** Starts a run and stops it with the scope; interrupting the start itself leaves nothing behind. */
+/** Starts a run, which is stopped when the scope ends. Interrupting the start leaves nothing running. */
 export const startScoped = (plan: Plan, options: Options): Effect.Effect<Running, KafkaError, any> =>
   startIfOn(plan, options, (run) => Effect.addFinalizer(() => run.stop))
 
-/** What a consumer consists of: itself, and the consumer of its retry topics if it can have any. */
+/** The members of a consumer: itself, and the one that reads its retry topics if there can be any. */
 export const plansOf = (plan: Plan): ReadonlyArray<Plan> => {
   const retries = Routing.retryPlan(plan)
   return retries === undefined ? [plan] : [plan, retries]
 }
 
-/** Starts all that a consumer consists of, and answers how to wait for the first that ends. */
+/** Starts all members of a consumer. Returns an effect that ends with the first of them that ends. */
 export const startAllScoped = Effect.fnUntraced(function*(
   plan: Plan,
   emit: Options["emit"]

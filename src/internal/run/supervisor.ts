@@ -1,4 +1,4 @@
-/** Keeps a consumer running in the background: starts it again when what ended it can heal. */
+/** Keeps a consumer running in the background: starts it again unless a restart cannot help. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -10,10 +10,10 @@ import { logCause } from "../shared/causes.ts"
 import type { HealthCell } from "../telemetry/healthCell.ts"
 import type { Running } from "./runtime.ts"
 
-/** After so long without an error the restart schedule begins anew, in milliseconds. */
+/** A run that lasted this long was healthy: the restart schedule starts from its beginning. In milliseconds. */
 const settled = 60_000
 
-/** What no restart can heal: the program, its settings or its credentials must change. */
+/** No restart helps against these: the program, its settings or its credentials must change. */
 const hopeless: ReadonlySet<Reason["_tag"]> = new Set([
   "AuthenticationFailed",
   "InvalidSetting",
@@ -22,8 +22,8 @@ const hopeless: ReadonlySet<Reason["_tag"]> = new Set([
 ])
 
 /**
- * Starts in the current scope. The first start decides about the caller: an error that cannot heal fails it, any other
- * leaves the supervisor trying.
+ * Starts the consumer in the current scope. When the first start fails with an error that no restart can heal, so does
+ * this effect; after any other error the supervisor goes on trying in the background.
  */
 export const supervise = Effect.fnUntraced(function*(
   start: (onStarted: (run: Running) => Effect.Effect<void>) => Effect.Effect<Running, KafkaError, any>,

@@ -1,4 +1,4 @@
-/** What waits in the partitions of a run, and the orders of an operator to it. */
+/** The records that wait in the partitions of a run, and what an operator may do with them: retry now, or skip. */
 import type { Waiting } from "../../ConsumerControl.ts"
 import type { TopicPartition } from "../../engine/KafkaEngine.ts"
 import { tp } from "../loop/ownership.ts"
@@ -14,7 +14,7 @@ const held = (state: PartitionState): ReadonlyArray<Waiting> => {
   return [{ ...tp(state), offset, kind: "due", attempts: executions, since: undefined, until, cause: undefined }]
 }
 
-/** All of them, partition by partition in the order of offsets. */
+/** All waiting records, by partition and offset. */
 export const waitingIn = (states: Iterable<PartitionState>): ReadonlyArray<Waiting> =>
   Array.from(states).flatMap((state) => [
     ...Array.from(state.waits, ({ attempts, cause, kind, offset, since, until }): Waiting => ({
@@ -29,7 +29,7 @@ export const waitingIn = (states: Iterable<PartitionState>): ReadonlyArray<Waiti
     ...held(state)
   ])
 
-/** Ends the waits of a partition, or of one of its records. */
+/** Ends the waits of a partition, or of one of its records, now. Returns how many. */
 export const retryNow = (
   state: PartitionState | undefined,
   { offset }: TopicPartition & { readonly offset?: number | undefined }
@@ -51,7 +51,7 @@ export const retryNow = (
   return count
 }
 
-/** Lets a partition go on behind a waiting record. */
+/** Gives a waiting record up, so that its partition goes on with the next one. Returns whether it was waiting. */
 export const skip = (state: PartitionState | undefined, offset: number): boolean => {
   for (const wait of state?.waits ?? []) {
     if (wait.offset !== offset) continue

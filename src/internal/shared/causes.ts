@@ -1,8 +1,8 @@
-/** Causes in few words. Errors are anybody's: whatever one does when it is looked at, that ends no consumer. */
+/** Causes in few words. The errors are the user's: if a getter of theirs throws, that must end no consumer. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 
-/** What is read off a value of somebody else, or what stands for it when that throws. */
+/** What `read` returns, or `otherwise` when it throws: for looking at a value whose class is not ours. */
 export const readOr = <A>(read: () => A, otherwise: A): A => {
   try {
     return read()
@@ -19,11 +19,11 @@ const ownNameOf = (error: object): string => {
   return typeof className === "string" && className !== "" ? className : "Object"
 }
 
-/** The tag of an error, or the name of its class: whoever extends `Error` and says no more has its `name`. */
+/** The tag of an error, or its name, or the name of its class: a subclass of `Error` without a name says `Error`. */
 export const nameOf = (error: unknown): string =>
   typeof error !== "object" || error === null ? typeof error : readOr(() => ownNameOf(error), "Object")
 
-/** Numbers too large for JSON are told as well. */
+/** As JSON; a `bigint`, which JSON cannot express, as its digits. */
 const json = (value: unknown): string =>
   JSON.stringify(value, (_, part) => typeof part === "bigint" ? String(part) : part) ?? String(value)
 
@@ -47,7 +47,7 @@ export const brief = (cause: Cause.Cause<unknown>): string =>
     return readOr(() => Cause.pretty(Cause.fromReasons([reason])), name)
   }).join("; ")
 
-/** A line about a cause: in few words where a logger cannot print it. */
+/** Logs a line with a cause. If the logger fails at the cause, it gets the cause's messages as text instead. */
 export const logCause = (
   log: (...message: ReadonlyArray<unknown>) => Effect.Effect<void>,
   line: string,

@@ -1,4 +1,4 @@
-/** The latest offset of each key, as many keys as there is room for. */
+/** The latest offset of each key, for at most `maxKeys` keys: the key that was seen longest ago is dropped first. */
 
 interface Latest {
   readonly partition: number
@@ -10,12 +10,12 @@ interface Observed extends Latest {
   readonly key: Uint8Array | null
 }
 
-/** A character per byte: exact for every key, also those that are no text. No name of a topic has the separator. */
+/** A character per byte: exact also for keys that are no text. The separator occurs in no name of a topic. */
 const idOf = (topic: string, key: Uint8Array): string =>
   `${topic}\0${Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1")}`
 
 export class LatestOffsets {
-  /** The one that was not seen for longest comes first. */
+  /** In the order in which they were last seen, the oldest first. */
   private readonly entries = new Map<string, Latest>()
   private readonly maxKeys: number
   private readonly maxKeyBytes: number

@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 
 /**
- * Raising it while nobody waits is remembered. The waiter goes on in a later task, never inside of `raise`: who raises
- * may be in the middle of a change.
+ * A raise while no fiber waits is remembered for the next wait. The waiter goes on in a later task, never inside of
+ * `raise`, whose caller may be in the middle of a change.
  */
 export class Signal {
   private raised = false
@@ -32,7 +32,7 @@ export class Signal {
     return Effect.callback<void>((resume) => {
       let gone = false
       const waiter = () => {
-        // A raise that comes too late for an interrupted waiter is for the next one.
+        // The waiter was interrupted before its task ran: the raise stays for the next wait.
         if (gone) return
         this.raised = false
         resume(Effect.void)

@@ -1,4 +1,4 @@
-/** The figures of a consumer, updated once per finished step. */
+/** The metrics of a consumer, updated once per finished step. */
 import type * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
 import type { Outcome, OutcomeBatch } from "../../Outcome.ts"

@@ -1,4 +1,4 @@
-/** What of a consumer's events is worth a line in the log, and how loud. */
+/** Which events of a consumer become lines of the log, and at which level. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { ConsumerEvent } from "../../ConsumerEvent.ts"
@@ -10,34 +10,34 @@ const list = (partitions: ReadonlyArray<TopicPartition>): string => {
   return partitions.length > 20 ? `${shown} and ${partitions.length - 20} more` : shown === "" ? "none" : shown
 }
 
-/** Attempts worth a line: a record that fails for days must not fill the log. */
-const isTelling = (attempts: number): boolean => attempts < 4 || Number.isInteger(Math.log2(attempts))
+/** The first attempts, then only powers of two: a record that fails for days must not fill the log. */
+const isLogged = (attempts: number): boolean => attempts < 4 || Number.isInteger(Math.log2(attempts))
 
 type Routed = Extract<ConsumerEvent, { readonly _tag: "Routed" }>
 
-const routed = ({ outcomes, partition, topic }: Routed, untold: number): string => {
+const routed = ({ outcomes, partition, topic }: Routed, omitted: number): string => {
   const [first] = outcomes
   const to = [...new Set(outcomes.map((outcome) => "topic" in outcome ? outcome.topic : ""))].join(", ")
   const place = outcomes.length === 1 ? `offset ${first!.offset}` : `${outcomes.length} records`
-  const more = untold === 0 ? "" : `; ${untold} more since the last line about this topic`
+  const more = omitted === 0 ? "" : `; ${omitted} more since the last line about this topic`
   return `${topic}/${partition} ${place} sent to ${to}: ${brief(first!.cause)}${more}`
 }
 
-/** A topic of which everything fails must not fill the log: a line a second at most, in milliseconds. */
+/** A topic whose records all fail must not fill the log: its lines are at least this long apart, in milliseconds. */
 const routedEvery = 1_000
 
-/** Lines about copies, one topic after the other. */
+/** Lines about copies of failed records, limited per topic. */
 class RoutedLines {
-  private readonly byTopic = new Map<string, { at: number; untold: number }>()
+  private readonly byTopic = new Map<string, { at: number; omitted: number }>()
 
   line(event: Routed, now: number): Effect.Effect<void> {
     const last = this.byTopic.get(event.topic)
     if (last !== undefined && now - last.at < routedEvery) {
-      last.untold += event.outcomes.length
+      last.omitted += event.outcomes.length
       return Effect.void
     }
-    this.byTopic.set(event.topic, { at: now, untold: 0 })
-    const text = routed(event, last?.untold ?? 0)
+    this.byTopic.set(event.topic, { at: now, omitted: 0 })
+    const text = routed(event, last?.omitted ?? 0)
     return event.outcomes.some(({ _tag }) => _tag === "DeadLettered") ? Effect.logWarning(text) : Effect.logInfo(text)
   }
 }
@@ -64,7 +64,7 @@ const line = (event: Exclude<ConsumerEvent, Routed>): Effect.Effect<void> => {
         `skipped ${event.topic}/${event.partition} offset ${event.offset}: ${brief(event.cause)}`
       )
     case "Waiting":
-      return isTelling(event.attempts)
+      return isLogged(event.attempts)
         ? Effect.logWarning(
           `${event.topic}/${event.partition} offset ${event.offset} failed ${event.attempts} times, trying again: `
             + brief(event.cause)
@@ -96,11 +96,11 @@ const line = (event: Exclude<ConsumerEvent, Routed>): Effect.Effect<void> => {
   }
 }
 
-/** Makes what logs the events of a run, with the group as annotation. */
+/** Makes a function that logs the events of a run, annotated with the group. */
 export const make = (clock: Clock.Clock): (event: ConsumerEvent) => Effect.Effect<void> => {
   const lines = new RoutedLines()
   return (event) => {
-    const told = event._tag === "Routed" ? lines.line(event, clock.currentTimeMillisUnsafe()) : line(event)
-    return Effect.annotateLogs(told, { group: event.group })
+    const logged = event._tag === "Routed" ? lines.line(event, clock.currentTimeMillisUnsafe()) : line(event)
+    return Effect.annotateLogs(logged, { group: event.group })
   }
 }

@@ -1,4 +1,4 @@
-/** Follows one consumer's events and answers its health. */
+/** Follows the events of one consumer and says how healthy it is. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ConsumerEvent } from "../../ConsumerEvent.ts"
@@ -8,7 +8,7 @@ import { Registry } from "../../Health.ts"
 
 const same = (a: TopicPartition, b: TopicPartition): boolean => a.topic === b.topic && a.partition === b.partition
 
-/** Made once per consumer; it outlives restarts of the client. */
+/** One per consumer. It stays when the supervisor starts the consumer again. */
 export class HealthCell {
   private status: ConsumerHealth["status"] = "starting"
   private assignment: ReadonlyArray<TopicPartition> = []
@@ -92,7 +92,7 @@ export class HealthCell {
     this.status = "failed"
   }
 
-  /** A partition left this member, or goes on from another offset: what was wrong with it no longer counts. */
+  /** A partition left this member, or goes on from another offset: it is no longer held or stalled. */
   readonly released = (partition: TopicPartition): void => {
     this.held = this.held.filter((held) => !same(held, partition))
     this.stalled = this.stalled.filter((stalled) => !same(stalled, partition))
@@ -104,7 +104,7 @@ export class HealthCell {
   }
 }
 
-/** Makes the cell of a consumer, registered for as long as the scope lives. */
+/** Makes the cell of a consumer. `Health.all` shows it until the scope ends. */
 export const register = Effect.fnUntraced(function*(group: string): Effect.fn.Return<HealthCell, never, Scope.Scope> {
   const registry = yield* Registry
   const cell = new HealthCell(group)

@@ -1,6 +1,6 @@
 /**
- * The figures of a producer, named by OpenTelemetry's messaging conventions. A single send costs one update of a
- * counter; a duration would cost it as much again as the rest of the send, so that only whole batches have one.
+ * The metrics of a producer, named by OpenTelemetry's messaging conventions. Durations are measured for whole batches
+ * only: for a single send, measuring would cost as much as the send itself.
  */
 import type * as Context from "effect/Context"
 import * as Metric from "effect/Metric"

@@ -12,7 +12,7 @@ import type * as Record from "../../Record.ts"
 
 const traceparent = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})$/
 
-/** What a span that came from outside brought as `tracestate`: it goes on to the records that its trace produces. */
+/** The `tracestate` of a span that came from outside. Records that its trace produces carry it on. */
 const TraceState = Context.Reference<string | undefined>("millrace/internal/TraceState", {
   defaultValue: () => undefined
 })
@@ -30,7 +30,7 @@ const parentOf = (headers: Headers.Headers): Tracer.ExternalSpan | undefined => 
     })
 }
 
-/** Wraps a handler of records in a span. */
+/** Runs a handler of records in a span. */
 export const traced = (
   group: string,
   run: (record: Record.Record<any, any, any>) => Effect.Effect<unknown, any, any>
@@ -51,7 +51,7 @@ export const traced = (
   })
 }
 
-/** Runs a send in a span, child of the current one; of `count` messages when they are a batch. */
+/** Runs a send in a span, a child of the current one. `count`: the messages of a batch, `undefined` for one message. */
 export const sending = <A, E, R>(
   topic: string,
   count: number | undefined,
@@ -79,7 +79,7 @@ const traceStateOf = (span: Tracer.AnySpan): string | undefined => {
   return undefined
 }
 
-/** The message with the headers that name the span, unless it names one by itself, or tracing is disabled. */
+/** Adds the headers that name the span, unless the message has them already or propagation is disabled. */
 export const inject = (message: RawMessage, span: Tracer.Span | undefined): RawMessage => {
   if (span === undefined || Context.get(span.annotations, Tracer.DisablePropagation)) return message
   const own = message.headers ?? Headers.empty
