@@ -6,64 +6,84 @@
  */
 import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type { Position, TopicPartition } from "./engine/KafkaEngine.ts"
 import type { KafkaError } from "./KafkaError.ts"
 
 /**
- * One running member of a group. Each call concerns the partitions that this member has now. `seek`, `pause` and
- * `resume` of one that it does not have fail with `UnknownTopic`; for `retryNow` and `skip` nothing waits there.
- *
- * - `seek`: goes on from another offset, once the record in work is finished. The new position is committed, so a
- *   replay survives a restart. A held partition goes on as well: seek behind the record to skip it, to the record to
- *   try it again.
- * - `seekToTimestamp`: the same for all partitions, to the first record at or after a time in milliseconds.
- * - `pause`, `resume`: no further record of these partitions is started until resumed, or assigned anew. All of them
- *   are paused, or none.
- * - `waiting`: the records that wait, and why.
- * - `retryNow`: ends the waits of a partition, or of one record, now; answers how many. A record of a retry topic that
- *   is held back is handled without waiting for its due time.
- * - `skip`: goes on behind one waiting record, once: it counts as skipped. So does a record of a retry topic that is
- *   held back, which no handler sees then. Answers whether it was waiting. (`seek` goes on behind, or before, any
- *   record.)
- * - `commit`: commits what is finished, now, and ends when the broker acknowledged.
- * - `stop`: drains, commits and leaves the group; bounded by the consumer's timeouts.
+ * One running member of a group. Each call concerns the partitions that this member has now: `seek`, `pause` and
+ * `resume` of another one fail with `UnknownTopic`, and for `retryNow` and `skip` nothing waits there. After the member
+ * stopped, calls fail with `Closed`.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface ConsumerControl {
+  /** The group that it is a member of. The member that reads the retry topics of a group is one of `<group>.retry`. */
   readonly group: string
+  /** The partitions of this member. */
   readonly assignment: Effect.Effect<ReadonlyArray<TopicPartition>>
+  /**
+   * Goes on from another offset, once the record in work is finished. The new position is committed, so a replay
+   * survives a restart. A held partition goes on as well: seek behind the record to pass it over, to the record to try
+   * it again.
+   */
   readonly seek: (position: Position) => Effect.Effect<void, KafkaError>
-  readonly seekToTimestamp: (timestamp: number) => Effect.Effect<void, KafkaError>
+  /**
+   * {@link seek} for all partitions of this member, each to its first record at or after a time: a `DateTime`, a `Date`,
+   * milliseconds since the epoch, or a text such as `2026-01-31T12:00:00Z`. What is no time fails with
+   * `InvalidSetting`.
+   */
+  readonly seekToTimestamp: (time: DateTime.DateTime.Input) => Effect.Effect<void, KafkaError>
+  /**
+   * Starts no further record of these partitions until they are resumed, or assigned again. All of them are paused, or
+   * none.
+   */
   readonly pause: (partitions: ReadonlyArray<TopicPartition>) => Effect.Effect<void, KafkaError>
+  /** Ends a {@link pause}. */
   readonly resume: (partitions: ReadonlyArray<TopicPartition>) => Effect.Effect<void, KafkaError>
+  /** The records that wait, and why. */
   readonly waiting: Effect.Effect<ReadonlyArray<Waiting>>
+  /**
+   * Ends the waits of a partition, or of one record, now; returns how many. A record of a retry topic that is held back
+   * is handled without waiting for its due time.
+   */
   readonly retryNow: (at: TopicPartition & { readonly offset?: number | undefined }) => Effect.Effect<number>
+  /**
+   * Goes on behind one waiting record, once: it counts as skipped. So does a record of a retry topic that is held back,
+   * which no handler sees then. Returns whether it was waiting. ({@link seek} goes on behind, or before, any record.)
+   */
   readonly skip: (record: TopicPartition & { readonly offset: number }) => Effect.Effect<boolean>
+  /** Commits what is finished, now, and ends when the broker acknowledged. */
   readonly commit: Effect.Effect<void, KafkaError>
+  /** Drains, commits and leaves the group; bounded by the consumer's timeouts. */
   readonly stop: Effect.Effect<void>
 }
 
 /**
- * A record that waits. Times are in milliseconds since the epoch.
- *
- * - `kind`: `"retry"` waits for its next attempt in place, `"publish"` for its copy to be sent again, `"due"` is the
- *   first record of a retry topic that is held back.
- * - `attempts`: how often its handler ran. `cause`: why it failed last; unknown for `"due"`, where the headers say.
+ * A record that waits.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface Waiting extends TopicPartition {
+  /** The record's offset. */
   readonly offset: number
+  /**
+   * `"retry"` waits for its next attempt in place, `"publish"` for its copy to be sent again, `"due"` is the first record
+   * of a retry topic that is held back.
+   */
   readonly kind: "retry" | "publish" | "due"
+  /** How many times its handler ran. */
   readonly attempts: number
+  /** Since when, in milliseconds since the epoch; unknown for `"due"`. */
   readonly since: number | undefined
+  /** Until when, in milliseconds since the epoch. */
   readonly until: number
+  /** Why it failed last; unknown for `"due"`, where the record's headers say. */
   readonly cause: Cause.Cause<unknown> | undefined
 }
 
@@ -84,11 +104,14 @@ export const Registry = Context.Reference<Set<ConsumerControl>>("millrace/Consum
  * @example
  * ```ts
  * import { Effect } from "effect"
+ * import type { DateTime } from "effect"
  * import { ConsumerControl } from "millrace"
  *
- * export const replaySince = (time: number) =>
+ * export const replaySince = (time: DateTime.DateTime.Input) =>
  *   Effect.flatMap(ConsumerControl.find("billing"), (members) =>
  *     Effect.forEach(members, (member) => member.seekToTimestamp(time), { discard: true }))
+ *
+ * export const replayNight = replaySince("2026-01-31T02:00:00Z")
  * ```
  *
  * @stability unstable

@@ -15,54 +15,225 @@ import type { KafkaError } from "./KafkaError.ts"
 import type { Outcome } from "./Outcome.ts"
 
 /**
- * An event of the consumer group `group`. Durations are in milliseconds.
+ * What every event says.
  *
- * - `Started`, `Stopped`: the consumer's client lives between them.
- * - `Assigned`, `Revoked`, `Lost`: what a rebalance did to this member.
- * - `Drained`: a partition given up; with `timedOut` its handler was interrupted after the drain budget, `reason` says
- *   at which offset it was.
- * - `Stored`: finished positions handed to the client; `Committed`, `CommitFailed`: the broker's answer.
- * - `Skipped`: a record was skipped by policy. `Waiting`: a record failed and is handled again in place, at `until`
- *   (milliseconds since the epoch). `Routed`: copies of failed records are acknowledged in retry or dead letter topics,
- *   told once per step.
- * - `Held`: a partition stopped by policy, `Resumed` when it goes on.
- * - `Stalled`: a handler made no progress for so long.
- * - `Reset`: `offsetReset` chose a new position. `Paused`: the fetch budget or the user paused a partition.
- * - `Disturbed`: the client met an error and goes on. `Failed`: the consumer ended with an error.
- * - `Statistics`: the client's own figures.
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Event<Tag extends string> {
+  /** What happened. */
+  readonly _tag: Tag
+  /** The consumer group that it happened in. */
+  readonly group: string
+}
+
+/**
+ * `Started`: the consumer's client was made. `Stopped`: it ended as asked.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface LifeEvent extends Event<"Started" | "Stopped"> {}
+
+/**
+ * `Assigned`: this member got partitions. `Revoked`: it gave them up, drained. `Lost`: they are another member's
+ * already. `Paused` and `Resumed`: by the fetch budget, or by the user.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface PartitionsEvent extends Event<"Assigned" | "Revoked" | "Lost" | "Paused" | "Resumed"> {
+  /** Which ones. */
+  readonly partitions: ReadonlyArray<TopicPartition>
+}
+
+/**
+ * A partition was given up.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Drained extends Event<"Drained">, TopicPartition {
+  /** Whether its handler was interrupted because the drain budget was over. */
+  readonly timedOut: boolean
+  /** With `timedOut`, at which offset the handler was. */
+  readonly reason: string | undefined
+  /** How long it took, in milliseconds. */
+  readonly duration: number
+}
+
+/**
+ * `Stored`: finished positions were handed to the client. `Committed`: the broker has them.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface PositionsEvent extends Event<"Stored" | "Committed"> {
+  /** The positions: of each partition the offset of the next record. */
+  readonly positions: ReadonlyArray<Position>
+}
+
+/**
+ * The broker refused a commit.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface CommitFailed extends Event<"CommitFailed"> {
+  /** What was to be committed. */
+  readonly positions: ReadonlyArray<Position>
+  /** Why it was not. */
+  readonly error: KafkaError
+}
+
+/**
+ * A record was skipped by its policy, or by hand.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Skipped extends Event<"Skipped">, TopicPartition {
+  /** The record's offset. */
+  readonly offset: number
+  /** Why it failed. */
+  readonly cause: Cause.Cause<unknown>
+}
+
+/**
+ * A record failed and is handled again in place.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Waiting extends Event<"Waiting">, TopicPartition {
+  /** The record's offset. */
+  readonly offset: number
+  /** How many times its handler ran. */
+  readonly attempts: number
+  /** When it runs again, in milliseconds since the epoch. */
+  readonly until: number
+  /** Why it failed last. */
+  readonly cause: Cause.Cause<unknown>
+}
+
+/**
+ * Copies of failed records are acknowledged in retry or dead letter topics; one event for each step.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Routed extends Event<"Routed">, TopicPartition {
+  /** What became of the records. */
+  readonly outcomes: ReadonlyArray<Outcome>
+}
+
+/**
+ * A partition stopped by its policy. `Resumed` follows when it goes on.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Held extends Event<"Held">, TopicPartition {
+  /** Which record stopped it, and why. */
+  readonly error: HandlerFailed<unknown>
+}
+
+/**
+ * A handler made no progress for `maxHandlerStall`.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Stalled extends Event<"Stalled">, TopicPartition {
+  /** The record in work. */
+  readonly offset: number
+  /** For how long, in milliseconds. */
+  readonly stalledMs: number
+}
+
+/**
+ * `offsetReset` chose a position.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Reset extends Event<"Reset">, TopicPartition {
+  /** Whether there was a position, and its record is gone: records may have been missed. */
+  readonly outOfRange: boolean
+  /** What happened, in words. */
+  readonly problem: string
+}
+
+/**
+ * The client met an error and goes on.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Disturbed extends Event<"Disturbed"> {
+  /** What it met. */
+  readonly error: KafkaError
+}
+
+/**
+ * The consumer ended with an error.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Failed extends Event<"Failed"> {
+  /** Why it ended. */
+  readonly error: KafkaError | HandlerFailed<unknown>
+}
+
+/**
+ * The client's own figures, when the engine is asked for them.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Statistics extends Event<"Statistics"> {
+  /** In the form of the client library. */
+  readonly statistics: unknown
+}
+
+/**
+ * An event of a consumer group.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export type ConsumerEvent =
-  & { readonly group: string }
-  & (
-    | { readonly _tag: "Started" }
-    | { readonly _tag: "Stopped" }
-    | { readonly _tag: "Assigned" | "Revoked" | "Lost"; readonly partitions: ReadonlyArray<TopicPartition> }
-    | (
-      & { readonly _tag: "Drained"; readonly timedOut: boolean; readonly reason: string | undefined }
-      & { readonly duration: number }
-      & TopicPartition
-    )
-    | { readonly _tag: "Stored" | "Committed"; readonly positions: ReadonlyArray<Position> }
-    | { readonly _tag: "CommitFailed"; readonly positions: ReadonlyArray<Position>; readonly error: KafkaError }
-    | ({ readonly _tag: "Skipped"; readonly offset: number; readonly cause: Cause.Cause<unknown> } & TopicPartition)
-    | (
-      & { readonly _tag: "Waiting"; readonly offset: number; readonly attempts: number; readonly until: number }
-      & { readonly cause: Cause.Cause<unknown> }
-      & TopicPartition
-    )
-    | ({ readonly _tag: "Routed"; readonly outcomes: ReadonlyArray<Outcome> } & TopicPartition)
-    | ({ readonly _tag: "Held"; readonly error: HandlerFailed<unknown> } & TopicPartition)
-    | ({ readonly _tag: "Stalled"; readonly offset: number; readonly stalledMs: number } & TopicPartition)
-    | ({ readonly _tag: "Reset"; readonly outOfRange: boolean; readonly problem: string } & TopicPartition)
-    | { readonly _tag: "Paused" | "Resumed"; readonly partitions: ReadonlyArray<TopicPartition> }
-    | { readonly _tag: "Disturbed"; readonly error: KafkaError }
-    | { readonly _tag: "Failed"; readonly error: KafkaError | HandlerFailed<unknown> }
-    | { readonly _tag: "Statistics"; readonly statistics: unknown }
-  )
+  | LifeEvent
+  | PartitionsEvent
+  | Drained
+  | PositionsEvent
+  | CommitFailed
+  | Skipped
+  | Waiting
+  | Routed
+  | Held
+  | Stalled
+  | Reset
+  | Disturbed
+  | Failed
+  | Statistics
 
 /** A slow subscriber loses old events, never memory. */
 const capacity = 4096
@@ -80,7 +251,16 @@ export const Bus = Context.Reference<PubSub.PubSub<ConsumerEvent>>("millrace/Con
 })
 
 /**
- * A bus of its own.
+ * A bus of its own. A subscriber that falls behind by more than 4096 events loses the oldest.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { ConsumerEvent } from "millrace"
+ *
+ * export const withOwnEvents = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+ *   Effect.provideServiceEffect(effect, ConsumerEvent.Bus, ConsumerEvent.makeBus)
+ * ```
  *
  * @stability unstable
  * @since 0.1.0

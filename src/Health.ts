@@ -18,31 +18,39 @@ import type { KafkaError } from "./KafkaError.ts"
  * @category models
  */
 export interface HeldPartition extends TopicPartition {
+  /** Where it stopped; nothing at or behind it is committed. */
   readonly offset: number
+  /** Why it stopped. */
   readonly error: HandlerFailed<unknown>
 }
 
 /**
  * How a consumer is doing.
  *
- * - `status`: `"starting"` until the client is made, `"running"`, `"restarting"` after an engine error, `"stopped"`
- *   when it ended as asked, `"failed"` when it ended with `lastError`, `"off"` when it was not started because
- *   consuming is switched off ({@link Switches.Switches}), or, for the group of retry topics, because there are none.
- * - `healthy`: running and nothing held or stalled, or switched off.
- * - `assignment`: the partitions of this member. `lag`: records behind the end, over all of them, as far as is known.
- *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface ConsumerHealth {
+  /** The consumer's group. A consumer with retry topics has a second entry, for `<group>.retry`. */
   readonly group: string
+  /**
+   * `"starting"` until the client is made, `"running"`, `"restarting"` after an engine error, `"stopped"` when it ended
+   * as asked, `"failed"` when it ended with `lastError`, `"off"` when it was not started because consuming is switched
+   * off ({@link Switches.Switches}), or, for the group of retry topics, because there are none.
+   */
   readonly status: "starting" | "running" | "restarting" | "stopped" | "failed" | "off"
+  /** Running and nothing held or stalled, or switched off. */
   readonly healthy: boolean
+  /** The partitions of this member. */
   readonly assignment: ReadonlyArray<TopicPartition>
+  /** The partitions that stopped at a record. */
   readonly held: ReadonlyArray<HeldPartition>
+  /** The partitions whose handler made no progress for `maxHandlerStall`. */
   readonly stalled: ReadonlyArray<TopicPartition>
+  /** How many records behind the end it is, over all partitions of this member; `undefined` until it is known. */
   readonly lag: number | undefined
+  /** The last error that it met, also one that it went on after. */
   readonly lastError: KafkaError | HandlerFailed<unknown> | undefined
 }
 
@@ -62,10 +70,13 @@ export const Registry = Context.Reference<Set<() => ConsumerHealth>>("millrace/H
  *
  * @example
  * ```ts
- * import { Effect } from "effect"
+ * import { Console, Effect } from "effect"
  * import { Health } from "millrace"
  *
- * export const ready = Effect.map(Health.all, (consumers) => consumers.every((consumer) => consumer.healthy))
+ * export const program = Effect.flatMap(
+ *   Health.all,
+ *   Effect.forEach(({ group, lag, status }) => Console.log(`${group}: ${status}, ${lag ?? "?"} records behind`))
+ * )
  * ```
  *
  * @stability unstable
@@ -75,4 +86,25 @@ export const Registry = Context.Reference<Set<() => ConsumerHealth>>("millrace/H
 export const all: Effect.Effect<ReadonlyArray<ConsumerHealth>> = Effect.map(
   Effect.service(Registry),
   (registry) => Array.from(registry, (read) => read())
+)
+
+/**
+ * Whether this process should get work: there is a consumer, and every one is healthy. Without any consumer it is
+ * `false`: a process whose consumers were never started, or whose layer failed, is not ready.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Health } from "millrace"
+ *
+ * export const status = Effect.map(Health.ready, (ready) => ready ? 200 : 503)
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category getters
+ */
+export const ready: Effect.Effect<boolean> = Effect.map(
+  all,
+  (consumers) => consumers.length > 0 && consumers.every(({ healthy }) => healthy)
 )

@@ -1,4 +1,5 @@
 /** The controls of a run, as commands to its loop. */
+import type * as DateTime from "effect/DateTime"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { ConsumerControl } from "../../ConsumerControl.ts"
@@ -7,7 +8,10 @@ import type { KafkaError } from "../../KafkaError.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { RunLoop } from "../loop/runLoop.ts"
 import type { Plan } from "../plan/plan.ts"
+import * as Times from "../shared/times.ts"
 import * as Waiting from "./waitingRecords.ts"
+
+const example = "\"2026-01-31T12:00:00Z\""
 
 /** Makes the controls of one run. */
 export const make = (
@@ -31,7 +35,11 @@ export const make = (
     group: plan.group,
     assignment,
     seek,
-    seekToTimestamp: Effect.fnUntraced(function*(timestamp: number) {
+    seekToTimestamp: Effect.fnUntraced(function*(time: DateTime.DateTime.Input) {
+      const timestamp = Times.toMillis(time)
+      if (timestamp === undefined) {
+        return yield* Errors.invalidSetting("seekToTimestamp", `${JSON.stringify(time)} is no time; write e.g. ${example}`)
+      }
       const partitions = yield* assignment
       const positions = yield* Effect.flatMap(
         admin,
