@@ -32,9 +32,9 @@ export interface ConsumerControl {
    */
   readonly seek: (position: Position) => Effect.Effect<void, KafkaError>
   /**
-   * {@link seek} for all partitions of this member, each to its first record at or after a time: a `DateTime`, a `Date`,
-   * milliseconds since the epoch, or a text such as `2026-01-31T12:00:00Z`. What is no time fails with
-   * `InvalidSetting`.
+   * {@link seek} for all partitions of this member, each to its first record at or after a time: a `DateTime`, a
+   * `Date`, milliseconds since the epoch, or a text such as `2026-01-31T12:00:00Z` (UTC if it names no zone). What is
+   * no time fails with `InvalidSetting`.
    */
   readonly seekToTimestamp: (time: DateTime.DateTime.Input) => Effect.Effect<void, KafkaError>
   /**
@@ -73,8 +73,8 @@ export interface Waiting extends TopicPartition {
   /** The record's offset. */
   readonly offset: number
   /**
-   * `"retry"` waits for its next attempt in place, `"publish"` for its copy to be sent again, `"due"` is the first record
-   * of a retry topic that is held back.
+   * `"retry"` waits for its next attempt in place, `"publish"` for its copy to be sent again, `"due"` is the first
+   * record of a retry topic that is held back.
    */
   readonly kind: "retry" | "publish" | "due"
   /** How many times its handler ran. */

@@ -44,14 +44,18 @@ describe("ConsumerControl", () => {
       yield* produce(1, 5)
       const { count, handler, seen } = yield* collecting
       const consumer = Consumer.make("g", { offsetReset: "earliest", onFailure: OnFailure.stop, handlers: [handler] })
+      assert.isFalse(yield* Health.ready, "no consumer")
       yield* Effect.forkScoped(Consumer.run(consumer))
       yield* until(count(5))
+      assert.isTrue(yield* Health.ready)
       const control = yield* member
       yield* control.seek({ topic: "numbers", partition: 0, offset: 3 })
       yield* until(count(7))
       assert.deepStrictEqual(yield* Ref.get(seen), ["1", "2", "3", "4", "5", "4", "5"])
-      yield* control.seekToTimestamp(5_000)
+      yield* control.seekToTimestamp("1970-01-01T00:00:05Z")
       yield* until(count(8))
+      const wrong = yield* Effect.flip(control.seekToTimestamp("2026-02-30"))
+      assert.deepInclude(wrong.reason, { _tag: "InvalidSetting", setting: "seekToTimestamp" })
       yield* control.commit
       const memory = yield* InMemoryKafka
       assert.strictEqual((yield* memory.committed("g"))[0]?.offset, 5)
@@ -89,6 +93,7 @@ describe("ConsumerControl", () => {
       yield* until(held)
       const [health] = yield* Health.all
       assert.strictEqual(health?.healthy, false)
+      assert.isFalse(yield* Health.ready)
       assert.strictEqual(health?.held[0]?.offset, 1)
       const control = yield* member
       yield* control.seek({ topic: "numbers", partition: 0, offset: 2 })

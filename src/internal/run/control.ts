@@ -38,7 +38,10 @@ export const make = (
     seekToTimestamp: Effect.fnUntraced(function*(time: DateTime.DateTime.Input) {
       const timestamp = Times.toMillis(time)
       if (timestamp === undefined) {
-        return yield* Errors.invalidSetting("seekToTimestamp", `${JSON.stringify(time)} is no time; write e.g. ${example}`)
+        return yield* Errors.invalidSetting(
+          "seekToTimestamp",
+          `${JSON.stringify(time)} is no time; write e.g. ${example}`
+        )
       }
       const partitions = yield* assignment
       const positions = yield* Effect.flatMap(
