@@ -98,7 +98,7 @@ const places = [
   "docs/{getting-started,testing,producer,configuration}.md",
   "test/README.md",
   "scripts/**/*.{ts,mjs}",
-  "src/internal/{shared,codec,telemetry,plan,produce,run,deadLetters}/*.ts"
+  "src/internal/{shared,codec,telemetry,plan,produce,run,deadLetters,retry}/*.ts"
 ]
 
 export const words: Step = {

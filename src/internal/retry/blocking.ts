@@ -1,4 +1,4 @@
-/** Delays of blocking retries: a schedule that is asked once per failure, and carried on after a restart. */
+/** Delays of blocking retries. The schedule takes a step per failure; after a restart it goes on where it was. */
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -8,7 +8,7 @@ import * as Schedule from "effect/Schedule"
 
 type Step = (now: number, input: any) => Pull.Pull<[unknown, Duration.Duration], never, unknown, any>
 
-/** What the schedule has to know of a failure. */
+/** The part of a failure that its schedule needs. */
 interface Failed {
   readonly attempts: number
   readonly firstFailedAt: number
@@ -17,8 +17,8 @@ interface Failed {
 }
 
 /**
- * Steps of earlier attempts that are made up for at most: a tenth of a second or so, once after a restart. What a
- * header or a commit says is not trusted further.
+ * How many steps of earlier attempts are repeated at most, once after a restart; they take about a tenth of a second.
+ * The number of attempts comes from a header or a commit, so it may be wrong.
  */
 const mostReplayed = 100_000
 
@@ -41,7 +41,7 @@ export const nextDelay = <E, R>(
     if (step === undefined) {
       step = yield* Schedule.toStep(schedule)
       failed.memory.set(schedule, step)
-      // Attempts of an earlier assignment count: the schedule is brought to where it was.
+      // Attempts of an earlier assignment count: the schedule takes their steps first.
       let now = failed.firstFailedAt
       const missed = Math.min(failed.attempts - 1, mostReplayed)
       for (let i = 0; i < missed; i++) now += yield* take(step, now, error)
@@ -51,7 +51,7 @@ export const nextDelay = <E, R>(
     Effect.exit,
     Effect.map((exit) => {
       if (Exit.isSuccess(exit)) return exit.value
-      // For good, as it is after a restart: a schedule need not know what to answer behind its end.
+      // It stays over: a schedule that is stepped after its end may return anything.
       failed.memory.set(schedule, over)
       return undefined
     })

@@ -1,12 +1,13 @@
 /**
- * Numbers and texts of header values, in the byte formats of Java clients. What cannot be right reads as `undefined`.
+ * Numbers and texts of header values, in the byte formats of Java clients. Readers return `undefined` for bytes that
+ * are no such value.
  */
 
 type Value = Uint8Array | null | undefined
 
 const decoder = new TextDecoder()
 
-/** The last moment that a `Date` knows. */
+/** The largest time of a `Date`, in milliseconds. */
 const lastMoment = 8.64e15
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -17,8 +18,8 @@ const safe = (value: bigint): number | undefined => {
 }
 
 /**
- * Java's `int`: 4 bytes, big-endian. From Node's pool, as all that is written here: a small array that has its bytes on
- * the heap of JavaScript is copied when the native client asks for them, which costs a microsecond a header.
+ * Java's `int`: 4 bytes, big-endian. All bytes written here come from Node's pool: V8 keeps the bytes of a small
+ * `Uint8Array` on its heap and copies them when the native client asks for them, a microsecond per header.
  */
 export const int32 = (value: number): Uint8Array => {
   const bytes = Buffer.allocUnsafe(4)
@@ -29,7 +30,7 @@ export const int32 = (value: number): Uint8Array => {
 /** Java's `long`: 8 bytes, big-endian. */
 export const int64 = (value: number): Uint8Array => {
   const bytes = Buffer.allocUnsafe(8)
-  // Two's complement by halves: whole numbers up to 2^53 need no BigInt for it.
+  // Two's complement, in two halves: for whole numbers up to 2^53 that needs no BigInt.
   bytes.writeInt32BE(Math.floor(value / 4_294_967_296) | 0, 0)
   bytes.writeUInt32BE(value - Math.floor(value / 4_294_967_296) * 4_294_967_296, 4)
   return bytes
@@ -48,21 +49,21 @@ export const bigInteger = (value: number): Uint8Array => {
 export const utf8 = (text: string, maxBytes = Infinity): Uint8Array => {
   if (text.length * 3 <= maxBytes) return Buffer.from(text)
   const bytes = Buffer.allocUnsafe(maxBytes)
-  // It writes whole characters alone.
+  // `write` never writes a part of a character.
   return bytes.subarray(0, bytes.write(text))
 }
 
-/** Of names, at most. */
+/** The longest name in a header, in bytes. */
 export const nameBytes = 256
 const kept = new Map<string, Uint8Array>()
 const mostKept = 256
 
-/** Texts that come again and again: the names of topics, groups and errors. */
+/** The bytes of a name (of a topic, a group, an error), which is encoded once and kept. */
 export const name = (text: string): Uint8Array => {
   const known = kept.get(text)
   if (known !== undefined) return known
   const bytes = utf8(text, nameBytes)
-  // What there is too much of is no name.
+  // A program has few names. If there are more, they are no names, and keeping them would fill the memory.
   if (kept.size < mostKept) kept.set(text, bytes)
   return bytes
 }
@@ -73,7 +74,7 @@ export const readInt32 = (bytes: Value): number | undefined =>
 export const readInt64 = (bytes: Value): number | undefined =>
   bytes?.length === 8 ? safe(viewOf(bytes).getBigInt64(0)) : undefined
 
-/** 1 to 8 bytes, as Spring's own reader takes them. */
+/** Reads 1 to 8 bytes, as Spring's reader does. */
 export const readBigInteger = (bytes: Value): number | undefined => {
   if (bytes === null || bytes === undefined || bytes.length === 0 || bytes.length > 8) return undefined
   let value = 0n
@@ -81,7 +82,7 @@ export const readBigInteger = (bytes: Value): number | undefined => {
   return safe(BigInt.asIntN(bytes.length * 8, value))
 }
 
-/** The text, up to about so many bytes; an empty one counts as none. */
+/** Reads a text of about `maxBytes` at most; `undefined` when it is empty. */
 export const readText = (bytes: Value, maxBytes: number): string | undefined => {
   if (bytes === null || bytes === undefined || bytes.length === 0) return undefined
   if (bytes.length <= maxBytes) return decoder.decode(bytes) || undefined
@@ -90,7 +91,7 @@ export const readText = (bytes: Value, maxBytes: number): string | undefined => 
   return decoder.decode(bytes.subarray(0, end)) || undefined
 }
 
-/** A whole number of at least 0 in decimal digits. */
+/** Reads a whole number of at least 0 from decimal digits. */
 export const readDecimal = (bytes: Value): number | undefined => {
   if (bytes === null || bytes === undefined || bytes.length > 16) return undefined
   const text = decoder.decode(bytes)
@@ -99,13 +100,13 @@ export const readDecimal = (bytes: Value): number | undefined => {
   return Number.isSafeInteger(number) ? number : undefined
 }
 
-/** Seconds with up to 9 decimals, as whole milliseconds; rounded up, so that nothing is due early. */
+/** Reads seconds with up to 9 decimals as whole milliseconds, rounded up, so that no record is due early. */
 export const readSeconds = (bytes: Value): number | undefined => {
   if (bytes === null || bytes === undefined || bytes.length > 24) return undefined
   const text = decoder.decode(bytes)
   return /^\d{1,13}(\.\d{1,9})?$/.test(text) ? Math.ceil(Number(text) * 1000) : undefined
 }
 
-/** Keeps a number of milliseconds that can be a moment after 1970. */
+/** The value, if it can be a time after 1970 in milliseconds, else `undefined`. */
 export const moment = (value: number | undefined): number | undefined =>
   value !== undefined && value > 0 && value <= lastMoment ? value : undefined

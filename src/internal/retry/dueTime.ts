@@ -2,10 +2,13 @@
 import type { RawRecord } from "../../engine/KafkaEngine.ts"
 import * as RetryHeaders from "./retryHeaders.ts"
 
-/** A retry topic that the policy no longer has does not tell its delay; a due time is believed this far. */
+/** The longest delay accepted in an orphan tier, a retry topic that the policy no longer has: its own is not known. */
 const orphanDelay = 7 * 24 * 60 * 60 * 1000
 
-/** For a topic with this delay, `undefined` where an earlier policy left it, beside others. All in milliseconds. */
+/**
+ * When records of a retry topic are due. `delay`: the tier's, or `undefined` for a retry topic left by an earlier
+ * policy. `tiers`: those of the current policy. All times are in milliseconds.
+ */
 export const dueTime = (
   delay: number | undefined,
   tiers: ReadonlyArray<{ readonly delay: number }>

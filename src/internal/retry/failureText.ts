@@ -1,4 +1,4 @@
-/** What headers tell of a failure. */
+/** What the headers of a copy say about its failure. */
 import * as Cause from "effect/Cause"
 import { brief, nameOf, readOr } from "../shared/causes.ts"
 
@@ -9,11 +9,11 @@ export const errorOf = (cause: Cause.Cause<unknown>): unknown => {
   return undefined
 }
 
-/** The name of what failed; a handler that interrupted itself has no error that could have one. */
+/** The tag or name of the error or defect; "Interrupted" for a handler that interrupted itself. */
 export const tagOf = (cause: Cause.Cause<unknown>): string =>
   Cause.hasInterruptsOnly(cause) ? "Interrupted" : nameOf(errorOf(cause))
 
-/** In the words of headers; the stack only where somebody will read it. */
+/** A failure as texts for headers. The stack only for a dead letter, which people read. */
 export const textOf = (cause: Cause.Cause<unknown>, withStack: boolean): {
   readonly tag: string
   readonly message: string

@@ -1,9 +1,9 @@
-/** Names of the headers in which toolkits keep the state of a retry: one table for reading all of them. */
+/** Names of the headers in which toolkits keep the state of a retry, in one table for reading. */
 
 /** Toolkits whose retry and dead letter records are recognised. */
 export type Family = "millrace" | "spring" | "django-kafka" | "smallrye" | "connect" | "streams" | "share"
 
-/** Headers of Spring's non-blocking retries, which are written as well. */
+/** Headers of Spring's non-blocking retries. Copies carry them, so that Spring can read them. */
 export const spring = {
   attempts: "retry_topic-attempts",
   due: "retry_topic-backoff-timestamp",
@@ -20,7 +20,7 @@ export const spring = {
   stack: "kafka_exception-stacktrace"
 } as const
 
-/** Headers of our own. */
+/** Headers that only Millrace has. */
 export const own = {
   executions: "x-retry-executions",
   firstFailedAt: "x-retry-first-failed-at",
@@ -34,7 +34,7 @@ export const own = {
 /** Headers of django-kafka's retry records. */
 export const django = { due: "RETRY_TIMESTAMP", message: "RETRY_MESSAGE" } as const
 
-/** How one kind of record names what it tells. `binary`: numbers are Java's int and long, not decimal texts. */
+/** The header names of one kind of record. `binary`: numbers are Java's int and long, not decimal text. */
 export interface Names {
   readonly family: Family
   readonly binary?: boolean
@@ -49,7 +49,7 @@ export interface Names {
   readonly message?: string
 }
 
-/** The first entry that tells something counts. */
+/** Each value is read from the first entry that has it. */
 export const table: ReadonlyArray<Names> = [
   { family: "spring", binary: true, ...spring },
   {
@@ -128,7 +128,8 @@ const stateNames: ReadonlySet<string> = new Set<string>([
 ])
 
 /**
- * Whether a header is the state of a retry, which each hop writes anew, and not the user's. What other toolkits tell of
- * the origin stays; their accounts of an earlier failure, with stacks of any length, do not.
+ * Whether a header is the state of a retry, which each copy gets written freshly, and not the user's. Headers of other
+ * toolkits are kept when they name the origin, and dropped when they describe an earlier failure: their stacks may have
+ * any length.
  */
 export const isState = (name: string): boolean => stateNames.has(name) || /^kafka_(dlt-)?(key-)?exception-/.test(name)

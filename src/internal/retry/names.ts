@@ -10,7 +10,7 @@ export interface Names {
   readonly deadLetter: string
 }
 
-/** The dead letter topic's companion: `<group>.<topic>.parked`, or as the dead letter topic itself is called. */
+/** The parked topic of a dead letter topic: its name with `dlt` at the end replaced by, or followed by, `parked`. */
 export const parkedOf = (deadLetter: string): string =>
   /[.-]dlt$/.test(deadLetter) ? deadLetter.replace(/dlt$/, "parked") : `${deadLetter}.parked`
 
@@ -32,7 +32,7 @@ const problemOf = ({ group, topic }: Source, name: string, parkedBeside?: string
   return problem + culprit
 }
 
-/** The names for a source topic, checked with that of the parked topic: Kafka takes them, and none is there twice. */
+/** The names for a source topic. Fails when Kafka would refuse one (also of the parked topic), or two are the same. */
 export const names = (
   naming: Naming,
   source: Source,
@@ -43,7 +43,7 @@ export const names = (
     const deadLetter = naming.deadLetter(source)
     const taken = new Set([source.topic])
     const parked = parkedOf(deadLetter)
-    // Nobody wants to hear of it only when something is to be parked.
+    // The parked topic, too: at the time of parking it would be too late to change a name.
     for (const name of [...retry, deadLetter, parked]) {
       const problem = problemOf(source, name, name === parked ? deadLetter : undefined)
       if (problem !== undefined) return Effect.fail(invalidSetting("onFailure", problem))
@@ -65,8 +65,8 @@ const sourceOf = (group: string, name: string, suffix: number): string | undefin
 }
 
 /**
- * Source topic and tier of a retry topic with a standard name, also of a tier that the policy no longer has. The group
- * has to be known: dots are part of groups and topics alike.
+ * Source topic and tier of a retry topic with a standard name, also of a tier that the policy no longer has. Without
+ * the group it would be ambiguous: groups and topics may contain dots.
  */
 export const parse = (
   group: string,
@@ -79,16 +79,16 @@ export const parse = (
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
 
-/** Parts of a pattern in which `^` and `$` are themselves (escapes, classes), and these two elsewhere. */
+/** Parts of a regular expression: escapes and classes, where `^` and `$` are no anchors, and the anchors themselves. */
 const part = /\\.|\[(?:\\.|[^\]\\])*\]|[\^$]/g
-/** The same where classes may hold classes (flag `v`), two deep. */
+/** The same for the flag `v`, with which a class may contain classes. */
 const nestedPart = /\\.|\[(?:\\.|\[(?:\\.|[^\]\\])*\]|[^[\]\\])*\]|[\^$]/g
 
 /** Matches the retry topics with standard names of every topic that a pattern matches. */
 export const retryPattern = (group: string, { flags, source }: RegExp): RegExp => {
   const before = `${escaped(group)}\\.`
   const behind = "\\.retry\\.[1-9]\\d*"
-  // Wherever the pattern says where a name begins or ends, it is the name of the source that does.
+  // An anchor means the beginning or the end of the source's name, which is in the middle of the retry topic's.
   const anchors: Record<string, string> = { "^": `(?<=^${before})`, "$": `(?=${behind}$)` }
   const inner = source.replace(flags.includes("v") ? nestedPart : part, (found) => anchors[found] ?? found)
   return new RegExp(`${before}(?:${inner})${behind}`, flags.replace(/[gy]/g, ""))
@@ -99,8 +99,8 @@ export const parseDeadLetter = (group: string, name: string): string | undefined
   name.endsWith(".dlt") ? sourceOf(group, name, ".dlt".length) : undefined
 
 /**
- * Source topic and delay (in milliseconds) of one of Spring's retry topics; one that is alone does not tell its
- * delay.
+ * Source topic and delay (in milliseconds) of one of Spring's retry topics. When there is only one, its name does not
+ * contain the delay.
  */
 export const parseSpring = (
   name: string

@@ -1,4 +1,4 @@
-/** Checks and makes the topics that failure policies need. */
+/** Checks and creates the topics that failure policies need. */
 import * as Effect from "effect/Effect"
 import type { AdminClient, TopicDescription } from "../../engine/AdminClient.ts"
 import type { Capability } from "../../engine/KafkaEngine.ts"
@@ -15,8 +15,8 @@ import type { SourceTopics } from "./topology.ts"
 export type Mode = "create" | "require" | "plan"
 
 /**
- * A topic that is needed. `missing` ones are left after `plan`, and after `create` when the source topic does not exist
- * yet: nobody knows how many partitions they need.
+ * A topic that is needed. After `create` it is still `missing` when its source topic does not exist: then it is not
+ * known how many partitions it needs.
  */
 export interface TopicState {
   readonly spec: Specs.TopicSpec
@@ -25,7 +25,7 @@ export interface TopicState {
   readonly problems: ReadonlyArray<Specs.Problem>
 }
 
-/** A topic that was created shows at every broker within moments; more than this is a cluster in trouble. */
+/** How long a new topic may take until the brokers know it, in milliseconds; usually it takes a moment. */
 const visibleWithin = 30_000
 const lookEvery = 100
 
@@ -47,7 +47,7 @@ const untilVisible = Effect.fnUntraced(function*(admin: AdminClient, names: Read
   }
 })
 
-/** Another process that starts at the same time may be faster: then the topic is there, which is all that is wanted. */
+/** Creates topics. If another process creates one first, that is no failure: the topic exists. */
 const create = Effect.fnUntraced(function*(admin: AdminClient, specs: ReadonlyArray<Specs.TopicSpec>) {
   const wanted = specs.flatMap((spec) => Specs.newTopicOf(spec) ?? [])
   const made = yield* Effect.forEach(wanted, (topic) =>
@@ -93,9 +93,9 @@ const losing = (states: ReadonlyArray<TopicState>): KafkaError | undefined => {
 }
 
 /**
- * The state of these topics, after making the missing ones if so asked. Topics in which records would be lost fail
- * `create` and `require`; other problems are logged. What an engine without the capability `"configs"` cannot look up
- * is not checked.
+ * The state of these topics; with `create`, the missing ones are created first. With `create` and `require` a topic in
+ * which records would be lost is an error, other problems are logged. Settings are not checked on an engine without the
+ * capability `"configs"`.
  */
 export const ensure = Effect.fnUntraced(function*(
   admin: AdminClient,

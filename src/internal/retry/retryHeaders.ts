@@ -1,6 +1,6 @@
 /**
- * The state of a retry in the headers of its record: Spring's names and byte formats, so that either side can read the
- * other's records, and some of our own.
+ * The state of a retry in the headers of its record. Names and byte formats are Spring's, so that Spring can read our
+ * records and we can read Spring's; some headers are Millrace's own.
  */
 import type { RawHeader } from "../../engine/KafkaEngine.ts"
 import * as Bytes from "./bytes.ts"
@@ -10,10 +10,10 @@ import { maxAttempts, messageBytes, type Origin, read, type RetryState, type Sou
 export type { Family } from "./headerNames.ts"
 export { clampDue, type Origin, read, readDue, readGroup, type RetryState, type Source } from "./retryState.ts"
 
-/** A step to a retry topic or a dead letter topic. */
+/** What the headers say about one hop: the copy of a record to a retry topic or a dead letter topic. */
 export interface Hop {
   readonly group: string
-  /** The number of the delivery that the copy will be: that of the record + 1, also to a dead letter topic. */
+  /** The number of the copy's delivery: one more than that of the record, also for a dead letter. */
   readonly attempts: number
   readonly executions: number
   /** `undefined` on the way to a dead letter topic. */
@@ -27,9 +27,9 @@ export interface Hop {
     readonly stack: string | undefined
     readonly causeName: string | undefined
   }
-  /** Leaves out message and stack, for a record that is too large with them. */
+  /** Leaves message and stack out, for a record that is too large with them. */
   readonly bare?: boolean | undefined
-  /** The record is from a source topic: retry headers on it were copied from another record and tell nothing of it. */
+  /** The record is from a source topic: retry headers on it were copied from another record, and are not its own. */
   readonly fresh?: boolean | undefined
 }
 
@@ -42,7 +42,7 @@ export interface Replay {
 
 const stackBytes = 4096
 
-/** A timestamp that is not known is left out: readers fall back to that of the record. */
+/** An unknown timestamp is left out: readers then take the timestamp of the record. */
 const originHeaders = (origin: Origin | undefined): Array<RawHeader> => {
   if (origin === undefined) return []
   const headers: Array<RawHeader> = [
@@ -87,8 +87,8 @@ const exceptionHeaders = ({ bare, error }: Hop): Array<RawHeader> => {
 }
 
 /**
- * The headers of the copy that goes to a retry or dead letter topic: the user's as they are, then the state, each name
- * once. The origin stays that of the first hop.
+ * The headers of a copy for a retry or dead letter topic: the user's unchanged, then the state, each name once. The
+ * origin is that of the first hop.
  */
 export const write = (record: Source, hop: Hop): Array<RawHeader> => {
   const state = read(record)
@@ -101,7 +101,7 @@ export const write = (record: Source, hop: Hop): Array<RawHeader> => {
     [spring.group, Bytes.utf8(hop.group)],
     ...firstTimestamp(origin),
     [spring.attempts, Bytes.int32(Math.min(hop.attempts, maxAttempts))],
-    // As Spring has it: on a dead letter, the time of the failure.
+    // On a dead letter it is the time of the failure, as in Spring.
     [spring.due, Bytes.bigInteger(Math.round(hop.due ?? hop.failedAt))],
     [own.executions, Bytes.name(String(hop.executions))],
     [own.firstFailedAt, Bytes.utf8(String(Math.round(hop.firstFailedAt)))],
@@ -112,8 +112,8 @@ export const write = (record: Source, hop: Hop): Array<RawHeader> => {
 }
 
 /**
- * The headers of a dead letter that is sent once more: the user's as they are, origin and group, and the account of the
- * redrive. Attempts, due time and error start anew.
+ * The headers of a dead letter that is redriven: the user's unchanged, origin and group, and those of the redrive.
+ * Attempts, due time and error are left out, since its schedule starts from the beginning.
  */
 export const replayed = (record: Source, replay: Replay): Array<RawHeader> => {
   const { group, origin } = read(record)

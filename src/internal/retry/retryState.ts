@@ -1,13 +1,13 @@
 /**
- * Reads the state of a retry from the headers of its record, whichever toolkit wrote them. What arrives is not trusted:
- * a value that cannot be right counts as absent.
+ * Reads the state of a retry from the headers of its record, whichever toolkit wrote them. Headers are not trusted: a
+ * value that cannot be right counts as absent.
  */
 import type { RawHeader, RawRecord, TimestampType } from "../../engine/KafkaEngine.ts"
 import { invalidName } from "../../Source.ts"
 import * as Bytes from "./bytes.ts"
 import { django, type Family, type Names, own, spring, table } from "./headerNames.ts"
 
-/** What the codec looks at. */
+/** The part of a record that is read. */
 export type Source = Pick<RawRecord, "topic" | "partition" | "offset" | "timestamp" | "timestampType" | "headers">
 
 /** Where a record was first read. `timestamp` is -1 when it is not known. */
@@ -19,13 +19,13 @@ export interface Origin {
   readonly timestampType: TimestampType | undefined
 }
 
-/** What a record's headers tell. Times are in milliseconds. */
+/** What a record's headers say. Times are in milliseconds. */
 export interface RetryState {
   /** The number of this delivery, from 1: hops so far + 1. Blocking retries do not count. */
   readonly attempts: number
   /** How often a handler ran for the record, blocking retries included. */
   readonly executions: number
-  /** When the retry is due, as the header says. To be bounded by `clampDue`. */
+  /** When the retry is due, as the header says. Not trusted: `clampDue` bounds it. */
   readonly due: number | undefined
   readonly origin: Origin | undefined
   readonly firstFailedAt: number | undefined
@@ -37,7 +37,7 @@ export interface RetryState {
   readonly family: Family | undefined
 }
 
-/** More is not believed, by Spring neither. */
+/** The highest attempt number accepted from a header (int16, as in Spring); larger counts as absent. */
 export const maxAttempts = 32_767
 const maxCount = 2_147_483_647
 const { nameBytes } = Bytes
@@ -55,7 +55,7 @@ const timestampTypeOf = (last: Last, name: string | undefined): TimestampType | 
   return text === "CreateTime" || text === "LogAppendTime" ? text : undefined
 }
 
-/** As a whole: the first part of a name that is too long would be the name of another topic. */
+/** Never a part of a name that is too long: that could be the name of another topic. */
 const topicIn = (bytes: Uint8Array | null | undefined): string | undefined => {
   const topic = bytes && bytes.length <= 249 ? Bytes.readText(bytes, 249) : undefined
   return topic === undefined || invalidName(topic) !== undefined ? undefined : topic
@@ -74,7 +74,7 @@ const originIn = (last: Last, names: Names): Origin | undefined => {
   return { topic, partition, offset, timestamp: timestamp ?? -1, timestampType }
 }
 
-/** The class without its package; of Spring's wrapper, what it wraps. */
+/** The name of the error's class without its package. For Spring's wrapper, the class of the error inside. */
 const tagIn = (last: Last, names: Names): string | undefined => {
   const simple = (name: string | undefined) =>
     name === undefined ? undefined : Bytes.readText(last.get(name), nameBytes)?.split(/[.$]/).at(-1)
@@ -102,7 +102,7 @@ const familyOf = (last: Last): Family | undefined => {
   )
 }
 
-/** The legacy form is one byte without a sign. */
+/** Older versions of Spring write one unsigned byte. */
 const attemptsIn = (last: Last): number | undefined => {
   const bytes = last.get(spring.attempts)
   return count(bytes?.length === 1 ? bytes[0] : Bytes.readInt32(bytes), 1, maxAttempts)
@@ -111,8 +111,8 @@ const attemptsIn = (last: Last): number | undefined => {
 const dueIn = (last: Last): number | undefined =>
   Bytes.moment(Bytes.readBigInteger(last.get(spring.due))) ?? Bytes.moment(Bytes.readSeconds(last.get(django.due)))
 
-/** What a record without headers tells. */
-const untold: RetryState = {
+/** The state of a record without headers. */
+const noState: RetryState = {
   attempts: 1,
   executions: 0,
   due: undefined,
@@ -126,21 +126,21 @@ const untold: RetryState = {
   family: undefined
 }
 
-/** Reads only when the retry is due, as the header says. */
+/** Reads only the due time, as the header says. */
 export const readDue = ({ headers }: Source): number | undefined => dueIn(lastOf(headers))
 
 const groupIn = (last: Last): string | undefined => first(last, (last, names) => textIn(last, names.group, 1024))
 
-/** Reads only which group sent the record here. */
+/** Reads only the group that sent the record here. */
 export const readGroup = ({ headers }: Source): string | undefined => groupIn(lastOf(headers))
 
 /**
- * Reads a record's headers. Of repeated names the last one counts. `attempts` is the number of this delivery for
- * records that do not tell: django-kafka's carry it only in the name of their topic, where `retry.1` is the second
- * delivery.
+ * Reads a record's headers. Of repeated names the last one counts. `fallback.attempts` is the number of this delivery
+ * for records without a header for it: django-kafka's have it only in the name of their topic, where `retry.1` is the
+ * second delivery.
  */
 export const read = (record: Source, fallback?: { readonly attempts?: number | undefined }): RetryState => {
-  if (fallback === undefined && (record.headers === undefined || record.headers.length === 0)) return untold
+  if (fallback === undefined && (record.headers === undefined || record.headers.length === 0)) return noState
   const last = lastOf(record.headers)
   const attempts = attemptsIn(last) ?? count(fallback?.attempts, 1, maxAttempts) ?? 1
   return {
@@ -159,9 +159,9 @@ export const read = (record: Source, fallback?: { readonly attempts?: number | u
 }
 
 /**
- * When a record of a tier is really due: what its header says, but no later than the tier allows by the record's own
- * timestamp, and never more than `maxDelay` after now. A header beyond that gives way to timestamp and tier, so that
- * the record is not early either. To be asked once, when the record comes up: the bound moves with `now`.
+ * When a record of a tier is due: the time in its header, but at most the tier's delay (and a second) after the
+ * record's timestamp, and at most `maxDelay` after now. A header beyond that is replaced by timestamp plus delay, so
+ * that the record is not early either. Called once per record, when it is next: the bound moves with `now`.
  */
 export const clampDue = (
   record: { readonly timestamp: number; readonly due: number | undefined },

@@ -1,6 +1,6 @@
 /**
- * Sends copies of failed records on to retry and dead letter topics. Copies are sent without waiting for each other; a
- * record is done when the broker acknowledged its copy.
+ * Sends copies of failed records to retry and dead letter topics. Copies do not wait for each other. A record is done
+ * when the broker has acknowledged its copy.
  */
 import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
@@ -37,34 +37,34 @@ export interface Copy {
   acknowledged: boolean
   error: KafkaError | undefined
   bare: boolean
-  /** Whoever waits for its fate. */
+  /** Wakes the fiber that waits until the copy is acknowledged or has failed. */
   notify: (() => void) | undefined
-  /** Whoever wants to know at once that the broker has it, or will not. */
+  /** Called at once, in the client's callback, when the copy is acknowledged or has failed. */
   arrived: ((copy: Copy) => void) | undefined
 }
 
-/** A copy that could not be sent, for good. */
+/** A copy that cannot be sent: trying again would not help, or `retries.publish` is over. */
 export interface Unsendable {
   readonly copy: Copy
   readonly error: KafkaError
 }
 
-/** What a router is made of. */
+/** What a router needs. */
 export interface Options {
   readonly group: string
   readonly producer: ProducerClient
   readonly clock: Clock.Clock
   readonly publish: Schedule.Schedule<unknown, KafkaError>
   readonly makeSignal: () => Signal
-  /** How many partitions a topic has, as far as is known. */
+  /** How many partitions a topic has; `undefined` when that is not known. */
   readonly partitionsOf: (topic: string) => number | undefined
-  /** Makes the topics of a source that vanished meanwhile, if the consumer makes topics at all. */
+  /** Creates the topics of a source again that were deleted, if the consumer creates topics at all. */
   readonly restore: (source: string) => Effect.Effect<void, KafkaError>
 }
 
 type Step = (now: number, input: KafkaError) => Pull.Pull<[unknown, Duration.Duration], never, unknown>
 
-/** Without its own message and stack a record may be small enough. */
+/** Then it is sent once more without the error's message and stack. */
 const isTooLarge = ({ reason }: KafkaError): boolean => reason._tag === "RecordTooLarge"
 
 /** One per run. */
@@ -75,7 +75,7 @@ export class Router {
     this.options = options
   }
 
-  /** Makes the copy of a record and gives it to the client, which may have no space. */
+  /** Makes the copy of a record and hands it to the client; if the client has no space, `settle` does so later. */
   start(
     record: RawRecord,
     failure: Failure<any>,
@@ -123,8 +123,8 @@ export class Router {
   }
 
   /**
-   * Waits until the broker has every copy, sending again what it did not take. Ends early when the partition is given
-   * up. Answers the first copy that cannot be sent.
+   * Waits until the broker has acknowledged every copy, sending again those that failed. Ends early when the partition
+   * is given up. Returns the first copy that cannot be sent.
    */
   readonly settle = Effect.fnUntraced({ self: this as Router }, function*(
     state: PartitionState,
@@ -132,7 +132,7 @@ export class Router {
     copies: ReadonlyArray<Copy>
   ): Effect.fn.Return<Unsendable | undefined, never, any> {
     for (const copy of copies) {
-      // Most are acknowledged by the time the first one is: no effect for them.
+      // When the first is acknowledged most others are, too: they need no effect.
       if (copy.acknowledged) continue
       const error = yield* this.settleOne(state, source, copy)
       if (error !== undefined) return { copy, error }
@@ -175,7 +175,7 @@ export class Router {
     }
   })
 
-  /** Until the broker has the copy; one that is on its way already is waited for. */
+  /** Sends the copy, unless it is on its way, and waits for its acknowledgement. */
   protected attempt(_state: PartitionState, copy: Copy): Effect.Effect<void, KafkaError, any> {
     return Effect.gen({ self: this }, function*() {
       while (!copy.taken && !this.send(copy)) yield* this.options.producer.whenSpace
@@ -186,7 +186,7 @@ export class Router {
     })
   }
 
-  /** Gives a copy to the client at once. `false`: it has no space. */
+  /** Hands a copy to the client. Returns `false` when the client has no space. */
   protected send(copy: Copy): boolean {
     return give(this.options.producer, copy)
   }
@@ -220,7 +220,7 @@ const nextDelay = Effect.fnUntraced(function*(step: Step, now: number, error: Ka
   return Exit.isSuccess(exit) ? Duration.toMillis(exit.value[1]) : undefined
 })
 
-/** Gives a copy to a client, which may have no space. */
+/** Hands a copy to a client. Returns `false` when the client has no space. */
 export const give = (producer: ProducerClient, copy: Copy): boolean => {
   copy.error = undefined
   copy.taken = producer.produce(copy.message, (error) => {
@@ -232,7 +232,7 @@ export const give = (producer: ProducerClient, copy: Copy): boolean => {
   return copy.taken
 }
 
-/** Until the client told of a copy's fate. */
+/** Waits until a copy is acknowledged or has failed. */
 export const answered = (copy: Copy): Effect.Effect<void> =>
   Effect.callback<void>((resume) => {
     if (copy.acknowledged || copy.error !== undefined) return resume(Effect.void)

@@ -1,4 +1,4 @@
-/** Retry topics from a schedule: it is asked for all its delays once, by a virtual clock, and each delay is a topic. */
+/** Makes retry topics from a schedule: steps through it once, on a virtual clock, and makes a topic of each delay. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -14,33 +14,36 @@ import { maxAttempts } from "./retryState.ts"
 /** The retry topics of a policy. */
 export interface Tiers {
   readonly tiers: ReadonlyArray<Tier>
-  /** Deliveries in all: the first one and every retry. */
+  /** How many deliveries there are at most: the first one and every retry. */
   readonly maxAttempts: number
-  /** The same for the same tiers, so that records of an older policy can be told. */
+  /** Equal for equal tiers, so that records of an earlier policy can be recognized. */
   readonly policy: string
 }
 
-/** More topics than this are an oversight, not a policy. */
+/** A policy with more topics than this is a mistake, and refused. */
 const maxTiers = 8
 
-/** Steps that are made at two different times. */
+/** How many steps are compared at two different times of day. */
 const compared = 256
 
 interface Probed {
   readonly tiers: ReadonlyArray<Tier>
   readonly retries: number
-  /** How it was left: at its own end, for a delay too many, for one without an end, or going on. */
+  /**
+   * Why the probing ended: the schedule was over, had too many different delays (`crowded`), a delay that is infinite
+   * (`endless`), or did not end within the limit (`open`).
+   */
   readonly end: "over" | "crowded" | "endless" | "open"
 }
 
-/** With the middle of all random numbers, so that jitter falls away. */
+/** Always the middle of the range: jitter then changes nothing. */
 const middle: Random.Random = { nextDoubleUnsafe: () => 0.5, nextIntUnsafe: () => 0 }
 
 interface Time {
   now: number
 }
 
-/** So that a schedule that asks for the time is found out, and one that sleeps does not hold up the start. */
+/** A virtual clock: shows whether a schedule depends on the time of day, and its sleeps take no time. */
 const clockOf = (time: Time): Clock.Clock => {
   const millis = () => time.now
   const nanos = () => BigInt(millis()) * 1_000_000n
@@ -55,7 +58,7 @@ const clockOf = (time: Time): Clock.Clock => {
   }
 }
 
-/** In place of the error: tells whether the schedule looked at it. */
+/** Stands for the error, and notices when the schedule looks at it. */
 const decoy = (): { readonly input: object; readonly seen: () => boolean } => {
   let touched = false
   const touch = (): void => {
@@ -87,7 +90,7 @@ const timed = () =>
 
 const lengthOf = (millis: number): string => millis % 1000 === 0 ? `${millis / 1000} seconds` : `${millis} millis`
 
-/** A cap helps where delays grow: it has to be one of those that have a topic. */
+/** The error for too many delays. Suggests a cap, which is one of the delays that have a topic. */
 const tooMany = ({ retries, tiers }: Probed) => {
   const highest = tiers.at(-1)!.delay
   const grow = tiers.every(({ delay }, i) => i === 0 || delay > tiers[i - 1]!.delay)
@@ -108,7 +111,7 @@ const broken = (cause: Cause.Cause<unknown>): KafkaError =>
     }`
   )
 
-/** All delays from a time on, up to `limit` of them. */
+/** Steps through a schedule, beginning at a time, at most `limit` times. */
 const probe = Effect.fnUntraced(
   function*(schedule: Schedule.Schedule<unknown, unknown>, time: Time, limit: number) {
     const error = decoy()
@@ -118,7 +121,7 @@ const probe = Effect.fnUntraced(
       const step = yield* Schedule.toStep(schedule)
       for (; retries < limit && !error.seen(); retries++) {
         const [, duration] = yield* step(time.now, error.input)
-        // Less than no delay is what it is for `Effect.retry`: none.
+        // A negative delay is no delay, as for `Effect.retry`.
         const delay = Math.max(0, Math.round(Duration.toMillis(duration)))
         if (!Number.isSafeInteger(delay)) return "endless"
         time.now = Math.min(time.now + delay, Number.MAX_SAFE_INTEGER)
@@ -147,25 +150,25 @@ export const hash = (text: string): string => {
 const policyOf = (tiers: ReadonlyArray<Tier>): string =>
   hash(tiers.map(({ attempts, delay }) => `${delay}x${attempts}`).join())
 
-/** No retry topics at all: what fails goes to the dead letter topic, or nowhere. */
+/** No retry topics: a failed record goes to the dead letter topic, or nowhere. */
 export const none: Tiers = { tiers: [], maxAttempts: 1, policy: policyOf([]) }
 
-/** A schedule without an end takes some 50 ms to ask, and several handlers may share one. */
+/** Kept per schedule: stepping through an endless one takes some 50 ms, and handlers may share it. */
 const plans = new WeakMap<Schedule.Schedule<unknown, unknown>, Tiers>()
 
 /**
- * The tiers of a schedule. Delays are rounded to milliseconds, jitter is dropped. Refused are schedules that look at
- * the error or at the time of day, and those with too many different delays.
+ * The tiers of a schedule. Delays are rounded to milliseconds, jitter is dropped. A schedule that depends on the error
+ * or the time of day, or has too many different delays, is refused.
  */
 export const plan = Effect.fnUntraced(
   function*(schedule: Schedule.Schedule<unknown, unknown>): Effect.fn.Return<Tiers, KafkaError> {
     const known = plans.get(schedule)
     if (known !== undefined) return known
     const first = yield* probe(schedule, { now: 0 }, compared)
-    // Another time has to make no difference.
+    // At another time of day it has to be the same.
     const again = yield* probe(schedule, { now: 1_234_567 }, compared)
     if (first.end !== again.end || policyOf(first.tiers) !== policyOf(again.tiers)) return yield* timed()
-    // No header counts further than to `maxAttempts`: as many retries are as good as no end.
+    // Headers count attempts up to `maxAttempts`: a schedule with as many retries is treated as endless.
     const all: Probed = first.end === "open" ? yield* probe(schedule, { now: 0 }, maxAttempts) : first
     if (all.end === "crowded") return yield* tooMany(all)
     if (all.end === "endless") return yield* endless()
@@ -181,7 +184,7 @@ export const plan = Effect.fnUntraced(
   }
 )
 
-/** The tier of the next retry after so many, or `undefined` when there are no more. */
+/** The tier of the next retry after `retriesDone` of them, or `undefined` when there is none. */
 export const tierOf = (plan: Tiers, retriesDone: number): Tier | undefined => {
   let room = 0
   return plan.tiers.find(({ attempts }) => retriesDone < (room += attempts))

@@ -1,25 +1,25 @@
-/** What retry, dead letter and parked topics should look like, and what is wrong with one that is there. Pure. */
+/** What retry, dead letter and parked topics should look like, and what is wrong with existing ones. Pure. */
 import type { NewTopic } from "../../engine/AdminClient.ts"
 import { parkedOf } from "./names.ts"
 import type { SourceTopics } from "./topology.ts"
 
-/** What a topic is for. `other` is one that the policy itself names. */
+/** What a topic is for. `other`: a topic that a policy itself names. */
 export type Role = "retry" | "deadLetter" | "parked" | "other"
 
-/** A topic as it should be. `partitions` is undefined as long as its source topic does not exist. */
+/** A topic as it should be. `partitions` is `undefined` while its source topic does not exist. */
 export interface TopicSpec {
   readonly name: string
   readonly role: Role
   readonly source: string
-  /** How long its records wait, in milliseconds; 0 for topics in which nothing waits. */
+  /** How long its records wait, in milliseconds; 0 for topics that are no retry topics. */
   readonly delay: number
   readonly partitions: number | undefined
   readonly config: Readonly<{ [name: string]: string }>
 }
 
 /**
- * What is wrong with a topic that exists. One that is `fatal` would lose records: they are gone before they are due, or
- * overwritten by later ones of their key.
+ * What is wrong with an existing topic. `fatal`: records would be lost, because they are deleted before they are due or
+ * compacted away.
  */
 export interface Problem {
   readonly kind: "few-partitions" | "compacted" | "short-retention"
@@ -29,15 +29,15 @@ export interface Problem {
 
 const day = 86_400_000
 
-/** Time enough to mend what is broken, also over a weekend. */
+/** The shortest retention of a retry topic: time enough to mend a consumer, also over a weekend. */
 export const leastRetention = 7 * day
 
-/** Dead letters are for people, who need longer than programs. */
+/** The retention of dead letters, which people have to look at. */
 export const deadLetterRetention = 30 * day
 
 const config = (retention: number) => ({ "cleanup.policy": "delete", "retention.ms": String(Math.ceil(retention)) })
 
-/** The topic of parked records of a source. */
+/** The parked topic of a source. */
 export const parkedSpec = (topics: SourceTopics, partitions: number | undefined): TopicSpec => ({
   name: parkedOf(topics.deadLetter),
   role: "parked",
@@ -47,7 +47,7 @@ export const parkedSpec = (topics: SourceTopics, partitions: number | undefined)
   config: config(deadLetterRetention)
 })
 
-/** What the policy of a source topic with so many partitions needs, in the order in which records get there. */
+/** The topics that the policy of a source topic needs, in the order in which a record gets there. */
 export const specsOf = (topics: SourceTopics, partitions: number | undefined): ReadonlyArray<TopicSpec> => {
   const { deadLetter, needsDeadLetter, others, source, tiers } = topics
   const last = { source, delay: 0, partitions, config: config(deadLetterRetention) }
@@ -65,7 +65,7 @@ export const specsOf = (topics: SourceTopics, partitions: number | undefined): R
   ]
 }
 
-/** Sources may share a topic; it then serves the widest of them. */
+/** Sources may share a topic: it then needs as many partitions as the widest source. */
 export const merge = (specs: ReadonlyArray<TopicSpec>): ReadonlyArray<TopicSpec> => {
   const byName = new Map<string, TopicSpec>()
   for (const spec of specs) {
@@ -75,7 +75,7 @@ export const merge = (specs: ReadonlyArray<TopicSpec>): ReadonlyArray<TopicSpec>
   return [...byName.values()]
 }
 
-/** How to make it, or `undefined` while that cannot be known. */
+/** How to create it, or `undefined` while the number of partitions is not known. */
 export const newTopicOf = ({ config, name, partitions }: TopicSpec): NewTopic | undefined =>
   partitions === undefined ? undefined : { name, partitions, config }
 
@@ -85,14 +85,14 @@ const retentionOf = (config: Readonly<{ [name: string]: string }>): number => {
   return Number.isNaN(retention) || retention < 0 ? Infinity : retention
 }
 
-/** What is wrong with a topic that exists. Without `config` it is not known, and nothing is said of it. */
+/** What is wrong with an existing topic. Without `config` its settings are not checked. */
 export const problemsOf = (
   spec: TopicSpec,
   partitions: number,
   config: Readonly<{ [name: string]: string }> | undefined
 ): ReadonlyArray<Problem> => {
   const problems: Array<Problem> = []
-  // A topic that the policy names may have a life of its own: its shape is nobody's business here.
+  // A topic that the policy names may be used by others, too: its partitions are not checked.
   if (spec.partitions !== undefined && partitions < spec.partitions && spec.role !== "other") {
     problems.push({
       kind: "few-partitions",

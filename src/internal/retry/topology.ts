@@ -11,7 +11,7 @@ export interface TierTopic extends Tier {
   readonly name: string
 }
 
-/** What the failures of a source topic need. Without a retrying policy `tiers` is empty. */
+/** The topics for the failed records of a source topic. Without non-blocking retries `tiers` is empty. */
 export interface SourceTopics {
   readonly source: string
   readonly tiers: ReadonlyArray<TierTopic>
@@ -23,13 +23,13 @@ export interface SourceTopics {
   readonly others: ReadonlyArray<string>
 }
 
-/** Where a retry topic belongs. `tier` is undefined for one that the policy no longer has. */
+/** The source topic of a retry topic. `tier` is `undefined` for one that the policy no longer has (an orphan tier). */
 export interface Place {
   readonly source: string
   readonly tier: TierTopic | undefined
 }
 
-/** What is known of the policy of a topic. */
+/** What the policy of a handler needs. */
 export interface Routed {
   readonly source: Pick<Source.AnySource, "match">
   readonly plan: Tiers.Tiers
@@ -37,13 +37,13 @@ export interface Routed {
   readonly others: ReadonlyArray<string>
 }
 
-/** Whether anything goes to a retry topic or a dead letter topic of the source. */
+/** Whether the policy uses retry topics or the dead letter topic. */
 export const usesTopics = ({ needsDeadLetter, plan }: Routed): boolean => needsDeadLetter || plan.tiers.length > 0
 
 /** The group that consumes the retry topics of a group. */
 export const retryGroupOf = (group: string): string => `${group}.retry`
 
-/** The topics of one consumer. Those of patterns become known as their topics do. */
+/** The retry and dead letter topics of one consumer. For a pattern they are known once a matching topic is. */
 export class Topology {
   readonly group: string
   readonly handlers: ReadonlyArray<Routed>
@@ -57,12 +57,12 @@ export class Topology {
     this.handlers = handlers
   }
 
-  /** Whether anything may be routed to a topic: by retries, or as a dead letter. */
+  /** Whether any policy sends copies to topics. */
   get routes(): boolean {
     return this.handlers.some((handler) => usesTopics(handler) || handler.others.length > 0)
   }
 
-  /** The topics of a source topic; checked, and remembered. */
+  /** The topics of a source topic, checked and kept; `undefined` when no handler reads it. */
   of(topic: string): Effect.Effect<SourceTopics | undefined, KafkaError> {
     return Effect.suspend(() => {
       const known = this.bySource.get(topic)
@@ -71,7 +71,7 @@ export class Topology {
       if (handler === undefined) return Effect.undefined
       const { needsDeadLetter, others, plan } = handler
       const of = { group: this.group, topic }
-      // Names that are not used may be what they like: a group id need not fit into a topic name.
+      // Names that are not used are not checked: the group id may contain characters that no topic name may.
       const named = usesTopics(handler)
         ? Effect.tap(Names.names(this.naming, of, plan.tiers), (names) => this.check(topic, names))
         : Effect.sync((): Names.Names => ({ retry: [], deadLetter: this.naming.deadLetter(of) }))
@@ -90,7 +90,7 @@ export class Topology {
     return problem === undefined ? Effect.void : Effect.fail(problem)
   }
 
-  /** A consumer that also subscribes to one of these as a source would handle its failures twice, and go in circles. */
+  /** A consumer that also reads one of these as a source would handle failed records twice, and circle them. */
   private subscribed(names: ReadonlyArray<string>): KafkaError | undefined {
     for (const { source } of this.handlers) {
       const name = names.find((name) => Source.matches(source, name))
@@ -106,7 +106,7 @@ export class Topology {
     return undefined
   }
 
-  /** A record of a retry topic has to lead back to one source; dead letters may all go to one topic. */
+  /** A retry topic must belong to one source, so that the handler is known; dead letter topics may be shared. */
   private shared(topic: string, { deadLetter, retry }: Names.Names): KafkaError | undefined {
     for (const { deadLetter: dead, needsDeadLetter, source, tiers } of this.bySource.values()) {
       const name = tiers.find(({ name }) => name === deadLetter || retry.includes(name))?.name
@@ -122,14 +122,14 @@ export class Topology {
     return undefined
   }
 
-  /** Where a retry topic belongs, also one of an earlier policy. */
+  /** The source topic and tier of a retry topic, also of one of an earlier policy. */
   placeOf(name: string): Place | undefined {
     const known = this.byTier.get(name)
     if (known !== undefined) return known
     const parsed = Names.parse(this.group, name)
     const handler = parsed && this.handlers.find(({ source }) => Source.matches(source, parsed.topic))
     if (parsed === undefined || handler === undefined) return undefined
-    // A tier of a topic that only a pattern names may be met before its source topic is.
+    // For a pattern, a retry topic may be assigned before its source topic is known.
     const { tiers } = handler.plan
     const tier = tiers[parsed.tier - 1]
     const current = tier !== undefined

@@ -1,6 +1,6 @@
 /**
- * Sends a copy and commits the offset of its record in one transaction (KIP-447): a crash leaves no second copy for
- * those who read committed ones alone.
+ * Sends a copy and commits the offset of its record in one transaction (KIP-447): after a crash, readers of committed
+ * records see no second copy.
  */
 import * as Effect from "effect/Effect"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
@@ -11,15 +11,15 @@ import { CurrentGroup } from "../produce/currentGroup.ts"
 import { CurrentTransaction, within } from "../produce/transactions.ts"
 import { answered, type Copy, give, type Options, Router } from "./router.ts"
 
-/** What it needs besides. */
+/** What it needs in addition. */
 export interface TransactionalOptions extends Options {
   readonly engine: KafkaEngine.Service["Service"]
-  /** Of this run alone. */
+  /** No other run has the same. */
   readonly transactionalId: string
   readonly client: () => ConsumerClient
 }
 
-/** One per run; its transactions come one after the other. */
+/** One per run. It has one transaction at a time. */
 export class TransactionalRouter extends Router {
   private readonly transactional: TransactionalOptions
 
@@ -28,7 +28,7 @@ export class TransactionalRouter extends Router {
     this.transactional = options
   }
 
-  /** Nothing leaves outside of a transaction. */
+  /** A copy is sent only within a transaction, by `attempt`. */
   protected override send(): boolean {
     return false
   }
@@ -38,7 +38,7 @@ export class TransactionalRouter extends Router {
     const { leaderEpoch, offset, partition, topic } = copy.record
     const body = Effect.gen(function*() {
       const { client: producer } = (yield* CurrentTransaction)!
-      // One of its own: the record is done when the transaction is, not when its copy is taken.
+      // A copy of its own, so that the record is done when the transaction is, not when the client has the copy.
       const attempt: Copy = { ...copy, acknowledged: false, error: undefined, notify: undefined, arrived: undefined }
       while (!give(producer, attempt)) yield* producer.whenSpace
       yield* answered(attempt)
@@ -48,7 +48,7 @@ export class TransactionalRouter extends Router {
     const whole = Effect.provideService(within(transactionalId, body), KafkaEngine.Service, engine)
     const all = state.position === undefined
       ? whole
-      // First, so that no timer takes the group back to it after the transaction.
+      // Committed first: a timer that commits it after the transaction would take the group back.
       : Effect.andThen(client().commit([{ topic, partition, offset: state.position }]), whole)
     return Effect.tap(all, Effect.sync(() => copy.acknowledged = true))
   }
