@@ -66,25 +66,25 @@ export interface Uncommitted {
 /** Receives the stream of a partition that was just assigned. @internal */
 export type Accept = (partition: TopicPartition, stream: Stream.Stream<Uncommitted, Poison>) => Effect.Effect<void>
 
-/** How a handler is called, without its types. @internal */
-export type Call =
+/** How a handler is called, without its types; `R` is what it still needs. @internal */
+export type Call<R = any> =
   | {
     readonly _tag: "Record"
-    readonly run: (record: Record.Record<any, any, any>) => Effect.Effect<unknown, any, any>
+    readonly run: (record: Record.Record<any, any, any>) => Effect.Effect<unknown, unknown, R>
     readonly concurrency: Concurrency
   }
   | {
     readonly _tag: "Batch"
-    readonly run: (records: ReadonlyArray<Record.Record<any, any, any>>) => Effect.Effect<unknown, any, any>
+    readonly run: (records: ReadonlyArray<Record.Record<any, any, any>>) => Effect.Effect<unknown, unknown, R>
     readonly maxSize: number
     readonly maxWait: Duration.Input
   }
   | {
     readonly _tag: "Owned"
-    readonly run: (batch: OwnedBatch<any, any, any>) => Effect.Effect<unknown, any, any>
+    readonly run: (batch: OwnedBatch<any, any, any>) => Effect.Effect<unknown, unknown, R>
     readonly startOffsets: (
       partitions: ReadonlyArray<TopicPartition>
-    ) => Effect.Effect<ReadonlyArray<Position>, any, any>
+    ) => Effect.Effect<ReadonlyArray<Position>, unknown, R>
     readonly maxSize: number
     readonly maxWait: Duration.Input
   }

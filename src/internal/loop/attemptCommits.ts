@@ -1,6 +1,5 @@
-/** Commits how often records failed, when they begin to wait: with the tick, and one commit at a time. */
+/** Commits the attempts of records that begin to wait: with the tick, and one commit at a time. */
 import * as Effect from "effect/Effect"
-import type { ConsumerClient } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
 import type { Signal } from "../shared/signal.ts"
@@ -8,7 +7,7 @@ import type { LoopContext } from "./loopContext.ts"
 import type { Ownership } from "./ownership.ts"
 
 /** Owned by the run loop. */
-export class Noting {
+export class AttemptCommits {
   private readonly waiting = new Set<PartitionState>()
   private readonly ownership: Ownership
   private readonly context: LoopContext
@@ -31,13 +30,13 @@ export class Noting {
   }
 
   /** Begins a commit. What comes to wait meanwhile is in the next one. */
-  begin(client: ConsumerClient): Effect.Effect<void> {
+  begin(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const positions = this.ownership.noted([...this.waiting])
       this.waiting.clear()
       if (positions.length === 0) return Effect.void
       this.committing = true
-      const commit = Effect.match(client.commit(positions), {
+      const commit = Effect.match(this.context.client.commit(positions), {
         onFailure: (error) => this.done(error),
         onSuccess: () => this.done(undefined)
       })

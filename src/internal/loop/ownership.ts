@@ -5,21 +5,28 @@ import type { ConsumerClient, Position, TopicPartition } from "../../engine/Kafk
 import { Assignment } from "../partition/assignment.ts"
 import { Failings } from "../partition/failings.ts"
 import { PartitionState } from "../partition/partitionState.ts"
-import type { LoopContext } from "./loopContext.ts"
+import type { LoopContext, StartWorker } from "./loopContext.ts"
 
 /** Only the topic and the partition of something that has both. */
 export const tp = ({ partition, topic }: TopicPartition): TopicPartition => ({ topic, partition })
 
-/** Owned by the run loop, which attaches the client before anything else. */
+/** Owned by the run loop. */
 export class Ownership {
   readonly assignment: Assignment
-  client!: ConsumerClient
+  readonly client: ConsumerClient
   private readonly context: LoopContext
+  private readonly startWorker: StartWorker
   private readonly onEnded: (state: PartitionState, exit: Exit.Exit<unknown, unknown>) => void
   private epoch = 0
 
-  constructor(context: LoopContext, onEnded: (state: PartitionState, exit: Exit.Exit<unknown, unknown>) => void) {
+  constructor(
+    context: LoopContext,
+    startWorker: StartWorker,
+    onEnded: (state: PartitionState, exit: Exit.Exit<unknown, unknown>) => void
+  ) {
     this.context = context
+    this.client = context.client
+    this.startWorker = startWorker
     this.onEnded = onEnded
     this.assignment = new Assignment(context.zombies)
   }
@@ -37,7 +44,7 @@ export class Ownership {
     const state = new PartitionState(partition, ++this.epoch, makeSignal(), failings, note?.metadata)
     state.end = end
     this.assignment.add(state)
-    return Effect.map(this.context.startWorker(state, previous), (fiber) => {
+    return Effect.map(this.startWorker(state, previous), (fiber) => {
       state.fiber = fiber
       fiber.addObserver((exit) => {
         state.ended = true

@@ -8,12 +8,12 @@ import type { Ownership } from "./ownership.ts"
 import { tp } from "./ownership.ts"
 import { drainStep, Rebalances, startDraining } from "./rebalanceQueue.ts"
 import type { Pending, Rebalance } from "./rebalanceQueue.ts"
-import type { Outcome } from "./stopping.ts"
+import type { RunExit } from "./stopping.ts"
 
 /** What rebalancing asks of the loop. */
 export interface Hooks {
   readonly isStopping: () => boolean
-  readonly stop: (outcome: Outcome) => void
+  readonly stop: (exit: RunExit) => void
   /** Partitions were assigned: there may be something to read. */
   readonly assigned: () => void
   readonly wake: () => void
@@ -81,7 +81,7 @@ export class Rebalancing {
           return Effect.void
         }
         pending.phase = "preparing"
-        const prepared = this.context.prepareStarts(this.ownership.client, pending.partitions, (exit) => {
+        const prepared = this.context.prepareStarts(pending.partitions, (exit) => {
           if (Exit.isSuccess(exit)) pending.starts = exit.value
           else this.hooks.stop(exit)
           pending.phase = "ready"

@@ -1,245 +1,227 @@
 /**
- * The run loop: one fiber that owns all state of a consumer and is the only one that calls its client. Callbacks and
- * workers only note what happened and raise the signal.
+ * The run loop: one fiber that owns all state of a consumer and is the only one that calls its client. Others reach it
+ * through the `Inbox`, workers through the `WorkerPort`; both only note what happened and raise the signal.
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Chunk, ClientEvent, ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { ClientEvent, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { Assignment } from "../partition/assignment.ts"
-import { allowance, limitsFor } from "../partition/fetchBudget.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
-import type { Signal } from "../shared/signal.ts"
-import { Noting } from "./attemptCommits.ts"
+import { AttemptCommits } from "./attemptCommits.ts"
 import { BoundedRead } from "./boundedRead.ts"
-import type { LoopContext } from "./loopContext.ts"
+import { Fetching } from "./fetching.ts"
+import type { Command, Inbox } from "./inbox.ts"
+import type { LoopContext, WorkerPort } from "./loopContext.ts"
 import { Ownership, tp } from "./ownership.ts"
-import { upTo } from "./parts.ts"
-import { choosePauses, isCrowded, mayResume } from "./pauses.ts"
 import { Rebalancing } from "./rebalancing.ts"
 import { Seeks } from "./seeks.ts"
 import { StallGuard } from "./stallGuard.ts"
 import { Stopping } from "./stopping.ts"
-import type { Moment, Outcome } from "./stopping.ts"
+import type { Moment, RunExit } from "./stopping.ts"
 
-/** The bounded time in which the loop looks around by itself, in milliseconds. */
+/** How often the loop looks around by itself, in milliseconds. */
 export const tickMillis = 250
 
-/** Work for the loop from outside: it runs on the loop's fiber, between steps. */
-type Command = Effect.Effect<void>
-
-const closed = Errors.make("consumer control", new Errors.Closed({ client: "consumer" }))
-
 /** One run of a consumer, from its client's first event to the close. */
-export class RunLoop {
+export class RunLoop implements WorkerPort {
   readonly assignment: Assignment
   private readonly context: LoopContext
-  private readonly signal: Signal
+  private readonly inbox: Inbox
   private readonly ownership: Ownership
   private readonly rebalancing: Rebalancing
   private readonly seeks: Seeks
+  private readonly fetching: Fetching
   private readonly stallGuard: StallGuard
-  private readonly noting: Noting
+  private readonly attemptCommits: AttemptCommits
   private readonly boundedRead = new BoundedRead()
-  private readonly intake: Array<ClientEvent> = []
-  private readonly commands: Array<Command> = []
-  /** Workers that ended, or whose policy said stop while others of its lanes go on. */
-  private readonly ended: Array<PartitionState> = []
-  private client!: ConsumerClient
-  private readable = true
-  private ticked = false
-  private crowded = false
-  private again = false
   private stopping: Stopping | undefined
   private lastNotes: ReadonlyArray<Position> = []
-  private outcome: Outcome | undefined
+  /** Set once the run is over but for the close. */
+  private exit: RunExit | undefined
 
-  constructor(context: LoopContext, signal: Signal) {
+  constructor(context: LoopContext, inbox: Inbox) {
     this.context = context
-    this.signal = signal
-    this.ownership = new Ownership(context, this.onWorkerEnd)
+    this.inbox = inbox
+    const { client, plan } = context
+    const { signal } = inbox
+    this.ownership = new Ownership(context, context.workers(this), this.onWorkerEnd)
     this.assignment = this.ownership.assignment
-    const isStopping = () => this.stopping !== undefined || this.outcome !== undefined
+    this.fetching = new Fetching(context, client, this.ownership, signal)
+    const isStopping = () => this.stopping !== undefined || this.exit !== undefined
     this.rebalancing = new Rebalancing(context, this.ownership, {
       isStopping,
       stop: this.stop,
-      assigned: () => (this.readable = true, this.boundedRead.onAssigned()),
+      assigned: () => {
+        this.fetching.expect()
+        this.boundedRead.onAssigned()
+      },
       wake: () => signal.raise()
     })
     this.seeks = new Seeks(context, this.ownership, {
       isStopping,
       stop: this.stop,
       isLeaving: (partition) => this.rebalancing.takes(partition),
-      moved: () => this.readable = true
+      moved: this.fetching.expect
     })
-    this.stallGuard = new StallGuard(context.plan.maxHandlerStall)
-    this.noting = new Noting(this.ownership, context, signal)
+    this.stallGuard = new StallGuard(plan.maxHandlerStall)
+    this.attemptCommits = new AttemptCommits(this.ownership, context, signal)
   }
 
-  // What the client's callbacks, the workers and other fibers may call.
+  // The port of the workers.
 
-  readonly onReady = (): void => {
-    this.readable = true
-    this.signal.raise()
-  }
-
-  readonly onEvent = (event: ClientEvent): void => {
-    this.intake.push(event)
-    this.signal.raise()
-  }
-
-  readonly tick = (): void => {
-    this.ticked = true
-    this.signal.raise()
-  }
-
-  readonly release = (state: PartitionState, records: number, bytes: number): void => {
-    const { assignment } = this
-    const limits = limitsFor(this.context.plan, assignment.size)
-    const { bufferedBytes, bufferedRecords } = assignment
-    assignment.release(state, records, bytes)
-    const room = limits.maxRecords - limits.chunkRecords
-    if (bufferedRecords > room && assignment.bufferedRecords <= room) this.signal.raise()
-    if (bufferedBytes >= limits.maxBytes && assignment.bufferedBytes < limits.maxBytes) this.signal.raise()
-    if (state.paused && mayResume(limits, assignment, state, this.now().clock)) {
-      this.crowded = true
-      this.signal.raise()
-    }
-  }
+  readonly release = (state: PartitionState, records: number, bytes: number): void =>
+    this.fetching.release(state, records, bytes)
 
   readonly progressed = (state: PartitionState): void => {
     this.assignment.progressed(state)
-    this.signal.raise()
+    this.inbox.signal.raise()
   }
 
-  /** A policy said stop while the worker still has other records in work. */
-  readonly failed = (state: PartitionState): void => {
-    this.ended.push(state)
-    this.signal.raise()
-  }
+  readonly failed = (state: PartitionState): void => this.inbox.workerEnded(state)
 
-  /** A record begins to wait for its next attempt. */
-  readonly waiting = (state: PartitionState): void => this.noting.add(state)
+  readonly waiting = (state: PartitionState): void => this.attemptCommits.add(state)
 
-  /** Whether the client may still be called. */
-  get isOpen(): boolean {
-    return this.outcome === undefined
-  }
-
-  /** Runs an effect on the loop's fiber and waits for it. */
-  command<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | KafkaError> {
-    return Effect.suspend((): Effect.Effect<A, E | KafkaError> => {
-      if (!this.isOpen) return Effect.fail(closed)
-      const done = Deferred.makeUnsafe<A, E>()
-      this.commands.push(Effect.asVoid(Deferred.into(effect, done)))
-      this.signal.raise()
-      return Deferred.await(done)
-    })
-  }
-
-  /** Begins the end: nothing new is started, everything running gets the drain budget. */
-  readonly stop = (outcome: Outcome): void => {
-    if (this.stopping !== undefined || this.outcome !== undefined) return
+  /**
+   * Begins the end: nothing new is started, everything running gets the drain budget. It takes effect at once, not with
+   * the next step: any fiber may call it.
+   */
+  readonly stop = (exit: RunExit): void => {
+    if (this.stopping !== undefined || this.exit !== undefined) return
     const { drainTimeout } = this.context.plan
-    this.stopping = new Stopping(outcome, this.now(), drainTimeout, this.context.tickInRealTime(this.tick))
+    this.stopping = new Stopping(exit, this.now(), drainTimeout, this.context.tickInRealTime(this.inbox.tick))
     for (const state of this.assignment) this.ownership.drain(state)
-    this.signal.raise()
+    this.inbox.signal.raise()
   }
 
-  /** Moves a partition of this member to another offset; the answer is done when it did. To be run as a command. */
-  seek(position: Position): Effect.Effect<Deferred.Deferred<void, KafkaError>, KafkaError> {
-    return this.seeks.add(position)
-  }
-
-  /** Suspends or resumes partitions for the user. To be run as a command. */
-  suspend(partitions: ReadonlyArray<TopicPartition>, suspended: boolean): Effect.Effect<void> {
-    return Effect.sync(() => {
-      const states = this.assignment.of(partitions)
-      for (const state of states) {
-        state.suspended = suspended
-        state.wake()
-      }
-      // A held partition stays paused; it is the next seek that remembers what the user wanted.
-      const movable = states.filter((state) => state.phase !== "held")
-      if (movable.length > 0) this.ownership.setPaused(movable, suspended)
-      this.context.publish({ _tag: suspended ? "Paused" : "Resumed", partitions })
-    })
-  }
-
-  /** Drives the client until the run is over, then closes it. Never fails: the exit says how it ended. */
-  run(client: ConsumerClient): Effect.Effect<Outcome> {
-    this.client = this.ownership.client = client
+  /**
+   * Drives the client until the run is over, then closes it. Never fails: the exit says how it ended.
+   *
+   * The loop's contract. Between two steps nothing of it is half done, and a step waits for nobody but the client.
+   *
+   * 1. `takeIn`: what came in is applied or queued. Then lost partitions are fenced, and `Failed` ended the run.
+   * 2. `obey`: orders are carried out, or queued as seeks. After it each has its answer, or somebody who will give it.
+   * 3. `rebalancing.settle`: may assume that all events so far are queued. After it the head of the queue waits for a
+   *    worker or for a preparation, or the queue is empty. Partitions are added and forgotten here and by seeks alone.
+   * 4. `seeks.settle`: may assume that partitions which are being given up are known. After it those whose worker ended
+   *    have moved.
+   * 5. `reap`: may assume that states whose partition left are not in the assignment. After it a partition whose policy
+   *    said stop is held, or the run is ending.
+   * 6. `storeFinished`: after it the client has every position that moved before this step.
+   * 7. `attemptCommits.begin`: may assume 6, so that no older position is committed with the notes.
+   * 8. `fetching.fetch`: the only poll, and the only place where chunks reach workers. After it the client heard of us.
+   * 9. `fetching.balance`, `lookAround`: fairness, stalled handlers, figures. May assume that the budget is up to date.
+   * 10. `checkEnd`, `advanceStop`: may end the run; then nothing of the assignment is left.
+   * 11. `context.report`: events leave in the order in which they were published.
+   * 12. `rest`: until the signal, or one turn of the other fibers while there may be more to fetch.
+   */
+  get run(): Effect.Effect<RunExit> {
     const steps = Effect.gen({ self: this }, function*() {
-      while (this.outcome === undefined) {
+      while (this.exit === undefined) {
+        const ticked = this.inbox.takeTick()
+        if (this.inbox.takeReady()) this.fetching.expect()
         this.takeIn()
-        if (this.commands.length > 0) yield* this.runCommands()
+        yield* this.obey(this.inbox.takeCommands())
         if (!this.rebalancing.isIdle) yield* this.rebalancing.settle()
         if (!this.seeks.isIdle) yield* this.seeks.settle()
-        this.reapWorkers()
-        this.storeFinished()
-        if (this.ticked && !this.noting.isIdle) yield* this.noting.begin(client)
-        this.fetch()
-        this.lookAround()
+        this.reap(this.inbox.takeEnded())
+        this.storeFinished(ticked)
+        if (ticked && !this.attemptCommits.isIdle) yield* this.attemptCommits.begin()
+        this.fetching.fetch(ticked, this.stopping !== undefined)
+        if (this.stopping === undefined) this.fetching.balance(ticked)
+        if (ticked) this.lookAround()
         this.checkEnd()
         this.advanceStop()
         yield* this.context.report
-        yield* this.rest()
+        yield* this.rest
       }
-      return this.outcome
+      return this.exit
     })
     return Effect.flatMap(
-      Effect.catchCause(steps, (cause) => Effect.succeed<Outcome>(Exit.failCause(cause))),
-      (outcome) => this.close(outcome)
+      Effect.catchCause(steps, (cause) => Effect.succeed<RunExit>(Exit.failCause(cause))),
+      (exit) => this.close(exit)
     )
   }
 
   // The steps.
 
-  /** Takes in what the client said. */
   private takeIn(): void {
-    if (this.intake.length === 0) return
-    for (const event of this.intake.splice(0)) {
-      switch (event._tag) {
-        case "Rebalance": {
-          this.rebalancing.add(event)
-          break
-        }
-        case "EndOfPartition": {
-          const state = this.assignment.get(event.topic, event.partition)
-          if (state !== undefined) state.endSeen = event.offset
-          break
-        }
-        case "OffsetReset": {
-          const { outOfRange, partition, problem, topic } = event
-          this.context.publish({ _tag: "Reset", topic, partition, outOfRange, problem })
-          break
-        }
-        case "Failed": {
-          this.ownership.fenceAll()
-          const { stopping } = this
-          // What began the end says more than what happened to the client on the way out.
-          this.outcome ??= stopping !== undefined && Exit.isFailure(stopping.outcome)
-            ? stopping.outcome
-            : Exit.fail(event.error)
-          break
-        }
-        default:
-          this.context.publish(event)
+    for (const event of this.inbox.takeEvents()) this.takeInOne(event)
+  }
+
+  private takeInOne(event: ClientEvent): void {
+    switch (event._tag) {
+      case "Rebalance":
+        return this.rebalancing.add(event)
+      case "EndOfPartition": {
+        const state = this.assignment.get(event.topic, event.partition)
+        if (state !== undefined) state.endSeen = event.offset
+        return
       }
+      case "OffsetReset": {
+        const { outOfRange, partition, problem, topic } = event
+        return this.context.publish({ _tag: "Reset", topic, partition, outOfRange, problem })
+      }
+      case "Failed": {
+        this.ownership.fenceAll()
+        const { stopping } = this
+        // What began the end says more than what happened to the client on the way out.
+        this.end(stopping !== undefined && Exit.isFailure(stopping.exit) ? stopping.exit : Exit.fail(event.error))
+        return
+      }
+      default:
+        return this.context.publish(event)
     }
   }
 
-  private runCommands(): Effect.Effect<void> {
-    return Effect.forEach(this.commands.splice(0), (run) => run, { discard: true })
+  private obey(commands: ReadonlyArray<Command>): Effect.Effect<void> {
+    return commands.length === 0
+      ? Effect.void
+      : Effect.forEach(commands, (command) => this.obeyOne(command), { discard: true })
+  }
+
+  private obeyOne(command: Command): Effect.Effect<unknown> {
+    switch (command._tag) {
+      case "Seek":
+        return this.seeks.add(command.position, command.done)
+      case "Suspend":
+        return Deferred.done(command.done, this.suspend(command.partitions, command.suspended))
+      case "Positions":
+        return Deferred.succeed(command.done, this.positions())
+    }
+  }
+
+  /** Suspends or resumes partitions for the user: all of them, or none. */
+  private suspend(partitions: ReadonlyArray<TopicPartition>, suspended: boolean): Exit.Exit<void, KafkaError> {
+    const other = partitions.find(({ partition, topic }) => this.assignment.get(topic, partition) === undefined)
+    if (other !== undefined) {
+      return Exit.fail(Errors.make(suspended ? "pause" : "resume", new Errors.UnknownTopic(tp(other))))
+    }
+    const states = this.assignment.of(partitions)
+    for (const state of states) {
+      state.suspended = suspended
+      state.wake()
+    }
+    // A held partition stays paused; it is the next seek that remembers what the user wanted.
+    const movable = states.filter((state) => state.phase !== "held")
+    if (movable.length > 0) this.ownership.setPaused(movable, suspended)
+    this.context.publish({ _tag: suspended ? "Paused" : "Resumed", partitions })
+    return Exit.void
+  }
+
+  /** With what is noted of failing records: a commit without it would erase that. */
+  private positions(): ReadonlyArray<Position> {
+    return Array.from(this.assignment).flatMap(({ noted, position }): Array<Position> =>
+      position === undefined || noted === undefined ? [] : [noted]
+    )
   }
 
   /** Judges the workers that ended by themselves: their partition is held, or the run is over. */
-  private reapWorkers(): void {
-    if (this.ended.length === 0) return
-    for (const state of this.ended.splice(0)) {
+  private reap(ended: ReadonlyArray<PartitionState>): void {
+    for (const state of ended) {
       if (!this.assignment.owns(state)) continue
       if (state.failure !== undefined && state.phase === "active") {
         if (this.context.holds) {
@@ -257,65 +239,14 @@ export class RunLoop {
   }
 
   /** Hands moved positions to the client, once per partition and step; with the tick all of them. */
-  private storeFinished(): void {
-    this.ownership.store(
-      this.ticked || this.stopping !== undefined ? this.assignment : this.assignment.takeMoved()
-    )
+  private storeFinished(ticked: boolean): void {
+    this.ownership.store(ticked || this.stopping !== undefined ? this.assignment : this.assignment.takeMoved())
   }
 
-  /** Fetches within the budget; with nothing to spare the client is only told that we live. */
-  private fetch(): void {
-    this.again = false
-    const { assignment } = this
-    const limits = limitsFor(this.context.plan, assignment.size)
-    const allowed = this.stopping === undefined ? allowance(limits, assignment.buffered) : { records: 0, bytes: 0 }
-    if (allowed.records === 0) {
-      if (this.ticked) this.client.poll(0, 0)
-      return
-    }
-    if (!this.readable && !this.ticked) return
-    // What turned out to wait since the last time must not take more of the budget.
-    if (this.context.plan.retrying) this.balancePauses()
-    const chunks = this.client.poll(allowed.records, allowed.bytes)
-    this.readable = this.again = chunks.length > 0
-    for (const chunk of chunks) this.route(chunk)
-    if (isCrowded(limits, assignment.buffered)) this.crowded = true
-  }
-
-  /**
-   * Gives a chunk to its worker. Dropped is only what belongs to a partition that is being given up or stands still.
-   */
-  private route(chunk: Chunk): void {
-    const state = this.assignment.get(chunk.topic, chunk.partition)
-    if (state === undefined || !state.isActive) return
-    const wanted = state.end === undefined || chunk.next <= state.end ? chunk : upTo(chunk, state.end)
-    if (state.end !== undefined && chunk.next >= state.end) state.endSeen = state.end
-    if (wanted !== undefined) this.assignment.offer(state, wanted)
-  }
-
-  /** What need not happen at every step: fairness between partitions, stalled handlers, figures. */
+  /** What need not happen at every step: stalled handlers, figures. */
   private lookAround(): void {
-    if (this.crowded || this.ticked) this.balancePauses()
-    if (!this.ticked) return
-    this.ticked = false
     this.guardStalls()
-    this.context.measure(this.assignment, this.client)
-  }
-
-  private balancePauses(): void {
-    this.crowded = false
-    if (this.stopping !== undefined) return
-    const limits = limitsFor(this.context.plan, this.assignment.size)
-    const { pause, resume } = choosePauses(limits, this.assignment, this.now().clock)
-    if (pause.length > 0) {
-      this.context.publish({ _tag: "Paused", partitions: pause.map(tp) })
-      this.context.paused(pause.length)
-      this.ownership.setPaused(pause, true)
-    }
-    if (resume.length > 0) {
-      this.context.publish({ _tag: "Resumed", partitions: resume.map(tp) })
-      this.ownership.setPaused(resume, false)
-    }
+    this.context.measure(this.assignment)
   }
 
   private guardStalls(): void {
@@ -336,7 +267,7 @@ export class RunLoop {
   /** Ends the run when every worker ended, or when even interrupting them did not help. */
   private advanceStop(): void {
     const { ownership, stopping } = this
-    if (stopping === undefined || this.outcome !== undefined) return
+    if (stopping === undefined || this.exit !== undefined) return
     const running = ownership.running(this.assignment)
     switch (stopping.step(this.now(), running.length > 0)) {
       case "wait":
@@ -344,27 +275,33 @@ export class RunLoop {
       case "interrupt":
         return ownership.interrupt(running, this.context.plan.drainTimeout, "at the end of the shutdown's budget")
       case "done": {
-        this.storeFinished()
+        ownership.store(this.assignment)
         this.lastNotes = ownership.noted(this.assignment)
         for (const state of [...this.assignment]) ownership.forget(state)
-        this.outcome = stopping.outcome
+        this.end(stopping.exit)
       }
     }
   }
 
-  private rest(): Effect.Effect<void> {
-    if (this.outcome !== undefined) return Effect.void
-    return this.again ? Effect.yieldNow : this.signal.wait
+  private readonly rest: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.exit !== undefined) return Effect.void
+    return this.fetching.isBusy ? Effect.yieldNow : this.inbox.signal.wait
+  })
+
+  private end(exit: RunExit): void {
+    this.exit ??= exit
+    this.inbox.close()
   }
 
   /**
-   * Leaves nobody waiting and the client closed, however the run ended. A bug on the way is the outcome of a clean run.
+   * Leaves nobody waiting and the client closed, however the run ended. A bug on the way is the exit of a clean run.
    */
-  private close(outcome: Outcome): Effect.Effect<Outcome> {
-    this.outcome = outcome
+  private close(exit: RunExit): Effect.Effect<RunExit> {
+    const { client, plan } = this.context
+    this.end(exit)
     this.stopping?.endTicks()
     this.ownership.fenceAll()
-    let result = outcome
+    let result = exit
     const attempt = (effect: Effect.Effect<unknown, KafkaError>) =>
       Effect.catchCause(effect, (cause) =>
         Effect.sync(() => {
@@ -376,9 +313,9 @@ export class RunLoop {
       this.takeIn()
       yield* attempt(this.rebalancing.answerRest())
       yield* this.seeks.failRest
-      yield* this.runCommands()
-      if (this.lastNotes.length > 0) yield* attempt(this.client.commit(this.lastNotes))
-      yield* attempt(Effect.suspend(() => this.client.close(this.context.plan.closeTimeout)))
+      yield* this.obey(this.inbox.takeCommands())
+      if (this.lastNotes.length > 0) yield* attempt(client.commit(this.lastNotes))
+      yield* attempt(Effect.suspend(() => client.close(plan.closeTimeout)))
       this.takeIn()
       yield* this.context.report
       return result
@@ -386,12 +323,11 @@ export class RunLoop {
   }
 
   private readonly onWorkerEnd = (state: PartitionState, exit: Exit.Exit<unknown, unknown>): void => {
-    this.ended.push(state)
+    this.inbox.workerEnded(state)
     // A worker ends by its state, by interruption, or by a bug; the last one must not go unseen.
     if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
       this.stop(Exit.failCause(Cause.fromReasons(exit.cause.reasons.filter(Cause.isDieReason))))
     }
-    this.signal.raise()
   }
 
   private now(): Moment {

@@ -8,7 +8,9 @@ import * as Errors from "../../KafkaError.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
 import type { LoopContext } from "./loopContext.ts"
 import type { Ownership } from "./ownership.ts"
-import type { Outcome } from "./stopping.ts"
+import type { RunExit } from "./stopping.ts"
+
+type Done = Deferred.Deferred<void, KafkaError>
 
 interface Seek {
   readonly state: PartitionState
@@ -16,13 +18,13 @@ interface Seek {
   /** When its handler is interrupted, which happens once. */
   deadline: number
   /** Everybody who asked; the last one decides where to. */
-  readonly done: Deferred.Deferred<void, KafkaError>
+  readonly done: Array<Done>
 }
 
 /** What seeking asks of the loop. */
 export interface Hooks {
   readonly isStopping: () => boolean
-  readonly stop: (outcome: Outcome) => void
+  readonly stop: (exit: RunExit) => void
   /** Whether a partition is about to be given up. */
   readonly isLeaving: (partition: TopicPartition) => boolean
   /** There may be something to read. */
@@ -32,6 +34,9 @@ export interface Hooks {
 const notAssigned = (position: Position): KafkaError => Errors.make("seek", new Errors.UnknownTopic(position))
 
 const closed: KafkaError = Errors.make("seek", new Errors.Closed({ client: "consumer" }))
+
+const finish = ({ done }: Seek, exit: Exit.Exit<void, KafkaError>): Effect.Effect<void> =>
+  Effect.forEach(done, (each) => Deferred.done(each, exit), { discard: true })
 
 /** Owned by the run loop. */
 export class Seeks {
@@ -50,22 +55,22 @@ export class Seeks {
     return this.waiting.length === 0
   }
 
-  /** Drains a partition for a seek. The answer is done when the partition goes on from there. */
-  add(position: Position): Effect.Effect<Deferred.Deferred<void, KafkaError>, KafkaError> {
+  /** Drains a partition for a seek, which is done when the partition goes on from there. */
+  add(position: Position, done: Done): Effect.Effect<unknown> {
     return Effect.suspend(() => {
       const state = this.ownership.assignment.get(position.topic, position.partition)
-      if (this.hooks.isStopping()) return Effect.fail(closed)
-      if (state === undefined || this.hooks.isLeaving(position)) return Effect.fail(notAssigned(position))
+      if (this.hooks.isStopping()) return Deferred.fail(done, closed)
+      if (state === undefined || this.hooks.isLeaving(position)) return Deferred.fail(done, notAssigned(position))
       const earlier = this.waiting.find((seek) => seek.state === state)
       if (earlier !== undefined) {
         earlier.position = position
-        return Effect.succeed(earlier.done)
+        earlier.done.push(done)
+        return Effect.void
       }
       this.ownership.drain(state)
       const deadline = this.context.clock.currentTimeMillisUnsafe() + this.context.plan.drainTimeout
-      const seek = { state, position, deadline, done: Deferred.makeUnsafe<void, KafkaError>() }
-      this.waiting.push(seek)
-      return Effect.succeed(seek.done)
+      this.waiting.push({ state, position, deadline, done: [done] })
+      return Effect.void
     })
   }
 
@@ -75,11 +80,11 @@ export class Seeks {
     const waiting: Array<Seek> = []
     for (const seek of this.waiting) {
       if (this.hooks.isStopping()) {
-        yield* Deferred.fail(seek.done, closed)
+        yield* finish(seek, Exit.fail(closed))
       } else if (!this.ownership.assignment.owns(seek.state) || this.hooks.isLeaving(seek.position)) {
-        yield* Deferred.fail(seek.done, notAssigned(seek.position))
+        yield* finish(seek, Exit.fail(notAssigned(seek.position)))
       } else if (seek.state.ended) {
-        yield* Deferred.into(this.move(seek.state, seek.position), seek.done)
+        yield* finish(seek, yield* Effect.exit(this.move(seek.state, seek.position)))
       } else {
         if (now >= seek.deadline) {
           seek.deadline = Number.POSITIVE_INFINITY
@@ -91,9 +96,9 @@ export class Seeks {
     this.waiting = waiting
   })
 
-  /** Tells everybody who still waits that it will not happen. */
+  /** Fails the seeks that still wait: the run is over. */
   readonly failRest = Effect.suspend(() =>
-    Effect.forEach(this.waiting.splice(0), ({ done }) => Deferred.fail(done, closed), { discard: true })
+    Effect.forEach(this.waiting.splice(0), (seek) => finish(seek, Exit.fail(closed)), { discard: true })
   )
 
   private readonly move = Effect.fnUntraced({ self: this as Seeks }, function*(

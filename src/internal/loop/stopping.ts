@@ -5,7 +5,7 @@ import type { KafkaError } from "../../KafkaError.ts"
 import { interruptGrace } from "./rebalanceQueue.ts"
 
 /** How a run ended. */
-export type Outcome = Exit.Exit<void, KafkaError | HandlerFailed<any>>
+export type RunExit = Exit.Exit<void, KafkaError | HandlerFailed<unknown>>
 
 /** A moment on the consumer's clock, and in real time: a test's clock may have stopped for good. */
 export interface Moment {
@@ -15,14 +15,14 @@ export interface Moment {
 
 /** Made when the end begins. */
 export class Stopping {
-  readonly outcome: Outcome
+  readonly exit: RunExit
   readonly endTicks: () => void
   private readonly since: Moment
   private readonly budget: number
   private interrupted = false
 
-  constructor(outcome: Outcome, since: Moment, budget: number, endTicks: () => void) {
-    this.outcome = outcome
+  constructor(exit: RunExit, since: Moment, budget: number, endTicks: () => void) {
+    this.exit = exit
     this.since = since
     this.budget = budget
     this.endTicks = endTicks

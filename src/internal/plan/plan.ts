@@ -1,4 +1,5 @@
 /** A consumer's settings, checked and with their defaults: all that a run needs to know. */
+import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { matchesPattern } from "../../engine/KafkaEngine.ts"
@@ -9,6 +10,8 @@ import { invalidSetting } from "../../KafkaError.ts"
 import type * as OnFailure from "../../OnFailure.ts"
 import type * as RetryTopics from "../../RetryTopic.ts"
 import * as Source from "../../Source.ts"
+import type { Decode } from "../codec/decoding.ts"
+import * as Decoding from "../codec/decoding.ts"
 import type { Limits } from "../partition/fetchBudget.ts"
 import type { Topology } from "../retry/topology.ts"
 import { topologyOf } from "./retryPlanning.ts"
@@ -36,11 +39,13 @@ export const defaults = {
   bufferBytes: 67_108_864
 } as const
 
-/** A handler with its policy: its own, or that of the consumer. */
+/** A handler with its policy: its own, or that of the consumer. What users wrote in it needs `Plan.services`. */
 export interface PlannedHandler {
   readonly source: Handler.Handler<any, any>["source"]
-  readonly call: Handler.Call
-  readonly onFailure: OnFailure.OnFailure<any, any>
+  readonly call: Handler.Call<never>
+  readonly onFailure: OnFailure.OnFailure<unknown>
+  /** Prepares the codecs for one of its topics. */
+  readonly decoder: (topic: string) => Effect.Effect<Decode>
 }
 
 /** The checked consumer. Durations are in milliseconds. */
@@ -62,6 +67,11 @@ export interface Plan {
   readonly maxHandlerStall: number
   readonly bounded: boolean
   readonly traced: boolean
+  /**
+   * The services that handlers, policies and codecs need, captured once. A caller provides these to its
+   * fiber as a whole, not to each call. That is why nothing inside has requirements.
+   */
+  readonly services: Context.Context<never>
 }
 
 /** The source topic of a topic: of a retry topic, the one that its records were first read from. */
@@ -144,6 +154,17 @@ const concurrencyProblem = (call: Handler.Call): string | undefined => {
     : `concurrency ${lanes} is not a whole number of at least 1`
 }
 
+/** The border where requirements end, and errors lose their type: `Plan.services` has what is required. */
+const planned = (
+  { call, onFailure, source }: Handler.Handler<any, any>,
+  otherwise: OnFailure.OnFailure<any, any>
+): PlannedHandler => ({
+  source,
+  call: call as Handler.Call<never>,
+  onFailure: (onFailure ?? otherwise) as OnFailure.OnFailure<unknown>,
+  decoder: (topic) => Decoding.prepare(source.codecs, topic) as Effect.Effect<Decode>
+})
+
 /** Checks a consumer before anything is connected. Fails with `InvalidSetting`, which names the setting. */
 export const make = Effect.fnUntraced(function*(consumer: {
   readonly group: string
@@ -153,11 +174,7 @@ export const make = Effect.fnUntraced(function*(consumer: {
 }): Effect.fn.Return<Plan, KafkaError> {
   const { group, settings } = consumer
   if (group.trim() === "") return yield* invalidSetting("group", "a consumer needs a group id that is not empty")
-  const handlers = consumer.handlers.map((handler): PlannedHandler => ({
-    source: handler.source,
-    call: handler.call,
-    onFailure: handler.onFailure ?? consumer.onFailure
-  }))
+  const handlers = consumer.handlers.map((handler) => planned(handler, consumer.onFailure))
   const problem = subscriptionProblem(handlers)
   if (problem !== undefined) return yield* invalidSetting("handlers", problem)
   for (const { call, source } of handlers) {
@@ -204,6 +221,7 @@ export const make = Effect.fnUntraced(function*(consumer: {
     closeTimeout: Duration.millis(closeTimeout),
     maxHandlerStall,
     bounded: settings.until === "end",
-    traced: settings.tracing === "record"
+    traced: settings.tracing === "record",
+    services: yield* Effect.context<never>()
   }
 })

@@ -78,7 +78,7 @@ export class Router {
   /** Makes the copy of a record and hands it to the client; if the client has no space, `settle` does so later. */
   start(
     record: RawRecord,
-    failure: Failure<any>,
+    failure: Failure<unknown>,
     topics: SourceTopics,
     to: Destination,
     retrying: boolean
@@ -130,7 +130,7 @@ export class Router {
     state: PartitionState,
     source: string,
     copies: ReadonlyArray<Copy>
-  ): Effect.fn.Return<Unsendable | undefined, never, any> {
+  ): Effect.fn.Return<Unsendable | undefined> {
     for (const copy of copies) {
       // When the first is acknowledged most others are, too: they need no effect.
       if (copy.acknowledged) continue
@@ -145,7 +145,7 @@ export class Router {
     state: PartitionState,
     source: string,
     copy: Copy
-  ): Effect.fn.Return<KafkaError | undefined, never, any> {
+  ): Effect.fn.Return<KafkaError | undefined> {
     let step: Step | undefined
     while (true) {
       const error = yield* Effect.match(this.attempt(state, copy), { onFailure: (error) => error, onSuccess: () => {} })
@@ -176,7 +176,7 @@ export class Router {
   })
 
   /** Sends the copy, unless it is on its way, and waits for its acknowledgement. */
-  protected attempt(_state: PartitionState, copy: Copy): Effect.Effect<void, KafkaError, any> {
+  protected attempt(_state: PartitionState, copy: Copy): Effect.Effect<void, KafkaError> {
     return Effect.gen({ self: this }, function*() {
       while (!copy.taken && !this.send(copy)) yield* this.options.producer.whenSpace
       yield* answered(copy)

@@ -33,7 +33,7 @@ export class TransactionalRouter extends Router {
     return false
   }
 
-  protected override attempt(state: PartitionState, copy: Copy): Effect.Effect<void, KafkaError, any> {
+  protected override attempt(state: PartitionState, copy: Copy): Effect.Effect<void, KafkaError> {
     const { client, engine, transactionalId } = this.transactional
     const { leaderEpoch, offset, partition, topic } = copy.record
     const body = Effect.gen(function*() {

@@ -10,7 +10,7 @@ import type { HandlerFailed } from "../../HandlerFailed.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { OutcomeBatch } from "../../Outcome.ts"
 import * as Switches from "../../Switches.ts"
-import * as LoopContext from "../loop/loopContext.ts"
+import { Inbox } from "../loop/inbox.ts"
 import { RunLoop, tickMillis } from "../loop/runLoop.ts"
 import * as Zombies from "../partition/zombies.ts"
 import type { Plan } from "../plan/plan.ts"
@@ -19,10 +19,11 @@ import * as HealthCells from "../telemetry/healthCell.ts"
 import type { HealthCell } from "../telemetry/healthCell.ts"
 import * as Control from "./control.ts"
 import * as Routing from "./routing.ts"
+import * as Surroundings from "./surroundings.ts"
 
 /** A run, as far as its end is concerned. */
 export interface Running {
-  /** Ends when the run does, with its error. */
+  /** Ends when the run does, with its error; what handlers failed with gets its type back from the consumer. */
   readonly await: Effect.Effect<void, KafkaError | HandlerFailed<any>>
   /** Drains, commits, leaves the group; bounded by the drain and close timeouts. */
   readonly stop: Effect.Effect<void>
@@ -56,32 +57,20 @@ export const start = <R>(
   { routing, subscribed }: Prepared,
   options: Options,
   onStarted: (run: Run) => Effect.Effect<void, never, R>
-): Effect.Effect<Run, KafkaError, any> =>
+): Effect.Effect<Run, KafkaError, KafkaEngine.Service | R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const engine = yield* KafkaEngine.Service
-      const signal = yield* Signal.make
+      const inbox = new Inbox(yield* Signal.make)
       const clientScope = yield* Scope.make()
-      const context = yield* LoopContext.make({
-        plan,
-        holds: options.holds,
-        health: options.health,
-        admin: engine.admin,
-        emit: options.emit,
-        zombies: Zombies.ofGroup(engine, plan.group),
-        routing,
-        loop: () => loop,
-        group: () => client.groupMetadata()
-      })
-      const loop = new RunLoop(context, signal)
       const connect = Scope.provide(
         engine.consumer({
           subscription: { _tag: "Group", groupId: plan.group, ...subscribed },
           offsetReset: plan.offsetReset,
           config: plan.config,
           signalEnd: plan.bounded,
-          onReady: loop.onReady,
-          onEvent: loop.onEvent
+          onReady: inbox.onReady,
+          onEvent: inbox.onEvent
         }),
         clientScope
       )
@@ -92,12 +81,23 @@ export const start = <R>(
       }
       const client = connected.value
       routing?.attach(client)
+      const context = yield* Surroundings.make({
+        plan,
+        client,
+        holds: options.holds,
+        health: options.health,
+        admin: engine.admin,
+        emit: options.emit,
+        zombies: Zombies.ofGroup(engine, plan.group),
+        routing
+      })
+      const loop = new RunLoop(context, inbox)
       context.publish({ _tag: "Started" })
       const ticker = yield* Effect.forkDetach(
-        Effect.forever(Effect.andThen(Effect.sleep(tickMillis), Effect.sync(loop.tick)))
+        Effect.forever(Effect.andThen(Effect.sleep(tickMillis), Effect.sync(inbox.tick)))
       )
       const whole = Effect.gen(function*() {
-        const outcome = yield* loop.run(client)
+        const outcome = yield* loop.run
         yield* Fiber.interrupt(ticker)
         yield* Scope.close(clientScope, Exit.void)
         const error = Exit.isFailure(outcome) ? Exit.findErrorOption(outcome) : undefined
@@ -112,7 +112,7 @@ export const start = <R>(
         Effect.andThen(Effect.sync(() => loop.stop(Exit.void)), Effect.asVoid(Fiber.await(fiber)))
       )
       const registry = yield* ConsumerControl.Registry
-      const control = Control.make(plan, loop, client, engine.admin, stop)
+      const control = Control.make({ plan, client, admin: engine.admin, inbox, assignment: loop.assignment, stop })
       registry.add(control)
       fiber.addObserver(() => registry.delete(control))
       const run: Run = { loop, await: Fiber.join(fiber), stop }
@@ -142,7 +142,7 @@ export const startIfOn = Effect.fnUntraced(function*<R>(
   plan: Plan,
   options: Options,
   onStarted: (run: Running) => Effect.Effect<void, never, R>
-): Effect.fn.Return<Running, KafkaError, any> {
+): Effect.fn.Return<Running, KafkaError, KafkaEngine.Service | R> {
   if (!(yield* Switches.Current).consume) {
     yield* Effect.logWarning(`consuming is switched off: group "${plan.group}" is not started`)
     return nothing(plan, options.health)
@@ -154,7 +154,10 @@ export const startIfOn = Effect.fnUntraced(function*<R>(
 })
 
 /** Starts a run, which is stopped when the scope ends. Interrupting the start leaves nothing running. */
-export const startScoped = (plan: Plan, options: Options): Effect.Effect<Running, KafkaError, any> =>
+export const startScoped = (
+  plan: Plan,
+  options: Options
+): Effect.Effect<Running, KafkaError, KafkaEngine.Service | Scope.Scope> =>
   startIfOn(plan, options, (run) => Effect.addFinalizer(() => run.stop))
 
 /** The members of a consumer: itself, and the one that reads its retry topics if there can be any. */
@@ -167,7 +170,7 @@ export const plansOf = (plan: Plan): ReadonlyArray<Plan> => {
 export const startAllScoped = Effect.fnUntraced(function*(
   plan: Plan,
   emit: Options["emit"]
-): Effect.fn.Return<Running["await"], KafkaError, any> {
+): Effect.fn.Return<Running["await"], KafkaError, KafkaEngine.Service | Scope.Scope> {
   const runs: Array<Running> = []
   for (const each of plansOf(plan)) {
     const health = yield* HealthCells.register(each.group)

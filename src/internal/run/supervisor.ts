@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import type * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { KafkaError, Reason } from "../../KafkaError.ts"
 import { logCause } from "../shared/causes.ts"
 import type { HealthCell } from "../telemetry/healthCell.ts"
@@ -26,9 +27,9 @@ const hopeless: ReadonlySet<Reason["_tag"]> = new Set([
  * this effect; after any other error the supervisor goes on trying in the background.
  */
 export const supervise = Effect.fnUntraced(function*(
-  start: (onStarted: (run: Running) => Effect.Effect<void>) => Effect.Effect<Running, KafkaError, any>,
+  start: (onStarted: (run: Running) => Effect.Effect<void>) => Effect.Effect<Running, KafkaError, KafkaEngine.Service>,
   options: { readonly restart: Schedule.Schedule<unknown, unknown>; readonly health: HealthCell }
-): Effect.fn.Return<void, KafkaError, Scope.Scope> {
+): Effect.fn.Return<void, KafkaError, KafkaEngine.Service | Scope.Scope> {
   let current: Running | undefined
   const attempt = start((run) =>
     Effect.sync(() => {

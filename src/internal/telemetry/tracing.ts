@@ -33,9 +33,9 @@ const parentOf = (headers: Headers.Headers): Tracer.ExternalSpan | undefined => 
 /** Runs a handler of records in a span. */
 export const traced = (
   group: string,
-  run: (record: Record.Record<any, any, any>) => Effect.Effect<unknown, any, any>
+  run: (record: Record.Record<any, any, any>) => Effect.Effect<unknown, unknown>
 ) =>
-(record: Record.Record<any, any, any>): Effect.Effect<unknown, any, any> => {
+(record: Record.Record<any, any, any>): Effect.Effect<unknown, unknown> => {
   const parent = record.headers.length === 0 ? undefined : parentOf(record.headers)
   return Effect.withSpan(Effect.suspend(() => run(record)), `process ${record.topic}`, {
     kind: "consumer",

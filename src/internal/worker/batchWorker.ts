@@ -17,7 +17,7 @@ import { more, nextChunk, take } from "./workerHost.ts"
 
 type AnyRecord = Record.Record<any, any, any>
 
-type BatchCall = Extract<Handler.Call, { readonly _tag: "Batch" | "Owned" }>
+type BatchCall = Extract<Handler.Call<never>, { readonly _tag: "Batch" | "Owned" }>
 
 /** A batch in the making: everything raw that it covers, and what of it was decoded. */
 interface Batch {
@@ -74,8 +74,8 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
   const consequence = Effect.fnUntraced(function*(
     { raws }: Batch,
     records: ReadonlyArray<RawRecord>,
-    cause: Cause.Cause<any>
-  ): Effect.fn.Return<ReadonlyArray<Outcome> | "again" | undefined, never, any> {
+    cause: Cause.Cause<unknown>
+  ): Effect.fn.Return<ReadonlyArray<Outcome> | "again" | undefined> {
     // One that does not decode is not in the batch yet: it comes behind all that is.
     const stepOf = (raw: RawRecord) => state.steps + (raws.includes(raw) ? raws.indexOf(raw) : raws.length)
     const verdict = yield* judge(work, records, cause, () => {
@@ -146,7 +146,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     }
   })
 
-  const callBatch = (batch: Batch): Effect.Effect<unknown, any, any> =>
+  const callBatch = (batch: Batch): Effect.Effect<unknown, unknown> =>
     call._tag === "Batch"
       ? call.run(batch.records)
       : call.run({
@@ -158,7 +158,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       })
 
   /** The owner of the offsets does not know how far the partition is: no record failed, and no policy can help. */
-  const notNoted = ({ raws }: Batch, cause: Cause.Cause<any>): false => {
+  const notNoted = ({ raws }: Batch, cause: Cause.Cause<unknown>): false => {
     state.failure ??= new HandlerFailed<unknown>({
       group: host.group,
       topic: state.topic,

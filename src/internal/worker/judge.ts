@@ -71,8 +71,8 @@ const carriedBy = ({ delivery, retrying }: Work, record: RawRecord): RetryHeader
 const failureOf = (
   work: Work,
   records: ReadonlyArray<RawRecord>,
-  cause: Cause.Cause<any>
-): OnFailure.Failure<any> => {
+  cause: Cause.Cause<unknown>
+): OnFailure.Failure<unknown> => {
   const { host, state, topics } = work
   const record = records[0]!
   const kind = kindOf(cause)
@@ -98,13 +98,13 @@ const failureOf = (
 }
 
 /** Asks the policy what to do. A policy that itself dies means stop: nothing may get lost by a bug in it. */
-const decide = (work: Work, failure: OnFailure.Failure<any>): Effect.Effect<OnFailure.Decision, never, any> =>
+const decide = (work: Work, failure: OnFailure.Failure<unknown>): Effect.Effect<OnFailure.Decision> =>
   Effect.catchCause(
     Effect.suspend(() => work.onFailure.decide(failure)),
     (cause) => Effect.as(logCause(Effect.logError, "the failure policy failed; stopping", cause), stop)
   ).pipe(Effect.map((decision) => decision._tag === "Pass" ? work.onFailure.last : decision))
 
-const skip = (work: Work, failure: OnFailure.Failure<any>): ReadonlyArray<Outcome> => {
+const skip = (work: Work, failure: OnFailure.Failure<unknown>): ReadonlyArray<Outcome> => {
   const { attempts, cause, records } = failure
   work.state.failings.settled(records[0]!.offset)
   return records.map(({ offset }): Outcome => {
@@ -115,7 +115,7 @@ const skip = (work: Work, failure: OnFailure.Failure<any>): ReadonlyArray<Outcom
 
 const wait = Effect.fnUntraced(function*(
   work: Work,
-  failure: OnFailure.Failure<any>,
+  failure: OnFailure.Failure<unknown>,
   delay: number
 ): Effect.fn.Return<Verdict> {
   const { host, state } = work
@@ -144,7 +144,7 @@ const skipHeld = (work: Work, record: RawRecord, cause: Cause.Cause<unknown>): V
 }
 
 /** A record's own part of the failure of a batch: in a retry topic each one has its own past. */
-const partOf = (work: Work, failure: OnFailure.Failure<any>, record: RawRecord): OnFailure.Failure<any> => {
+const partOf = (work: Work, failure: OnFailure.Failure<unknown>, record: RawRecord): OnFailure.Failure<unknown> => {
   const own = record === failure.record ? undefined : carriedBy(work, record)
   if (own === undefined) return failure
   const first = carriedBy(work, failure.record)!
@@ -153,7 +153,7 @@ const partOf = (work: Work, failure: OnFailure.Failure<any>, record: RawRecord):
   return { ...failure, record, records: [record], attempts, firstFailedAt }
 }
 
-const route = (work: Work, failure: OnFailure.Failure<any>, to: Destination): ReadonlyArray<Copy> => {
+const route = (work: Work, failure: OnFailure.Failure<unknown>, to: Destination): ReadonlyArray<Copy> => {
   const { retrying, router, state, topics } = work
   const { records } = failure
   state.failings.settled(records[0]!.offset)
@@ -167,8 +167,8 @@ const route = (work: Work, failure: OnFailure.Failure<any>, to: Destination): Re
 const failuresOf = (
   work: Work,
   records: ReadonlyArray<RawRecord>,
-  cause: Cause.Cause<any>
-): ReadonlyArray<OnFailure.Failure<any>> => {
+  cause: Cause.Cause<unknown>
+): ReadonlyArray<OnFailure.Failure<unknown>> => {
   if (!work.retrying || records.length === 1) return [failureOf(work, records, cause)]
   const byAttempts = new Map<number, Array<RawRecord>>()
   for (const record of records) {
@@ -193,7 +193,7 @@ const deadLetter = (topic: string): Consequence => ({ _tag: "Route", to: { _tag:
 
 const consequenceOf = (
   work: Work,
-  failure: OnFailure.Failure<any>,
+  failure: OnFailure.Failure<unknown>,
   decision: OnFailure.Decision
 ): Consequence => {
   const { router, topics } = work
@@ -226,7 +226,7 @@ const consequenceOf = (
  */
 const limitOf = (
   { limit }: Work,
-  failures: ReadonlyArray<OnFailure.Failure<any>>,
+  failures: ReadonlyArray<OnFailure.Failure<unknown>>,
   consequences: ReadonlyArray<Consequence>,
   stepOf: (record: RawRecord) => number
 ): string | undefined => {
@@ -246,10 +246,10 @@ const limitOf = (
 export const judge = Effect.fnUntraced(function*(
   work: Work,
   records: ReadonlyArray<RawRecord>,
-  cause: Cause.Cause<any>,
+  cause: Cause.Cause<unknown>,
   decided: (waits: boolean) => void,
   stepOf: (record: RawRecord) => number = () => work.state.steps
-): Effect.fn.Return<Verdict, never, any> {
+): Effect.fn.Return<Verdict> {
   work.state.turns++
   if (work.gate?.skips.delete(records[0]!.offset) === true) {
     decided(false)

@@ -20,7 +20,7 @@ import { callHandler } from "./recordWorker.ts"
 import type { Work } from "./workerHost.ts"
 import { more, take } from "./workerHost.ts"
 
-type Run = (record: Record.Record<any, any, any>) => Effect.Effect<unknown, any, any>
+type Run = (record: Record.Record<any, any, any>) => Effect.Effect<unknown, unknown>
 
 /** A chunk that is being worked off; reported when its last record is done. */
 interface OpenChunk {
@@ -165,8 +165,8 @@ export const laneWorker = Effect.fnUntraced(function*(
   const decide = Effect.fnUntraced(function*(
     { item, key }: Taken,
     slot: Slot,
-    cause: Cause.Cause<any>
-  ): Effect.fn.Return<ReadonlyArray<Outcome> | undefined, never, any> {
+    cause: Cause.Cause<unknown>
+  ): Effect.fn.Return<ReadonlyArray<Outcome> | undefined> {
     const verdict = yield* judge(work, [item.raw], cause, (waits) => waits ? leave(slot, item) : rest(slot))
     if (verdict._tag === "Done") return verdict.outcomes
     if (verdict._tag === "Again") lanes.giveBack(key)

@@ -1,5 +1,5 @@
 /** Puts together what the worker of one partition works with. */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -7,7 +7,6 @@ import { Pending } from "../../Codec.ts"
 import type { Chunk, RawRecord } from "../../engine/KafkaEngine.ts"
 import { KeyOffsetStore } from "../../KeyOffsetStore.ts"
 import type { Decode } from "../codec/decoding.ts"
-import * as Decoding from "../codec/decoding.ts"
 import { DueGate } from "../partition/dueGate.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
 import { handlerFor, type Plan, type PlannedHandler, sourceTopic } from "../plan/plan.ts"
@@ -66,7 +65,7 @@ const decodedAtOnce = 16
 const patience = "5 seconds"
 
 /** Whether a record can be decoded, or what finds out. */
-const decodable = (decode: Decode, raw: RawRecord): boolean | Effect.Effect<boolean, never, any> => {
+const decodable = (decode: Decode, raw: RawRecord): boolean | Effect.Effect<boolean> => {
   try {
     const record = decode(raw)
     return !(record instanceof Pending) || Effect.map(Effect.exit(record.effect), Exit.isSuccess)
@@ -79,7 +78,7 @@ const decodable = (decode: Decode, raw: RawRecord): boolean | Effect.Effect<bool
 const decodableOf = (
   decode: Decode,
   records: ReadonlyArray<RawRecord>
-): Effect.Effect<ReadonlyArray<RawRecord>, never, any> => {
+): Effect.Effect<ReadonlyArray<RawRecord>> => {
   const found = records.map((raw) => decodable(decode, raw))
   const picked = (all: ReadonlyArray<unknown>) => records.filter((_, i) => all[i] === true)
   if (!found.some(Effect.isEffect)) return Effect.succeed(picked(found))
@@ -99,9 +98,8 @@ const passing = (decode: Decode, gate: DueGate): Decode => (raw) => {
 }
 
 /** Tells the store of the records that are about to be handled. Without it a stale record is merely not noticed. */
-const observer = (decode: Decode) =>
+const observer = (decode: Decode, store: KeyOffsetStore["Service"]) =>
   Effect.fnUntraced(function*({ records }: Chunk) {
-    const store = yield* KeyOffsetStore
     const observed = store.observe(yield* decodableOf(decode, records))
     yield* Effect.catch(observed, ({ message }) => Effect.logWarning(message))
   })
@@ -133,14 +131,14 @@ export const make = ({ host, late, plan, router }: Options) => {
   const decoderOf = Effect.fnUntraced(function*(handler: PlannedHandler, topic: string) {
     const known = decoders.get(topic)
     if (known !== undefined) return known
-    const decode = yield* Decoding.prepare(handler.source.codecs, topic)
+    const decode = yield* handler.decoder(topic)
     decoders.set(topic, decode)
     return decode
   })
 
   return Effect.fnUntraced(function*(
     state: PartitionState
-  ): Effect.fn.Return<{ readonly handler: PlannedHandler; readonly work: Work } | undefined, never, any> {
+  ): Effect.fn.Return<{ readonly handler: PlannedHandler; readonly work: Work } | undefined> {
     const { retries: { deadLetterLimit }, retrying, topology } = plan
     const source = sourceTopic(plan, state.topic)
     const handler = handlerFor(plan, state.topic)
@@ -170,7 +168,9 @@ export const make = ({ host, late, plan, router }: Options) => {
       router,
       limit: deadLetterLimit === undefined ? undefined : new DeadLetters(deadLetterLimit),
       gate,
-      observe: handler.onFailure.needs.observes && !retrying ? observer(decode) : undefined
+      observe: handler.onFailure.needs.observes && !retrying
+        ? observer(decode, Context.getUnsafe(plan.services, KeyOffsetStore))
+        : undefined
     }
     return { handler, work }
   })

@@ -10,13 +10,13 @@ import { Steps } from "./steps.ts"
 import type { Work } from "./workerHost.ts"
 import { more, take } from "./workerHost.ts"
 
-type Run = (record: Record.Record<any, any, any>) => Effect.Effect<unknown, any, any>
+type Run = (record: Record.Record<any, any, any>) => Effect.Effect<unknown, unknown>
 
 /**
  * Decodes one record and calls the handler. What a codec throws becomes a failure; what the handler throws, before it
  * answers an effect, dies in the fiber like any defect.
  */
-export const callHandler = (work: Work, run: Run, raw: Chunk["records"][number]): Effect.Effect<unknown, any, any> => {
+export const callHandler = (work: Work, run: Run, raw: Chunk["records"][number]): Effect.Effect<unknown, unknown> => {
   if (work.isForeign?.(raw) === true) return Effect.void
   let record
   try {

@@ -77,14 +77,14 @@ export class Steps {
   }
 
   /** A chunk is handled as far as it goes: reports it, or keeps it open. */
-  close(step: Step): Effect.Effect<void, never, any> {
+  close(step: Step): Effect.Effect<void> {
     if (this.isEmpty && step.copies === undefined) return this.report(step, step.count)
     this.open.push(step)
     return this.reportComplete()
   }
 
   /** Reports the steps from the oldest on whose copies have arrived. */
-  reportComplete(): Effect.Effect<void, never, any> {
+  reportComplete(): Effect.Effect<void> {
     if (this.isEmpty || !isComplete(this.open[0]!)) return Effect.void
     return Effect.whileLoop({
       while: () => !this.isEmpty && isComplete(this.open[0]!),

@@ -37,7 +37,7 @@ export interface Work {
   readonly host: WorkerHost
   readonly state: PartitionState
   readonly decode: Decode
-  readonly onFailure: OnFailure.OnFailure<any, any>
+  readonly onFailure: OnFailure.OnFailure<unknown>
   readonly topology: Topology
   /** The topic that the records were first read from. */
   readonly source: string
@@ -52,7 +52,7 @@ export interface Work {
   readonly limit: DeadLetters | undefined
   readonly gate: DueGate | undefined
   /** Told of each chunk before its records are handled. */
-  readonly observe: ((chunk: Chunk) => Effect.Effect<void, never, any>) | undefined
+  readonly observe: ((chunk: Chunk) => Effect.Effect<void>) | undefined
 }
 
 /** No exceptions: shared, so that a clean step allocates none. */

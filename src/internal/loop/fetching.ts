@@ -1,0 +1,113 @@
+/** How much is fetched, for whom, and which partitions rest meanwhile: all that uses the fetch budget. */
+import type { Chunk, ConsumerClient } from "../../engine/KafkaEngine.ts"
+import { allowance, type Limits, limitsFor } from "../partition/fetchBudget.ts"
+import type { PartitionState } from "../partition/partitionState.ts"
+import type { Signal } from "../shared/signal.ts"
+import type { LoopContext } from "./loopContext.ts"
+import { type Ownership, tp } from "./ownership.ts"
+import { upTo } from "./parts.ts"
+import { choosePauses, isCrowded, mayResume } from "./pauses.ts"
+
+/** Owned by the run loop; `release` is called by workers. */
+export class Fetching {
+  private readonly context: LoopContext
+  private readonly client: ConsumerClient
+  private readonly ownership: Ownership
+  private readonly signal: Signal
+  /** The client may have records. */
+  private readable = true
+  /** The last poll brought some: there may be more at once. */
+  private again = false
+  /** Pauses have to be looked at before the next tick. */
+  private crowded = false
+
+  constructor(context: LoopContext, client: ConsumerClient, ownership: Ownership, signal: Signal) {
+    this.context = context
+    this.client = client
+    this.ownership = ownership
+    this.signal = signal
+  }
+
+  /** The client may have records: it said so, or a partition came or moved. */
+  readonly expect = (): void => {
+    this.readable = true
+  }
+
+  /** Whether the next step should follow at once. */
+  get isBusy(): boolean {
+    return this.again
+  }
+
+  /** Fetches within the budget; with nothing to spare, or at the end, the client only hears that its owner lives. */
+  fetch(ticked: boolean, ending: boolean): void {
+    this.again = false
+    const { assignment } = this.ownership
+    const limits = this.limits()
+    const allowed = ending ? { records: 0, bytes: 0 } : allowance(limits, assignment.buffered)
+    if (allowed.records === 0) {
+      if (ticked) this.client.poll(0, 0)
+      return
+    }
+    if (!this.readable && !ticked) return
+    // What turned out to wait since the last time must not take more of the budget.
+    if (this.context.plan.retrying) this.balancePauses()
+    const chunks = this.client.poll(allowed.records, allowed.bytes)
+    this.readable = this.again = chunks.length > 0
+    for (const chunk of chunks) this.route(chunk)
+    if (isCrowded(limits, assignment.buffered)) this.crowded = true
+  }
+
+  /** Pauses and resumes partitions: with the tick, or as soon as it is crowded. */
+  balance(ticked: boolean): void {
+    if (this.crowded || ticked) this.balancePauses()
+  }
+
+  /** Gives back the budget of records that are handled. */
+  readonly release = (state: PartitionState, records: number, bytes: number): void => {
+    const { assignment } = this.ownership
+    const limits = this.limits()
+    const { bufferedBytes, bufferedRecords } = assignment
+    assignment.release(state, records, bytes)
+    const room = limits.maxRecords - limits.chunkRecords
+    if (bufferedRecords > room && assignment.bufferedRecords <= room) this.signal.raise()
+    if (bufferedBytes >= limits.maxBytes && assignment.bufferedBytes < limits.maxBytes) this.signal.raise()
+    if (state.paused && mayResume(limits, assignment, state, this.now())) {
+      this.crowded = true
+      this.signal.raise()
+    }
+  }
+
+  /**
+   * Gives a chunk to its worker. Dropped is only what belongs to a partition that is being given up or stands still.
+   */
+  private route(chunk: Chunk): void {
+    const { assignment } = this.ownership
+    const state = assignment.get(chunk.topic, chunk.partition)
+    if (state === undefined || !state.isActive) return
+    const wanted = state.end === undefined || chunk.next <= state.end ? chunk : upTo(chunk, state.end)
+    if (state.end !== undefined && chunk.next >= state.end) state.endSeen = state.end
+    if (wanted !== undefined) assignment.offer(state, wanted)
+  }
+
+  private balancePauses(): void {
+    this.crowded = false
+    const { pause, resume } = choosePauses(this.limits(), this.ownership.assignment, this.now())
+    if (pause.length > 0) {
+      this.context.publish({ _tag: "Paused", partitions: pause.map(tp) })
+      this.context.paused(pause.length)
+      this.ownership.setPaused(pause, true)
+    }
+    if (resume.length > 0) {
+      this.context.publish({ _tag: "Resumed", partitions: resume.map(tp) })
+      this.ownership.setPaused(resume, false)
+    }
+  }
+
+  private limits(): Limits {
+    return limitsFor(this.context.plan, this.ownership.assignment.size)
+  }
+
+  private now(): number {
+    return this.context.clock.currentTimeMillisUnsafe()
+  }
+}

@@ -1,0 +1,117 @@
+/** The way into the run loop: everything that client callbacks and other fibers may call, and what of it waits. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type { ClientEvent, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import * as Errors from "../../KafkaError.ts"
+import type { PartitionState } from "../partition/partitionState.ts"
+import type { Signal } from "../shared/signal.ts"
+
+/** An order to the loop. `done` has its result. */
+export type Command =
+  /** Goes on at another offset; done when the partition did. */
+  | { readonly _tag: "Seek"; readonly position: Position; readonly done: Deferred.Deferred<void, KafkaError> }
+  /** Suspends partitions for the user, or resumes them. */
+  | {
+    readonly _tag: "Suspend"
+    readonly partitions: ReadonlyArray<TopicPartition>
+    readonly suspended: boolean
+    readonly done: Deferred.Deferred<void, KafkaError>
+  }
+  /** The positions that can be committed now. */
+  | { readonly _tag: "Positions"; readonly done: Deferred.Deferred<ReadonlyArray<Position>, KafkaError> }
+
+const closed = Errors.make("consumer control", new Errors.Closed({ client: "consumer" }))
+
+/** Takes everything out of an array. */
+const drained = <A>(array: Array<A>): ReadonlyArray<A> => array.length === 0 ? array : array.splice(0)
+
+/** Made before the client, whose callbacks it is. Whatever comes in raises the signal that the loop rests on. */
+export class Inbox {
+  readonly signal: Signal
+  private readonly events: Array<ClientEvent> = []
+  private readonly commands: Array<Command> = []
+  private readonly ended: Array<PartitionState> = []
+  private ready = true
+  private ticked = false
+  private open = true
+
+  constructor(signal: Signal) {
+    this.signal = signal
+  }
+
+  /** The client has records. */
+  readonly onReady = (): void => {
+    this.ready = true
+    this.signal.raise()
+  }
+
+  readonly onEvent = (event: ClientEvent): void => {
+    this.events.push(event)
+    this.signal.raise()
+  }
+
+  /** Some time passed. */
+  readonly tick = (): void => {
+    this.ticked = true
+    this.signal.raise()
+  }
+
+  /** A worker ended, or its policy said stop while others of its lanes go on. */
+  readonly workerEnded = (state: PartitionState): void => {
+    this.ended.push(state)
+    this.signal.raise()
+  }
+
+  /** Whether the client may still be called. */
+  get isOpen(): boolean {
+    return this.open
+  }
+
+  /** The orders that the loop did not take yet. */
+  get waiting(): ReadonlyArray<Command> {
+    return this.commands
+  }
+
+  /** Gives the loop an order and waits until it is done. */
+  request<A>(make: (done: Deferred.Deferred<A, KafkaError>) => Command): Effect.Effect<A, KafkaError> {
+    return Effect.suspend(() => {
+      if (!this.open) return Effect.fail(closed)
+      const done = Deferred.makeUnsafe<A, KafkaError>()
+      this.commands.push(make(done))
+      this.signal.raise()
+      return Deferred.await(done)
+    })
+  }
+
+  // For the loop alone.
+
+  takeEvents(): ReadonlyArray<ClientEvent> {
+    return drained(this.events)
+  }
+
+  takeCommands(): ReadonlyArray<Command> {
+    return drained(this.commands)
+  }
+
+  takeEnded(): ReadonlyArray<PartitionState> {
+    return drained(this.ended)
+  }
+
+  takeReady(): boolean {
+    const { ready } = this
+    this.ready = false
+    return ready
+  }
+
+  takeTick(): boolean {
+    const { ticked } = this
+    this.ticked = false
+    return ticked
+  }
+
+  /** Orders fail from now on. */
+  close(): void {
+    this.open = false
+  }
+}

@@ -1,0 +1,215 @@
+/** Everything around the run loop: workers, events, health and figures of one run. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as PubSub from "effect/PubSub"
+import type { SchedulerDispatcher } from "effect/Scheduler"
+import * as ConsumerEvent from "../../ConsumerEvent.ts"
+import type { AdminClient, ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import { HandlerFailed } from "../../HandlerFailed.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import type { OutcomeBatch } from "../../Outcome.ts"
+import type { GroupEvent, LoopContext, WorkerPort } from "../loop/loopContext.ts"
+import type { Starts } from "../loop/rebalanceQueue.ts"
+import type { Zombies } from "../partition/zombies.ts"
+import type { Plan, PlannedHandler } from "../plan/plan.ts"
+import { handlerFor, sourceTopic } from "../plan/plan.ts"
+import { CurrentGroup } from "../produce/currentGroup.ts"
+import { Signal } from "../shared/signal.ts"
+import * as ConsumerMetrics from "../telemetry/consumerMetrics.ts"
+import * as EventLog from "../telemetry/eventLog.ts"
+import type { HealthCell } from "../telemetry/healthCell.ts"
+import { traced } from "../telemetry/tracing.ts"
+import { batchWorker } from "../worker/batchWorker.ts"
+import { laneWorker } from "../worker/laneWorker.ts"
+import * as Works from "../worker/makeWork.ts"
+import { recordWorker } from "../worker/recordWorker.ts"
+import { streamWorker } from "../worker/streamWorker.ts"
+import type { Work, WorkerHost } from "../worker/workerHost.ts"
+import type { Routing } from "./routing.ts"
+
+const realTickMillis = 50
+
+/** What a run is made of. */
+export interface Options {
+  readonly plan: Plan
+  readonly holds: boolean
+  readonly health: HealthCell
+  readonly admin: Effect.Effect<AdminClient, KafkaError>
+  readonly emit: ((batch: OutcomeBatch) => Effect.Effect<void>) | undefined
+  readonly zombies: Zombies
+  readonly routing: Routing | undefined
+  readonly client: ConsumerClient
+}
+
+/** The effect that works a partition off, by the kind of its handler. */
+const workerOf = (plan: Plan, { call }: PlannedHandler, work: Work): Effect.Effect<void> => {
+  if (call._tag === "Stream") return streamWorker(work, call.accept)
+  if (call._tag !== "Record") return batchWorker(work, call)
+  const run = plan.traced ? traced(plan.group, call.run) : call.run
+  if (call.concurrency === "partition") return recordWorker(work, run)
+  const mostWaiting = plan.limits.chunkRecords
+  return "keys" in call.concurrency
+    ? laneWorker(work, run, "keys", call.concurrency.keys, mostWaiting)
+    : laneWorker(work, run, "unordered", call.concurrency.unordered, mostWaiting)
+}
+
+/** Makes the surroundings of a run. */
+export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<LoopContext> {
+  const { client, emit, health, plan } = options
+  const { services } = plan
+  const clock = yield* Clock.Clock
+  const bus = yield* ConsumerEvent.Bus
+  const dispatcher: SchedulerDispatcher = yield* Effect.withFiberSucceed((fiber) => fiber.currentDispatcher)
+  const metrics = ConsumerMetrics.make(plan.group, services)
+  const logEvent = EventLog.make(clock)
+  let events: Array<ConsumerEvent.ConsumerEvent> = []
+
+  const publish = (event: GroupEvent): void => {
+    // The spread keeps the tag and its fields together; only the group is added.
+    const full = { ...event, group: plan.group } as ConsumerEvent.ConsumerEvent
+    events.push(full)
+    health.observe(full)
+  }
+
+  const makeSignal = () => new Signal(dispatcher)
+
+  /** One event for a step, however many of its records went elsewhere. */
+  const routed = ({ exceptions, partition, topic }: OutcomeBatch): void => {
+    const outcomes = exceptions.filter((outcome) => outcome._tag !== "Skipped")
+    if (outcomes.length > 0) publish({ _tag: "Routed", topic, partition, outcomes })
+  }
+
+  const hostOf = (port: WorkerPort): WorkerHost => ({
+    group: plan.group,
+    clock,
+    release: port.release,
+    progressed: port.progressed,
+    failed: port.failed,
+    makeSignal,
+    waiting: (state, { attempts, cause, offset, until }) => {
+      const { partition, topic } = state
+      publish({ _tag: "Waiting", topic, partition, offset, attempts, until, cause })
+      port.waiting(state)
+    },
+    emit: (state, batch) => {
+      metrics.step(batch)
+      if (batch.exceptions.length > 0) routed(batch)
+      if (emit === undefined) return Effect.void
+      state.reporting++
+      return Effect.ensuring(emit(batch), Effect.sync(() => state.reporting--))
+    },
+    skipped: ({ partition, topic }, offset, cause) => publish({ _tag: "Skipped", topic, partition, offset, cause })
+  })
+
+  const disturbed = (error: KafkaError) =>
+    Effect.sync((): ReadonlyArray<Position> => {
+      publish({ _tag: "Disturbed", error })
+      return []
+    })
+
+  const ownStarts = Effect.fnUntraced(function*(partitions: ReadonlyArray<TopicPartition>) {
+    const positions: Array<Position> = []
+    for (const { call, source } of plan.handlers) {
+      if (call._tag !== "Owned") continue
+      const handler = plan.handlers.find((handler) => handler.source === source)
+      const own = partitions.filter(({ topic }) => handlerFor(plan, topic) === handler)
+      if (own.length === 0) continue
+      const started = yield* Effect.exit(call.startOffsets(own))
+      if (Exit.isFailure(started)) {
+        const { partition, topic } = own[0]!
+        return yield* new HandlerFailed<unknown>({
+          group: plan.group,
+          topic,
+          partition,
+          offset: -1,
+          cause: started.cause
+        })
+      }
+      for (const position of started.value) positions.push(position)
+    }
+    return positions
+  })
+
+  // In a retry topic nothing waits in place, and the records carry how often they failed.
+  const waits = !plan.retrying && plan.handlers.some(({ onFailure }) => onFailure.needs.waits)
+  const named = plan.patterns.length === 0
+
+  const starts = Effect.fnUntraced(function*(partitions: ReadonlyArray<TopicPartition>) {
+    const positions = yield* ownStarts(partitions)
+    if (options.routing !== undefined && !named) {
+      yield* options.routing.prepare([...new Set(partitions.map(({ topic }) => sourceTopic(plan, topic)))])
+    }
+    // How often records failed is kept with the offsets; not knowing it is no reason to stop.
+    const notes = waits ? yield* Effect.catch(client.committed(partitions), disturbed) : []
+    const ends = plan.bounded
+      ? yield* Effect.flatMap(
+        options.admin,
+        (admin) => admin.listOffsets(partitions, "latest", plan.config.isolation ?? "read_committed")
+      )
+      : []
+    return { positions, ends, notes } satisfies Starts
+  })
+
+  return {
+    plan,
+    clock,
+    client,
+    holds: options.holds,
+    needsStarts: plan.bounded || waits || (options.routing !== undefined && !named)
+      || plan.handlers.some(({ call }) => call._tag === "Owned"),
+    keepsAttempts: waits,
+    prepareStarts: (partitions, done) =>
+      Effect.tap(Effect.forkDetach(Effect.provideContext(starts(partitions), services)), (fiber) => {
+        fiber.addObserver(done)
+        return Effect.void
+      }),
+    zombies: options.zombies,
+    workers: (port) => {
+      const host = hostOf(port)
+      const workOf = Works.make({ plan, host, router: options.routing?.router, late: metrics.late })
+      return (state, previous) => {
+        for (const fiber of previous) fiber.addObserver(() => state.signal.raise())
+        const worker = Effect.gen(function*() {
+          while (state.isActive && previous.some((fiber) => fiber.pollUnsafe() === undefined)) yield* state.signal.wait
+          if (!state.isActive) return
+          const made = yield* workOf(state)
+          if (made !== undefined) yield* workerOf(plan, made.handler, made.work)
+        })
+        const inGroup = Effect.provideService(worker, CurrentGroup, client.groupMetadata())
+        return Effect.forkDetach(Effect.provideContext(inGroup, services))
+      }
+    },
+    makeSignal,
+    tickInRealTime: (tick) => {
+      const timer = setInterval(tick, realTickMillis)
+      return () => clearInterval(timer)
+    },
+    publish,
+    publishStored: (positions) => {
+      if (PubSub.sizeUnsafe(bus) > 0 || bus.subscribers.size > 0) publish({ _tag: "Stored", positions })
+    },
+    report: Effect.suspend(() => {
+      if (events.length === 0) return Effect.void
+      const batch = events
+      events = []
+      return Effect.andThen(PubSub.publishAll(bus, batch), Effect.forEach(batch, logEvent, { discard: true }))
+    }),
+    held: (failure) => {
+      publish({ _tag: "Held", topic: failure.topic, partition: failure.partition, error: failure })
+    },
+    released: health.released,
+    paused: metrics.paused,
+    measure: (assignment) => {
+      let lag: number | undefined = 0
+      for (const state of assignment) {
+        const end = client.highWatermark(state)
+        if (end === undefined || state.position === undefined) continue
+        lag += Math.max(0, end - state.position)
+      }
+      health.measured([...assignment], lag)
+      metrics.lag(lag)
+      metrics.assigned(assignment.size)
+    }
+  }
+})
