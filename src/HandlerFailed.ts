@@ -11,24 +11,38 @@ import type { KafkaError } from "./KafkaError.ts"
 import type { Poison } from "./Poison.ts"
 
 /**
- * A handler failed (with its typed error, a defect, or on an undecodable record) and `onFailure` decided to stop.
+ * A handler failed (with its typed error, a defect, or at an undecodable record) and `onFailure` decided to stop.
  * `Consumer.run` and `Consumer.outcomeBatches` end with it; nothing at or after `offset` was committed.
  *
- * - `problem`: why the policy's decision could not be carried out, where that is why it stopped (a copy for a dead
- *   letter topic that cannot be sent, a limit of dead letters that is reached).
- * - `routing`: the error of that copy.
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import type { HandlerFailed } from "millrace"
+ *
+ * export const report = (error: HandlerFailed<unknown>) =>
+ *   Effect.logError(`stopped at ${error.topic}/${error.partition} offset ${error.offset}`, error.cause)
+ * ```
  *
  * @stability unstable
  * @since 0.1.0
  * @category errors
  */
 export class HandlerFailed<out E> extends Data.TaggedError("HandlerFailed")<{
+  /** The group of the consumer. */
   readonly group: string
+  /** The topic of the record: of a retried record its retry topic. */
   readonly topic: string
   readonly partition: number
+  /** The offset of the record. */
   readonly offset: number
+  /** The failure of the handler, or the {@link Poison}. */
   readonly cause: Cause.Cause<any>
+  /**
+   * Why the policy's decision could not be carried out, if that is why it stopped: a copy for a dead letter topic
+   * cannot be sent, or the limit of dead letters is reached.
+   */
   readonly problem?: string | undefined
+  /** The error of the copy that cannot be sent. */
   readonly routing?: KafkaError | undefined
 }> {
   declare readonly cause: Cause.Cause<E | Poison>

@@ -1,8 +1,8 @@
 /**
  * The typed errors of Millrace's engine, producer and consumer.
  *
- * Everything that talks to Kafka fails with one {@link KafkaError} whose `reason` says which of a closed list of things
- * went wrong. Match one reason with `Effect.catchReason("KafkaError", "UnknownTopic", …)`, or ask `isRetryable`.
+ * Everything that talks to Kafka fails with {@link KafkaError}. Its `reason` is one of a closed list: match it with
+ * `Effect.catchReason("KafkaError", "UnknownTopic", …)`, or look at `isRetryable`.
  *
  * @stability unstable
  * @since 0.1.0
@@ -41,7 +41,7 @@ export class KafkaError extends Data.TaggedError("KafkaError")<{
     return `${this.operation}: ${this.reason.message}`
   }
 
-  /** Whether doing the same again may succeed without anybody changing something. */
+  /** Whether doing the same again may succeed without a change of program, settings or cluster. */
   get isRetryable(): boolean {
     return this.reason.isRetryable
   }
@@ -49,6 +49,16 @@ export class KafkaError extends Data.TaggedError("KafkaError")<{
 
 /**
  * Makes a {@link KafkaError} from its reason.
+ *
+ * **When to use**: in tests, to let something fail as Kafka would, and in an engine of your own.
+ *
+ * @example
+ * ```ts
+ * import { KafkaError } from "millrace"
+ *
+ * const error = KafkaError.make("produce", new KafkaError.UnknownTopic({ topic: "orders" }))
+ * console.log(error.message) // produce: topic "orders" does not exist; create it, or check the name
+ * ```
  *
  * @stability unstable
  * @since 0.1.0
@@ -59,6 +69,17 @@ export const make = (operation: string, reason: Reason, cause?: unknown): KafkaE
 
 /**
  * Makes the {@link KafkaError} for a wrong setting.
+ *
+ * **When to use**: in an engine, or a layer, that checks settings of its own.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { KafkaError } from "millrace"
+ *
+ * export const checked = (size: number) =>
+ *   size > 0 ? Effect.succeed(size) : Effect.fail(KafkaError.invalidSetting("size", `${size} is not above 0`))
+ * ```
  *
  * @stability unstable
  * @since 0.1.0

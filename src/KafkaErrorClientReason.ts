@@ -1,5 +1,5 @@
 /**
- * Reasons that arise in the client, without a broker having been asked. Part of `KafkaError`.
+ * Reasons that arise in the client, without a request to a broker. Part of `KafkaError`.
  *
  * @stability unstable
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * The reasons of a `KafkaError`: a closed list of what can go wrong with Kafka, each with what is needed to mend it.
+ * The reasons of a `KafkaError`: a closed list of what can go wrong with Kafka. Each message says what to do.
  * @stability unstable
  * @since 0.1.0
  */
@@ -70,7 +70,7 @@ export class AuthorizationFailed extends Data.TaggedError("AuthorizationFailed")
 }
 
 /**
- * The topic, or the partition of it, does not exist (or is not visible to this client). Retryable: it may be created.
+ * The topic, or its partition, does not exist or is not visible to this client. Retryable: it may be created meanwhile.
  *
  * @stability unstable
  * @since 0.1.0
@@ -226,7 +226,7 @@ export class CommitFailed extends Data.TaggedError("CommitFailed")<{
 }
 
 /**
- * An operation was not answered in time. Its outcome is unknown. Retryable.
+ * The broker did not answer an operation in time, so its outcome is unknown. Retryable.
  *
  * @stability unstable
  * @since 0.1.0
@@ -245,9 +245,9 @@ export class Timeout extends Data.TaggedError("Timeout")<{
 }
 
 /**
- * A record was sent, later ones of its partition were acknowledged, and it never was: whether it is in the log is not
- * known. Rare; seen when a leader refuses the first records for a partition and takes the next. Retryable: at worst the
- * record is there twice.
+ * The broker acknowledged later records of a partition, but never this one: whether it is in the log is not known.
+ * Rare: seen when a leader refuses the first records for a partition and takes the next. Retryable: at worst the record
+ * is there twice.
  *
  * @stability unstable
  * @since 0.1.0

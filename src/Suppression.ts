@@ -1,6 +1,6 @@
 /**
- * What the current fiber does not produce. `Producer.suppress` and `Producer.unsuppress` change it; this module is for
- * asking about it, and for streams.
+ * Suppression: which records the current fiber does not send. `Producer.suppress` and `Producer.unsuppress` change it.
+ * This module says what is suppressed, and changes it within streams.
  *
  * @stability unstable
  * @since 0.1.0
@@ -27,15 +27,18 @@ import type * as Topic from "./Topic.ts"
 export type Target = string | Topic.Any | Schema.Top
 
 /**
- * What is suppressed: everything, or the topics of these names and the records of these Schemas.
+ * What is suppressed: everything, or some topics and Schemas.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface Suppression {
+  /** Whether every record is suppressed. */
   readonly everything: boolean
+  /** The names of the topics whose records are suppressed. */
   readonly topics: ReadonlySet<string>
+  /** The Schemas whose values are suppressed, see {@link Target}. */
   readonly schemas: ReadonlySet<Schema.Top>
 }
 
@@ -58,8 +61,8 @@ export const none: Suppression = { everything: false, topics: new Set(), schemas
 export const all: Suppression = { ...none, everything: true }
 
 /**
- * The suppression of the current fiber; `none` by default. It follows forks, and ends with the effect it was provided
- * to.
+ * The suppression of the current fiber; `none` by default. Forked fibers inherit it; it ends with the effect that it
+ * was provided to.
  *
  * @stability unstable
  * @since 0.1.0
@@ -70,8 +73,8 @@ export const Current: Context.Reference<Suppression> = Context.Reference<Suppres
 })
 
 /**
- * Adds targets to a suppression; without targets the result suppresses everything, and what suppresses everything stays
- * so. A text that is no name of a topic, or a target of another kind, is a programming error and throws.
+ * Adds targets to a suppression. Without targets, the result suppresses everything; added to a suppression of
+ * everything, targets change nothing. Throws when a target is neither a topic, nor the name of one, nor a Schema.
  *
  * **When to use**: to suppress within a stream, which `Producer.suppress` does not take.
  *
@@ -113,7 +116,7 @@ export const add: {
   return { everything: false, topics, schemas }
 })
 
-/** What is known of a topic that is asked about. @internal */
+/** The part of a topic that decides. @internal */
 export interface Asked {
   readonly name: string
   readonly codecs: Codecs
@@ -122,7 +125,7 @@ export interface Asked {
 /** Which values of a topic are suppressed: all, none, or those for which it returns true. @internal */
 export type Verdict = "all" | "none" | ((value: unknown) => boolean)
 
-/** The members of a union; of `NullOr` only what is not null, because a tombstone belongs to what it deletes. */
+/** The members of a union, without null: a tombstone of a suppressed Schema is suppressed, too. */
 const membersOf = (schema: Schema.Top): ReadonlyArray<Schema.Top> =>
   "members" in schema && Array.isArray(schema.members)
     ? schema.members.filter((member: Schema.Top) => member.ast._tag !== "Null")
@@ -150,10 +153,10 @@ export const decide = ({ everything, schemas, topics }: Suppression, topic: Aske
 }
 
 /**
- * Whether the current fiber suppresses every record of a topic, or, without one, everything.
+ * Whether the current fiber suppresses every record of a topic; without a topic, whether it suppresses everything.
  *
- * **When to use**: when something else than a send goes by the suppression, such as a flag of a row that a change data
- * capture reads.
+ * **When to use**: when something other than a send depends on the suppression, such as a flag in a row that change
+ * data capture reads.
  *
  * @example
  * ```ts

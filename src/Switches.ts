@@ -11,22 +11,26 @@ import * as Layer from "effect/Layer"
 /**
  * What a program may do. Both are on by default.
  *
- * - `produce`: off, nothing is sent by `send`, `sendAll`, `sink` and `offer`, as if everything was suppressed. Copies
- *   to retry and dead letter topics still are, since a record would be lost without its copy.
- * - `consume`: off, consumers join no group and fetch nothing. `Consumer.run` and the streams wait (with `until: "end"`
- *   they end at once), `Consumer.layer` is built. The log says so, and their health has the status `"off"`.
- *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface Switches {
+  /**
+   * `false`: `send`, `sendAll`, `sink` and `offer` send nothing, as if everything were suppressed. Copies to retry and
+   * dead letter topics are still sent, since a record would be lost without its copy.
+   */
   readonly produce: boolean
+  /**
+   * `false`: consumers join no group and fetch nothing. `Consumer.run` and the streams wait (with `until: "end"` they
+   * end at once), `Consumer.layer` is built. The log says so, and their health has the status `"off"`.
+   */
   readonly consume: boolean
 }
 
 /**
- * The switches of the current fiber. They are read when a consumer starts and when a part of the program first sends.
+ * The switches of the current fiber. A consumer reads them when it starts, a send when its fiber first sends to a
+ * topic.
  *
  * @stability unstable
  * @since 0.1.0
@@ -37,8 +41,8 @@ export const Current: Context.Reference<Switches> = Context.Reference("millrace/
 })
 
 /**
- * Reads the switches from `MILLRACE_PRODUCE` and `MILLRACE_CONSUME`: `on`, `true`, `yes`, `1` or their opposites; on
- * where nothing is set. `Config.nested` changes the prefix.
+ * Reads the switches from `MILLRACE_PRODUCE` and `MILLRACE_CONSUME`: `on`, `true`, `yes` or `1`, and `off`, `false`,
+ * `no` or `0`. A switch that is not set is on. `Config.nested` puts a prefix in front of the names.
  *
  * @stability unstable
  * @since 0.1.0
@@ -52,7 +56,8 @@ export const config: Config.Config<Switches> = Config.all({
 /**
  * Sets the switches of what it is provided to; one that is left out is on.
  *
- * **When to use**: when the program knows, for example in a test. {@link layerConfig} leaves it to whoever runs it.
+ * **When to use**: when the program itself decides, for example in a test. With {@link layerConfig} its environment
+ * does.
  *
  * @example
  * ```ts
@@ -74,7 +79,7 @@ export const layer = (switches: Partial<Switches>): Layer.Layer<never> =>
   Layer.succeed(Current, { produce: switches.produce ?? true, consume: switches.consume ?? true })
 
 /**
- * Sets the switches by {@link config}. A text that is no boolean fails the build.
+ * Sets the switches from the environment, by {@link config}. A text that is no boolean fails the build.
  *
  * **When to use**: in the layer of a program whose operators may need to silence it, such as one that starts on a copy
  * of a production database.

@@ -98,7 +98,9 @@ const places = [
   "docs/{getting-started,testing,producer,configuration}.md",
   "test/README.md",
   "scripts/**/*.{ts,mjs}",
-  "src/internal/{shared,codec,telemetry,plan,produce,run,deadLetters,retry}/*.ts"
+  "src/internal/{shared,codec,telemetry,plan,produce,run,deadLetters,retry}/*.ts",
+  "src/{KafkaConfig,KafkaError,KafkaErrorReason,KafkaErrorClientReason,HandlerFailed,Poison,Health,Suppression}.ts",
+  "src/{Switches,Headers,Record,Source}.ts"
 ]
 
 export const words: Step = {
