@@ -9,7 +9,7 @@ interface Idiom {
   readonly instead: string
 }
 
-const callers = "and|or|it|they|function|handler|policy|effect|layer|stream|service|codec"
+const callers = "and|or|function|handler|policy|effect|layer|stream|service|codec"
 
 const idioms: ReadonlyArray<Idiom> = [
   { pattern: /\bso (?:long|many|often)\b/gi, instead: "\"this long\", \"at most N\", \"N times\"" },
@@ -26,7 +26,7 @@ const idioms: ReadonlyArray<Idiom> = [
   },
   {
     // What a broker does has the broker, or a pronoun for it, right before it.
-    pattern: new RegExp(`(?:^|[.;:,] |\\b(?:${callers}) |\` )answers? (?!to\\b|with\\b)[a-z]+`, "gim"),
+    pattern: new RegExp(`(?:^|[.;:,] |(?:^|[.;:] )it |\\b(?:${callers}) |\` )answers? (?!to\\b|with\\b)[a-z]+`, "gim"),
     instead: "\"returns\"; only brokers answer"
   }
 ]
