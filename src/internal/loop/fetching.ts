@@ -83,9 +83,9 @@ export class Fetching {
   private route(chunk: Chunk): void {
     const { assignment } = this.ownership
     const state = assignment.get(chunk.topic, chunk.partition)
-    if (state === undefined || !state.isActive) return
+    if (state === undefined || !state.goesOn) return
     const wanted = state.end === undefined || chunk.next <= state.end ? chunk : upTo(chunk, state.end)
-    if (state.end !== undefined && chunk.next >= state.end) state.endSeen = state.end
+    if (state.end !== undefined && chunk.next >= state.end) state.sawEnd(state.end)
     if (wanted !== undefined) assignment.offer(state, wanted)
   }
 

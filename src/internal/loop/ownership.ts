@@ -42,12 +42,12 @@ export class Ownership {
     const { keepsAttempts, makeSignal } = this.context
     const failings = new Failings(keepsAttempts, note?.metadata)
     const state = new PartitionState(partition, ++this.epoch, makeSignal(), failings, note?.metadata)
-    state.end = end
+    state.boundAt(end)
     this.assignment.add(state)
     return Effect.map(this.startWorker(state, previous), (fiber) => {
-      state.fiber = fiber
+      state.startedBy(fiber)
       fiber.addObserver((exit) => {
-        state.ended = true
+        state.workerEnded()
         this.onEnded(state, exit)
       })
       return state
@@ -56,9 +56,8 @@ export class Ownership {
 
   /** No further record is started; the worker ends after the current one. */
   drain(state: PartitionState): void {
-    if (state.phase === "active" || state.phase === "held") state.phase = "draining"
     this.assignment.discard(state)
-    state.wake()
+    state.drain()
   }
 
   /** Interrupts the handlers that did not end in time, and says so. */
@@ -73,10 +72,9 @@ export class Ownership {
   /** Takes the right away at once: whatever the worker still does no longer counts. */
   fence(partitions: ReadonlyArray<TopicPartition>): void {
     for (const state of this.assignment.of(partitions)) {
-      state.phase = "fenced"
+      state.fence()
       if (!state.ended) state.fiber?.interruptUnsafe()
       this.forget(state)
-      state.wake()
     }
   }
 
@@ -125,7 +123,7 @@ export class Ownership {
   }
 
   setPaused(states: ReadonlyArray<PartitionState>, paused: boolean): void {
-    for (const state of states) state.paused = paused
+    for (const state of states) state.pause(paused)
     if (paused) this.client.pause(states.map(tp))
     else this.client.resume(states.map(tp))
   }

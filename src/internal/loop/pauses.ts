@@ -48,7 +48,7 @@ export const choosePauses = (
 const isOurs = (state: PartitionState): boolean => state.phase === "active" && !state.suspended
 
 const anyHungry = (assignment: Assignment): boolean => {
-  for (const state of assignment) if (isOurs(state) && state.isActive && state.bufferedRecords === 0) return true
+  for (const state of assignment) if (isOurs(state) && state.goesOn && state.bufferedRecords === 0) return true
   return false
 }
 

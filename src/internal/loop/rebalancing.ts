@@ -105,7 +105,6 @@ export class Rebalancing {
 
   private drainRevoked(pending: Pending): void {
     const { ownership } = this
-    // A slow reader of the outcomes is no reason to hold the group up.
     const running = ownership.assignment.of(pending.partitions).filter((state) => !state.isDrained)
     const now = this.now()
     switch (drainStep(pending, now, running.length === 0)) {

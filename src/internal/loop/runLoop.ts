@@ -158,7 +158,7 @@ export class RunLoop implements WorkerPort {
         return this.rebalancing.add(event)
       case "EndOfPartition": {
         const state = this.assignment.get(event.topic, event.partition)
-        if (state !== undefined) state.endSeen = event.offset
+        if (state !== undefined) state.sawEnd(event.offset)
         return
       }
       case "OffsetReset": {
@@ -201,10 +201,7 @@ export class RunLoop implements WorkerPort {
       return Exit.fail(Errors.make(suspended ? "pause" : "resume", new Errors.UnknownTopic(tp(other))))
     }
     const states = this.assignment.of(partitions)
-    for (const state of states) {
-      state.suspended = suspended
-      state.wake()
-    }
+    for (const state of states) state.suspend(suspended)
     // A held partition stays paused; it is the next seek that remembers what the user wanted.
     const movable = states.filter((state) => state.phase !== "held")
     if (movable.length > 0) this.ownership.setPaused(movable, suspended)
@@ -225,7 +222,7 @@ export class RunLoop implements WorkerPort {
       if (!this.assignment.owns(state)) continue
       if (state.failure !== undefined && state.phase === "active") {
         if (this.context.holds) {
-          state.phase = "held"
+          state.hold()
           this.assignment.discard(state)
           this.ownership.setPaused([state], true)
           this.context.held(state.failure)

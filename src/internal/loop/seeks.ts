@@ -119,8 +119,8 @@ export class Seeks {
     ownership.client.store(position)
     if (paused && !suspended) ownership.client.resume([{ topic: position.topic, partition: position.partition }])
     const state = yield* ownership.start(position, old.end)
-    state.suspended = suspended
-    state.paused = paused && suspended
+    state.suspend(suspended)
+    state.pause(paused && suspended)
     this.hooks.moved()
   })
 }

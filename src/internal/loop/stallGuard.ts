@@ -1,5 +1,6 @@
 /** Notices handlers that make no progress. */
-import type { PartitionState, Slot } from "../partition/partitionState.ts"
+import type { Slot } from "../partition/inWork.ts"
+import type { PartitionState } from "../partition/partitionState.ts"
 
 interface Seen {
   readonly turn: number
@@ -11,7 +12,7 @@ function* inWork(
   state: PartitionState
 ): Iterable<{ readonly of: PartitionState | Slot; readonly offset: number; readonly turn: number }> {
   if (state.slots.size === 0) {
-    if (state.current !== undefined) yield { of: state, offset: state.current, turn: state.steps + state.turns }
+    if (state.current !== undefined) yield { of: state, offset: state.current, turn: state.turns }
     return
   }
   for (const slot of state.slots) {

@@ -85,8 +85,7 @@ export class Assignment {
   /** Gives back budget of a partition that is still assigned. */
   release(state: PartitionState, records: number, bytes: number): void {
     if (!this.owns(state)) return
-    state.bufferedRecords -= records
-    state.bufferedBytes -= bytes
+    state.release(records, bytes)
     this.bufferedRecords -= records
     this.bufferedBytes -= bytes
   }

@@ -1,12 +1,16 @@
 /**
- * What the run loop and the worker of one assigned partition share. All of it changes on one thread, without awaiting.
+ * What the run loop and the worker of one assigned partition share. All of it changes on one thread, without awaiting,
+ * and through the verbs below alone.
  */
+import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { Chunk, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { HandlerFailed } from "../../HandlerFailed.ts"
 import type { Signal } from "../shared/signal.ts"
 import type { DueGate } from "./dueGate.ts"
 import type { Failings } from "./failings.ts"
+import { FifoQueue } from "./fifoQueue.ts"
+import { InWork } from "./inWork.ts"
 import type { Wait } from "./waits.ts"
 
 /**
@@ -17,66 +21,46 @@ import type { Wait } from "./waits.ts"
  */
 export type Phase = "active" | "draining" | "held" | "fenced"
 
-/** A record in work among others. `turn` counts the executions in this slot. */
-export interface Slot {
-  offset: number | undefined
-  turn: number
+/** An amount of the fetch budget. */
+export interface Amount {
+  readonly records: number
+  readonly bytes: number
 }
 
 /** One partition within one assignment. A new assignment (or a seek) makes a new one with the next epoch. */
-export class PartitionState implements TopicPartition {
+export class PartitionState extends InWork implements TopicPartition {
   readonly topic: string
   readonly partition: number
   readonly epoch: number
   /** Wakes the worker: there is a chunk, or the phase changed. */
   readonly signal: Signal
-  phase: Phase = "active"
-  /** The user paused it: nothing is started until resumed. */
-  suspended = false
-  /** The client was told to pause it. */
-  paused = false
-  /** Delivered to the worker's side and not finished. */
-  bufferedRecords = 0
-  bufferedBytes = 0
-  /** The end of the contiguous finished prefix, once something finished. */
-  position: number | undefined = undefined
-  leaderEpoch: number | undefined = undefined
-  /** What was last stored at the client. */
-  stored: number | undefined = undefined
-  /** Where a bounded read stops. */
-  end: number | undefined = undefined
-  /** The client reached the end of the log at this offset. */
-  endSeen: number | undefined = undefined
-  /** Counts finished steps, for the stall guard. */
-  steps = 0
-  /**
-   * Counts, for the same, what was begun and is no finished step: executions that failed, codecs that were waited
-   * for.
-   */
-  turns = 0
-  /** How many finished steps wait for the reader of the outcome stream. */
-  reporting = 0
-  /** The offset in work, for messages. */
-  current: number | undefined = undefined
-  /** What is in work where it is several records at once. */
-  readonly slots = new Set<Slot>()
-  fiber: Fiber.Fiber<unknown, unknown> | undefined = undefined
-  /** The worker's fiber ended, or there never was one. */
-  ended = false
-  failure: HandlerFailed<unknown> | undefined = undefined
   /** Records that wait for their next attempt. */
   readonly waits = new Set<Wait>()
   readonly failings: Failings
-  /** Holds records of a retry topic back until they are due. */
-  gate: DueGate | undefined = undefined
-  /** Where the worker began: what can be committed as long as nothing is finished. */
-  begin: number | undefined = undefined
+  private currentPhase: Phase = "active"
+  private isSuspended = false
+  private isPaused = false
+  private records = 0
+  private bytes = 0
+  private finishedTo: number | undefined = undefined
+  private finishedEpoch: number | undefined = undefined
+  private storedTo: number | undefined = undefined
   private storedMetadata: string | undefined
-  private queue: Array<Chunk> = []
-  private queueHead = 0
+  private firstTaken: number | undefined = undefined
+  private bound: number | undefined = undefined
+  private logEnd: number | undefined = undefined
+  private reports = 0
+  private copies = 0
+  private worker: Fiber.Fiber<unknown, unknown> | undefined = undefined
+  private hasEnded = false
+  private stopped: HandlerFailed<unknown> | undefined = undefined
+  private stopsAfter: HandlerFailed<unknown> | undefined = undefined
+  private dueGate: DueGate | undefined = undefined
+  private readonly queue = new FifoQueue<Chunk>()
 
   /** `failings` knows what was noted with the committed offset, which was `metadata`. */
   constructor(partition: TopicPartition, epoch: number, signal: Signal, failings: Failings, metadata?: string) {
+    super()
     this.topic = partition.topic
     this.partition = partition.partition
     this.epoch = epoch
@@ -85,7 +69,73 @@ export class PartitionState implements TopicPartition {
     this.storedMetadata = metadata
   }
 
-  /** The phase changed, or the user suspended or resumed it: whoever sleeps looks again. */
+  // The phase, and what else decides whether records are started.
+
+  get phase(): Phase {
+    return this.currentPhase
+  }
+
+  /** No record is started any more; what is in work may end. */
+  drain(): void {
+    if (this.currentPhase === "active" || this.currentPhase === "held") this.currentPhase = "draining"
+    this.wake()
+  }
+
+  /** The partition stands still where its policy said stop. */
+  hold(): void {
+    if (this.currentPhase === "active") this.currentPhase = "held"
+  }
+
+  /** Takes the right away at once: what the worker still does no longer counts. */
+  fence(): void {
+    this.currentPhase = "fenced"
+    this.wake()
+  }
+
+  /**
+   * The policy said stop at a record. Nothing more is started, but what comes before the record may still be finished:
+   * a batch, copies on their way. Of several the first record counts.
+   */
+  stopAt(failure: HandlerFailed<unknown>): void {
+    if (this.stopsAfter === undefined || failure.offset <= this.stopsAfter.offset) this.stopsAfter = failure
+  }
+
+  /** What {@link stopAt} said comes into force: nothing before its record is in work any more, or may hold it up. */
+  fail(): void {
+    this.stopped ??= this.stopsAfter
+  }
+
+  /** Why the worker stopped. */
+  get failure(): HandlerFailed<unknown> | undefined {
+    return this.stopped
+  }
+
+  /** Why it is about to. */
+  get stopAfter(): HandlerFailed<unknown> | undefined {
+    return this.stopsAfter
+  }
+
+  /** The user paused it: nothing is started until resumed. */
+  get suspended(): boolean {
+    return this.isSuspended
+  }
+
+  /** The user pauses or resumes it. */
+  suspend(suspended: boolean): void {
+    this.isSuspended = suspended
+    this.wake()
+  }
+
+  /** The client was asked to pause it. */
+  get paused(): boolean {
+    return this.isPaused
+  }
+
+  pause(paused: boolean): void {
+    this.isPaused = paused
+  }
+
+  /** The phase changed, or the user suspended or resumed it: what sleeps looks again. */
   wake(): void {
     this.signal.raise()
     for (const { signal } of this.waits) signal.raise()
@@ -93,12 +143,81 @@ export class PartitionState implements TopicPartition {
 
   /** Whether another record may be started. */
   get mayRun(): boolean {
-    return this.phase === "active" && !this.suspended && this.failure === undefined
+    return this.goesOn && !this.isSuspended
   }
 
-  /** Whether the worker goes on at all. */
+  /** Whether what is in work may take its time: wait for its next attempt, be sent again. */
   get isActive(): boolean {
-    return this.phase === "active" && this.failure === undefined
+    return this.currentPhase === "active" && this.stopped === undefined
+  }
+
+  /** Whether more than what is in work comes to be handled. */
+  get goesOn(): boolean {
+    return this.currentPhase === "active" && this.stopsAfter === undefined
+  }
+
+  // The worker.
+
+  /** Its worker was started. */
+  startedBy(worker: Fiber.Fiber<unknown, unknown>): void {
+    this.worker = worker
+  }
+
+  /** Its fiber ended: what it was to stop after is done. */
+  workerEnded(): void {
+    this.hasEnded = true
+    this.fail()
+  }
+
+  get ended(): boolean {
+    return this.hasEnded
+  }
+
+  get fiber(): Fiber.Fiber<unknown, unknown> | undefined {
+    return this.worker
+  }
+
+  /** Holds records of a retry topic back until they are due. */
+  get gate(): DueGate | undefined {
+    return this.dueGate
+  }
+
+  holdBack(gate: DueGate | undefined): void {
+    this.dueGate = gate
+  }
+
+  // What is done, or nearly.
+
+  /** One more record is done. */
+  finished(offset: number): void {
+    this.step()
+    this.failings.settled(offset)
+  }
+
+  /** So many copies of its records are on their way to the broker. */
+  sent(copies: number): void {
+    this.copies += copies
+  }
+
+  /** The broker has them, or they are given up. */
+  arrived(copies: number): void {
+    this.copies -= copies
+  }
+
+  /** A finished step waits for the reader of the outcome stream. */
+  reporting(report: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.reports++
+      return Effect.ensuring(report, Effect.sync(() => this.reports--))
+    })
+  }
+
+  /**
+   * Nothing of a draining partition runs any more, and nothing of it is on its way: at most what it did still waits to
+   * be read. A slow reader of the outcomes is no reason to hold the group up.
+   */
+  get isDrained(): boolean {
+    return this.hasEnded || this.reports > 0 && this.current === undefined && this.copies === 0
   }
 
   /**
@@ -106,91 +225,123 @@ export class PartitionState implements TopicPartition {
    * failed one, or in a retry topic.
    */
   get waitsUntil(): number | undefined {
-    if (this.gate?.dueAt !== undefined) return this.gate.dueAt
+    if (this.dueGate?.dueAt !== undefined) return this.dueGate.dueAt
     if (this.waits.size === 0 || this.current !== undefined) return undefined
     let until = Infinity
     for (const wait of this.waits) until = Math.min(until, wait.until)
     return until
   }
 
-  /** Nothing of a draining partition runs any more: at most what it did still waits to be read. */
-  get isDrained(): boolean {
-    return this.ended || this.reporting > 0 && this.current === undefined
+  // What is buffered.
+
+  /** Delivered to the worker's side and not finished. */
+  get bufferedRecords(): number {
+    return this.records
+  }
+
+  get bufferedBytes(): number {
+    return this.bytes
   }
 
   offer(chunk: Chunk): void {
     this.queue.push(chunk)
-    this.bufferedRecords += chunk.records.length
-    this.bufferedBytes += chunk.bytes
+    this.records += chunk.records.length
+    this.bytes += chunk.bytes
     this.signal.raise()
   }
 
   /** The next chunk; it stays counted as buffered until it is released. */
   take(): Chunk | undefined {
-    if (this.queueHead === this.queue.length) return undefined
-    const chunk = this.queue[this.queueHead++]!
-    this.begin ??= chunk.records[0]!.offset
-    if (this.queueHead === this.queue.length) {
-      this.queue = []
-      this.queueHead = 0
-    }
+    const chunk = this.queue.shift()
+    if (chunk !== undefined) this.firstTaken ??= chunk.records[0]!.offset
     return chunk
   }
 
   get hasQueued(): boolean {
-    return this.queueHead < this.queue.length
+    return this.queue.size > 0
   }
 
-  /** Drops what is queued and not handed to a handler. Answers how much of the buffer that was. */
-  discard(): { readonly records: number; readonly bytes: number } {
+  release(records: number, bytes: number): void {
+    this.records -= records
+    this.bytes -= bytes
+  }
+
+  /** Drops what is queued and not handed to a handler; returns how much of the buffer that was. */
+  discard(): Amount {
     let records = 0
     let bytes = 0
-    for (let i = this.queueHead; i < this.queue.length; i++) {
-      records += this.queue[i]!.records.length
-      bytes += this.queue[i]!.bytes
+    for (const chunk of this.queue) {
+      records += chunk.records.length
+      bytes += chunk.bytes
     }
-    this.queue = []
-    this.queueHead = 0
-    this.bufferedRecords -= records
-    this.bufferedBytes -= bytes
+    this.queue.clear()
+    this.release(records, bytes)
     return { records, bytes }
+  }
+
+  // The position.
+
+  /** Everything before a position is finished. `leaderEpoch` is that of the record before it. */
+  advance(position: number, leaderEpoch: number | undefined): void {
+    this.finishedTo = position
+    this.finishedEpoch = leaderEpoch
+  }
+
+  /** The end of the contiguous finished prefix, once something finished. */
+  get position(): number | undefined {
+    return this.finishedTo
   }
 
   /** The position to be stored, when it moved since the last time, or what is noted with it changed. */
   get unstored(): Position | undefined {
-    if (this.position === undefined) return undefined
-    if (this.failings.isEmpty && this.storedMetadata === undefined) {
-      return this.position === this.stored ? undefined : this.placed(this.position, undefined)
+    const { failings, finishedTo, storedMetadata, storedTo } = this
+    if (finishedTo === undefined) return undefined
+    if (failings.isEmpty && storedMetadata === undefined) {
+      return finishedTo === storedTo ? undefined : this.placed(finishedTo, undefined)
     }
-    const metadata = this.failings.metadataAt(this.position)
-    return this.position === this.stored && metadata === this.storedMetadata
-      ? undefined
-      : this.placed(this.position, metadata)
+    const metadata = failings.metadataAt(finishedTo)
+    return finishedTo === storedTo && metadata === storedMetadata ? undefined : this.placed(finishedTo, metadata)
   }
 
   /** The position with what is known of failing records, to be committed at once; also when nothing is finished yet. */
   get noted(): Position | undefined {
-    const position = this.position ?? this.begin
+    const position = this.finishedTo ?? this.firstTaken
     return position === undefined ? undefined : this.placed(position, this.failings.metadataAt(position))
   }
 
   /** The client has a position now. */
   wasStored({ metadata, offset }: Position): void {
-    this.stored = offset
+    this.storedTo = offset
     this.storedMetadata = metadata
   }
 
   private placed(offset: number, metadata: string | undefined): Position {
-    const { leaderEpoch, partition, topic } = this
+    const { finishedEpoch: leaderEpoch, partition, topic } = this
     return metadata === undefined
       ? { topic, partition, offset, leaderEpoch }
       : { topic, partition, offset, leaderEpoch, metadata }
   }
 
+  // The end of a bounded read.
+
+  /** Where a bounded read stops. */
+  get end(): number | undefined {
+    return this.bound
+  }
+
+  boundAt(end: number | undefined): void {
+    this.bound = end
+  }
+
+  /** The client reached the end of the log at this offset. */
+  sawEnd(offset: number): void {
+    this.logEnd = offset
+  }
+
   /** Whether a bounded read of this partition is finished. */
   get reachedEnd(): boolean {
-    if (this.end === undefined) return false
-    if (this.position !== undefined && this.position >= this.end) return true
-    return this.bufferedRecords === 0 && this.endSeen !== undefined && this.endSeen >= this.end
+    if (this.bound === undefined) return false
+    if (this.finishedTo !== undefined && this.finishedTo >= this.bound) return true
+    return this.records === 0 && this.logEnd !== undefined && this.logEnd >= this.bound
   }
 }

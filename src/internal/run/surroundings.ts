@@ -95,9 +95,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     emit: (state, batch) => {
       metrics.step(batch)
       if (batch.exceptions.length > 0) routed(batch)
-      if (emit === undefined) return Effect.void
-      state.reporting++
-      return Effect.ensuring(emit(batch), Effect.sync(() => state.reporting--))
+      return emit === undefined ? Effect.void : state.reporting(emit(batch))
     },
     skipped: ({ partition, topic }, offset, cause) => publish({ _tag: "Skipped", topic, partition, offset, cause })
   })

@@ -11,7 +11,7 @@ import type { Outcome } from "../../Outcome.ts"
 import type { Poison } from "../../Poison.ts"
 import type * as Record from "../../Record.ts"
 import { CallScope } from "./callScope.ts"
-import { judge, settled, unsendable } from "./judge.ts"
+import { judge, settleCopies, settled } from "./judge.ts"
 import type { Work } from "./workerHost.ts"
 import { more, nextChunk, take } from "./workerHost.ts"
 
@@ -78,15 +78,12 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
   ): Effect.fn.Return<ReadonlyArray<Outcome> | "again" | undefined> {
     // One that does not decode is not in the batch yet: it comes behind all that is.
     const stepOf = (raw: RawRecord) => state.steps + (raws.includes(raw) ? raws.indexOf(raw) : raws.length)
-    const verdict = yield* judge(work, records, cause, () => {
-      state.current = undefined
-    }, stepOf)
+    const verdict = yield* judge(work, records, cause, () => state.rest(), stepOf)
     if (verdict._tag === "Again") return "again"
     if (verdict._tag === "Stopped") return undefined
     if (verdict._tag === "Done") return verdict.outcomes
     const { copies } = verdict
-    const failed = yield* work.router!.settle(state, work.source, copies)
-    if (failed !== undefined) unsendable(work, failed)
+    yield* settleCopies(work, copies)
     return copies.every(({ acknowledged }) => acknowledged)
       ? [...verdict.skipped, ...settled(work, copies)].sort((a, b) => a.offset - b.offset)
       : undefined
@@ -98,11 +95,11 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       const special = fillAtOnce(batch, current)
       if (special === undefined) return true
       const raw = current.records[i]!
-      state.current = raw.offset
-      state.turns++
+      state.begin(raw.offset)
+      state.turn()
       const exit = yield* Effect.exit(special)
       if (Exit.isSuccess(exit)) {
-        state.current = undefined
+        state.rest()
         batch.records.push(exit.value)
       } else {
         if (!state.isActive) return false
@@ -133,7 +130,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
         chunk = undefined
         if (!goOn) return batch
       }
-      if (batch.records.length >= call.maxSize || !state.isActive) return batch
+      if (batch.records.length >= call.maxSize || !state.goesOn) return batch
       chunk = take(work)
       i = 0
       if (chunk !== undefined) {
@@ -159,14 +156,16 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
 
   /** The owner of the offsets does not know how far the partition is: no record failed, and no policy can help. */
   const notNoted = ({ raws }: Batch, cause: Cause.Cause<unknown>): false => {
-    state.failure ??= new HandlerFailed<unknown>({
-      group: host.group,
-      topic: state.topic,
-      partition: state.partition,
-      offset: raws[0]!.offset,
-      cause,
-      problem: "the handler failed to note an offset behind records that were skipped, routed or another group's"
-    })
+    state.stopAt(
+      new HandlerFailed<unknown>({
+        group: host.group,
+        topic: state.topic,
+        partition: state.partition,
+        offset: raws[0]!.offset,
+        cause,
+        problem: "the handler failed to note an offset behind records that were skipped, routed or another group's"
+      })
+    )
     return false
   }
 
@@ -181,7 +180,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     while (true) {
       while (state.suspended && state.phase === "active") yield* state.signal.wait
       if (state.phase !== "active") return false
-      state.current = (failing[0] ?? batch.raws[0]!).offset
+      state.begin((failing[0] ?? batch.raws[0]!).offset)
       const exit = yield* scope.run(Effect.suspend(() => callBatch(batch)))
       if (Exit.isSuccess(exit)) break
       if (state.phase !== "active") return false
@@ -199,7 +198,6 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       if (state.phase !== "active") return false
       return notNoted(batch, noted.cause)
     }
-    for (const { offset } of failing) state.failings.settled(offset)
     return true
   })
 
@@ -209,17 +207,13 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     while (state.suspended && state.phase === "active") yield* state.signal.wait
     if (batch.raws.length === 0 || state.phase !== "active") return
     const startedAt = host.clock.currentTimeMillisUnsafe()
-    // A poison record that says stop comes after the records before it were handled.
-    const stopped = state.failure
-    state.failure = undefined
+    // Also before a poison record that says stop.
     const done = yield* handle(batch)
-    state.failure = state.failure ?? stopped
-    state.current = undefined
+    state.rest()
     host.release(state, batch.raws.length, batch.bytes)
     if (!done) return
-    state.position = batch.next
-    state.leaderEpoch = batch.raws[batch.raws.length - 1]!.leaderEpoch
-    state.steps += batch.raws.length
+    state.advance(batch.next, batch.raws[batch.raws.length - 1]!.leaderEpoch)
+    for (const { offset } of batch.raws) state.finished(offset)
     host.progressed(state)
     yield* host.emit(state, {
       topic: state.topic,
@@ -230,6 +224,6 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       duration: host.clock.currentTimeMillisUnsafe() - startedAt,
       exceptions: batch.exceptions
     })
-    if (state.failure !== undefined) return
+    if (!state.goesOn) return
   }
 })

@@ -4,7 +4,7 @@ import type { DeadLetterLimit } from "../../RetryTopic.ts"
 const defaultWindow = 1000
 
 /** Of one partition. A step is the number of its records before one. */
-export class DeadLetters {
+export class DeadLetterCount {
   private readonly limit: DeadLetterLimit
   private inARow = 0
   private last = -1

@@ -37,7 +37,7 @@ const kindOf = (cause: Cause.Cause<unknown>): OnFailure.Kind => {
   return "defect"
 }
 
-/** Stops the partition at a record; a copy that could not be sent, or a limit, is told as well. */
+/** Stops the partition at a record; `more` is for a copy that could not be sent, or a limit. */
 const stopAt = (
   { host, state }: Work,
   record: RawRecord,
@@ -45,7 +45,7 @@ const stopAt = (
   more: Pick<HandlerFailed<unknown>, "problem" | "routing"> = { problem: undefined, routing: undefined }
 ): Verdict => {
   const { offset, partition, topic } = record
-  state.failure = new HandlerFailed<unknown>({ group: host.group, topic, partition, offset, cause, ...more })
+  state.stopAt(new HandlerFailed<unknown>({ group: host.group, topic, partition, offset, cause, ...more }))
   return stopped
 }
 
@@ -56,6 +56,18 @@ export const unsendable = (work: Work, { error, copy }: Unsendable): void => {
     routing: error
   })
 }
+
+/** Waits until the broker has all copies; stops the partition at the first that cannot be sent. */
+export const settleCopies = (work: Work, copies: ReadonlyArray<Copy>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    work.state.sent(copies.length)
+    return Effect.ensuring(
+      Effect.map(work.router!.settle(work.state, work.source, copies), (failed) => {
+        if (failed !== undefined) unsendable(work, failed)
+      }),
+      Effect.sync(() => work.state.arrived(copies.length))
+    )
+  })
 
 /** What became of records whose copies are settled. One that was given up by hand is told like any that is skipped. */
 export const settled = ({ host, state }: Work, copies: ReadonlyArray<Copy>): ReadonlyArray<Outcome> =>
@@ -250,7 +262,7 @@ export const judge = Effect.fnUntraced(function*(
   decided: (waits: boolean) => void,
   stepOf: (record: RawRecord) => number = () => work.state.steps
 ): Effect.fn.Return<Verdict> {
-  work.state.turns++
+  work.state.turn()
   if (work.gate?.skips.delete(records[0]!.offset) === true) {
     decided(false)
     return skipHeld(work, records[0]!, cause)

@@ -11,11 +11,11 @@ import * as Fiber from "effect/Fiber"
 import type { Chunk, RawRecord } from "../../engine/KafkaEngine.ts"
 import type { Outcome } from "../../Outcome.ts"
 import type * as Record from "../../Record.ts"
+import type { Slot } from "../partition/inWork.ts"
 import { KeyLanes } from "../partition/keyLanes.ts"
-import { OffsetTracker } from "../partition/offsetTracker.ts"
-import type { Slot } from "../partition/partitionState.ts"
+import { OffsetTracker, type Ticket } from "../partition/offsetTracker.ts"
 import { CallScope } from "./callScope.ts"
-import { judge, settled, unsendable } from "./judge.ts"
+import { judge, settleCopies, settled } from "./judge.ts"
 import { callHandler } from "./recordWorker.ts"
 import type { Work } from "./workerHost.ts"
 import { more, take } from "./workerHost.ts"
@@ -35,7 +35,7 @@ interface OpenChunk {
 
 interface Item {
   readonly raw: RawRecord
-  readonly ticket: number
+  readonly ticket: Ticket
   readonly open: OpenChunk
 }
 
@@ -68,7 +68,6 @@ export const laneWorker = Effect.fnUntraced(function*(
   const lanes = new KeyLanes<Item>(limit + mostWaiting)
   const runners = new Set<Fiber.Fiber<unknown, unknown>>()
   const opened = new Set<OpenChunk>()
-  let inWork = 0
 
   const accept = (chunk: Chunk) => {
     const open: OpenChunk = {
@@ -88,24 +87,9 @@ export const laneWorker = Effect.fnUntraced(function*(
     }
   }
 
-  const begin = (slot: Slot, { offset }: RawRecord): void => {
-    if (slot.offset === undefined) inWork++
-    slot.offset = offset
-    slot.turn++
-    state.current = offset
-  }
-
-  /** Nothing runs in the slot: its record is done, or waits, or its copy is on the way. */
-  const rest = (slot: Slot): void => {
-    if (slot.offset === undefined) return
-    slot.offset = undefined
-    if (--inWork === 0) state.current = undefined
-  }
-
   /** Makes room for another runner: the record of this one waits. */
   const leave = (slot: Slot, { open }: Item): void => {
-    rest(slot)
-    state.slots.delete(slot)
+    state.closeSlot(slot)
     state.signal.raise()
     if (open.isBare) return
     open.isBare = true
@@ -114,12 +98,8 @@ export const laneWorker = Effect.fnUntraced(function*(
 
   /** Books a finished record; the answer is its chunk when that is complete. */
   const finish = (key: string, item: Item): OpenChunk | undefined => {
-    if (tracker.finish(item.ticket)) {
-      state.position = tracker.position
-      state.leaderEpoch = tracker.leaderEpoch
-    }
-    state.steps++
-    state.failings.settled(item.raw.offset)
+    if (tracker.finish(item.ticket)) state.advance(tracker.position!, tracker.leaderEpoch)
+    state.finished(item.raw.offset)
     lanes.release(key)
     const { open } = item
     // What a chunk weighs is for the engine to say; its last record gives back what is left.
@@ -167,13 +147,12 @@ export const laneWorker = Effect.fnUntraced(function*(
     slot: Slot,
     cause: Cause.Cause<unknown>
   ): Effect.fn.Return<ReadonlyArray<Outcome> | undefined> {
-    const verdict = yield* judge(work, [item.raw], cause, (waits) => waits ? leave(slot, item) : rest(slot))
+    const verdict = yield* judge(work, [item.raw], cause, (waits) => waits ? leave(slot, item) : state.rest(slot))
     if (verdict._tag === "Done") return verdict.outcomes
     if (verdict._tag === "Again") lanes.giveBack(key)
     if (verdict._tag !== "Routed") return undefined
     const { copies } = verdict
-    const failed = yield* work.router!.settle(state, work.source, copies)
-    if (failed !== undefined) unsendable(work, failed)
+    yield* settleCopies(work, copies)
     return copies.every(({ acknowledged }) => acknowledged) ? settled(work, copies) : undefined
   })
 
@@ -189,11 +168,11 @@ export const laneWorker = Effect.fnUntraced(function*(
         return taken !== undefined
       },
       body: () => {
-        begin(slot, taken!.item.raw)
+        state.begin(taken!.item.raw.offset, slot)
         return callHandler(work, run, taken!.item.raw)
       },
       step: () => {
-        rest(slot)
+        state.rest(slot)
         complete = finish(taken!.key, taken!.item)
         taken = undefined
       }
@@ -205,13 +184,14 @@ export const laneWorker = Effect.fnUntraced(function*(
         const failed: Taken = taken
         const verdict = yield* decide(failed, slot, exit.cause)
         if (verdict === undefined) {
-          if (state.failure === undefined) return
+          if (state.stopAfter === undefined) return
+          state.fail()
           host.failed(state)
           state.wake()
           return
         }
         for (const outcome of verdict) failed.item.open.exceptions.push(outcome)
-        rest(slot)
+        state.rest(slot)
         complete = finish(failed.key, failed.item)
         taken = undefined
       }
@@ -227,19 +207,18 @@ export const laneWorker = Effect.fnUntraced(function*(
   const startRunners = Effect.fnUntraced(function*() {
     let wanted = Math.min(limit - state.slots.size, lanes.available)
     while (wanted-- > 0) {
-      const slot: Slot = { offset: undefined, turn: 0 }
+      const slot = state.openSlot()
       const fiber: Fiber.Fiber<unknown, unknown> = yield* Effect.forkChild(runner(slot))
       runners.add(fiber)
-      state.slots.add(slot)
       fiber.addObserver(() => {
         runners.delete(fiber)
-        state.slots.delete(slot)
+        state.closeSlot(slot)
         state.signal.raise()
       })
     }
   })
 
-  while (state.isActive) {
+  while (state.goesOn) {
     const chunk = take(work)
     if (chunk !== undefined) {
       if (work.observe !== undefined) yield* work.observe(chunk)
@@ -249,6 +228,6 @@ export const laneWorker = Effect.fnUntraced(function*(
     if (chunk === undefined) yield* more(work)
   }
   yield* Effect.forEach([...runners], Fiber.await, { discard: true })
-  state.current = undefined
+  state.rest()
   yield* reportRest()
 })

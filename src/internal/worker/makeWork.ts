@@ -15,7 +15,7 @@ import * as Names from "../retry/names.ts"
 import * as RetryHeaders from "../retry/retryHeaders.ts"
 import type { Router } from "../retry/router.ts"
 import type { SourceTopics, TierTopic } from "../retry/topology.ts"
-import { DeadLetters } from "./deadLetterLimit.ts"
+import { DeadLetterCount } from "./deadLetterLimit.ts"
 import type { Work, WorkerHost } from "./workerHost.ts"
 
 /** When a record of a retry topic is to be handled, in milliseconds. */
@@ -152,7 +152,7 @@ export const make = ({ host, late, plan, router }: Options) => {
     const gate = retrying
       ? new DueGate(() => state.take(), dueOf(tier, topics, isForeign), (millis) => late(state.topic, millis))
       : undefined
-    state.gate = gate
+    state.holdBack(gate)
     const decode = yield* decoderOf(handler, source)
     const work: Work = {
       host,
@@ -166,7 +166,7 @@ export const make = ({ host, late, plan, router }: Options) => {
       delivery: retrying ? deliveryIn(topology.group, state.topic, tier) : undefined,
       isForeign,
       router,
-      limit: deadLetterLimit === undefined ? undefined : new DeadLetters(deadLetterLimit),
+      limit: deadLetterLimit === undefined ? undefined : new DeadLetterCount(deadLetterLimit),
       gate,
       observe: handler.onFailure.needs.observes && !retrying
         ? observer(decode, Context.getUnsafe(plan.services, KeyOffsetStore))

@@ -35,31 +35,28 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
   const step = steps.begin(chunk)
   let i = 0
   const advance = () => {
-    steps.reached(i === last ? chunk.next : records[i]!.offset + 1)
-    state.leaderEpoch = records[i]!.leaderEpoch
-    state.steps++
-    state.failings.settled(records[i]!.offset)
+    const { leaderEpoch, offset } = records[i]!
+    steps.reached(i === last ? chunk.next : offset + 1, leaderEpoch)
+    state.finished(offset)
     i++
   }
   // One loop per chunk, not one effect per record: it is left only for a failure, a used scope, or to stop.
   const segment = Effect.whileLoop({
     while: () => i <= last && state.mayRun && !scope.used && !steps.isHeldBack,
     body: () => {
-      state.current = records[i]!.offset
+      state.begin(records[i]!.offset)
       return callHandler(work, run, records[i]!)
     },
     step: advance
   })
-  const decided = () => {
-    state.current = undefined
-  }
-  while (i <= last && state.isActive) {
+  const decided = () => state.rest()
+  while (i <= last && state.goesOn) {
     if (steps.isHeldBack) {
       yield* steps.settle()
       continue
     }
     if (state.suspended) {
-      state.current = undefined
+      state.rest()
       yield* state.signal.wait
       continue
     }
@@ -74,7 +71,7 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
     else steps.add(step, verdict.copies)
     advance()
   }
-  state.current = undefined
+  state.rest()
   step.count = i
   yield* steps.close(step)
 })
@@ -85,13 +82,13 @@ export const recordWorker = Effect.fnUntraced(function*(work: Work, run: Run) {
   const scope = new CallScope()
   const steps = new Steps(work)
   while (true) {
-    const chunk = state.isActive && !steps.isFull ? take(work) : undefined
+    const chunk = state.goesOn && !steps.isFull ? take(work) : undefined
     if (chunk !== undefined) {
       if (observe !== undefined) yield* observe(chunk)
       yield* handleChunk(work, run, scope, steps, chunk)
     } else if (!steps.isEmpty) {
       yield* steps.finish()
-    } else if (state.isActive) {
+    } else if (state.goesOn) {
       yield* more(work)
     } else {
       return

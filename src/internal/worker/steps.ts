@@ -31,8 +31,11 @@ export class Steps {
   /** Copies without an acknowledgement, after the first `arrived` ones, in the order of their records. */
   private copies: Array<Copy> = []
   private arrived = 0
+  /** The leader epoch of the record before each of them. */
+  private epochs: Array<number | undefined> = []
   /** Where the position is when all of them have arrived. */
   private end: number | undefined
+  private lastEpoch: number | undefined
   private unsent: Unsendable | undefined
   /** Whether the client had no space for a copy, or could not send one: nothing more is handled until it is settled. */
   isHeldBack = false
@@ -63,13 +66,16 @@ export class Steps {
       copy.arrived = this.onArrival
       step.copies.push(copy)
       this.copies.push(copy)
+      this.epochs.push(this.lastEpoch)
+      this.work.state.sent(1)
       if (!copy.taken || copy.error !== undefined) this.isHeldBack = true
     }
   }
 
   /** Everything before `next` is handled, or on its way. */
-  reached(next: number): void {
-    if (this.copies.length === 0) this.work.state.position = next
+  reached(next: number, leaderEpoch: number | undefined): void {
+    this.lastEpoch = leaderEpoch
+    if (this.copies.length === 0) this.work.state.advance(next, leaderEpoch)
     else {
       this.end = next
       this.move()
@@ -102,15 +108,12 @@ export class Steps {
    */
   readonly settle = Effect.fnUntraced({ self: this as Steps }, function*() {
     const { router, source, state } = this.work
-    const stopped = state.failure
-    state.failure = undefined
-    state.current = undefined
+    state.rest()
     this.unsent ??= yield* Effect.ensuring(
       router!.settle(state, source, this.copies.slice(this.arrived)),
       Effect.sync(() => this.move())
     )
     if (this.unsent !== undefined) unsendable(this.work, this.unsent)
-    state.failure ??= stopped
     yield* this.reportComplete()
   })
 
@@ -139,16 +142,20 @@ export class Steps {
   private move(): void {
     const { copies, work: { state } } = this
     if (copies.length === 0) return
+    const before = this.arrived
     while (this.arrived < copies.length && copies[this.arrived]!.acknowledged) this.arrived++
-    if (this.arrived < copies.length) {
-      if (this.arrived > 0) state.position = copies[this.arrived]!.record.offset
+    const { arrived } = this
+    state.arrived(arrived - before)
+    if (arrived < copies.length) {
+      if (arrived > before) state.advance(copies[arrived]!.record.offset, this.epochs[arrived])
       return
     }
     this.copies = []
+    this.epochs = []
     this.arrived = 0
     this.isHeldBack = false
     // Behind the copies alone: what was handled since moved the position by itself.
-    if (this.end !== undefined) state.position = this.end
+    if (this.end !== undefined) state.advance(this.end, this.lastEpoch)
     this.end = undefined
   }
 

@@ -28,9 +28,8 @@ export const streamWorker = Effect.fnUntraced(function*(work: Work, accept: Acce
       let bytes = 0
       while (open.length > records && open[records]!.offset <= raw.offset) bytes += open[records++]!.size
       open.splice(0, records)
-      state.position = position
-      state.leaderEpoch = raw.leaderEpoch
-      state.steps++
+      state.advance(position, raw.leaderEpoch)
+      state.finished(raw.offset)
       host.release(state, records, bytes)
       host.progressed(state)
     })

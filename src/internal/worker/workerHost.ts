@@ -12,7 +12,7 @@ import { sleep, type Wait } from "../partition/waits.ts"
 import type { Router } from "../retry/router.ts"
 import type { SourceTopics, Topology } from "../retry/topology.ts"
 import type { Signal } from "../shared/signal.ts"
-import type { DeadLetters } from "./deadLetterLimit.ts"
+import type { DeadLetterCount } from "./deadLetterLimit.ts"
 
 /** The run loop, as workers see it. Everything but `emit` is synchronous and cheap. */
 export interface WorkerHost {
@@ -49,7 +49,7 @@ export interface Work {
   /** Tells the records in a retry topic that are another group's: they are passed over. */
   readonly isForeign: ((record: RawRecord) => boolean) | undefined
   readonly router: Router | undefined
-  readonly limit: DeadLetters | undefined
+  readonly limit: DeadLetterCount | undefined
   readonly gate: DueGate | undefined
   /** Told of each chunk before its records are handled. */
   readonly observe: ((chunk: Chunk) => Effect.Effect<void>) | undefined
@@ -72,7 +72,7 @@ export const more = ({ gate, host, state }: Work, millis = Infinity): Effect.Eff
 /** The next chunk, or `undefined` when the worker is to end. The chunk stays counted as buffered. */
 export const nextChunk = Effect.fnUntraced(function*(work: Work) {
   const { observe, state } = work
-  while (state.isActive) {
+  while (state.goesOn) {
     const chunk = take(work)
     if (chunk !== undefined) {
       if (observe !== undefined) yield* observe(chunk)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
-import { OffsetTracker } from "../../../src/internal/partition/offsetTracker.ts"
+import { OffsetTracker, type Ticket } from "../../../src/internal/partition/offsetTracker.ts"
 import { randomOf } from "../loop/random.ts"
 
 const Gaps = Arbitrary.array(
@@ -42,7 +42,7 @@ describe("OffsetTracker", () => {
 
   it("keeps its place over many records that finish a little out of order", () => {
     const tracker = new OffsetTracker()
-    const window: Array<number> = []
+    const window: Array<Ticket> = []
     for (let offset = 0; offset < 20_000; offset++) {
       window.push(tracker.deliver(offset + 1, undefined))
       if (window.length === 8) { for (const ticket of window.splice(0).reverse()) tracker.finish(ticket) }

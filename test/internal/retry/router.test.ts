@@ -123,7 +123,7 @@ describe("copies", () => {
       const copies = [start(0), start(1)]
       const settling = yield* Effect.forkChild(router.settle(state, "t", copies))
       yield* TestClock.adjust("1 second")
-      state.phase = "draining"
+      state.drain()
       state.wake()
       yield* TestClock.adjust(0)
       assert.isDefined(settling.pollUnsafe())

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { DeadLetters } from "../../../src/internal/worker/deadLetterLimit.ts"
+import { DeadLetterCount } from "../../../src/internal/worker/deadLetterLimit.ts"
 
 /** Which of the steps, each the number of records done before it, were one too many. */
-const exceeding = (limit: ConstructorParameters<typeof DeadLetters>[0], steps: ReadonlyArray<number>) => {
-  const letters = new DeadLetters(limit)
+const exceeding = (limit: ConstructorParameters<typeof DeadLetterCount>[0], steps: ReadonlyArray<number>) => {
+  const letters = new DeadLetterCount(limit)
   return steps.filter((step) => letters.exceeds([step]) !== undefined)
 }
 
@@ -15,7 +15,7 @@ describe("a limit of dead letters", () => {
   })
 
   it("stays exceeded when the same record is tried again", () => {
-    const letters = new DeadLetters({ consecutive: 2 })
+    const letters = new DeadLetterCount({ consecutive: 2 })
     for (const step of [0, 1]) assert.isUndefined(letters.exceeds([step]))
     assert.isDefined(letters.exceeds([2]))
     assert.isDefined(letters.exceeds([2]))
@@ -29,7 +29,7 @@ describe("a limit of dead letters", () => {
   })
 
   it("says how it was exceeded", () => {
-    const letters = new DeadLetters({ consecutive: 1, ratio: 0.5 })
+    const letters = new DeadLetterCount({ consecutive: 1, ratio: 0.5 })
     letters.exceeds([0])
     assert.include(letters.exceeds([1]), "1 records in a row")
   })
