@@ -8,6 +8,7 @@ import { performance } from "node:perf_hooks"
 import { docComments } from "./check/docComments.ts"
 import { effectDiagnostics } from "./check/effectDiagnostics.ts"
 import { house } from "./check/house.ts"
+import { layout } from "./check/layout.ts"
 import { importCost, manifest, typeResolution } from "./check/packed.ts"
 import { stableImports } from "./check/stableImports.ts"
 import { command, type Step } from "./check/step.ts"
@@ -20,6 +21,7 @@ const steps: ReadonlyArray<Step> = [
   effectDiagnostics,
   command("lint", "oxlint", "--deny-warnings", "--format=unix", ...folders),
   house,
+  layout,
   docComments,
   words,
   stableImports,
