@@ -5,11 +5,15 @@
  * to it first, without the condition under which this repository runs from its sources, without scripts and development
  * dependencies. `npm publish` takes the tarball.
  */
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join, posix } from "node:path"
 import { output, root } from "./check/step.ts"
 
-const texts = ["README.md", "LICENSE"]
+/** What the package has besides `files`, and where it is in the repository: its README is for users, not developers. */
+const texts: { readonly [path: string]: string } = { "README.md": "README.npm.md", "LICENSE": "LICENSE" }
+
+/** Documents for those who change Millrace: they are about files that the package does not have. */
+const forDevelopers = new Set(["docs/architecture.md", "docs/retry-scenarios.md"])
 
 export type ExportMap = { readonly [subpath: string]: string | { readonly [condition: string]: string } }
 
@@ -36,6 +40,17 @@ export const publicManifest = (manifest: Manifest): Manifest => {
   return { ...kept, exports: Object.fromEntries(exports) } as Manifest
 }
 
+/**
+ * A document as the package has it: a link to a file that is not packed (a test, a document for developers) becomes its
+ * text. `path` is that of the document in the package, `has` says which paths the package has.
+ */
+export const packedText = (text: string, path: string, has: (path: string) => boolean): string =>
+  text.replaceAll(/(?<!!)\[((?:[^[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)/g, (link, words: string, target: string) => {
+    const file = target.split("#")[0]!
+    if (/^[a-z]+:/.test(target) || file === "") return link
+    return has(posix.normalize(posix.join(posix.dirname(path), file))) ? link : words
+  })
+
 export interface Packed {
   /** The package as it will be unpacked. */
   readonly folder: string
@@ -54,9 +69,18 @@ export const pack = async (target: string): Promise<Packed> => {
   if (build.code !== 0) throw new Error(`the package does not build:\n${build.text}`)
 
   const manifest = publicManifest(readManifest(root))
-  for (const path of [...manifest.files, ...texts]) {
+  for (const path of manifest.files) {
     if (path === "dist" || !existsSync(join(root, path))) continue
-    cpSync(join(root, path), join(folder, path), { recursive: true })
+    cpSync(join(root, path), join(folder, path), {
+      recursive: true,
+      filter: (source) => !forDevelopers.has(posix.normalize(source.slice(root.length + 1).replaceAll("\\", "/")))
+    })
+  }
+  for (const [path, source] of Object.entries(texts)) cpSync(join(root, source), join(folder, path))
+  for (const path of globSync("{*,docs/**/*}.md", { cwd: folder })) {
+    const document = join(folder, path)
+    const has = (target: string) => existsSync(join(folder, target))
+    writeFileSync(document, packedText(readFileSync(document, "utf8"), path.replaceAll("\\", "/"), has))
   }
   writeFileSync(join(folder, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`)
 

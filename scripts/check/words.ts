@@ -93,9 +93,8 @@ export const problemsOf = (file: SourceFile): ReadonlyArray<string> =>
 
 /** Where these words are kept. */
 const places = [
-  "README.md",
-  "CONTRIBUTING.md",
-  "docs/{getting-started,testing,producer,configuration}.md",
+  "{README,README.npm,AGENTS,CONTRIBUTING,CHANGELOG}.md",
+  "docs/{architecture,getting-started,testing,producer,configuration}.md",
   "test/README.md",
   "scripts/**/*.{ts,mjs}",
   "src/internal/{shared,codec,telemetry,plan,produce,run,deadLetters,retry}/*.ts",

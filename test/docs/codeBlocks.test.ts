@@ -5,7 +5,7 @@ import { output, root, sourceFiles, workFolder } from "../../scripts/check/step.
 import { readManifest } from "../../scripts/pack.ts"
 import { type CodeBlock, codeBlocks, commandsOf, moduleOf } from "./codeBlocks.ts"
 
-const documents = sourceFiles("README.md", "CONTRIBUTING.md", "docs/**/*.md")
+const documents = sourceFiles("README.md", "README.npm.md", "AGENTS.md", "CONTRIBUTING.md", "docs/**/*.md")
 const blocks = [...documents, ...sourceFiles("src/**/*.ts")].flatMap(codeBlocks)
 const examples = blocks.filter(({ language }) => language === "ts")
 

@@ -3,7 +3,14 @@ import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { root, type SourceFile, sourceFiles } from "../../scripts/check/step.ts"
 
-const documents = sourceFiles("README.md", "CONTRIBUTING.md", "test/README.md", "docs/**/*.md")
+const documents = sourceFiles(
+  "README.md",
+  "README.npm.md",
+  "AGENTS.md",
+  "CONTRIBUTING.md",
+  "test/README.md",
+  "docs/**/*.md"
+)
 
 interface Link {
   readonly at: string

@@ -1,10 +1,21 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll } from "vitest"
 import { output, root } from "../../scripts/check/step.ts"
 import { type Manifest, pack, type Packed, readManifest } from "../../scripts/pack.ts"
+import { codeBlocks, commandsOf } from "../docs/codeBlocks.ts"
 
 // Outside of the repository, whose packages would be found from a folder within.
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "millrace-packed-")))
@@ -97,6 +108,35 @@ describe("the package, installed into an empty project", () => {
       /^(?:test|scripts|scratchpad|node_modules|\..*)$/.test(name)
     )
     assert.deepStrictEqual(strange, [])
+  })
+
+  it("has documents for its users: no link or command leads out of it", () => {
+    const installed = join(project, "node_modules", "millrace")
+    const documents = globSync("{*,docs/**/*}.md", { cwd: installed })
+    assert.includeMembers(documents, ["README.md", "AGENTS.md", "CHANGELOG.md", join("docs", "consumer.md")])
+    assert.notInclude(documents, join("docs", "architecture.md"))
+    const wrong = documents.flatMap((path) => {
+      const text = readFileSync(join(installed, path), "utf8")
+      const links = Array.from(text.matchAll(/\]\(([^)\s]+)\)/g), ([, target]) => target!.split("#")[0]!)
+        .filter((target) => target !== "" && !/^[a-z]+:/.test(target))
+        .filter((target) => !existsSync(join(installed, path, "..", target)))
+      const commands = codeBlocks({ path, lines: text.split("\n") }).flatMap(commandsOf).map((command) => command.text)
+        .filter((command) => /^(?:npm (?:run|test|ci)\b|node (?!first))/.test(command))
+      return [...links, ...commands].map((problem) => `${path}: ${problem}`)
+    })
+    assert.deepStrictEqual(wrong, [])
+    assert.include(readFileSync(join(installed, "README.md"), "utf8"), "npm install millrace\n")
+  })
+
+  it("has a README whose first program runs as it stands there", async () => {
+    const readme = readFileSync(join(project, "node_modules", "millrace", "README.md"), "utf8")
+    const first = /<!-- first -->\n```ts\n([^]*?)\n```/.exec(readme)?.[1]
+    assert.isDefined(first)
+    write("first.ts", first!)
+    const { code, text } = await run("first.ts")
+    assert.strictEqual(code, 0, text)
+    const printed = text.split("\n").filter((line) => line.startsWith("charged"))
+    assert.deepStrictEqual(printed, ["charged o-1: 19.5", "charged o-2: 42"])
   })
 
   it("runs a program in memory", async () => {

@@ -10,7 +10,7 @@ import * as Layout from "../../scripts/check/layout.ts"
 import { stabilityOf, walk } from "../../scripts/check/stableImports.ts"
 import { root, type SourceFile } from "../../scripts/check/step.ts"
 import * as Words from "../../scripts/check/words.ts"
-import { publicManifest, readManifest } from "../../scripts/pack.ts"
+import { packedText, publicManifest, readManifest } from "../../scripts/pack.ts"
 
 const file = (path: string, ...lines: ReadonlyArray<string>): SourceFile => ({ path, lines, text: lines.join("\n") })
 
@@ -205,6 +205,17 @@ describe("words", () => {
     const returns = ["Answers how many", "and answers what is left", "It answers nothing", "`send` answers where it is"]
     assert.lengthOf(returns.flatMap((text) => found("a.md", text)), returns.length)
     assert.deepStrictEqual(found("a.md", "a broker answers what it knows", "one that answers is enough"), [])
+  })
+})
+
+describe("packed documents", () => {
+  it("keep links to what is packed, and the text of others", () => {
+    const has = (path: string) => ["docs/a.md", "README.md"].includes(path)
+    const text = "[`a`](a.md#b) [c](../test/c.ts) [d](../README.md) [e](https://f) [g](#h) ![i](j.png)"
+    assert.strictEqual(
+      packedText(text, "docs/x.md", has),
+      "[`a`](a.md#b) c [d](../README.md) [e](https://f) [g](#h) ![i](j.png)"
+    )
   })
 })
 
