@@ -13,6 +13,7 @@ import * as KafkaConfig from "../KafkaConfig.ts"
 import * as Topic from "../Topic.ts"
 import { BottomLine } from "./bottomLine.ts"
 import type { Config } from "./Config.ts"
+import { worksOn } from "./ending.ts"
 import { WorkFailed } from "./exit.ts"
 import { Progress, show } from "./progress.ts"
 import { config, json } from "./root.ts"
@@ -89,11 +90,12 @@ const dryRun = Effect.fnUntraced(function*(consumers: ReadonlyArray<AnyConsumer>
     }
     for (const topic of missing) yield* Console.error(`topic "${topic}" does not exist`)
   }
-  if (missing.length > 0) return yield* new WorkFailed()
+  if (missing.length > 0) return yield* new WorkFailed({})
 })
 
 const consumeAll = (consumers: ReadonlyArray<AnyConsumer>, config: Config) =>
   Effect.gen(function*() {
+    yield* worksOn
     const progress = new Progress()
     if (process.stderr.isTTY) {
       const line = yield* Effect.acquireRelease(

@@ -1,7 +1,8 @@
 /** How the command ends: its exit codes, and errors in words instead of stacks. */
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
-import { KafkaError } from "../KafkaError.ts"
+import * as Effect from "effect/Effect"
+import { messageOf, nameOf, readOr } from "../internal/shared/causes.ts"
 import { plain } from "./values.ts"
 
 /** 0 done, 1 the work failed, 2 usage or config module wrong, 130 second signal. */
@@ -17,49 +18,90 @@ export class UsageError extends Data.TaggedError("UsageError")<{
   }
 }
 
-/** The work failed and everything worth saying was said. */
-export class WorkFailed extends Data.TaggedError("WorkFailed")<{}> {}
-
-const tagOf = (error: unknown): unknown =>
-  typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined
-
-/** The exit code of a failure. */
-export const codeOf = (cause: Cause.Cause<unknown>): number => {
-  for (const reason of cause.reasons) {
-    if (!Cause.isFailReason(reason)) continue
-    const tag = tagOf(reason.error)
-    if (tag === "UsageError" || isWrongSetting(reason.error)) return codes.usage
-    if (tag === "ShowHelp") return hasErrors(reason.error) ? codes.usage : codes.done
+/** The work failed; `problem` says why where nothing did yet. */
+export class WorkFailed extends Data.TaggedError("WorkFailed")<{ readonly problem?: string }> {
+  override get message(): string {
+    return this.problem ?? ""
   }
-  return codes.failed
 }
 
-/** A setting comes from the config module, whenever it is found to be wrong. */
-const isWrongSetting = (error: unknown): boolean =>
-  error instanceof KafkaError && error.reason._tag === "InvalidSetting"
+/** What one of several consumers failed with. */
+export class ConsumerFailed extends Data.TaggedError("ConsumerFailed")<{
+  readonly consumer: string
+  readonly error: unknown
+}> {
+  override get message(): string {
+    return `consumer ${this.consumer}: ${wordsOf(this.error)}`
+  }
+}
+
+/** Says in an error which consumer it is about. */
+export const naming = (consumer: string) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.mapError(effect, (error) => new ConsumerFailed({ consumer, error }))
+
+const tagOf = (error: unknown): unknown =>
+  readOr(() => typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined, undefined)
+
+/** Settings come from the config module, and what an application's `Config` lacks comes from whoever starts it. */
+const isUsage = (error: unknown): boolean => {
+  const tag = tagOf(error)
+  if (tag === "ConsumerFailed") return isUsage((error as ConsumerFailed).error)
+  if (tag === "ShowHelp") return hasErrors(error)
+  if (tag === "UsageError" || tag === "ConfigError") return true
+  // By its tag: the config module may have a copy of this package of its own.
+  return tag === "KafkaError" && tagOf((error as { readonly reason?: unknown }).reason) === "InvalidSetting"
+}
 
 const hasErrors = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "errors" in error && Array.isArray(error.errors)
   && error.errors.length > 0
+
+/** The exit code of a failure. */
+export const codeOf = (cause: Cause.Cause<unknown>): number => {
+  const errors = cause.reasons.flatMap((reason) => Cause.isFailReason(reason) ? [reason.error] : [])
+  if (errors.some(isUsage)) return codes.usage
+  return errors.some((error) => tagOf(error) === "ShowHelp") ? codes.done : codes.failed
+}
+
+/** What is said of an error: its message and, as far as that leaves them out, those of its causes. */
+const wordsOf = (error: unknown): string => {
+  const own = typeof error === "object" && error !== null
+    ? readOr(() => "message" in error && typeof error.message === "string" ? error.message : "", "")
+    : messageOf(error)
+  let words = own === "" ? nameOf(error) : own
+  let cause = causeOf(error)
+  for (let depth = 0; cause !== undefined && depth < 5; depth++) {
+    const more = messageOf(cause)
+    if (more !== "" && !words.includes(more)) words += `\n  because: ${more}`
+    cause = causeOf(cause)
+  }
+  return words
+}
+
+const causeOf = (error: unknown): unknown =>
+  readOr((): unknown => {
+    if (typeof error !== "object" || error === null) return undefined
+    // A failure's own messages are in what it failed with.
+    const inner = tagOf(error) === "ConsumerFailed" ? undefined : "cause" in error ? error.cause : undefined
+    return Cause.isCause(inner) ? inner.reasons.find(Cause.isFailReason)?.error : inner ?? undefined
+  }, undefined)
 
 /**
  * What is to be printed of a failure: messages; stacks only of defects, or when asked for. Nothing for printed ones.
  */
 export const render = (cause: Cause.Cause<unknown>, stacks: boolean): ReadonlyArray<string> =>
   // They may cite what came with a record.
-  wordsOf(cause, stacks).map((text) => text.split("\n").map(plain).join("\n"))
+  cause.reasons.flatMap((reason) => linesOf(reason, stacks)).map((text) => text.split("\n").map(plain).join("\n"))
 
-const wordsOf = (cause: Cause.Cause<unknown>, stacks: boolean): ReadonlyArray<string> =>
-  cause.reasons.flatMap((reason) => {
-    if (Cause.isFailReason(reason)) {
-      const { error } = reason
-      const tag = tagOf(error)
-      if (tag === "ShowHelp" || tag === "WorkFailed") return []
-      if (stacks) return [Cause.pretty(Cause.fromReasons([reason]))]
-      return [error instanceof Error && error.message !== "" ? error.message : String(tag ?? error)]
-    }
-    return Cause.isDieReason(reason) ? [Cause.pretty(Cause.fromReasons([reason]))] : []
-  })
+const linesOf = (reason: Cause.Reason<unknown>, stacks: boolean): ReadonlyArray<string> => {
+  const stack = () =>
+    readOr(() => Cause.pretty(Cause.fromReasons([reason])), "a value that throws when it is looked at")
+  if (!Cause.isFailReason(reason)) return Cause.isDieReason(reason) ? [stack()] : []
+  const { error } = reason
+  const tag = tagOf(error)
+  if (tag === "ShowHelp" || tag === "WorkFailed" && (error as WorkFailed).problem === undefined) return []
+  return [stacks ? stack() : wordsOf(error)]
+}
 
 /** Whether the arguments ask for so much detail that stacks are wanted. */
 export const wantsStacks = (args: ReadonlyArray<string>): boolean => {

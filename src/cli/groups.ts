@@ -7,11 +7,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { AdminClient, Position } from "../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../engine/KafkaEngine.ts"
+import { unknown } from "../internal/shared/suggestions.ts"
 import type { KafkaError } from "../KafkaError.ts"
-import { UsageError } from "./exit.ts"
+import { UsageError, WorkFailed } from "./exit.ts"
 import * as Places from "./places.ts"
 import { config, json } from "./root.ts"
-import { unknown } from "./suggestions.ts"
 import { table } from "./table.ts"
 
 const listGroups = Effect.fnUntraced(function*(admin: AdminClient, json: boolean) {
@@ -62,7 +62,7 @@ const resetOffsets = Effect.fnUntraced(function*(
     readonly execute: boolean
     readonly json: boolean
   }
-): Effect.fn.Return<void, UsageError | KafkaError> {
+): Effect.fn.Return<void, UsageError | WorkFailed | KafkaError> {
   const place = yield* Places.fromFlag("to", options.to)
   const committed = yield* admin.groupOffsets(group)
   const names = options.topic === undefined ? [...new Set(committed.map(({ topic }) => topic))] : [options.topic]
@@ -72,7 +72,7 @@ const resetOffsets = Effect.fnUntraced(function*(
   )
   if (options.topic !== undefined && partitions.length === 0) {
     const existing = (yield* admin.listTopics).map(({ name }) => name).filter((name) => !name.startsWith("__"))
-    return yield* new UsageError({ problem: unknown("topic", options.topic, existing) })
+    return yield* new WorkFailed({ problem: unknown("topic", options.topic, existing) })
   }
   if (partitions.length === 0) {
     return yield* new UsageError({ problem: `group "${group}" has no offsets; name a topic with --topic` })

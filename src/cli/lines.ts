@@ -1,18 +1,24 @@
-/** Lines of JSON as messages of a topic. */
+/** Lines of JSON as messages of a topic: what `millrace tail --json` prints, and what people write. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { isDeepStrictEqual } from "node:util"
 import * as Codec from "../Codec.ts"
 import type { RawHeader, RawMessage } from "../engine/KafkaEngine.ts"
 import * as Decoding from "../internal/codec/decoding.ts"
 import * as Encoding from "../internal/codec/encoding.ts"
+import { unknown } from "../internal/shared/suggestions.ts"
 import { Poison } from "../Poison.ts"
-import type * as Topic from "../Topic.ts"
+import type { Codecs } from "../Source.ts"
+import { fieldsOf, keepDigits } from "./jsonText.ts"
+import * as Places from "./places.ts"
+import { textOf } from "./values.ts"
+import * as Wire from "./wire.ts"
 
-/** A line of the input, counted from 1. */
-export interface Line {
-  readonly number: number
-  readonly text: string
+/** A topic as far as lines are concerned; the codecs may be those of a pattern. */
+export interface Topic {
+  readonly name: string
+  readonly codecs: Codecs
 }
 
 /** A line that is no message of the topic. */
@@ -29,99 +35,161 @@ const badLine = (cause: unknown): BadLine =>
     cause
   })
 
-/** The lines of a text that arrives in pieces: for each piece the lines that it completes, without the empty ones. */
-export async function* split(pieces: AsyncIterable<string>): AsyncGenerator<ReadonlyArray<Line>> {
-  let number = 0
-  let rest = ""
-  const numbered = (texts: ReadonlyArray<string>) =>
-    texts.map((text) => ({ number: ++number, text })).filter(({ text }) => text.trim() !== "")
-  for await (const piece of pieces) {
-    const texts = (rest + piece).split("\n")
-    rest = texts.pop()!
-    const lines = numbered(texts)
-    if (lines.length > 0) yield lines
+/** What is read of a line; the rest of what `tail` prints says where the record was, and is passed over. */
+const known = [
+  ...["key", "value", "keyBase64", "valueBase64", "headers", "partition", "timestamp"],
+  ...["time", "topic", "offset", "raw"]
+]
+
+const parse = (text: string): ReadonlyMap<string, string> => {
+  const fields = fieldsOf(text)
+  if (fields.has("error")) throw new Error("tail could not decode this record; what it prints with --raw can be sent")
+  for (const name of fields.keys()) {
+    if (!known.includes(name)) throw new Error(unknown("field", name, known.slice(0, 7)))
   }
-  const last = numbered([rest])
-  if (last.length > 0) yield last
+  return fields
 }
 
-const encoder = new TextEncoder()
-
-/** Two bytes that are text and no JSON. */
-const noJson = encoder.encode("{\"")
-
-/** Whether a codec reads any text: then a string of a line is that text, and not JSON of it. */
-const readsText = Effect.fnUntraced(function*(codec: Codec.Codec<any, any, any>, site: Codec.Site) {
-  const decode = yield* codec.decoder(site)
-  try {
-    return !(decode(noJson, []) instanceof Codec.Pending)
-  } catch {
-    return false
-  }
-})
-
-const toBytes = (isText: boolean) => (part: unknown): Uint8Array | null =>
-  part === null || part === undefined
-    ? null
-    : encoder.encode(isText && typeof part === "string" ? part : JSON.stringify(part))
-
-/** Headers as `{"name":"value"}`, or as a list of pairs, as `millrace tail --json` prints them. */
-const toHeaders = (headers: unknown): ReadonlyArray<RawHeader> => {
-  if (headers === undefined || headers === null) return []
+/** Headers as `{"name":"value"}`, or as a list of pairs; a value is a text, null, or `{"base64":"…"}`. */
+const toHeaders = (json: string | undefined): ReadonlyArray<RawHeader> => {
+  const headers: unknown = json === undefined ? null : JSON.parse(json)
+  if (headers === null) return []
   if (typeof headers !== "object") throw new Error("headers must be an object of texts")
   const pairs: ReadonlyArray<unknown> = Array.isArray(headers) ? headers : Object.entries(headers)
   return pairs.map((pair): RawHeader => {
-    const [name, value] = Array.isArray(pair) ? pair : []
+    const [name, value] = Array.isArray(pair) && pair.length === 2 ? pair as ReadonlyArray<unknown> : []
     if (typeof name !== "string") throw new Error(`header ${JSON.stringify(pair)} is not a pair of a name and a text`)
-    if (value !== null && typeof value !== "string") {
-      throw new Error(`the value of header "${name}" is neither a text nor null`)
-    }
-    return [name, value === null ? null : encoder.encode(value)]
+    if (value === null) return [name, null]
+    if (typeof value === "string") return [name, Wire.textBytes(value)]
+    if (typeof value === "object" && "base64" in value!) return [name, Wire.base64Bytes(value.base64)]
+    throw new Error(`the value of header "${name}" is neither a text nor null`)
   })
 }
 
-const parse = (text: string): { readonly [field: string]: unknown } => {
-  const line: unknown = JSON.parse(text)
-  if (typeof line !== "object" || line === null || Array.isArray(line)) {
-    throw new Error("a line is an object such as {\"key\":\"1\",\"value\":{}}")
+const toTimestamp = (fields: ReadonlyMap<string, string>): number | undefined => {
+  const field = (fields.get("timestamp") ?? "null") === "null" ? "time" : "timestamp"
+  const given: unknown = JSON.parse(fields.get(field) ?? "null")
+  if (given === null || given === "-") return undefined
+  const time = typeof given === "number"
+    ? given
+    : typeof given === "string"
+    ? Places.timeIn(given)?.timestamp
+    : undefined
+  if (time === undefined) {
+    throw new Error(`${field} ${JSON.stringify(given)} is neither milliseconds nor a time such as 2026-01-31T12:00:00Z`)
   }
-  // An object's fields, of which nothing is known yet.
-  return line as { readonly [field: string]: unknown }
+  return time
+}
+
+const toPartition = (json: string | undefined): number | undefined => {
+  const given: unknown = json === undefined ? null : JSON.parse(json)
+  if (given === null) return undefined
+  if (typeof given === "number") return given
+  throw new Error(`partition ${json} is not a number`)
 }
 
 /** What codecs throw, fail with or die of is what is wrong with the line. */
 const settle = <A>(answer: () => A | Codec.Pending<A>): Effect.Effect<A, BadLine> =>
-  Effect.flatMap(Effect.try({ try: answer, catch: badLine }), (value) =>
-    value instanceof Codec.Pending
-      ? Effect.catchDefect(Effect.mapError(value.effect, badLine), (defect) => Effect.fail(badLine(defect)))
-      : Effect.succeed(value))
+  Effect.suspend(() => {
+    const value = answer()
+    return value instanceof Codec.Pending ? value.effect : Effect.succeed(value)
+  }).pipe(Effect.catchDefect(Effect.fail), Effect.mapError(badLine))
+
+const partOf = Effect.fnUntraced(function*(
+  wire: Wire.Wire,
+  fields: ReadonlyMap<string, string>,
+  tombstones: boolean
+): Effect.fn.Return<Uint8Array | null, unknown, any> {
+  const { part } = wire.site
+  const json = fields.get(part)
+  const base64 = fields.get(`${part}Base64`)
+  if (base64 !== undefined) return Wire.base64Bytes(JSON.parse(base64))
+  if (json === undefined) {
+    if (tombstones || wire.kind === "none") return null
+    return yield* Effect.fail(
+      `${part} is missing; write "${part}":null if there is none, or add --tombstones for lines without one`
+    )
+  }
+  if (fields.get("raw") !== "true" || json === "null") return yield* Wire.bytesOf(wire, json)
+  if (!json.startsWith("\"")) return yield* Effect.fail(`${part} is not a text, as tail --raw prints it`)
+  return Wire.textBytes(String(JSON.parse(json)))
+})
+
+/** Beside base64 there may be what its bytes mean, for people; then one of them must not have been changed alone. */
+const checkMeaning = Effect.fnUntraced(function*(
+  wire: Wire.Wire,
+  fields: ReadonlyMap<string, string>,
+  bytes: Uint8Array | null,
+  decoded: unknown
+) {
+  const { part } = wire.site
+  const json = fields.get(part)
+  if (json === undefined || !fields.has(`${part}Base64`) || fields.get("raw") === "true") return
+  const meant = (yield* Wire.show(wire, bytes, decoded)).json
+  if (meant === undefined || !isDeepStrictEqual(JSON.parse(meant), JSON.parse(json))) {
+    return yield* Effect.fail(badLine(`${part} and ${part}Base64 say different things; leave one of them out`))
+  }
+})
+
+/** How a line becomes a message. */
+export type Reader = (text: string) => Effect.Effect<RawMessage, BadLine, any>
+
+/** The bytes with the digits that the line has. */
+const withDigits = ({ kind }: Wire.Wire, encoded: Uint8Array | null, given: Uint8Array | null): Uint8Array | null => {
+  const source = kind !== "json" || given === null ? undefined : textOf(given)
+  const text = source === undefined || encoded === null ? undefined : textOf(encoded)
+  if (source === undefined || text === undefined) return encoded
+  const kept = keepDigits(text, source.replace(/^\uFEFF/, ""))
+  return kept === text ? encoded : Wire.textBytes(kept)
+}
 
 /**
  * How a line becomes a message of a topic. Its parts are read as a consumer would read them and encoded by the topic's
- * codecs, so that what is sent can be read again.
+ * codecs, so that what is sent can be read again. `tombstones`: a key or value that is missing is null.
  */
 export const reader = Effect.fnUntraced(function*(
-  topic: Topic.Topic<any, any, any, any, any>
-): Effect.fn.Return<(text: string) => Effect.Effect<RawMessage, BadLine, any>, never, any> {
+  topic: Topic,
+  { tombstones = false }: { readonly tombstones?: boolean } = {}
+): Effect.fn.Return<Reader, never, any> {
   const { codecs, name } = topic
   const decode = yield* Decoding.prepare(codecs, name)
   const encode = yield* Encoding.encoderOf(topic)
-  const keyBytes = toBytes(yield* readsText(codecs.key, { topic: name, part: "key" }))
-  const valueBytes = toBytes(yield* readsText(codecs.value, { topic: name, part: "value" }))
+  const keys = yield* Wire.make(codecs.key, { topic: name, part: "key" })
+  const values = yield* Wire.make(codecs.value, { topic: name, part: "value" })
   const encodeHeaders = codecs.headers === undefined ? undefined : Schema.encodeUnknownEffect(codecs.headers)
+  const bytesIn = (wire: Wire.Wire, fields: ReadonlyMap<string, string>) =>
+    partOf(wire, fields, tombstones).pipe(
+      Effect.catchDefect(Effect.fail),
+      Effect.mapError((cause) =>
+        badLine(cause instanceof Error ? new Error(`${wire.site.part}: ${cause.message}`) : cause)
+      )
+    )
   return Effect.fnUntraced(function*(text: string): Effect.fn.Return<RawMessage, BadLine, any> {
-    const { headers, raw } = yield* settle(() => {
-      const { headers, key, value } = parse(text)
-      const place = { topic: name, partition: -1, offset: -1, timestamp: -1, size: 0 }
-      const own = toHeaders(headers)
-      return { headers: own, raw: { ...place, key: keyBytes(key), value: valueBytes(value), headers: own } }
+    const { fields, headers, partition, timestamp } = yield* settle(() => {
+      const fields = parse(text)
+      return {
+        fields,
+        headers: toHeaders(fields.get("headers")),
+        partition: toPartition(fields.get("partition")),
+        timestamp: toTimestamp(fields)
+      }
     })
-    const { headerValues, key, value } = yield* settle(() => decode(raw))
+    const keyBytes = yield* bytesIn(keys, fields)
+    const valueBytes = yield* bytesIn(values, fields)
+    const place = { topic: name, partition: -1, offset: -1, timestamp: -1, size: 0 }
+    const { headerValues, key, value } = yield* settle(() =>
+      decode({ ...place, key: keyBytes, value: valueBytes, headers })
+    )
+    yield* checkMeaning(keys, fields, keyBytes, key)
+    yield* checkMeaning(values, fields, valueBytes, value)
     // The topic's Schema encodes the headers that it knows; only the others go along as they are.
-    const known: unknown = encodeHeaders === undefined
-      ? {}
-      : yield* Effect.mapError(encodeHeaders(headerValues), badLine)
-    const others = headers.filter(([name]) => !Object.hasOwn(known as object, name))
-    return yield* settle(() => encode({ key, value, headers: others, headerValues }))
+    const own: unknown = encodeHeaders === undefined ? {} : yield* Effect.mapError(encodeHeaders(headerValues), badLine)
+    const others = headers.filter(([name]) => !Object.hasOwn(own as object, name))
+    const message = yield* settle(() => encode({ key, value, headers: others, headerValues, partition, timestamp }))
+    return yield* settle(() => ({
+      ...message,
+      key: withDigits(keys, message.key, keyBytes),
+      value: withDigits(values, message.value, valueBytes)
+    }))
   })
 })

@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import { consume } from "./consume.ts"
 import { dlt } from "./dlt.ts"
+import * as Ending from "./ending.ts"
 import { codeOf, codes, render, wantsStacks } from "./exit.ts"
 import { groups } from "./groups.ts"
 import { produce } from "./produce.ts"
@@ -26,19 +27,22 @@ const logger = Logger.layer([
   )
 ])
 
-const work = (version: string, args: ReadonlyArray<string>) =>
-  Effect.provide(Command.runWith(command, { version })(args), [logger, NodeServices.layer])
+const work = (version: string, args: ReadonlyArray<string>, ending: Ending.State) =>
+  Command.runWith(command, { version })(args).pipe(
+    Effect.provide([logger, NodeServices.layer]),
+    Effect.provideService(Ending.Ending, ending)
+  )
 
-/** Says what there is to say about a failure, and answers the exit code. */
-const settle = (exit: Exit.Exit<unknown, unknown>, args: ReadonlyArray<string>): number => {
+/** Says what there is to say about a failure, and returns the exit code. */
+const settle = (exit: Exit.Exit<unknown, unknown>, args: ReadonlyArray<string>, ending: Ending.State): number => {
   if (Exit.isSuccess(exit)) return codes.done
   for (const line of render(exit.cause, wantsStacks(args))) process.stderr.write(`${line}\n`)
-  // Interrupted by a signal and nothing else: everything was drained on the way here.
-  return Cause.hasInterruptsOnly(exit.cause) ? codes.done : codeOf(exit.cause)
+  // Interrupted by a signal and nothing else: everything that was begun is done by now.
+  return Cause.hasInterruptsOnly(exit.cause) ? ending.interrupted : codeOf(exit.cause)
 }
 
 /**
- * Runs the command with these arguments and answers its exit code: 0 done, 1 the work failed, 2 usage or config module
+ * Runs the command with these arguments and returns its exit code: 0 done, 1 the work failed, 2 usage or config module
  * wrong. What is to be said about a failure is on standard error.
  *
  * **When to use**: to run a command inside of another program or a test. It leaves signals and the process alone.
@@ -56,17 +60,21 @@ const settle = (exit: Exit.Exit<unknown, unknown>, args: ReadonlyArray<string>):
  * @category running
  */
 export const run = (version: string, args: ReadonlyArray<string>): Effect.Effect<number> =>
-  Effect.map(Effect.exit(work(version, args)), (exit) => settle(exit, args))
+  Effect.suspend(() => {
+    const ending = Ending.make()
+    return Effect.map(Effect.exit(work(version, args, ending)), (exit) => settle(exit, args, ending))
+  })
 
 /**
  * A signal to all processes of a session or a service reaches this one, and again from a parent that passes it on, such
- * as npm. Within so many milliseconds the same signal is the same request.
+ * as npm. Within this many milliseconds the same signal is the same request.
  */
 const echoMillis = 250
 
 /**
- * The whole process: runs the command, drains on the first SIGINT or SIGTERM, ends at once with 130 on the second, and
- * exits with the command's code. It ends as well when nobody reads its output any more (`millrace tail orders | head`).
+ * The whole process: runs the command, drains on the first SIGINT, SIGTERM or SIGHUP, ends at once with 130 on the
+ * second, and exits with the command's code. A command that prints ends as well when nobody reads its output any more
+ * (`millrace tail orders | head`); one that works goes on, whatever becomes of its output and its log.
  *
  * @stability unstable
  * @since 0.1.0
@@ -74,20 +82,32 @@ const echoMillis = 250
  */
 export const main = (version: string): void => {
   const args = process.argv.slice(2)
-  const fiber = Effect.runFork(work(version, args))
+  const ending = Ending.make()
+  const fiber = Effect.runFork(work(version, args, ending))
   let asked: { readonly signal: NodeJS.Signals; readonly at: number } | undefined
   const onSignal = (signal: NodeJS.Signals) => {
     if (asked === undefined) {
       asked = { signal, at: performance.now() }
       return fiber.interruptUnsafe()
     }
-    if (signal !== asked.signal || performance.now() - asked.at > echoMillis) process.exit(codes.signal)
+    // A terminal that closes is in no hurry, and may be closed by somebody who pressed Ctrl-C before.
+    if (signal === "SIGHUP") return
+    const isEcho = performance.now() - asked.at <= echoMillis && (signal === asked.signal || asked.signal === "SIGHUP")
+    if (!isEcho) process.exit(codes.signal)
   }
-  process.on("SIGINT", onSignal)
-  process.on("SIGTERM", onSignal)
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE") throw error
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal)
+  let unwritten: string | undefined
+  Ending.watch(ending, (problem) => {
+    unwritten = problem
     fiber.interruptUnsafe()
   })
-  fiber.addObserver((exit) => process.exit(settle(exit, args)))
+  fiber.addObserver((exit) => {
+    const code = settle(exit, args, ending)
+    // What became of the last line is heard a moment later.
+    setImmediate(() => {
+      if (unwritten === undefined) return process.exit(code)
+      process.stderr.write(`${unwritten}\n`)
+      process.exit(codes.failed)
+    })
+  })
 }

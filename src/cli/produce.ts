@@ -1,101 +1,146 @@
 /** `millrace produce`: NDJSON from standard input, checked by the topic's schemas. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { ProducerClient, RawMessage } from "../engine/KafkaEngine.ts"
+import type { RawMessage } from "../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../engine/KafkaEngine.ts"
-import type { KafkaError } from "../KafkaError.ts"
-import type * as Topic from "../Topic.ts"
+import { isDelivered, sendAll } from "../internal/deadLetters/sending.ts"
+import { unknown } from "../internal/shared/suggestions.ts"
+import type { KafkaError, Reason } from "../KafkaError.ts"
+import * as Topic from "../Topic.ts"
+import type { Config } from "./Config.ts"
+import { leftUndone, worksOn } from "./ending.ts"
 import { UsageError, WorkFailed } from "./exit.ts"
+import { type Line, split } from "./inputLines.ts"
 import * as Lines from "./lines.ts"
 import { config } from "./root.ts"
-import { unknown } from "./suggestions.ts"
 
-interface Numbered<A> {
+interface Numbered {
   readonly number: number
-  readonly of: A
+  readonly message: RawMessage
 }
 
-/** Hands messages to the client in order, and answers the failed ones when each of them has its fate. */
-const deliver = Effect.fnUntraced(function*(
-  client: ProducerClient,
-  messages: ReadonlyArray<Numbered<RawMessage>>
-) {
-  const failed: Array<Numbered<KafkaError>> = []
-  if (messages.length === 0) return failed
-  const settled = yield* Deferred.make<void>()
-  let left = messages.length
-  for (const { number, of } of messages) {
-    const done = (error: KafkaError | undefined) => {
-      if (error !== undefined) failed.push({ number, of: error })
-      if (--left === 0) Deferred.doneUnsafe(settled, Effect.void)
-    }
-    while (!client.produce(of, done)) yield* client.whenSpace
-  }
-  yield* Deferred.await(settled)
-  return failed
-})
+/** What makes a record impossible to send, and not the cluster that cannot take any. */
+const ofTheRecord: ReadonlySet<Reason["_tag"]> = new Set(["InvalidRecord", "RecordTooLarge"])
 
-/** Whether it is this record that cannot be sent, and not the cluster that cannot take any. */
-const isOfTheRecord = ({ reason }: KafkaError) => reason._tag === "InvalidRecord" || reason._tag === "RecordTooLarge"
+/** What becomes of the lines, in numbers. */
+class Tally {
+  sent = 0
+  refused = 0
 
-/** Sends the lines of the input, and says of the others, by their numbers, what is wrong with them. */
-export const sendLines = Effect.fnUntraced(function*(
-  topic: Topic.Topic<any, any, any, any, any>,
-  input: AsyncIterable<string>
-) {
-  const read = yield* Lines.reader(topic)
-  const client = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.producer)
-  const batches = Lines.split(input)
-  let sent = 0
-  let refused = 0
-  const refuse = (number: number, problem: string) => {
-    refused++
+  readonly refuse = (number: number, problem: string): Effect.Effect<void> => {
+    this.refused++
     return Console.error(`line ${number}: ${problem}`)
   }
-  while (true) {
-    const next = yield* Effect.promise(() => batches.next())
-    if (next.done === true) break
-    const messages: Array<Numbered<RawMessage>> = []
-    for (const { number, text } of next.value) {
-      const message = yield* Effect.result(read(text))
-      if (Result.isSuccess(message)) messages.push({ number, of: message.success })
-      else yield* refuse(number, message.failure.problem)
-    }
-    const failed = yield* deliver(client, messages)
-    sent += messages.length - failed.length
-    for (const { number, of } of failed) if (isOfTheRecord(of)) yield* refuse(number, of.message)
-    const lost = failed.find(({ of }) => !isOfTheRecord(of))
-    if (lost === undefined) continue
-    yield* Console.error(`line ${lost.number} was not sent; ${sent} sent before, ${refused} refused`)
-    return yield* lost.of
+
+  get words(): string {
+    return `${this.sent} sent, ${this.refused} refused`
   }
-  yield* Console.error(`${sent} sent, ${refused} refused`)
-  if (refused > 0) return yield* new WorkFailed()
+}
+
+/** The lines that are messages; of the others it is said what is wrong with them. */
+const readAll = Effect.fnUntraced(function*(read: Lines.Reader, lines: ReadonlyArray<Line>, tally: Tally) {
+  const messages: Array<Numbered> = []
+  for (const { number, text } of lines) {
+    if (text === undefined) {
+      yield* tally.refuse(number, "it is no UTF-8")
+      continue
+    }
+    const message = yield* Effect.result(read(text))
+    if (Result.isSuccess(message)) messages.push({ number, message: message.success })
+    else yield* tally.refuse(number, message.failure.problem)
+  }
+  return messages
 })
+
+/** Sends messages in order and waits for all of their acknowledgements. Fails if the cluster takes none. */
+const deliver = Effect.fnUntraced(function*(messages: ReadonlyArray<Numbered>, tally: Tally) {
+  if (messages.length === 0) return
+  const client = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.producer)
+  const fates = yield* sendAll(client, messages.map(({ message }) => message))
+  let lost: { readonly number: number; readonly error: KafkaError } | undefined
+  for (const [i, fate] of fates.entries()) {
+    const { number } = messages[i]!
+    if (isDelivered(fate)) tally.sent++
+    else if (ofTheRecord.has(fate.reason._tag)) yield* tally.refuse(number, fate.message)
+    else lost ??= { number, error: fate }
+  }
+  if (lost === undefined) return
+  yield* Console.error(`line ${lost.number} was not sent; ${tally.words}`)
+  return yield* lost.error
+})
+
+/**
+ * Sends the lines of the input, and says of the others, by their numbers, what is wrong with them. An interruption
+ * waits for what is on its way and says how much was sent.
+ */
+export const sendLines = Effect.fnUntraced(function*(
+  topic: Lines.Topic,
+  input: AsyncIterable<Uint8Array | string>,
+  options: { readonly tombstones?: boolean } = {}
+) {
+  const read = yield* Lines.reader(topic, options)
+  const batches = split(input)
+  const tally = new Tally()
+  const send = Effect.gen(function*() {
+    while (true) {
+      const next = yield* Effect.tryPromise({
+        try: () => batches.next(),
+        catch: (cause) => new WorkFailed({ problem: `standard input cannot be read: ${cause}; ${tally.words}` })
+      })
+      if (next.done === true) return
+      const messages = yield* readAll(read, next.value, tally)
+      yield* Effect.uninterruptible(deliver(messages, tally))
+    }
+  })
+  yield* Effect.onInterrupt(
+    send,
+    () => Effect.andThen(Console.error(`interrupted: ${tally.words}; the lines behind them were not sent`), leftUndone)
+  )
+  yield* Console.error(tally.words)
+  if (tally.refused > 0) return yield* new WorkFailed({})
+})
+
+/** The topic of that name, with the codecs that the config has for it. */
+const find = Effect.fnUntraced(function*({ consumers, topics }: Config, name: string) {
+  const sources = [...topics, ...consumers.flatMap(({ handlers }) => handlers).map(({ source }) => source)]
+  const source = sources.find(({ match }) => match._tag === "Name" && match.name === name)
+    ?? sources.find((source) => Topic.matches(source, name))
+  if (source !== undefined) return { name, codecs: source.codecs } satisfies Lines.Topic
+  const names = sources.flatMap(({ match }) => match._tag === "Name" ? [match.name] : [])
+  const patterns = sources.flatMap((source) => source.match._tag === "Pattern" ? [Topic.show(source)] : [])
+  const others = patterns.length === 0 ? "" : `, and what matches ${[...new Set(patterns)].join(" or ")}`
+  return yield* new UsageError({ problem: `${unknown("topic", name, names)}${others}` })
+})
+
+const example = "{\"key\":…,\"value\":…,\"headers\":{…}}"
 
 /** Sends records from standard input. */
 export const produce = Command.make(
   "produce",
-  { topic: Argument.String("topic") },
-  Effect.fnUntraced(function*(flags) {
-    const { consumers, engine, topics } = yield* config
-    const handled = consumers.flatMap(({ handlers }) => handlers).map(({ source }) => source)
-    const known = [...topics, ...handled.filter((source) => source.match._tag === "Name")]
-    const nameOf = (source: Pick<Topic.AnySource, "match">) => source.match._tag === "Name" ? source.match.name : ""
-    const topic = known.find((source) => nameOf(source) === flags.topic)
-    if (topic === undefined) {
-      return yield* new UsageError({ problem: unknown("topic", flags.topic, [...new Set(known.map(nameOf))]) })
+  {
+    topic: Argument.String("topic"),
+    tombstones: Flag.Boolean("tombstones").pipe(
+      Flag.withDescription("A line without a value is a tombstone, one without a key has none; refused otherwise"),
+      Flag.withDefault(false)
+    )
+  },
+  Effect.fnUntraced(function*({ tombstones, topic: name }) {
+    const loaded = yield* config
+    const topic = yield* find(loaded, name)
+    yield* worksOn
+    if (process.stdin.isTTY) {
+      yield* Console.error(`waiting for records of ${name}, one a line: ${example}; Ctrl-D ends them`)
     }
-    // A named source of a handler was made as a topic: that is the only way to name one.
-    const work = sendLines(topic as Topic.Topic<any, any, any, any, any>, process.stdin.setEncoding("utf8"))
-    yield* Effect.provide(work as Effect.Effect<void, unknown, KafkaEngine.Service>, engine)
+    const work = sendLines(topic, process.stdin, { tombstones })
+    yield* Effect.provide(work as Effect.Effect<void, unknown, KafkaEngine.Service>, loaded.engine)
   })
 ).pipe(
   Command.withDescription(
-    "Send records from standard input, one JSON object a line: {\"key\":…,\"value\":…,\"headers\":{…}}"
+    `Send records from standard input, one JSON object a line: ${example}. It takes what tail --json prints; partition `
+      + "and timestamp count, topic, offset and time are passed over"
   )
 )

@@ -83,7 +83,7 @@ const topics = Command.make(
     yield* Console.error(
       `not created, because nobody knows how many partitions they need: create ${sources.join(", ")} first`
     )
-    return yield* new WorkFailed()
+    return yield* new WorkFailed({})
   })
 ).pipe(Command.withDescription("Show the retry and dead letter topics that the policies need; create them"))
 

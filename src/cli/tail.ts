@@ -4,20 +4,19 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Codec from "../Codec.ts"
-import type { ClientEvent, Position, RawRecord } from "../engine/KafkaEngine.ts"
+import type { Position } from "../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../engine/KafkaEngine.ts"
-import * as Decoding from "../internal/codec/decoding.ts"
+import { fatalOf } from "../internal/deadLetters/scan.ts"
 import * as Signal from "../internal/shared/signal.ts"
+import { unknown } from "../internal/shared/suggestions.ts"
+import type { KafkaError } from "../KafkaError.ts"
 import type { Codecs } from "../Source.ts"
 import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
-import { UsageError } from "./exit.ts"
+import { UsageError, WorkFailed } from "./exit.ts"
 import * as Places from "./places.ts"
+import { type Printer, printer } from "./recordLines.ts"
 import { config } from "./root.ts"
-import { unknown } from "./suggestions.ts"
-import { inWords, momentOf, plain, readable, toJson } from "./values.ts"
 
 /** The codecs that the config knows for a topic, if any. */
 const codecsOf = (config: Config, name: string): Codecs | undefined =>
@@ -25,50 +24,16 @@ const codecsOf = (config: Config, name: string): Codecs | undefined =>
     ?? config.consumers.flatMap(({ handlers }) => handlers).find(({ source }) => Topic.matches(source, name))?.source
       .codecs
 
-const rawCodecs: Codecs = {
-  key: Codec.nullable(Codec.bytes),
-  value: Codec.nullable(Codec.bytes),
-  headers: undefined
-}
-
-const print = Effect.fnUntraced(function*(raw: RawRecord, decode: Decoding.Decode, json: boolean) {
-  const exit = yield* Effect.exit(Effect.suspend(() => {
-    try {
-      const record = decode(raw)
-      return record instanceof Codec.Pending ? record.effect : Effect.succeed(record)
-    } catch (poison) {
-      return Effect.fail(poison)
-    }
-  }))
-  const { offset, partition, timestamp, topic } = raw
-  const time = momentOf(timestamp) ?? null
-  const headers = (raw.headers ?? []).map(([name, value]) => [name, value === null ? null : readable(value)])
-  if (Exit.isSuccess(exit)) {
-    const key = readable(exit.value.key)
-    const value = readable(exit.value.value)
-    if (json) return yield* Console.log(toJson({ topic, partition, offset, time, key, value, headers }))
-    const tags = headers.length === 0 ? "" : `  ${toJson(headers)}`
-    return yield* Console.log(`${partition}/${offset}  ${time ?? "-"}  ${inWords(key)}  ${inWords(value)}${tags}`)
-  }
-  const problem = String(
-    exit.cause.reasons.map((reason) => "error" in reason ? messageOf(reason.error) : "defect").join("; ")
-  )
-  if (json) return yield* Console.log(toJson({ topic, partition, offset, time, error: problem, headers }))
-  yield* Console.log(`${partition}/${offset}  ${time ?? "-"}  undecodable: ${plain(problem)}`)
-})
-
-const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
-
-/** Reads from positions until the ends, or until so many records were printed. */
+/** Reads from positions until the ends, or until `most` records were printed. */
 const follow = Effect.fnUntraced(function*(
   start: ReadonlyArray<Position>,
   options: { readonly ends: ReadonlyArray<Position> | undefined; readonly most: number },
-  decode: Decoding.Decode,
+  print: Printer,
   json: boolean
 ) {
   const engine = yield* KafkaEngine.Service
   const signal = yield* Signal.make
-  const failures: Array<ClientEvent> = []
+  let fatal: KafkaError | undefined
   const reached = new Map(start.map(({ offset, partition }) => [partition, offset]))
   const done = () => options.ends?.every((end) => (reached.get(end.partition) ?? 0) >= end.offset) ?? false
   const client = yield* engine.consumer({
@@ -78,7 +43,7 @@ const follow = Effect.fnUntraced(function*(
     signalEnd: options.ends !== undefined,
     onReady: () => signal.raise(),
     onEvent: (event) => {
-      if (event._tag === "Failed") failures.push(event)
+      fatal ??= fatalOf(event)
       // Behind the last record there may be control records, which no chunk shows.
       if (event._tag === "EndOfPartition") reached.set(event.partition, event.offset)
       signal.raise()
@@ -86,14 +51,13 @@ const follow = Effect.fnUntraced(function*(
   })
   let printed = 0
   while (printed < options.most && !done()) {
-    const [failed] = failures
-    if (failed?._tag === "Failed") return yield* failed.error
+    if (fatal !== undefined) return yield* fatal
     const chunks = client.poll(Math.min(500, options.most - printed), 8_388_608)
     for (const chunk of chunks) {
       for (const raw of chunk.records) {
         const end = options.ends?.find(({ partition }) => partition === chunk.partition)?.offset
         if (end !== undefined && raw.offset >= end) continue
-        yield* print(raw, decode, json)
+        yield* Console.log(yield* print(raw, json))
         printed++
       }
       reached.set(chunk.partition, chunk.next)
@@ -132,19 +96,18 @@ export const tail = Command.make(
     const loaded = yield* config
     const place = yield* Places.fromFlag("from", flags.from)
     const { most, toEnd } = yield* limit(flags.until)
-    const codecs = flags.raw ? rawCodecs : codecsOf(loaded, flags.topic) ?? rawCodecs
+    const codecs = flags.raw ? undefined : codecsOf(loaded, flags.topic)
     const work = Effect.gen(function*() {
       const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
       const [description] = yield* admin.describeTopics([flags.topic])
       if (description === undefined) {
         const names = (yield* admin.listTopics).map(({ name }) => name).filter((name) => !name.startsWith("__"))
-        return yield* new UsageError({ problem: unknown("topic", flags.topic, names) })
+        return yield* new WorkFailed({ problem: unknown("topic", flags.topic, names) })
       }
       const partitions = description.partitions.map(({ partition }) => ({ topic: flags.topic, partition }))
       const start = yield* Places.resolve(admin, partitions, place)
-      const ends = toEnd ? yield* admin.listOffsets(partitions, "latest") : undefined
-      const decode = yield* Decoding.prepare(codecs, flags.topic)
-      yield* follow(start, { ends, most }, decode, flags.json)
+      const ends = toEnd ? yield* admin.listOffsets(partitions, "latest", "read_committed") : undefined
+      yield* follow(start, { ends, most }, yield* printer(codecs, flags.topic), flags.json)
     })
     // The codecs' services, if any, are the application's; without its layer only the engine is there.
     yield* Effect.scoped(Effect.provide(work as Effect.Effect<void, unknown, KafkaEngine.Service>, loaded.engine))

@@ -1,22 +1,29 @@
 /** Keys and values for people. Pure. */
 
-const utf8 = new TextDecoder("utf-8", { fatal: true })
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** Bytes as text where they are text, else in hex. */
-export const readable = (value: unknown): unknown => {
-  if (!(value instanceof Uint8Array)) return value
+/** Bytes as the text that they are, with its BOM; `undefined` for those that are no UTF-8. */
+export const textOf = (bytes: Uint8Array): string | undefined => {
   try {
-    return utf8.decode(value)
+    return utf8.decode(bytes)
   } catch {
-    return `0x${Buffer.from(value).toString("hex")}`
+    return undefined
   }
 }
+
+/** Bytes in hex. */
+export const hexOf = (bytes: Uint8Array): string =>
+  `0x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex")}`
+
+/** Bytes as text where they are text, else in hex. */
+export const readable = (value: unknown): unknown => value instanceof Uint8Array ? textOf(value) ?? hexOf(value) : value
 
 const stringify = (value: unknown): string => {
   try {
     return JSON.stringify(value, (_, part: unknown) => typeof part === "bigint" ? String(part) : part) ?? String(value)
-  } catch {
-    return JSON.stringify(String(value))
+  } catch (error) {
+    // Too deep, or with itself in it: even a text of it may be out of reach.
+    return JSON.stringify(`not to be shown as JSON: ${error instanceof Error ? error.message.split("\n")[0] : "?"}`)
   }
 }
 

@@ -123,16 +123,21 @@ describe("the command", () => {
         ["consume", "--config", fixture("twice")],
         ["consume", "--config", fixture("setting")],
         ["consume", "--dry-run", "--config", fixture("setting")],
-        ["tail", "nothing-here", "--config", memory],
         ["tail", "orders", "--from", "yesterday", "--config", memory],
         ["tail", "orders", "--until", "later", "--config", memory],
         ["produce", "unknown", "--config", memory],
         ["groups", "nobody", "--config", memory],
         ["groups", "--reset-offsets", "--config", memory],
-        ["groups", "billing", "--to", "end", "--execute", "--config", memory],
-        ["groups", "billing", "--reset-offsets", "--topic", "order", "--config", memory]
+        ["groups", "billing", "--to", "end", "--execute", "--config", memory]
       ]
       for (const args of wrong) assert.strictEqual(yield* run("0.0.0", args), 2, args.join(" "))
+    }))
+
+  it.effect("a topic that is not there is failed work", () =>
+    Effect.gen(function*() {
+      for (const args of [["tail", "nothing-here"], ["groups", "billing", "--reset-offsets", "--topic", "order"]]) {
+        assert.strictEqual((yield* millrace(...args)).code, 1, args.join(" "))
+      }
     }))
 
   it.effect("a config that no type checker saw is checked", () =>

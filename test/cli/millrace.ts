@@ -11,6 +11,10 @@ interface Options {
   readonly cwd?: string | undefined
   readonly env?: { readonly [name: string]: string } | undefined
   readonly input?: string | undefined
+  /** Leaves standard input open. */
+  readonly keepsInput?: boolean | undefined
+  /** A file that standard output is written to. */
+  readonly stdout?: string | undefined
   /** Claims to be this version of Node. */
   readonly nodeVersion?: string | undefined
 }
@@ -26,12 +30,17 @@ const claiming = (version: string) =>
 export const start = (args: ReadonlyArray<string>, options: Options = {}) => {
   const claim = options.nodeVersion === undefined ? [] : [claiming(options.nodeVersion)]
   const flags = ["--conditions=millrace-source", ...claim, path("../../bin/millrace.mjs"), ...args]
-  const child = spawn(process.execPath, flags, { cwd: options.cwd, env: { ...process.env, ...options.env } })
+  const command = options.stdout === undefined ? [process.execPath, ...flags] : [
+    ...["sh", "-c", `exec "$@" > ${options.stdout}`, "sh"],
+    ...[process.execPath, ...flags]
+  ]
+  const child = spawn(command[0]!, command.slice(1), { cwd: options.cwd, env: { ...process.env, ...options.env } })
   let out = ""
   let err = ""
   child.stdout.setEncoding("utf8").on("data", (text: string) => out += text)
   child.stderr.setEncoding("utf8").on("data", (text: string) => err += text)
-  child.stdin.on("error", () => {}).end(options.input ?? "")
+  child.stdin.on("error", () => {})
+  if (!options.keepsInput) child.stdin.end(options.input ?? "")
   const ended = new Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>((resolve) => {
     child.on("close", (code) => resolve({ code, out, err }))
   })

@@ -1,5 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { existsSync, mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { fixture, millrace, start } from "./millrace.ts"
 
@@ -74,7 +77,7 @@ describe("the config module", () => {
 })
 
 describe("signals", () => {
-  it.each(["SIGINT", "SIGTERM"] as const)("the first %s drains and ends with 0", async (signal) => {
+  it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("the first %s drains and ends with 0", async (signal) => {
     const { child, ended, until } = start(["consume", ...slow], { env: { MILLRACE_TEST_DRAIN: "10 millis" } })
     await until("handling")
     child.kill(signal)
@@ -89,6 +92,16 @@ describe("signals", () => {
     await until("handling")
     child.kill("SIGTERM")
     child.kill("SIGTERM")
+    const { code, err, out } = await ended
+    assert.strictEqual(code, 0, err)
+    assert.include(out, "interrupted")
+  })
+
+  it("a terminal that closes after Ctrl-C leaves the drain its time", async () => {
+    const { child, ended, until } = start(["consume", ...slow], { env: { MILLRACE_TEST_DRAIN: "10 millis" } })
+    await until("handling")
+    child.kill("SIGINT")
+    child.kill("SIGHUP")
     const { code, err, out } = await ended
     assert.strictEqual(code, 0, err)
     assert.include(out, "interrupted")
@@ -122,6 +135,39 @@ describe("standard input and output", () => {
     child.stdout.destroy()
     const { code, err } = await ended
     assert.deepStrictEqual({ code, err }, { code: 0, err: "" })
+  })
+
+  it("a log's reader that goes away, and that of what handlers print, take no work down", async () => {
+    const file = join(mkdtempSync(join(tmpdir(), "millrace-")), "handled")
+    const { child, ended, until, untilLogged } = start(["consume", ...slow], { env: { MILLRACE_TEST_FILE: file } })
+    await until("handling")
+    await untilLogged("handling")
+    const handled = () => existsSync(file) ? readFileSync(file, "utf8").length : 0
+    child.stdout.destroy()
+    child.stderr.destroy()
+    const before = handled()
+    while (handled() < before + 10 && child.exitCode === null) await setTimeout(10)
+    assert.strictEqual(child.exitCode, null)
+    child.kill("SIGTERM")
+    assert.strictEqual((await ended).code, 0)
+  })
+
+  it("a disk that is full is an error without a stack", async () => {
+    for (const args of [["tail", "numbers", "--from", "beginning", ...slow], ["topics", ...slow]]) {
+      const { code, err } = await millrace(args, { stdout: "/dev/full" })
+      assert.strictEqual(code, 1)
+      assert.match(err, /^standard output cannot be written: [^\n]*ENOSPC[^\n]*\n$/)
+    }
+  })
+
+  it("produce that is interrupted says how many lines were sent, and fails", async () => {
+    const { child, ended, untilLogged } = start(["produce", "numbers", ...slow], { keepsInput: true })
+    child.stdin.write("{\"value\":\"7\"}\n{\"value\":\"8\"}\nwrong\n{\"value\":")
+    await untilLogged("line 3")
+    child.kill("SIGINT")
+    const { code, err } = await ended
+    assert.strictEqual(code, 1)
+    assert.include(err, "interrupted: 2 sent, 1 refused")
   })
 
   it("produce sends the good lines and reports the bad ones by their numbers", async () => {

@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as TestConsole from "effect/testing/TestConsole"
 import { BottomLine } from "../../src/cli/bottomLine.ts"
 import { codeOf, render, UsageError, wantsStacks, WorkFailed } from "../../src/cli/exit.ts"
-import { parse } from "../../src/cli/places.ts"
+import { parse, timeFromFlag } from "../../src/cli/places.ts"
 import { Progress } from "../../src/cli/progress.ts"
-import { nearest, unknown } from "../../src/cli/suggestions.ts"
 import { table } from "../../src/cli/table.ts"
 import { inWords, plain, timeOf, toJson } from "../../src/cli/values.ts"
+import { nearest, unknown } from "../../src/internal/shared/suggestions.ts"
 
 describe("places", () => {
   it("are ends, offsets, counts back, and times", () => {
@@ -14,17 +16,58 @@ describe("places", () => {
     assert.deepStrictEqual(parse("latest"), { _tag: "End" })
     assert.deepStrictEqual(parse("42"), { _tag: "Offset", offset: 42 })
     assert.deepStrictEqual(parse("-5"), { _tag: "Back", records: 5 })
-    assert.deepStrictEqual(parse("2026-01-31T12:00:00Z"), { _tag: "Time", timestamp: Date.UTC(2026, 0, 31, 12) })
-    for (const text of ["", "yesterday", "5x", "--5", "2026-13-01"]) assert.strictEqual(parse(text), undefined, text)
+    assert.deepInclude(parse("2026-01-31T12:00:00Z"), { _tag: "Time", timestamp: Date.UTC(2026, 0, 31, 12) })
+    for (const text of ["", "yesterday", "5x", "--5", "2026-13-01", "1.5", "1e3", "99999999999999999"]) {
+      assert.strictEqual(parse(text), undefined, text)
+    }
   })
+
+  it("take for a time only what is one, the same in every zone of the reader", () => {
+    const noon = Date.UTC(2026, 0, 31, 12)
+    const times: ReadonlyArray<readonly [string, number, boolean]> = [
+      ["2026-01-31T12:00:00.000Z", noon, true],
+      ["2026-01-31T14:00:00+02:00", noon, true],
+      ["2026-01-31T06:30-0530", noon, true],
+      ["2026-01-31T12:00", noon, false],
+      ["2026-01-31 12:00:00,250", noon + 250, false],
+      ["2026-01-31", Date.UTC(2026, 0, 31), false],
+      ["2024-02-29", Date.UTC(2024, 1, 29), false],
+      [String(noon), noon, true]
+    ]
+    for (const [text, timestamp, zoned] of times) {
+      assert.deepStrictEqual(parse(text), { _tag: "Time", timestamp, zoned }, text)
+    }
+    const none = ["2026-02-30", "2025-02-29", "2026-04-31T10:00Z", "2026-01-31T24:01Z", "2026-01-31T12:60Z"]
+    for (const text of [...none, "2026-01-31T12:00+15:00", "1969-12-31T23:59:59Z", "2026-01-31T12"]) {
+      assert.strictEqual(parse(text), undefined, text)
+    }
+  })
+
+  it.effect("say in which zone a time is taken, and take milliseconds where only a time can be meant", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* timeFromFlag("since", "2026-01-31"), Date.UTC(2026, 0, 31))
+      assert.match(String((yield* TestConsole.errorLines)[0]), /^--since 2026-01-31 is taken in UTC: 2026-01-31T00:00/)
+      assert.strictEqual(yield* timeFromFlag("since", "86400000"), 86_400_000)
+      assert.lengthOf(yield* TestConsole.errorLines, 1)
+      const noDate = yield* Effect.flip(timeFromFlag("since", "2026-02-30"))
+      assert.strictEqual(noDate.message, "--since 2026-02-30 is no date that there is")
+    }))
 })
 
 describe("suggestions", () => {
   it("name what was probably meant, and nothing far-fetched", () => {
     assert.strictEqual(nearest("biling", ["billing", "audit"]), "billing")
     assert.strictEqual(nearest("zzz", ["billing", "audit"]), undefined)
-    assert.include(unknown("consumer", "zzz", ["billing", "audit"]), "billing, audit")
+    assert.include(unknown("consumer", "zzz", ["billing", "audit"]), "audit, billing")
     assert.include(unknown("consumer", "zzz", []), "there is none")
+  })
+
+  it("show no more than ten, the nearest first, else by name", () => {
+    const topics = ["t3", "quite-another", "t1", "t2", ...Array.from({ length: 200 }, (_, i) => `zzzzzzzz.${i}`)]
+    const words = unknown("topic", "abcd", topics)
+    assert.include(words, "there is: t1, t2, t3, ")
+    assert.include(words, ", and 194 more")
+    assert.lengthOf(words.split(", "), 11)
   })
 })
 
@@ -66,8 +109,8 @@ describe("exits", () => {
   it("wrong usage is 2, failed work says nothing more", () => {
     assert.strictEqual(codeOf(Cause.fail(new UsageError({ problem: "no" }))), 2)
     assert.deepStrictEqual(render(Cause.fail(new UsageError({ problem: "no" })), false), ["no"])
-    assert.strictEqual(codeOf(Cause.fail(new WorkFailed())), 1)
-    assert.deepStrictEqual(render(Cause.fail(new WorkFailed()), true), [])
+    assert.strictEqual(codeOf(Cause.fail(new WorkFailed({}))), 1)
+    assert.deepStrictEqual(render(Cause.fail(new WorkFailed({})), true), [])
   })
 
   it("stacks are for those who debug", () => {

@@ -12,16 +12,29 @@ const distance = (a: string, b: string): number => {
   return row[b.length]!
 }
 
+const ranked = (wanted: string, names: ReadonlyArray<string>) =>
+  [...new Set(names)]
+    .map((name) => [name, distance(wanted, name)] as const)
+    .sort(([a, near], [b, far]) => near - far || (a < b ? -1 : 1))
+
 /** The name that was probably meant, when one is near enough. */
 export const nearest = (wanted: string, names: ReadonlyArray<string>): string | undefined => {
-  const ranked = names.map((name) => [name, distance(wanted, name)] as const).sort((a, b) => a[1] - b[1])
-  const [best] = ranked
+  const [best] = ranked(wanted, names)
   return best !== undefined && best[1] <= Math.max(2, Math.floor(wanted.length / 3)) ? best[0] : undefined
+}
+
+const mostShown = 10
+
+/** What there is, the nearest to what is wanted first, and no more of it than one wants to read. */
+export const some = (wanted: string, names: ReadonlyArray<string>): string => {
+  const sorted = ranked(wanted, names).map(([name]) => name)
+  const more = sorted.length - mostShown
+  return `${sorted.slice(0, mostShown).join(", ")}${more > 0 ? `, and ${more} more` : ""}`
 }
 
 /** What is not there, what was probably meant, and what there is. */
 export const unknown = (what: string, wanted: string, names: ReadonlyArray<string>): string => {
   const near = nearest(wanted, names)
-  const list = names.length === 0 ? "there is none" : `there is: ${names.join(", ")}`
+  const list = names.length === 0 ? "there is none" : `there is: ${some(wanted, names)}`
   return `unknown ${what} "${wanted}"; ${near === undefined ? list : `did you mean "${near}"?`}`
 }
