@@ -63,7 +63,8 @@ export interface DeadLetter extends TopicPartition {
  * A question to a dead letter, and its name. A filtered redrive is resumed by its filter, and of a function only the
  * name can be remembered: give another question another name.
  *
- * `test` may be an effect, to look at `letter.decoded`. One that throws or fails ends the work at that record.
+ * `test` may return an effect, to look at `letter.decoded`, or a promise. One that throws or fails ends the work at
+ * that record.
  *
  * @stability unstable
  * @since 0.1.0
@@ -71,7 +72,7 @@ export interface DeadLetter extends TopicPartition {
  */
 export interface Where {
   readonly name: string
-  readonly test: (letter: DeadLetter) => boolean | Effect.Effect<boolean, unknown>
+  readonly test: (letter: DeadLetter) => boolean | Effect.Effect<boolean, unknown> | PromiseLike<boolean>
 }
 
 /**
@@ -84,6 +85,7 @@ export interface Where {
  * - `since` (included), `until` (excluded): when they were written to the dead letter topic, in milliseconds.
  * - `where`: a question of your own.
  * - `parked` (default `false`): those in the parked topic instead, which `partition` and `offset` are then places in.
+ * - `waiting` (default `false`): only those that a redrive with this filter has before it. A redrive sees no others.
  *
  * @stability unstable
  * @since 0.1.0
@@ -99,6 +101,7 @@ export interface Filter {
   readonly until?: number | undefined
   readonly where?: Where | undefined
   readonly parked?: boolean | undefined
+  readonly waiting?: boolean | undefined
 }
 
 /**
@@ -181,8 +184,10 @@ export type Destination = "first-retry" | "origin" | { readonly topic: string }
  * - `max` (default unlimited): so many records are redriven or parked, then it ends.
  * - `canary` (default none): so many records are redriven, then it ends; those that are parked on the way do not count.
  * - `maxReplays` (default 3): a record that was redriven so often goes to the parked topic instead.
- * - `transform`: a new value for each record that is redriven, from the decoded one. It is encoded, and so checked, by
- *   the topic's codec. For a record that cannot be decoded `value` is the `Poison`; its bytes are in `letter.value`.
+ * - `transform`: returns a new value for each record that is redriven, from the decoded one; or an effect or a promise
+ *   of it. It is decoded or encoded as the topic's Schema has it, and encoded, so checked, by the topic's codec; what
+ *   neither form admits (`undefined` never is) ends the redrive before that record. For a record that cannot be decoded
+ *   `value` is the `Poison`; its bytes are in `letter.value`.
  * - `dryRun` (default `false`): says what would be done. Nothing is sent, created or committed.
  *
  * @stability unstable
@@ -234,7 +239,8 @@ export interface Moved {
  * - `group`: the group that remembers how far it got.
  * - `routes`: from which dead letter topic to which topic, for each source, and how many records are `waiting` in the
  *   dead letter topic, before any filter.
- * - `readers`: groups with committed offsets on a source topic that is a destination. They see the records again.
+ * - `readers`: groups with committed offsets on a destination that is not this consumer's own retry or parked topic.
+ *   They see the records again.
  * - `unknown`: groups whose offsets could not be looked up, so that nobody knows whether they do.
  *
  * @stability unstable
@@ -272,8 +278,8 @@ export interface DiscardOptions {
 }
 
 /**
- * The dead letters of a partition from offset `from` to before `to`. The unfiltered redrive does not see them any more;
- * one with a filter has a group of its own and does, as long as they are not deleted.
+ * The dead letters of a partition from offset `from` to before `to`. No redrive sees them any more, unless
+ * the offsets of its group are reset.
  *
  * @stability unstable
  * @since 0.1.0

@@ -25,11 +25,10 @@ import type {
 } from "./DeadLetter.ts"
 import type * as KafkaEngine from "./engine/KafkaEngine.ts"
 import * as Discarding from "./internal/deadLetters/discarding.ts"
-import { redriveGroupOf } from "./internal/deadLetters/filter.ts"
 import * as Importing from "./internal/deadLetters/importing.ts"
 import * as Moving from "./internal/deadLetters/moving.ts"
 import * as Ndjson from "./internal/deadLetters/ndjson.ts"
-import { isShared } from "./internal/deadLetters/places.ts"
+import { groupOf as redriveGroup } from "./internal/deadLetters/places.ts"
 import { defaultReplays, planOf } from "./internal/deadLetters/preparing.ts"
 import * as Reading from "./internal/deadLetters/reading.ts"
 import type { KafkaError } from "./KafkaError.ts"
@@ -137,7 +136,7 @@ export const stats = <E, R>(
  * @category getters
  */
 export const groupOf = <E, R>(consumer: Consumer.Consumer<E, R>, filter: Filter = {}): string =>
-  redriveGroupOf(consumer.group, filter, filter.topic !== undefined && isShared(consumer, filter.topic))
+  redriveGroup(consumer, filter)
 
 /**
  * What a redrive would do, and which groups would see records again that are sent to a source topic. Looks only.
@@ -198,7 +197,7 @@ export const redrive = <E, R>(
 /**
  * Moves dead letters to the parked topic, `<group>.<topic>.parked`, which is made when it is missing. Nothing of them
  * changes. It commits as {@link redrive} with the same filter does, so a redrive with this filter does not see them
- * again; one with another filter does.
+ * again; one with another filter does. Parked without a filter, no redrive does.
  *
  * @stability unstable
  * @since 0.1.0
@@ -211,7 +210,7 @@ export const park = <E, R>(
 
 /**
  * Gives dead letters up: moves the group of the unfiltered redrive behind them, and with `deleteRecords` deletes
- * everything up to there. A redrive with a filter has a group of its own and still sees what is not deleted. Answers
+ * everything up to there. No redrive sees them any more, unless the offsets of its group are reset. Returns
  * what was passed; with `dryRun`, what would be. No redrive may run meanwhile. Fails with `InvalidSetting` for the
  * `topic` of a source that shares its dead letter topic: what is passed there is passed for all of them.
  *

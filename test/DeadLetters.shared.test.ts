@@ -132,7 +132,8 @@ describe("a dead letter topic that sources share", () => {
       const parked = yield* Stream.runCollect(DeadLetters.park(sharing))
       assert.deepStrictEqual(keys(parked.map(({ letter }) => letter)), ["n1", "o2"])
       assert.deepStrictEqual(yield* keysIn("all.parked"), ["n1", "o2"])
-      assert.lengthOf(yield* redrive({ topic: "orders" }), 2)
+      // Sent by the redrive without a filter, or parked without one.
+      assert.lengthOf(yield* redrive({ topic: "orders" }), 0)
     }).pipe(onCluster))
 
   it.effect("is exported and imported once", () =>
@@ -154,7 +155,7 @@ describe("a dead letter topic that sources share", () => {
       const error = yield* Effect.flip(Stream.runCollect(DeadLetters.redrive(now)))
       assert.include(error.message, "\"users\" has no retry topics")
       assert.deepStrictEqual(yield* keysIn("billing.orders.retry.1"), ["o1"])
-      assert.lengthOf(yield* Stream.runCollect(DeadLetters.redrive(now, { topic: "orders" })), 1)
+      assert.lengthOf(yield* Stream.runCollect(DeadLetters.redrive(now, { topic: "orders" })), 0)
       assert.lengthOf(yield* Stream.runCollect(DeadLetters.redrive(now, { to: "origin" })), 1)
       assert.deepStrictEqual(yield* keysIn("users"), ["u1"])
     }).pipe(onCluster))

@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
-import { DeadLetters, Poison } from "millrace"
+import { Codec, Consumer, DeadLetters, Poison, Retry, Topic } from "millrace"
 import * as KafkaEngine from "../src/engine/KafkaEngine.ts"
 import * as RetryHeaders from "../src/internal/retry/retryHeaders.ts"
 import {
@@ -177,6 +179,25 @@ describe("redriving dead letters", () => {
       assert.lengthOf(yield* redrive(), 5)
     }).pipe(onCluster))
 
+  it.effect("of a filter begins where one without a filter got to", () =>
+    Effect.gen(function*() {
+      yield* usual
+      for (const partition of [0, 1]) yield* sendMany(3, { partition, tag: "A" })
+      yield* redrive({ max: 4 })
+      const sent = yield* committed()
+      assert.strictEqual(sent[0]! + (sent[1] ?? 0), 4)
+      const plan = yield* DeadLetters.plan(billing, { tag: "A" })
+      assert.deepStrictEqual(plan.routes.map(({ waiting }) => waiting), [2])
+      assert.lengthOf(yield* redrive({ tag: "A", dryRun: true }), 2)
+      assert.lengthOf(yield* Stream.runCollect(DeadLetters.records(billing, { tag: "A", waiting: true })), 2)
+      assert.lengthOf(yield* redrive({ tag: "A" }), 2)
+      assert.lengthOf(yield* recordsOf(tier1), 6)
+      assert.lengthOf(yield* Stream.runCollect(DeadLetters.records(billing, { tag: "A", waiting: true })), 0)
+      assert.lengthOf(yield* Stream.runCollect(DeadLetters.records(billing, { waiting: true, since: 0 })), 2)
+      // What a filter sent is not behind the other one.
+      assert.lengthOf(yield* redrive(), 2)
+    }).pipe(onCluster))
+
   it.effect("asks a question of one's own, also an effect", () =>
     Effect.gen(function*() {
       yield* one
@@ -191,6 +212,8 @@ describe("redriving dead letters", () => {
           )
       }
       assert.deepStrictEqual((yield* redrive({ where: large })).map(({ letter }) => letter.offset), [1, 2])
+      const later: DeadLetters.Where = { name: "later", test: async ({ offset }) => offset > 1 }
+      assert.deepStrictEqual((yield* redrive({ where: later })).map(({ letter }) => letter.offset), [2, 3])
     }).pipe(onCluster))
 
   it.effect("stops in front of a record whose question fails, and keeps what was before", () =>
@@ -256,6 +279,43 @@ describe("redriving dead letters", () => {
       })
       assert.deepStrictEqual(yield* values(tier1), ["{\"id\":\"a\",\"total\":10}", "{\"id\":\"b\",\"total\":2}"])
       assert.deepStrictEqual((yield* recordsOf(tier1))[0]!.key, first!.key)
+    }).pipe(onCluster))
+
+  it.effect("takes a new value in its decoded or its encoded form, and a promise of one", () =>
+    Effect.gen(function*() {
+      const At = Schema.Struct({ at: Schema.Date, note: Schema.Option(Schema.String) })
+      const Dated = Topic.make("orders", { key: Codec.nullable(Codec.string), value: Codec.nullable(Codec.json(At)) })
+      const dated = Consumer.make("billing", {
+        offsetReset: "earliest",
+        onFailure: Retry.nonBlocking(Schedule.exponential("10 seconds").pipe(Schedule.upTo({ times: 2 }))),
+        handlers: [Topic.handle(Dated, () => Effect.void)]
+      })
+      yield* one
+      const value = "{\"at\":\"2026-01-31T12:00:00.000Z\",\"note\":{\"_tag\":\"None\"}}"
+      yield* sendMany(5, { value })
+      const transforms: ReadonlyArray<DeadLetters.RedriveOptions["transform"]> = [
+        async (value) => value,
+        () => ({ at: "2026-02-01T00:00:00.000Z", note: { _tag: "Some", value: "x" } }),
+        (_, { value }) => Promise.resolve(JSON.parse(text(value)!)),
+        () => Promise.resolve(null)
+      ]
+      for (const transform of transforms) {
+        assert.lengthOf(yield* Stream.runCollect(DeadLetters.redrive(dated, { transform, max: 1 })), 1)
+      }
+      const changed = "{\"at\":\"2026-02-01T00:00:00.000Z\",\"note\":{\"_tag\":\"Some\",\"value\":\"x\"}}"
+      assert.deepStrictEqual(yield* values(tier1), [value, changed, value, null])
+      const refused: ReadonlyArray<DeadLetters.RedriveOptions["transform"]> = [
+        () => undefined,
+        async () => {},
+        () => ({}),
+        () => Promise.reject(new Error("no idea")),
+        () => Promise.resolve("text")
+      ]
+      for (const transform of refused) {
+        const error = yield* Effect.flip(Stream.runCollect(DeadLetters.redrive(dated, { transform })))
+        assert.include(error.message, `transform\`: ${deadLetter}/0 at offset 4`)
+      }
+      assert.lengthOf(yield* recordsOf(tier1), 4)
     }).pipe(onCluster))
 
   it.effect("stops in front of a record that cannot be transformed: nothing of it is sent or committed", () =>

@@ -1,12 +1,13 @@
-/** `millrace dlt`: working dead letters off. */
+/** `millrace dlt`: dead letters: look, redrive, park, discard. */
 import * as Command from "effect/cli/Command"
 import { discard } from "./dltDiscard.ts"
 import { imported } from "./dltImport.ts"
+import { looking } from "./dltLook.ts"
 import { park, redrive } from "./dltMove.ts"
-import { looking } from "./dltShow.ts"
+import { show } from "./dltShow.ts"
 
 /** Everything that is done with dead letters. */
 export const dlt = Command.make("dlt").pipe(
-  Command.withSubcommands([...looking, redrive, park, discard, imported]),
+  Command.withSubcommands([...looking, show, redrive, park, discard, imported]),
   Command.withDescription("Look into dead letters, send them once more, or give them up")
 )

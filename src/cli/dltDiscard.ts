@@ -5,7 +5,9 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as DeadLetters from "../DeadLetters.ts"
+import { confirmed } from "./confirm.ts"
 import { consumer, dryRun, filter, optional, yes } from "./dltFilter.ts"
+import { worksOn } from "./ending.ts"
 import { config, json } from "./root.ts"
 import { selectOne } from "./selection.ts"
 import { table } from "./table.ts"
@@ -30,24 +32,35 @@ export const discard = Command.make(
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
-    const execute = flags.yes && !flags.dryRun
-    const parts = yield* Effect.provide(
+    const discarding = (dryRun: boolean) =>
       DeadLetters.discard(one, {
         topic: Option.getOrUndefined(flags.topic),
         partition: Option.getOrUndefined(flags.partition),
         before: Option.getOrUndefined(flags.before),
         parked: flags.parked,
         deleteRecords: flags.deleteRecords,
-        dryRun: !execute
-      }),
-      loaded.engine
-    )
-    if (flags.json) return yield* Console.log(JSON.stringify({ executed: execute, partitions: parts }))
-    const rows = parts.map(({ from, partition, to, topic }) => [topic, partition, from, to, to - from])
-    for (const line of table(["TOPIC", "PARTITION", "FROM", "TO", "RECORDS"], rows)) yield* Console.log(line)
+        dryRun
+      })
     const what = `${flags.deleteRecords ? "deleted, and " : ""}passed by group ${DeadLetters.groupOf(one)}`
-    yield* Console.log(
-      execute ? what : `would be ${what}; nothing was done${flags.dryRun ? "" : ", add --yes to do it"}`
-    )
+    const report = Effect.fnUntraced(function*(parts: ReadonlyArray<DeadLetters.Discarded>, executed: boolean) {
+      if (flags.json) return yield* Console.log(JSON.stringify({ executed, partitions: parts }))
+      const rows = parts.map(({ from, partition, to, topic }) => [topic, partition, from, to, to - from])
+      for (const line of table(["TOPIC", "PARTITION", "FROM", "TO", "RECORDS"], rows)) yield* Console.log(line)
+      yield* Console.log(executed ? what : `would be ${what}; nothing was done`)
+    })
+    const work = Effect.gen(function*() {
+      if (flags.dryRun || !flags.yes) {
+        const parts = yield* discarding(true)
+        yield* report(parts, false)
+        if (flags.dryRun || parts.length === 0 || !(yield* confirmed("Give them up?"))) return
+      }
+      yield* worksOn
+      yield* report(yield* discarding(false), true)
+    })
+    yield* Effect.provide(work, loaded.engine)
   })
-).pipe(Command.withDescription("Give dead letters up: a redrive without filter passes them; deletes them if told so"))
+).pipe(
+  Command.withDescription(
+    "Give dead letters up: a redrive without filter passes them; with --delete-records they are deleted"
+  )
+)

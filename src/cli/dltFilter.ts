@@ -4,7 +4,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { DeadLetter, Filter } from "../DeadLetter.ts"
-import { UsageError } from "./exit.ts"
+import type { UsageError } from "./exit.ts"
 import { functionOf } from "./modules.ts"
 import * as Places from "./places.ts"
 
@@ -25,7 +25,7 @@ export const consumer = Argument.String("consumer").pipe(
 
 /** `--yes`. */
 export const yes = Flag.Boolean("yes").pipe(
-  Flag.withDescription("Really do it; without it only the plan is shown"),
+  Flag.withDescription("Really do it; without it the plan is shown, and a terminal is asked"),
   Flag.withDefault(false)
 )
 
@@ -42,7 +42,7 @@ export const filter = {
   offset: number("offset", "Only those at this offset of the dead letter topic"),
   key: text("key", "Only those with this key"),
   tag: text("tag", "Only those whose error has this tag"),
-  since: text("since", "Only those written at or after a time such as 2026-01-31T12:00:00Z"),
+  since: text("since", "Only those written at or after a time: 2026-01-31T12:00:00Z, or milliseconds"),
   until: text("until", "Only those written before a time"),
   where: text("where", "Only those for which the default export of this module, a function, says true"),
   parked: Flag.Boolean("parked").pipe(
@@ -57,13 +57,8 @@ type Given = {
     : Option.Option<K extends "partition" | "offset" ? number : string>
 }
 
-const timeOf = (flag: string, given: Option.Option<string>): Effect.Effect<number | undefined, UsageError> => {
-  if (Option.isNone(given)) return Effect.succeed(undefined)
-  const place = Places.parse(given.value)
-  return place?._tag === "Time"
-    ? Effect.succeed(place.timestamp)
-    : Effect.fail(new UsageError({ problem: `--${flag} ${given.value} is no time; write e.g. 2026-01-31T12:00:00Z` }))
-}
+const timeOf = (flag: string, given: Option.Option<string>): Effect.Effect<number | undefined, UsageError> =>
+  Option.isNone(given) ? Effect.undefined : Places.timeFromFlag(flag, given.value)
 
 /** The filter that the flags describe. */
 export const filterOf = Effect.fnUntraced(function*(given: Given): Effect.fn.Return<Filter, UsageError> {
@@ -79,7 +74,7 @@ export const filterOf = Effect.fnUntraced(function*(given: Given): Effect.fn.Ret
     parked: given.parked,
     where: where === undefined ? undefined : {
       name: where.id,
-      // Whatever it answers is checked where it is asked.
+      // Whatever it returns is checked where it is called.
       test: (letter: DeadLetter) => where.call(letter) as boolean
     }
   }

@@ -9,26 +9,33 @@ import * as DeadLetters from "../DeadLetters.ts"
 import type * as KafkaEngine from "../engine/KafkaEngine.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import { consumer, dryRun } from "./dltFilter.ts"
+import { leftUndone, worksOn } from "./ending.ts"
 import { UsageError } from "./exit.ts"
+import { every } from "./inputLines.ts"
 import { config } from "./root.ts"
 import { type AnyConsumer, selectOne } from "./selection.ts"
+
+/** In its place among the others it is refused as what it is, and the lines before it are written. */
+const noText = "no UTF-8"
 
 /** Writes the lines of an input, and says how many. */
 export const importLines = Effect.fnUntraced(function*(
   one: AnyConsumer,
-  input: AsyncIterable<string>,
+  input: AsyncIterable<Uint8Array | string>,
   options: { readonly allow: ReadonlyArray<string>; readonly dryRun: boolean }
 ): Effect.fn.Return<void, KafkaError | UsageError, KafkaEngine.Service> {
   let written = 0
-  const lines = Stream.splitLines(
-    Stream.fromAsyncIterable(input, (cause) => new UsageError({ problem: `the input cannot be read: ${cause}`, cause }))
-  )
+  const lines = Stream.fromAsyncIterable(
+    every(input),
+    (cause) => new UsageError({ problem: `the input cannot be read: ${cause}`, cause })
+  ).pipe(Stream.flatMap((lines) => Stream.fromIterable(lines)), Stream.map(({ text }) => text ?? noText))
   yield* DeadLetters.fromNdjson(one, lines, options).pipe(
     Stream.runForEachArray((imported) =>
       Effect.sync(() => {
         written += imported.length
       })
     ),
+    Effect.onInterrupt(() => leftUndone),
     Effect.ensuring(Effect.suspend(() => Console.error(`${written} ${options.dryRun ? "would be " : ""}written`)))
   )
 })
@@ -47,6 +54,7 @@ export const imported = Command.make(
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
-    yield* Effect.provide(importLines(one, process.stdin.setEncoding("utf8"), flags), loaded.engine)
+    yield* worksOn
+    yield* Effect.provide(importLines(one, process.stdin, flags), loaded.engine)
   })
 ).pipe(Command.withDescription("Write exported dead letters, lines on standard input, back to their topics"))

@@ -10,8 +10,10 @@ import { moveEach } from "../internal/deadLetters/moving.ts"
 import { type Options, planOf } from "../internal/deadLetters/preparing.ts"
 import { histogram as count } from "../internal/deadLetters/reading.ts"
 import type { KafkaError } from "../KafkaError.ts"
+import { confirmed } from "./confirm.ts"
 import { consumer, dryRun, filter, filterOf, optional, yes } from "./dltFilter.ts"
-import { histogram } from "./dltShow.ts"
+import { histogram } from "./dltLook.ts"
+import { leftUndone, worksOn } from "./ending.ts"
 import { functionOf } from "./modules.ts"
 import { config, json } from "./root.ts"
 import { type AnyConsumer, selectOne } from "./selection.ts"
@@ -32,6 +34,10 @@ class Tally {
         this.tags.push(letter.errorTag)
       }
     })
+
+  get isEmpty(): boolean {
+    return this.routes.size === 0
+  }
 
   print(pretended: boolean, asJson: boolean, group: string): Effect.Effect<void> {
     const routes = [...this.routes.values()]
@@ -57,33 +63,42 @@ const warn = Effect.fnUntraced(function*({ readers, unknown }: Plan) {
   }
 })
 
-/** Moves, or only says what would be moved; what was done is said also after an interruption. */
+/** Sends, or only says what would be sent; what was done is said also after an interruption. */
+const pass = Effect.fnUntraced(function*(one: AnyConsumer, options: Options, group: string, asJson: boolean) {
+  const tally = new Tally()
+  yield* moveEach(one, options, tally.add).pipe(
+    Effect.onInterrupt(() => leftUndone),
+    Effect.ensuring(Effect.suspend(() => tally.print(options.dryRun === true, asJson, group)))
+  )
+  return tally
+})
+
+/** Moves with `--yes`; without it shows what would be moved, and asks where somebody can answer. */
 const run = Effect.fnUntraced(function*(
   one: AnyConsumer,
   options: Options,
-  flags: { readonly json: boolean; readonly asks: (plan: Plan) => boolean }
+  flags: { readonly json: boolean; readonly yes: boolean }
 ): Effect.fn.Return<void, KafkaError, KafkaEngine.Service> {
   const plan = yield* planOf(one, options)
-  const asks = !options.dryRun && flags.asks(plan)
-  const pretended = options.dryRun === true || asks
-  // What really runs says it in the log.
-  if (pretended) yield* warn(plan)
-  const tally = new Tally()
-  yield* Effect.ensuring(
-    moveEach(one, { ...options, dryRun: pretended }, tally.add),
-    Effect.suspend(() => tally.print(pretended, flags.json, plan.group))
-  )
-  if (!pretended && options.canary !== undefined) {
+  if (options.dryRun || !flags.yes) {
+    yield* warn(plan)
+    const { isEmpty } = yield* pass(one, { ...options, dryRun: true }, plan.group, flags.json)
+    if (options.dryRun || isEmpty) return
+    if (!(yield* confirmed("Send them?"))) return
+  }
+  // What really runs says in the log who else sees the records.
+  yield* worksOn
+  yield* pass(one, options, plan.group, flags.json)
+  if (options.canary !== undefined) {
     yield* Console.error("the canary is on its way: see what becomes of it, then go on without --canary")
   }
-  if (asks) yield* Console.error("nothing was done; add --yes to do it")
 })
 
 const destinationOf = (to: string): Destination => to === "first-retry" || to === "origin" ? to : { topic: to }
 
 const limits = {
   rate: Flag.Finite("rate").pipe(Flag.withDescription("Records per second at most"), Flag.optional),
-  max: optional.number("max", "End after so many records"),
+  max: optional.number("max", "End after this many records"),
   dryRun,
   yes,
   json
@@ -98,7 +113,7 @@ export const redrive = Command.make(
     ...limits,
     to: Flag.String("to").pipe(
       Flag.withDescription(
-        "first-retry (unless given; behind what waits there), origin (with --yes), or a topic of the consumer"
+        "first-retry (unless given; behind what waits there), origin, or a topic of the consumer"
       ),
       Flag.withDefault("first-retry")
     ),
@@ -106,9 +121,12 @@ export const redrive = Command.make(
       Flag.withDescription("A further topic that --to may name; may be repeated"),
       Flag.atLeast(0)
     ),
-    canary: optional.number("canary", "End after so many redriven records, to see what becomes of them"),
-    maxReplays: optional.number("max-replays", "Park what was redriven so often before; 3 unless given"),
-    transform: optional.text("transform", "A module whose default export makes a new value of a decoded one")
+    canary: optional.number("canary", "End after this many redriven records, to see what becomes of them"),
+    maxReplays: optional.number("max-replays", "Park what was redriven this many times before; 3 unless given"),
+    transform: optional.text(
+      "transform",
+      "A module whose default export makes a new value of a decoded one; may be async"
+    )
   },
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
@@ -127,9 +145,7 @@ export const redrive = Command.make(
         ? undefined
         : (value: unknown, letter: DeadLetter) => transform.call(value, letter)
     }
-    // Only where others would notice.
-    const asks = (plan: Plan) => plan.readers.length > 0 && !flags.yes
-    yield* Effect.provide(run(one, options, { json: flags.json, asks }), loaded.engine)
+    yield* Effect.provide(run(one, options, flags), loaded.engine)
   })
 ).pipe(
   Command.withDescription(
@@ -151,6 +167,6 @@ export const park = Command.make(
       dryRun: flags.dryRun,
       parks: true
     }
-    yield* Effect.provide(run(one, options, { json: flags.json, asks: () => !flags.yes }), loaded.engine)
+    yield* Effect.provide(run(one, options, flags), loaded.engine)
   })
 ).pipe(Command.withDescription("Move dead letters to the parked topic; a redrive with the same filter passes them"))

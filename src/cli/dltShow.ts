@@ -1,114 +1,111 @@
-/** `millrace dlt ls`, `show`, `stats` and `export`: looking into dead letters. */
-import * as Argument from "effect/cli/Argument"
+/** `millrace dlt show`: dead letters, decoded, and what happened to them. */
 import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
-import type { DeadLetter, TagCount } from "../DeadLetter.ts"
+import type { DeadLetter } from "../DeadLetter.ts"
 import * as DeadLetters from "../DeadLetters.ts"
+import type * as KafkaEngine from "../engine/KafkaEngine.ts"
+import * as Topic from "../Topic.ts"
 import { consumer, filter, filterOf, optional } from "./dltFilter.ts"
+import { decodedHeader } from "./knownHeaders.ts"
+import { objectOf, partFields, wordsOf } from "./recordLines.ts"
 import { config, json } from "./root.ts"
-import { select, selectOne } from "./selection.ts"
-import { table } from "./table.ts"
-import { inWords, plain, readable, timeOf, toJson } from "./values.ts"
+import { type AnyConsumer, selectOne } from "./selection.ts"
+import { inWords, plain, timeOf, toJson } from "./values.ts"
+import * as Wire from "./wire.ts"
 
-/** `CardDeclined 5, Timeout 1`. */
-export const histogram = (tags: ReadonlyArray<TagCount>): string =>
-  tags.length === 0 ? "-" : plain(tags.map(({ count, tag }) => `${tag ?? "(none)"} ${count}`).join(", "))
+/** How the records of a source are shown. */
+type Wires = readonly [key: Wire.Wire, value: Wire.Wire]
 
-const ls = Command.make(
-  "ls",
-  { consumers: Argument.String("consumer").pipe(Argument.variadic()), json },
-  Effect.fnUntraced(function*(flags) {
-    const loaded = yield* config
-    const selected = yield* select(loaded, flags.consumers)
-    const lists = yield* Effect.provide(Effect.forEach(selected, (one) => DeadLetters.list(one)), loaded.engine)
-    const summaries = lists.flat()
-    if (flags.json) return yield* Console.log(toJson(summaries))
-    const rows = summaries.map((one) => [
-      one.topic,
-      one.partitions === undefined ? "MISSING" : one.partitions,
-      one.waiting,
-      one.depth,
-      one.parkedDepth,
-      timeOf(one.oldest),
-      timeOf(one.newest),
-      histogram(one.tags)
-    ])
-    const header = ["TOPIC", "PARTITIONS", "WAITING", "DEPTH", "PARKED", "OLDEST", "NEWEST", "TAGS"]
-    for (const line of table(header, rows)) yield* Console.log(line)
-  })
-).pipe(Command.withDescription("List dead letter topics: how much is in them, how old, and of what"))
-
-const print = Effect.fnUntraced(function*(letter: DeadLetter, asJson: boolean) {
-  const { attempts, decoded, errorMessage, errorTag, failedAt, offset, origin, partition, replays, source } = letter
-  const record = yield* Effect.result(decoded)
-  const [key, value] = Result.isSuccess(record)
-    ? [record.success.key, record.success.value]
-    : [letter.key, letter.value]
-  if (asJson) {
-    const { family, firstFailedAt, group, topic } = letter
-    const headers = letter.headers.map(([name, bytes]) => [name, bytes === null ? null : readable(bytes)])
-    const time = timeOf(letter.timestamp)
-    const error = Result.isSuccess(record) ? {} : { undecodable: record.failure.problem }
-    return yield* Console.log(toJson({
-      ...{ topic, partition, offset, time, source, origin, group, attempts, errorTag, errorMessage, firstFailedAt },
-      ...{ failedAt, replays, family, key: readable(key), value: readable(value), headers, ...error }
-    }))
-  }
-  const again = replays === 0 ? "" : `, redriven ${replays} times`
-  const problem = Result.isSuccess(record) ? "" : `  (undecodable ${record.failure.part}: ${record.failure.problem})`
-  const lines = [
-    `${partition}/${offset}  ${timeOf(failedAt)}  ${errorTag ?? "(none)"} after ${attempts} attempts${again}`,
-    `  from     ${origin === undefined ? source : `${origin.topic}/${origin.partition} ${origin.offset}`}`,
-    ...(errorMessage === undefined ? [] : [`  message  ${errorMessage}`]),
-    `  key      ${inWords(readable(key))}`,
-    `  value    ${inWords(readable(value))}${problem}`
-  ]
-  for (const line of lines) yield* Console.log(plain(line))
+/** The wires of a source topic; none where codecs need what only the application has. */
+const wiresOf = Effect.fnUntraced(function*({ handlers }: AnyConsumer, source: string) {
+  const codecs = handlers.find((handler) => Topic.matches(handler.source, source))?.source.codecs
+  if (codecs === undefined) return undefined
+  const wires = Effect.all([
+    Wire.make(codecs.key, { topic: source, part: "key" }),
+    Wire.make(codecs.value, { topic: source, part: "value" })
+  ])
+  const exit = yield* Effect.exit(wires)
+  return Exit.isSuccess(exit) ? exit.value : undefined
 })
 
-const show = Command.make(
+const shownOf = Effect.fnUntraced(function*(letter: DeadLetter, wires: Wires | undefined) {
+  const record = yield* Effect.result(letter.decoded)
+  const raw = [Wire.showRaw(letter.key), Wire.showRaw(letter.value)] as const
+  if (Result.isFailure(record)) return { parts: raw, poison: record.failure }
+  if (wires === undefined) return { parts: raw, poison: undefined }
+  const key = yield* Wire.show(wires[0], letter.key, record.success.key)
+  return { parts: [key, yield* Wire.show(wires[1], letter.value, record.success.value)] as const, poison: undefined }
+})
+
+type Shown = Effect.Success<ReturnType<typeof shownOf>>
+
+const jsonOf = (letter: DeadLetter, { parts: [key, value], poison }: Shown): string => {
+  const { attempts, errorMessage, errorTag, failedAt, family, firstFailedAt, group, offset, origin } = letter
+  const { partition, replays, source, timestamp, topic } = letter
+  const fields = {
+    ...{ topic, partition, offset, time: timeOf(timestamp), source, origin, group, attempts, errorTag, errorMessage },
+    ...{ firstFailedAt, failedAt, replays, family, headers: letter.headers.map(decodedHeader) },
+    undecodable: poison?.problem
+  }
+  return objectOf({
+    ...Object.fromEntries(
+      Object.entries(fields).map(([name, value]) => [name, value === undefined ? undefined : toJson(value)])
+    ),
+    ...partFields(key, value)
+  })
+}
+
+const linesOf = (letter: DeadLetter, { parts: [key, value], poison }: Shown): ReadonlyArray<string> => {
+  const { attempts, errorMessage, errorTag, failedAt, headers, offset, origin, partition, replays, source } = letter
+  const again = replays === 0 ? "" : `, redriven ${replays} times`
+  const problem = poison === undefined ? "" : `  (undecodable ${poison.part}: ${plain(poison.problem)})`
+  return [
+    plain(`${letter.topic} ${partition}/${offset}  ${timeOf(failedAt)}  ${errorTag ?? "(none)"}`)
+    + ` after ${attempts} attempts${again}`,
+    `  from     ${plain(origin === undefined ? source : `${origin.topic} ${origin.partition}/${origin.offset}`)}`,
+    ...(errorMessage === undefined ? [] : [`  message  ${plain(errorMessage)}`]),
+    `  key      ${wordsOf(key, letter.key)}`,
+    `  value    ${wordsOf(value, letter.value)}${problem}`,
+    ...headers.map(decodedHeader).map(([name, value]) => `  header   ${plain(name)}: ${inWords(value)}`)
+  ]
+}
+
+/** Shows dead letters. */
+export const show = Command.make(
   "show",
-  { consumer, ...filter, max: optional.number("max", "So many at most"), json },
+  {
+    consumer,
+    ...filter,
+    waiting: Flag.Boolean("waiting").pipe(
+      Flag.withDescription("Only those that a redrive with the same filter has before it"),
+      Flag.withDefault(false)
+    ),
+    max: optional.number("max", "At most this many"),
+    json
+  },
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
-    const letters = DeadLetters.records(one, yield* filterOf(flags)).pipe(
+    const known = new Map<string, Wires | undefined>()
+    const wires = Effect.fnUntraced(function*(source: string) {
+      if (!known.has(source)) known.set(source, yield* wiresOf(one, source))
+      return known.get(source)
+    })
+    const letters = DeadLetters.records(one, { ...(yield* filterOf(flags)), waiting: flags.waiting }).pipe(
       Stream.take(Option.getOrElse(flags.max, () => Infinity)),
-      Stream.runForEach((letter) => print(letter, flags.json))
+      Stream.runForEach(Effect.fnUntraced(function*(letter) {
+        const shown = yield* shownOf(letter, yield* wires(letter.source))
+        if (flags.json) return yield* Console.log(jsonOf(letter, shown))
+        for (const line of linesOf(letter, shown)) yield* Console.log(line)
+      }))
     )
-    yield* Effect.provide(letters, loaded.engine)
+    // Codecs whose services only the application has are not asked.
+    yield* Effect.provide(letters as Effect.Effect<void, unknown, KafkaEngine.Service>, loaded.engine)
   })
 ).pipe(Command.withDescription("Show dead letters, decoded by the consumer's codecs, and what happened to them"))
-
-const stats = Command.make(
-  "stats",
-  { consumer, ...filter, json },
-  Effect.fnUntraced(function*(flags) {
-    const loaded = yield* config
-    const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
-    const counts = yield* Effect.provide(DeadLetters.stats(one, yield* filterOf(flags)), loaded.engine)
-    if (flags.json) return yield* Console.log(toJson(counts))
-    const rows = counts.map(({ count, hour, source, tag }) => [timeOf(hour), source, tag ?? "(none)", count])
-    for (const line of table(["HOUR", "TOPIC", "TAG", "COUNT"], rows)) yield* Console.log(line)
-  })
-).pipe(Command.withDescription("Count dead letters by hour, source topic and error tag"))
-
-const exported = Command.make(
-  "export",
-  { consumer, ...filter },
-  Effect.fnUntraced(function*(flags) {
-    const loaded = yield* config
-    const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
-    const letters = DeadLetters.toNdjson(one, yield* filterOf(flags))
-    // The same JSON: it need not escape DEL and C1.
-    const lines = Stream.runForEach(letters, (line) => Console.log(plain(line)))
-    yield* Effect.provide(lines, loaded.engine)
-  })
-).pipe(Command.withDescription("Print dead letters as lines of JSON that import takes"))
-
-/** What only looks. */
-export const looking = [ls, show, stats, exported] as const

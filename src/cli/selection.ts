@@ -1,8 +1,8 @@
 /** Consumers of the config, by the names that were given on the command line. */
 import * as Effect from "effect/Effect"
+import { unknown } from "../internal/shared/suggestions.ts"
 import type { Config } from "./Config.ts"
 import { UsageError } from "./exit.ts"
-import { unknown } from "./suggestions.ts"
 
 /** A consumer without its types. */
 export type AnyConsumer = Config["consumers"][number]

@@ -5,6 +5,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as TestConsole from "effect/testing/TestConsole"
 import { InMemoryKafka } from "millrace/testing"
 import { fileURLToPath } from "node:url"
+import { Operator } from "../../src/cli/confirm.ts"
 import { importLines } from "../../src/cli/dltImport.ts"
 import { run } from "../../src/cli/main.ts"
 import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
@@ -90,12 +91,16 @@ describe("working failures off by the command", () => {
       assert.include(dry.out, `${deadLetter} -> ${parked}: 1 would be parked`)
       assert.include(dry.out, "by tag: CardDeclined 2, Timeout 1")
       assert.deepStrictEqual(yield* committed(group), [])
-      const where = yield* millrace("dlt", "redrive", "--where", fn("large"), "--max", "1", "--json")
+      const plan = yield* millrace("dlt", "redrive")
+      assert.include(plan.out, "2 would be redriven")
+      assert.strictEqual(plan.err, "nothing was done; add --yes to do it")
+      assert.strictEqual(yield* countOf(tier1), 0)
+      const where = yield* millrace("dlt", "redrive", "--where", fn("large"), "--max", "1", "--json", "--yes")
       assert.strictEqual(where.code, 0)
       const done = JSON.parse(where.out)
       assert.match(done.group, /^billing\.dlt\.redrive\./)
       assert.deepStrictEqual(done.routes, [{ from: deadLetter, to: tier1, verb: "Redriven", count: 1 }])
-      const canary = yield* millrace("dlt", "redrive", "--canary", "1", "--transform", fn("free"))
+      const canary = yield* millrace("dlt", "redrive", "--canary", "1", "--transform", fn("free"), "--yes")
       assert.include(canary.out, "1 redriven")
       assert.include(canary.err, "canary")
       const sent = yield* kafka.records(tier1)
@@ -104,10 +109,12 @@ describe("working failures off by the command", () => {
         "{\"id\":\"1\",\"total\":0}"
       ])
       assert.deepStrictEqual(yield* committed(group), [1])
-      const rest = yield* TestClock.withLive(millrace("dlt", "redrive", "--rate", "1000", "--max-replays", "3"))
+      const rest = yield* TestClock.withLive(
+        millrace("dlt", "redrive", "--rate", "1000", "--max-replays", "3", "--yes")
+      )
       assert.include(rest.out, "1 redriven")
       assert.include(rest.out, "1 parked")
-      assert.include((yield* millrace("dlt", "redrive")).out, "nothing was sent")
+      assert.include((yield* millrace("dlt", "redrive", "--yes")).out, "nothing was sent")
     }))
 
   it.effect("shows what waits in the retry topics", () =>
@@ -139,6 +146,47 @@ describe("working failures off by the command", () => {
       assert.strictEqual(elsewhere.code, 2)
     }))
 
+  it.effect("names the groups that read another topic, and asks before it is sent to as well", () =>
+    Effect.gen(function*() {
+      yield* Effect.flatMap(admin, (admin) => admin.createTopic({ name: "shipping.topic", partitions: 1 }))
+      yield* Effect.flatMap(
+        admin,
+        (admin) => admin.alterGroupOffsets("shipping", [{ topic: "shipping.topic", partition: 0, offset: 0 }])
+      )
+      yield* on(send())
+      const to = ["dlt", "redrive", "--to", "shipping.topic", "--allow", "shipping.topic"]
+      const plan = yield* millrace(...to)
+      assert.include(plan.err, "every group that reads \"shipping.topic\" sees the records again: shipping")
+      assert.include(plan.err, "nothing was done; add --yes to do it")
+      assert.strictEqual(yield* countOf("shipping.topic"), 0)
+      assert.include((yield* millrace(...to, "--yes")).out, "1 redriven")
+      assert.strictEqual(yield* countOf("shipping.topic"), 1)
+    }))
+
+  it.effect("asks an operator at a terminal, who has to say yes", () =>
+    Effect.gen(function*() {
+      yield* on(send({ tag: "Asked" }))
+      const before = yield* countOf(tier1)
+      const asked: Array<string> = []
+      const operator = (line: string | undefined) =>
+        Effect.provideService(Operator, {
+          isThere: () => true,
+          ask: (question) => Effect.sync(() => (asked.push(question), line))
+        })
+      for (const no of ["", "n", undefined, "yesterday"]) {
+        const { err } = yield* operator(no)(millrace("dlt", "redrive", "--tag", "Asked"))
+        assert.strictEqual(err, "nothing was done")
+      }
+      assert.include((yield* operator("n")(millrace("dlt", "discard"))).err, "nothing was done")
+      assert.strictEqual(yield* countOf(tier1), before)
+      assert.strictEqual((yield* operator("n")(millrace("dlt", "redrive", "--tag", "Asked", "--yes"))).code, 0)
+      assert.deepStrictEqual(asked.slice(-2), ["Send them? [y/N] ", "Give them up? [y/N] "])
+      assert.strictEqual(yield* countOf(tier1), before + 1)
+      yield* on(send({ tag: "Asked" }))
+      assert.include((yield* operator("Y ")(millrace("dlt", "redrive", "--tag", "Asked"))).out, "1 redriven")
+      assert.strictEqual(yield* countOf(tier1), before + 2)
+    }))
+
   it.effect("parks and discards only when told to", () =>
     Effect.gen(function*() {
       yield* on(send({ tag: "Hopeless" }))
@@ -153,14 +201,15 @@ describe("working failures off by the command", () => {
       const discard = yield* millrace("dlt", "discard", "--delete-records")
       assert.strictEqual(discard.code, 0)
       assert.include(discard.out, "would be deleted, and passed by group billing.dlt.redrive; nothing was done")
-      assert.strictEqual(yield* countOf(deadLetter), 6)
-      yield* millrace("dlt", "discard", "--partition", "0", "--before", "5", "--yes")
-      assert.deepStrictEqual(yield* committed(group), [5])
-      assert.strictEqual(yield* countOf(deadLetter), 6)
+      assert.strictEqual(discard.err, "nothing was done; add --yes to do it")
+      assert.strictEqual(yield* countOf(deadLetter), 9)
+      yield* millrace("dlt", "discard", "--partition", "0", "--before", "8", "--yes")
+      assert.deepStrictEqual(yield* committed(group), [8])
+      assert.strictEqual(yield* countOf(deadLetter), 9)
       const json = JSON.parse((yield* millrace("dlt", "discard", "--yes", "--json")).out)
       assert.deepStrictEqual(json, {
         executed: true,
-        partitions: [{ topic: deadLetter, partition: 0, from: 5, to: 6 }]
+        partitions: [{ topic: deadLetter, partition: 0, from: 8, to: 9 }]
       })
     }))
 
@@ -168,12 +217,12 @@ describe("working failures off by the command", () => {
     Effect.gen(function*() {
       const shown = yield* millrace("dlt", "show", "--parked", "--tag", "Hopeless")
       assert.include(shown.out, "Hopeless after 3 attempts")
-      const sent = yield* millrace("dlt", "redrive", "--parked", "--tag", "Hopeless", "--json")
+      const sent = yield* millrace("dlt", "redrive", "--parked", "--tag", "Hopeless", "--json", "--yes")
       assert.deepStrictEqual(JSON.parse(sent.out).routes, [{ from: parked, to: tier1, verb: "Redriven", count: 1 }])
       assert.strictEqual((yield* millrace("dlt", "park", "--parked")).code, 2)
       const discard = yield* millrace("dlt", "discard", "--parked", "--yes", "--json")
       assert.deepStrictEqual(JSON.parse(discard.out).partitions, [{ topic: parked, partition: 0, from: 0, to: 2 }])
-      assert.include((yield* millrace("dlt", "redrive", "--parked")).out, "nothing was sent")
+      assert.include((yield* millrace("dlt", "redrive", "--parked", "--yes")).out, "nothing was sent")
     }))
 
   it.effect("exports and imports", () =>

@@ -28,6 +28,8 @@ export interface RedriveWork<A> {
   readonly group: string
   readonly topics: ReadonlyArray<string>
   readonly ends: ReadonlyArray<Position>
+  /** Where partitions begin at the earliest. */
+  readonly floor: ReadonlyMap<string, number>
   readonly judge: (raw: RawRecord) => Effect.Effect<Fate>
   /** Does what the fates say. Returns how many of the records, from the first one, are done, and their results. */
   readonly perform: (batch: ReadonlyArray<Judged>) => Effect.Effect<Performed<A>>
@@ -138,7 +140,7 @@ export class Drive<A> {
         if (event._tag !== "Rebalance") continue
         if (event.kind !== "assign") { for (const partition of event.partitions) this.parts.delete(format(partition)) }
         if (event.kind === "assign") {
-          yield* this.client.answer(event.id)
+          yield* this.client.answer(event.id, yield* this.raised(event.partitions))
           this.assign(event.partitions)
           continue
         }
@@ -146,6 +148,19 @@ export class Drive<A> {
         yield* Effect.ignore(this.client.answer(event.id))
         if (this.parts.size === 0) this.emptySince ??= clock.currentTimeMillisUnsafe()
       }
+    })
+  }
+
+  /** The positions of partitions that the group has not brought to their floor yet. */
+  private raised(partitions: ReadonlyArray<TopicPartition>): Effect.Effect<ReadonlyArray<Position>, KafkaError> {
+    const floors = partitions.flatMap(({ partition, topic }): ReadonlyArray<Position> => {
+      const offset = this.work.floor.get(format({ topic, partition }))
+      return offset === undefined ? [] : [{ topic, partition, offset }]
+    })
+    if (floors.length === 0) return Effect.succeed([])
+    return Effect.map(this.client.committed(floors), (committed) => {
+      const own = byPartition(committed)
+      return floors.filter((floor) => floor.offset > (own.get(format(floor)) ?? -1))
     })
   }
 

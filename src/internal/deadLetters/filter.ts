@@ -1,5 +1,6 @@
 /** Which dead letters a filter selects, and the group whose offsets say how far a redrive of them got. */
 import * as Effect from "effect/Effect"
+import { Pending } from "../../Codec.ts"
 import type { DeadLetter, Filter, Where } from "../../DeadLetter.ts"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import { hash } from "../retry/tiers.ts"
@@ -26,17 +27,25 @@ export const matches = (filter: Filter, letter: DeadLetter): boolean =>
   && (filter.since === undefined || letter.timestamp >= filter.since)
   && (filter.until === undefined || letter.timestamp < filter.until)
 
-const ask = (where: Where, letter: DeadLetter): Effect.Effect<boolean, KafkaError> =>
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
+
+/** What a function of the operator returns, also by an effect or a promise. What goes wrong in it is an error. */
+export const settle = (call: () => unknown): Effect.Effect<unknown, unknown> =>
   Effect.suspend(() => {
-    const answer: unknown = where.test(letter)
-    return Effect.isEffect(answer) ? answer as Effect.Effect<unknown, unknown> : Effect.succeed(answer)
-  }).pipe(
-    Effect.catchDefect(Effect.fail),
+    const value = call()
+    if (value instanceof Pending) return value.effect
+    if (Effect.isEffect(value)) return value as Effect.Effect<unknown, unknown>
+    return isThenable(value) ? Effect.promise(() => Promise.resolve(value)) : Effect.succeed(value)
+  }).pipe(Effect.catchDefect(Effect.fail))
+
+const ask = (where: Where, letter: DeadLetter): Effect.Effect<boolean, KafkaError> =>
+  settle(() => where.test(letter)).pipe(
     Effect.mapError((error) => failedAt("where", letter, error)),
     Effect.flatMap((answer) =>
       typeof answer === "boolean"
         ? Effect.succeed(answer)
-        : Effect.fail(failedAt("where", letter, `answered ${typeof answer}, which is neither true nor false`))
+        : Effect.fail(failedAt("where", letter, `returned ${typeof answer}, which is neither true nor false`))
     )
   )
 

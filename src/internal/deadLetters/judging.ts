@@ -1,7 +1,8 @@
 /** Decides for each record of a dead letter topic: pass it, park it or redrive it, and as which message. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import { Pending } from "../../Codec.ts"
+import * as Schema from "effect/Schema"
+import type * as Codec from "../../Codec.ts"
 import type { DeadLetter, Filter } from "../../DeadLetter.ts"
 import type { RawMessage, RawRecord } from "../../engine/KafkaEngine.ts"
 import { invalidSetting, KafkaError } from "../../KafkaError.ts"
@@ -9,7 +10,9 @@ import type { Codecs } from "../../Source.ts"
 import * as Destinations from "./destinations.ts"
 import * as Filters from "./filter.ts"
 
-/** A new value for a record, or an effect of one. */
+type AnyCodec = Codec.Codec<any, any, any>
+
+/** A new value for a record, or an effect or a promise of one. */
 export type Transform = (value: unknown, letter: DeadLetter) => unknown
 
 /** How the letters of one dead letter topic are judged. */
@@ -39,22 +42,28 @@ export type Fate =
 
 const pass: Fate = { _tag: "Pass" }
 
-const settle = (answer: () => unknown): Effect.Effect<unknown, unknown> =>
-  Effect.suspend(() => {
-    const value = answer()
-    if (value instanceof Pending) return value.effect
-    return Effect.isEffect(value) ? value as Effect.Effect<unknown, unknown> : Effect.succeed(value)
-  }).pipe(Effect.catchDefect(Effect.fail))
+/** A value as the Schema of its codec has it when it is encoded, if that is what it is. */
+const fromEncoded = (codec: AnyCodec, value: unknown): Effect.Effect<unknown, unknown, any> =>
+  codec.schema === undefined
+    ? Effect.fail("no Schema")
+    : Schema.decodeUnknownEffect(Schema.toCodecJson(codec.schema))(value)
 
-/** The bytes of the new value. Fails when the topic's codec refuses it. */
+/** The bytes of the new value, in its decoded or its encoded form. Fails when the topic's codec refuses both. */
 const transformed = Effect.fnUntraced(function*(transform: Transform, codecs: Codecs, letter: DeadLetter) {
   const decoded = yield* Effect.result(letter.decoded)
   const before = Result.isSuccess(decoded) ? decoded.success.value : decoded.failure
-  const after = yield* settle(() => transform(before, letter))
-  const encode = yield* codecs.value.encoder({ topic: letter.source, part: "value" })
-  const bytes = yield* settle(() => encode(after))
-  if (bytes === null || bytes instanceof Uint8Array) return bytes
-  return yield* Effect.fail("the codec returned neither bytes nor null")
+  const after = yield* Filters.settle(() => transform(before, letter))
+  if (after === undefined) return yield* Effect.fail("returned undefined, not a new value")
+  const encoder = yield* codecs.value.encoder({ topic: letter.source, part: "value" })
+  const encode = (value: unknown) =>
+    Effect.flatMap(Filters.settle(() => encoder(value)), (bytes) =>
+      bytes === null || bytes instanceof Uint8Array
+        ? Effect.succeed(bytes)
+        : Effect.fail("the codec returned neither bytes nor null"))
+  return yield* Effect.catch(
+    encode(after),
+    (refused) => Effect.flatMap(Effect.mapError(fromEncoded(codecs.value, after), () => refused), encode)
+  )
 })
 
 /**

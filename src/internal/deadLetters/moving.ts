@@ -109,7 +109,7 @@ const start = Effect.fnUntraced(function*(
   options: Options,
   budget: Budget
 ): Effect.fn.Return<Next, KafkaError, KafkaEngine.Service | Scope.Scope> {
-  const { ends, piles, plan } = prepared
+  const { ends, floor, piles, plan } = prepared
   for (const { groups, topic } of plan.readers) {
     yield* Effect.logWarning(`every group that reads "${topic}" sees the records again: ${groups.join(", ") || "none"}`)
   }
@@ -127,6 +127,7 @@ const start = Effect.fnUntraced(function*(
     group: plan.group,
     topics: piles.map(([{ topic }]) => topic),
     ends,
+    floor,
     judge: yield* judgeOf(prepared, options),
     perform: (batch) => Effect.provideContext(perform(batch), context),
     budget,

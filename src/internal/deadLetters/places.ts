@@ -9,9 +9,13 @@ import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import type * as OnFailure from "../../OnFailure.ts"
 import * as RetryTopics from "../../RetryTopic.ts"
 import type * as Source from "../../Source.ts"
+import { format } from "../../TopicPartition.ts"
 import * as Plan from "../plan/plan.ts"
 import * as Names from "../retry/names.ts"
 import type { SourceTopics } from "../retry/topology.ts"
+import { some } from "../shared/suggestions.ts"
+import { redriveGroupOf } from "./filter.ts"
+import { byPartition } from "./scan.ts"
 
 /** A consumer without its types. */
 export interface AnyConsumer {
@@ -110,7 +114,7 @@ export const pilesOf = Effect.fnUntraced(function*(
     return yield* invalidSetting(
       "topic",
       `"${only}" is no source topic of group "${consumer.group}"; there is: ${
-        sources.map(({ source }) => source).join(", ") || "none"
+        some(only, sources.map(({ source }) => source)) || "none"
       }`
     )
   }
@@ -155,3 +159,36 @@ export const offsetsOf = (
   // What an open transaction holds back cannot be read yet.
   return partitions.length === 0 ? Effect.succeed([]) : admin.listOffsets(partitions, at, "read_committed")
 }
+
+/** The group of a redrive with this filter. */
+export const groupOf = (consumer: AnyConsumer, filter: Filter): string =>
+  redriveGroupOf(consumer.group, filter, filter.topic !== undefined && isShared(consumer, filter.topic))
+
+/**
+ * Where a redrive with a filter begins at the earliest: what an unfiltered one passed was sent, parked or discarded.
+ * Empty for the unfiltered one itself.
+ */
+export const floorOf = Effect.fnUntraced(function*(
+  admin: AdminClient,
+  consumer: AnyConsumer,
+  filter: Filter
+): Effect.fn.Return<ReadonlyMap<string, number>, KafkaError> {
+  const unfiltered = redriveGroupOf(consumer.group, {})
+  if (groupOf(consumer, filter) === unfiltered) return new Map()
+  return byPartition(yield* admin.groupOffsets(unfiltered))
+})
+
+/** Where a redrive with this filter would go on in each partition. */
+export const startsFrom = Effect.fnUntraced(function*(
+  admin: AdminClient,
+  consumer: AnyConsumer,
+  filter: Filter,
+  begins: ReadonlyArray<Position>
+): Effect.fn.Return<ReadonlyArray<Position>, KafkaError> {
+  const own = byPartition(yield* admin.groupOffsets(groupOf(consumer, filter)))
+  const floor = yield* floorOf(admin, consumer, filter)
+  return begins.map((begin) => ({
+    ...begin,
+    offset: Math.max(begin.offset, own.get(format(begin)) ?? 0, floor.get(format(begin)) ?? 0)
+  }))
+})

@@ -9,8 +9,17 @@ import { format } from "../../TopicPartition.ts"
 import { ensure } from "../retry/provision.ts"
 import { parkedSpec } from "../retry/topicSpecs.ts"
 import * as Destinations from "./destinations.ts"
-import { redriveGroupOf } from "./filter.ts"
-import { type AnyConsumer, isShared, offsetsOf, type Pile, pilesOf, type Place, placesOf } from "./places.ts"
+import {
+  type AnyConsumer,
+  floorOf,
+  groupOf,
+  offsetsOf,
+  type Pile,
+  pilesOf,
+  type Place,
+  placesOf,
+  startsFrom
+} from "./places.ts"
 import { byPartition } from "./scan.ts"
 
 /** Options of a redrive, or, with a parked target, of parking. */
@@ -64,12 +73,13 @@ const readersOf = Effect.fnUntraced(function*(admin: AdminClient, topics: Readon
 /** A source whose dead letters are selected, and where they go, or the error that says why they cannot. */
 export type Route = readonly [Place, Destinations.Target | KafkaError]
 
-/** What is to be done. `starts`: the committed offsets of the redrive group. */
+/** What is to be done. `starts`: where the redrive goes on, which is never before `floor`. */
 export interface Prepared {
   readonly plan: Plan
   readonly piles: ReadonlyArray<readonly [Pile, ReadonlyArray<Route>]>
   readonly starts: ReadonlyArray<Position>
   readonly ends: ReadonlyArray<Position>
+  readonly floor: ReadonlyMap<string, number>
 }
 
 const routesOf = Effect.fnUntraced(function*(pile: Pile, options: Options, all: ReadonlyArray<Place>) {
@@ -105,27 +115,21 @@ export const prepare = Effect.fnUntraced(function*(
   const routes = piles.flatMap(([{ topic }, routes]) =>
     routes.flatMap(([{ source }, target]) => target instanceof KafkaError ? [] : [{ topic, source, to: target.topic }])
   )
-  const shared = options.topic !== undefined && isShared(consumer, options.topic)
-  const group = redriveGroupOf(consumer.group, options, shared)
   const topics = piles.map(([{ topic }]) => topic)
   const sizes = piles[0]?.[0].places[0].sizes ?? new Map<string, number>()
-  const committed = byPartition(yield* admin.groupOffsets(group))
   const begins = yield* offsetsOf(admin, sizes, topics, "earliest")
   const ends = yield* offsetsOf(admin, sizes, topics, "latest")
-  const starts = begins.map((begin) => ({
-    ...begin,
-    offset: Math.max(begin.offset, committed.get(format(begin)) ?? 0)
-  }))
+  const starts = yield* startsFrom(admin, consumer, options, begins)
   const startOf = byPartition(starts)
   const waitingIn = (name: string) =>
     ends.reduce((sum, end) => end.topic === name ? sum + Math.max(0, end.offset - startOf.get(format(end))!) : sum, 0)
-  const sources = new Set(all.map(({ source }) => source))
+  const own = new Set(all.flatMap(({ parked, topics }) => [...topics.tiers.map(({ name }) => name), parked]))
   const plan: Plan = {
-    group,
+    group: groupOf(consumer, options),
     routes: routes.map((route) => ({ ...route, waiting: waitingIn(route.topic) })),
-    ...(yield* readersOf(admin, new Set(routes.map(({ to }) => to).filter((topic) => sources.has(topic)))))
+    ...(yield* readersOf(admin, new Set(routes.map(({ to }) => to).filter((topic) => !own.has(topic)))))
   }
-  return { plan, piles, starts, ends }
+  return { plan, piles, starts, ends, floor: yield* floorOf(admin, consumer, options) }
 })
 
 /** What a redrive would do, and which groups would see the records again. */

@@ -9,7 +9,7 @@ import type { KafkaError } from "../../KafkaError.ts"
 import { format } from "../../TopicPartition.ts"
 import { isMeant, redriveGroupOf } from "./filter.ts"
 import * as Letters from "./letters.ts"
-import { type AnyConsumer, offsetsOf, type Pile, pilesOf } from "./places.ts"
+import { type AnyConsumer, offsetsOf, type Pile, pilesOf, startsFrom } from "./places.ts"
 import { byPartition, scan } from "./scan.ts"
 
 const adminOf = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
@@ -24,7 +24,9 @@ const startsOf = Effect.fnUntraced(function*(
 ) {
   const wanted = begins.filter((begin) => partition === undefined || begin.partition === partition)
   if (offset !== undefined) return wanted.map((begin) => ({ ...begin, offset: Math.max(begin.offset, offset) }))
-  return since === undefined || wanted.length === 0 ? wanted : yield* admin.listOffsets(wanted, { timestamp: since })
+  if (since === undefined || wanted.length === 0) return wanted
+  const written = byPartition(yield* admin.listOffsets(wanted, { timestamp: since }))
+  return wanted.map((begin) => ({ ...begin, offset: Math.max(begin.offset, written.get(format(begin)) ?? 0) }))
 })
 
 /** Dead letters, from the first to the ends that the topics have now. */
@@ -39,7 +41,8 @@ export const records = (
     const topics = piles.map(({ topic }) => topic)
     const begins = yield* offsetsOf(admin, sizesOf(piles), topics, "earliest")
     const ends = yield* offsetsOf(admin, sizesOf(piles), topics, "latest")
-    const starts = yield* startsOf(admin, begins, filter)
+    const left = filter.waiting === true ? yield* startsFrom(admin, consumer, filter, begins) : begins
+    const starts = yield* startsOf(admin, left, filter)
     const { offset } = filter
     const readers = new Map(
       piles.map((pile) => [pile.topic, Letters.readerOf(pile, context as Context.Context<never>)])
