@@ -5,7 +5,6 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -14,24 +13,57 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Types from "effect/Types"
+import type { Settings } from "./ConsumerSettings.ts"
 import type * as KafkaEngine from "./engine/KafkaEngine.ts"
-import type { TopicPartition } from "./engine/KafkaEngine.ts"
 import type * as Handler from "./Handler.ts"
 import type { HandlerFailed } from "./HandlerFailed.ts"
 import type * as Health from "./Health.ts"
 import * as Plan from "./internal/plan/plan.ts"
-import { partitions } from "./internal/run/recordStreams.ts"
 import * as Runtime from "./internal/run/runtime.ts"
 import { supervise } from "./internal/run/supervisor.ts"
 import * as HealthCell from "./internal/telemetry/healthCell.ts"
-import type * as KafkaConfig from "./KafkaConfig.ts"
 import type { KafkaError } from "./KafkaError.ts"
 import type * as OnFailure from "./OnFailure.ts"
 import type { Outcome, OutcomeBatch } from "./Outcome.ts"
-import type { Poison } from "./Poison.ts"
-import type * as Record from "./Record.ts"
-import type * as RetryTopics from "./RetryTopic.ts"
-import type * as Topic from "./Topic.ts"
+
+export {
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category streams
+   */
+  partitioned,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category streams
+   */
+  records,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category streams
+   */
+  runPartitions
+} from "./RecordStream.ts"
+
+export type {
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  Settings
+} from "./ConsumerSettings.ts"
+
+export type {
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  Uncommitted
+} from "./RecordStream.ts"
 
 /**
  * @stability unstable
@@ -46,45 +78,6 @@ export const TypeId = "~millrace/Consumer"
  * @category type IDs
  */
 export type TypeId = typeof TypeId
-
-/**
- * The settings of a consumer besides its handlers.
- *
- * - `offsetReset` (required): where a group without a committed offset starts.
- * - `drainTimeout` (default 30 seconds): how long the running handlers of a revoked partition, or of all at shutdown,
- *   may take to finish before they are interrupted. Must be below `maxPollInterval`.
- * - `closeTimeout` (default 30 seconds): how long the final commit and leaving the group may take.
- * - `maxHandlerStall` (default `maxPollInterval`): a handler without any progress for so long ends the consumer with
- *   the reason `Stalled`.
- * - `chunkRecords` (default 300): the most records fetched in one step.
- * - `bufferRecords` (default 20 000), `bufferBytes` (default 64 MiB): the most that is fetched and not handled, over
- *   all partitions of this member.
- * - `until: "end"`: ends when every assigned partition reached the end it had when it was assigned.
- * - `tracing` (default `"off"`): with `"record"` each call of a handler is a span, child of the producer's.
- * - `restart` (default exponential from 500 ms, at most 30 s apart, for ever): when `Consumer.layer` tries again after
- *   an engine error.
- * - `retries`: how the retry topics and dead letter topics of its policies are called and made; see
- *   {@link RetryTopics.Options}.
- *
- * The rest is described at {@link KafkaConfig.ConsumerConfig}; it overrides the engine's.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface Settings extends KafkaConfig.ConsumerConfig {
-  readonly offsetReset: KafkaConfig.OffsetReset
-  readonly drainTimeout?: Duration.Input | undefined
-  readonly closeTimeout?: Duration.Input | undefined
-  readonly maxHandlerStall?: Duration.Input | undefined
-  readonly chunkRecords?: number | undefined
-  readonly bufferRecords?: number | undefined
-  readonly bufferBytes?: number | undefined
-  readonly until?: "end" | undefined
-  readonly tracing?: "off" | "record" | undefined
-  readonly restart?: Schedule.Schedule<unknown, unknown> | undefined
-  readonly retries?: RetryTopics.Options | undefined
-}
 
 /**
  * A consumer whose handlers fail with `E` and need `R`. It is a description: nothing runs until it is given to
@@ -281,74 +274,6 @@ export const outcomes = <E, R>(
     ({ exceptions, partition, topic }) =>
       Stream.fromIterable(exceptions.map((outcome) => ({ ...outcome, topic, partition })))
   )
-
-/**
- * A record that was read and not handled yet. `commit` says that it, and every record before it in its partition, is
- * done; the position is committed by the next interval, a revoke, or the end. Committing after the partition was given
- * up does nothing: its next owner reads the record again.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface Uncommitted<out K, out V, out H = unknown> {
-  readonly record: Record.Record<K, V, H>
-  readonly commit: Effect.Effect<void>
-}
-
-/**
- * The partitions of a source as they are assigned to this member of the group, each with the stream of its records. A
- * stream ends when its partition is revoked; the partition is given up when the reader has finished the stream, or
- * after `drainTimeout`. An undecodable record fails the stream of its partition with `Poison`.
- *
- * **When to use**: for pipelines that handlers cannot express. Nothing is committed that was not committed explicitly,
- * so a filter must commit what it drops. An element per record costs several times what a handler costs.
- *
- * @example
- * ```ts
- * import { Effect, Stream } from "effect"
- * import { Codec, Consumer, Topic } from "millrace"
- *
- * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
- *
- * export const program = Consumer.partitioned("printer", Notes, { offsetReset: "earliest" }).pipe(
- *   Stream.flatMap(([, records]) => records, { concurrency: "unbounded" }),
- *   Stream.runForEach(({ commit, record }) => Effect.andThen(Effect.log(record.value), commit))
- * )
- * ```
- *
- * @stability unstable
- * @since 0.1.0
- * @category streams
- */
-export const partitioned = <K, V, RD, H>(
-  group: string,
-  source: Topic.Source<K, V, RD, H>,
-  settings: Settings
-): Stream.Stream<
-  readonly [TopicPartition, Stream.Stream<Uncommitted<K, V, H>, Poison>],
-  KafkaError,
-  RD | KafkaEngine.Service
-> =>
-  Stream.unwrap(Effect.gen(function*() {
-    const health = yield* HealthCell.register(group)
-    return Stream.fromQueue(yield* partitions(group, source, settings, health))
-  }))
-
-/**
- * The records of a source, of all partitions of this member together; in order within each partition. See
- * {@link partitioned}.
- *
- * @stability unstable
- * @since 0.1.0
- * @category streams
- */
-export const records = <K, V, RD, H>(
-  group: string,
-  source: Topic.Source<K, V, RD, H>,
-  settings: Settings
-): Stream.Stream<Uncommitted<K, V, H>, KafkaError | Poison, RD | KafkaEngine.Service> =>
-  Stream.flatMap(partitioned(group, source, settings), ([, records]) => records, { concurrency: "unbounded" })
 
 /**
  * Consumes in the background for as long as the layer lives.

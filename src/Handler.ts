@@ -4,11 +4,12 @@
  * @stability unstable
  * @since 0.1.0
  */
+import type * as Arr from "effect/Array"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type * as Stream from "effect/Stream"
 import type * as Types from "effect/Types"
 import type { Position, TopicPartition } from "./engine/KafkaEngine.ts"
+import type { KafkaError } from "./KafkaError.ts"
 import type * as OnFailure from "./OnFailure.ts"
 import type { Poison } from "./Poison.ts"
 import type * as Record from "./Record.ts"
@@ -60,11 +61,36 @@ export interface OwnedBatch<out K, out V, out H = unknown> extends TopicPartitio
 /** A record whose reader says when it is done, without its types. @internal */
 export interface Uncommitted {
   readonly record: Record.Record<any, any, any>
-  readonly commit: Effect.Effect<void>
+  readonly commit: Effect.Effect<void, KafkaError>
 }
 
-/** Receives the stream of a partition that was just assigned. @internal */
-export type Accept = (partition: TopicPartition, stream: Stream.Stream<Uncommitted, Poison>) => Effect.Effect<void>
+/** Records, none now, none any more, or an effect that waits for a codec or fails with the poison. @internal */
+export type Next = Arr.NonEmptyReadonlyArray<Uncommitted> | "nothing" | "over" | Effect.Effect<Next, Poison>
+
+/** An assigned partition, as its reader sees it. @internal */
+export interface Reading extends TopicPartition {
+  /** Returns at most so many records. */
+  readonly next: (most: number) => Next
+  /** Called when there may be more: by {@link given} alone. */
+  wake: () => void
+  /** Ends when there may be more, for a reader that does not run {@link given}. */
+  readonly sleep: Effect.Effect<void>
+  /** Somebody has records of it in hand from now on, until {@link leave}. */
+  readonly enter: () => void
+  readonly leave: () => void
+  /** {@link leave}, by somebody who does not read on. */
+  readonly close: () => void
+  /** Nobody reads this partition or any other one of the member any more. */
+  readonly abandon: () => void
+  /** Ends when the partition is given up and all that was handed out is committed, or when it was abandoned. */
+  readonly given: Effect.Effect<void>
+}
+
+/** A reader for each partition. @internal */
+export interface StreamCall<R> {
+  readonly _tag: "Stream"
+  readonly read: (reader: Reading) => Effect.Effect<unknown, unknown, R>
+}
 
 /** How a handler is called, without its types; `R` is what it still needs. @internal */
 export type Call<R = any> =
@@ -88,7 +114,7 @@ export type Call<R = any> =
     readonly maxSize: number
     readonly maxWait: Duration.Input
   }
-  | { readonly _tag: "Stream"; readonly accept: Accept }
+  | StreamCall<R>
 
 /**
  * A handler that may fail with `E` and needs `R`.

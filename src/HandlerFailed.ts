@@ -12,7 +12,8 @@ import type { Poison } from "./Poison.ts"
 
 /**
  * A handler failed (with its typed error, a defect, or at an undecodable record) and `onFailure` decided to stop.
- * `Consumer.run` and `Consumer.outcomeBatches` end with it; nothing at or after `offset` was committed.
+ * `Consumer.run` and `Consumer.outcomeBatches` end with it; nothing at or after `offset` was committed. So does
+ * `Consumer.runPartitions` when a reader fails, at the first offset that is not committed.
  *
  * @example
  * ```ts

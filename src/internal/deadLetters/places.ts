@@ -1,6 +1,7 @@
 /** The dead letter topics of a consumer, and which of them exist in the cluster. */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
+import type { Settings } from "../../ConsumerSettings.ts"
 import type { Filter } from "../../DeadLetter.ts"
 import type { AdminClient, Position, TopicDescription } from "../../engine/KafkaEngine.ts"
 import { matchesPattern } from "../../engine/KafkaEngine.ts"
@@ -20,7 +21,7 @@ import { byPartition } from "./scan.ts"
 /** A consumer without its types. */
 export interface AnyConsumer {
   readonly group: string
-  readonly settings: Plan.Settings
+  readonly settings: Settings
   readonly handlers: ReadonlyArray<Handler.Handler<any, any>>
   readonly onFailure: OnFailure.OnFailure<any, any>
 }

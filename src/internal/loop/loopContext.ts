@@ -23,6 +23,8 @@ export type GroupEvent = DistributiveOmit<ConsumerEvent.ConsumerEvent, "group">
 export interface WorkerPort {
   /** Gives back fetch budget. */
   readonly release: (state: PartitionState, records: number, bytes: number) => void
+  /** Whether the partition is still this member's, in the assignment that the state belongs to. */
+  readonly owns: (state: PartitionState) => boolean
   /** The position of this partition moved. */
   readonly progressed: (state: PartitionState) => void
   /** The policy stopped this partition while others of its records are still in work. */
@@ -44,6 +46,11 @@ export interface LoopContext {
   readonly client: ConsumerClient
   /** A partition whose policy says stop is held, instead of ending the run. */
   readonly holds: boolean
+  /**
+   * No partition comes any more: a bounded read is at its end, or the run was asked to stop. With it a bounded read
+   * goes on until it is stopped: its reader may still have something to commit. May be called more than once.
+   */
+  readonly atEnd: (() => void) | undefined
   /** Assignments have to be prepared: own offsets, or a bounded read. */
   readonly needsStarts: boolean
   /** How many times records failed is kept with the committed offsets. */

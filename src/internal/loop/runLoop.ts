@@ -76,6 +76,8 @@ export class RunLoop implements WorkerPort {
   readonly release = (state: PartitionState, records: number, bytes: number): void =>
     this.fetching.release(state, records, bytes)
 
+  readonly owns = (state: PartitionState): boolean => this.assignment.owns(state)
+
   readonly progressed = (state: PartitionState): void => {
     this.assignment.progressed(state)
     this.inbox.signal.raise()
@@ -94,6 +96,7 @@ export class RunLoop implements WorkerPort {
     const { drainTimeout } = this.context.plan
     this.stopping = new Stopping(exit, this.now(), drainTimeout, this.context.tickInRealTime(this.inbox.tick))
     for (const state of this.assignment) this.ownership.drain(state)
+    if (Exit.isSuccess(exit)) this.context.atEnd?.()
     this.inbox.signal.raise()
   }
 
@@ -258,7 +261,9 @@ export class RunLoop implements WorkerPort {
 
   private checkEnd(): void {
     const isDue = this.context.plan.bounded && this.rebalancing.isIdle
-    if (isDue && this.boundedRead.isOver(this.assignment, this.now().clock)) this.stop(Exit.void)
+    if (!isDue || !this.boundedRead.isOver(this.assignment, this.now().clock)) return
+    if (this.context.atEnd === undefined) this.stop(Exit.void)
+    else this.context.atEnd()
   }
 
   /** Ends the run when every worker ended, or when even interrupting them did not help. */
@@ -321,6 +326,10 @@ export class RunLoop implements WorkerPort {
 
   private readonly onWorkerEnd = (state: PartitionState, exit: Exit.Exit<unknown, unknown>): void => {
     this.inbox.workerEnded(state)
+    // By the next step the partition may be given up, and its failure forgotten.
+    if (state.failure !== undefined && state.phase === "draining" && !this.context.holds) {
+      this.stop(Exit.fail(state.failure))
+    }
     // A worker ends by its state, by interruption, or by a bug; the last one must not go unseen.
     if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
       this.stop(Exit.failCause(Cause.fromReasons(exit.cause.reasons.filter(Cause.isDieReason))))

@@ -336,12 +336,18 @@ export class PartitionState extends InWork implements TopicPartition {
   /** The client reached the end of the log at this offset. */
   sawEnd(offset: number): void {
     this.logEnd = offset
+    if (this.isDelivered) this.signal.raise()
+  }
+
+  /** Everything before the end of a bounded read was delivered. */
+  get isDelivered(): boolean {
+    return this.bound !== undefined && this.logEnd !== undefined && this.logEnd >= this.bound
   }
 
   /** Whether a bounded read of this partition is finished. */
   get reachedEnd(): boolean {
     if (this.bound === undefined) return false
     if (this.finishedTo !== undefined && this.finishedTo >= this.bound) return true
-    return this.records === 0 && this.logEnd !== undefined && this.logEnd >= this.bound
+    return this.records === 0 && this.isDelivered
   }
 }

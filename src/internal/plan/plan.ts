@@ -2,6 +2,7 @@
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import type { Settings } from "../../ConsumerSettings.ts"
 import { matchesPattern } from "../../engine/KafkaEngine.ts"
 import type * as Handler from "../../Handler.ts"
 import * as KafkaConfig from "../../KafkaConfig.ts"
@@ -15,20 +16,6 @@ import * as Decoding from "../codec/decoding.ts"
 import type { Limits } from "../partition/fetchBudget.ts"
 import type { Topology } from "../retry/topology.ts"
 import { topologyOf } from "./retryPlanning.ts"
-
-/** What a consumer may set. `Consumer.Options` documents the defaults. */
-export interface Settings extends KafkaConfig.ConsumerConfig {
-  readonly offsetReset: KafkaConfig.OffsetReset
-  readonly drainTimeout?: Duration.Input | undefined
-  readonly closeTimeout?: Duration.Input | undefined
-  readonly maxHandlerStall?: Duration.Input | undefined
-  readonly chunkRecords?: number | undefined
-  readonly bufferRecords?: number | undefined
-  readonly bufferBytes?: number | undefined
-  readonly until?: "end" | undefined
-  readonly tracing?: "off" | "record" | undefined
-  readonly retries?: RetryTopics.Options | undefined
-}
 
 /** The defaults of the settings that no engine knows. */
 export const defaults = {

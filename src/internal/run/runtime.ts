@@ -45,6 +45,8 @@ export interface Options {
   readonly holds: boolean
   readonly health: HealthCell
   readonly emit: ((batch: OutcomeBatch) => Effect.Effect<void>) | undefined
+  /** See `LoopContext.atEnd`. */
+  readonly atEnd?: (() => void) | undefined
 }
 
 /**
@@ -88,6 +90,7 @@ export const start = <R>(
         health: options.health,
         admin: engine.admin,
         emit: options.emit,
+        atEnd: options.atEnd,
         zombies: Zombies.ofGroup(engine, plan.group),
         routing
       })

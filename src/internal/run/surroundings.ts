@@ -37,6 +37,7 @@ export interface Options {
   readonly health: HealthCell
   readonly admin: Effect.Effect<AdminClient, KafkaError>
   readonly emit: ((batch: OutcomeBatch) => Effect.Effect<void>) | undefined
+  readonly atEnd: (() => void) | undefined
   readonly zombies: Zombies
   readonly routing: Routing | undefined
   readonly client: ConsumerClient
@@ -44,7 +45,7 @@ export interface Options {
 
 /** The effect that works a partition off, by the kind of its handler. */
 const workerOf = (plan: Plan, { call }: PlannedHandler, work: Work): Effect.Effect<void> => {
-  if (call._tag === "Stream") return streamWorker(work, call.accept)
+  if (call._tag === "Stream") return streamWorker(work, call)
   if (call._tag !== "Record") return batchWorker(work, call)
   const run = plan.traced ? traced(plan.group, call.run) : call.run
   if (call.concurrency === "partition") return recordWorker(work, run)
@@ -84,6 +85,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     group: plan.group,
     clock,
     release: port.release,
+    owns: port.owns,
     progressed: port.progressed,
     failed: port.failed,
     makeSignal,
@@ -154,6 +156,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     clock,
     client,
     holds: options.holds,
+    atEnd: options.atEnd,
     needsStarts: plan.bounded || waits || (options.routing !== undefined && !named)
       || plan.handlers.some(({ call }) => call._tag === "Owned"),
     keepsAttempts: waits,

@@ -21,6 +21,8 @@ export interface WorkerHost {
   readonly makeSignal: () => Signal
   /** Gives back fetch budget. */
   readonly release: (state: PartitionState, records: number, bytes: number) => void
+  /** Whether the partition is still this member's, in the assignment that the state belongs to. */
+  readonly owns: (state: PartitionState) => boolean
   /** Says that the position of this partition moved. */
   readonly progressed: (state: PartitionState) => void
   /** Says that the policy stopped this partition while others of its records are still in work. */

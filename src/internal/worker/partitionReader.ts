@@ -1,0 +1,209 @@
+/** The records of one partition, as they are asked for. */
+import * as Arr from "effect/Array"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import { Pending } from "../../Codec.ts"
+import type { Chunk, RawRecord } from "../../engine/KafkaEngine.ts"
+import type { Next, Reading, Uncommitted } from "../../Handler.ts"
+import { HandlerFailed } from "../../HandlerFailed.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import * as Errors from "../../KafkaError.ts"
+import type { Poison } from "../../Poison.ts"
+import type { Work } from "./workerHost.ts"
+
+/**
+ * Hands out records of a partition until it is given up, and takes commits for as long as the partition is this
+ * member's. What was handed out counts as buffered until more is asked for.
+ */
+export class PartitionReader implements Reading {
+  readonly topic: string
+  readonly partition: number
+  wake: () => void = () => {}
+  private readonly work: Work
+  private chunk: Chunk | undefined
+  private at = 0
+  private taken = 0
+  /** Handed out, and not given back to the fetch budget. */
+  private records = 0
+  private bytes = 0
+  /** Behind the last record that was handed out. */
+  private handedTo: number | undefined
+  private first: number | undefined
+  private over = false
+  private left = false
+  private inHand = 0
+
+  constructor(work: Work) {
+    this.work = work
+    this.topic = work.state.topic
+    this.partition = work.state.partition
+  }
+
+  readonly next = (most: number): Next => {
+    const { state } = this.work
+    state.rest()
+    if (this.over) return "over"
+    if (!state.goesOn) return this.end()
+    if (state.suspended) return "nothing"
+    const chunk = this.chunk ?? this.take()
+    if (chunk === undefined) {
+      if (this.isAtEnd) return this.end()
+      this.giveBack()
+      return "nothing"
+    }
+    this.giveBack()
+    state.begin(chunk.records[this.at]!.offset)
+    const handed: Array<Uncommitted> = []
+    while (handed.length < most && this.at < chunk.records.length) {
+      const raw = chunk.records[this.at]!
+      let record: Uncommitted["record"] | Pending<Uncommitted["record"]>
+      try {
+        record = this.work.decode(raw)
+      } catch (poison) {
+        return Arr.isReadonlyArrayNonEmpty(handed) ? handed : this.poisoned(raw, poison as Poison)
+      }
+      if (record instanceof Pending) return Arr.isReadonlyArrayNonEmpty(handed) ? handed : this.awaited(raw, record)
+      handed.push(this.hand(chunk, raw, record))
+    }
+    return Arr.isReadonlyArrayNonEmpty(handed) ? handed : "nothing"
+  }
+
+  readonly sleep: Effect.Effect<void> = Effect.suspend(() => this.work.state.signal.wait)
+
+  readonly enter = (): void => {
+    this.inHand++
+  }
+
+  readonly leave = (): void => {
+    this.inHand--
+    this.work.state.signal.raise()
+  }
+
+  readonly close = (): void => {
+    this.leave()
+    // To the stall guard a partition that nobody reads on is a handler that makes no progress.
+    if (!this.over && this.inHand === 0) this.work.state.begin(this.handedTo ?? 0)
+  }
+
+  readonly abandon = (): void => {
+    this.left = true
+    this.end()
+    this.work.state.signal.raise()
+  }
+
+  /** Nothing is handed out from now on. */
+  readonly end = (): "over" => {
+    if (!this.over) {
+      this.over = true
+      this.chunk = undefined
+      this.wake()
+      this.work.state.signal.raise()
+    }
+    return "over"
+  }
+
+  private giveBack(): void {
+    if (this.records === 0) return
+    this.work.host.release(this.work.state, this.records, this.bytes)
+    this.records = 0
+    this.bytes = 0
+  }
+
+  readonly given: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.whileLoop({
+      while: () => !this.isGiven,
+      body: () => this.work.state.signal.wait,
+      step: () => this.wake()
+    })
+  )
+
+  /** Ends when nobody has a record of it in hand any more. */
+  readonly returned: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.whileLoop({
+      while: () => this.inHand > 0 && !this.left,
+      body: () => this.work.state.signal.wait,
+      step: () => {}
+    })
+  )
+
+  private get isGiven(): boolean {
+    if (this.left) return true
+    if (this.over) this.giveBack()
+    const { phase, position } = this.work.state
+    if (phase === "active" || phase === "held") return false
+    this.end()
+    return this.inHand === 0 && (this.handedTo === undefined || position !== undefined && position >= this.handedTo)
+  }
+
+  /** The first offset that is not committed, as far as it is known. */
+  get openOffset(): number {
+    return this.work.state.position ?? this.first ?? -1
+  }
+
+  private take(): Chunk | undefined {
+    this.at = 0
+    this.taken = 0
+    return this.chunk = this.work.state.take()
+  }
+
+  /** Everything before the end of a bounded read was handed out. */
+  get isAtEnd(): boolean {
+    const { state } = this.work
+    return !state.hasQueued && state.isDelivered
+  }
+
+  private hand(chunk: Chunk, raw: RawRecord, record: Uncommitted["record"]): Uncommitted {
+    const isLast = ++this.at === chunk.records.length
+    const position = isLast ? chunk.next : raw.offset + 1
+    const size = isLast ? chunk.bytes - this.taken : raw.size
+    this.taken += raw.size
+    this.records++
+    this.bytes += size
+    this.first ??= raw.offset
+    this.handedTo = position
+    if (isLast) this.chunk = undefined
+    return { record, commit: this.commit(raw, position) }
+  }
+
+  private commit(raw: RawRecord, position: number): Effect.Effect<void, KafkaError> {
+    const { host, state } = this.work
+    return Effect.suspend(() => {
+      if (state.position !== undefined && state.position >= position) return Effect.void
+      if (!host.owns(state)) return Effect.fail(this.gone(raw))
+      state.advance(position, raw.leaderEpoch)
+      state.finished(raw.offset)
+      host.progressed(state)
+      if (!state.goesOn) state.signal.raise()
+      return Effect.void
+    })
+  }
+
+  private gone({ offset }: RawRecord): KafkaError {
+    const { partition, topic, work: { host: { group } } } = this
+    const problem = `${topic}/${partition} is not this member's any more, so offset ${offset} is not committed; the `
+      + "partition's next owner reads it again"
+    return Errors.make("commit", new Errors.CommitFailed({ group, problem, retryable: false }))
+  }
+
+  private awaited(raw: RawRecord, { effect }: Pending<Uncommitted["record"]>): Effect.Effect<Next, Poison> {
+    const { chunk } = this
+    // What a codec waits for fails with poison alone: `Decode` made sure of that.
+    return Effect.matchEffect(effect as Effect.Effect<Uncommitted["record"], Poison>, {
+      onFailure: (poison) => this.over ? Effect.succeed<Next>("over") : this.poisoned(raw, poison),
+      onSuccess: (record) => Effect.sync((): Next => this.over ? "over" : [this.hand(chunk!, raw, record)])
+    })
+  }
+
+  /** The partition stops before the record: nothing more is fetched for it until it is sought or assigned again. */
+  private poisoned(raw: RawRecord, poison: Poison): Effect.Effect<never, Poison> {
+    return Effect.suspend(() => {
+      const { host, state } = this.work
+      const { offset, partition, topic } = raw
+      state.stopAt(new HandlerFailed({ group: host.group, topic, partition, offset, cause: Cause.fail(poison) }))
+      state.fail()
+      this.end()
+      host.failed(state)
+      return Effect.fail(poison)
+    })
+  }
+}
