@@ -78,6 +78,7 @@ export class Native extends EventEmitter {
     assert.isTrue(consumer.connected)
     setImmediate(() => done(null))
   }
+  assignments = () => []
   unsubscribe = () => (this.unsubscribed = true)
   subscribe = () => (this.subscribed = true)
   rebalanceProtocol = () => "EAGER"

@@ -2,9 +2,22 @@
  * Commits with a true acknowledgement: librdkafka answers them through one callback for all, its own timer's included.
  */
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as Errors from "../../../KafkaError.ts"
 import type { KafkaError } from "../../../KafkaError.ts"
 import type { ClientEvent, Position, TopicPartition } from "../../KafkaEngine.ts"
 import type { NativeConsumer, NativeError, NativePosition } from "../shared/native.ts"
+
+/** How long the broker may take to acknowledge a commit, in milliseconds. */
+const commitTimeoutMs = 15_000
+
+/** Whether an error has one of these codes of Kafka or librdkafka. */
+export const isOneOf = (codes: ReadonlySet<number>) => ({ reason }: KafkaError): boolean =>
+  reason._tag === "BrokerError" && codes.has(reason.code)
+
+/** What the coordinator answers while it is moving or the group is forming: the same commit works a moment later. */
+const passes = isOneOf(new Set([14, 15, 16, 27]))
+const commitRetry = Schedule.jittered(Schedule.exponential("50 millis", 1.5))
 
 /** Librdkafka's way to say that there was nothing to commit. */
 const noOffset = -168
@@ -112,6 +125,25 @@ export class Commits {
     return Effect.callback<void, KafkaError>((resume) =>
       this.begin(consumer, positions, (error) => resume(error === undefined ? Effect.void : Effect.fail(error)))
     )
+  }
+
+  /** {@link commit}, repeated while the coordinator is not ready and `stillWanted`, within a bound. */
+  persist(
+    consumer: NativeConsumer,
+    positions: ReadonlyArray<Position>,
+    stillWanted: () => boolean
+  ): Effect.Effect<void, KafkaError> {
+    if (positions.length === 0) return Effect.void
+    return Effect.retry(this.commit(consumer, positions), {
+      schedule: commitRetry,
+      while: (error) => passes(error) && stillWanted()
+    }).pipe(Effect.timeoutOrElse({
+      duration: commitTimeoutMs,
+      orElse: () => {
+        const reason = new Errors.Timeout({ operation: "commit", timeoutMs: commitTimeoutMs })
+        return Effect.fail(Errors.make("commit", reason))
+      }
+    }))
   }
 
   /** {@link commit}, with a callback that is called once. */

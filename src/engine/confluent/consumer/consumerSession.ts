@@ -22,7 +22,7 @@ import type { NativeConsumer, NativeError, NativePosition } from "../shared/nati
 import * as Settings from "../shared/settings.ts"
 import { Stranding } from "../shared/stranding.ts"
 import { Assigned, type Rebalances, Stored } from "./assigned.ts"
-import { Commits, errorIn, toNative, toPartition, toPositions } from "./commits.ts"
+import { Commits, errorIn, isOneOf, toNative, toPartition, toPositions } from "./commits.ts"
 import * as Departure from "./departure.ts"
 import { Fatality } from "./fatality.ts"
 import { FetchPump } from "./fetchPump.ts"
@@ -30,23 +30,15 @@ import { missingTopic } from "./missingTopic.ts"
 import { Resets } from "./resets.ts"
 import { Subscriber } from "./subscriber.ts"
 
-/** How long the broker may take to acknowledge a commit, and a seek to take effect. */
-const commitTimeout = "15 seconds"
+/** How long a seek may take to take effect. */
 const seekTimeoutMs = 5_000
 
 /** Longer than a broker's session timeout, which is 45 s by default. */
 const keptMillis = 60_000
 
 /** What a seek fails with while the client still looks up where an assigned partition begins. */
-const notStarted: ReadonlySet<number> = new Set([-172, -177])
+const isNotStarted = isOneOf(new Set([-172, -177]))
 const seekRetry = Schedule.upTo(Schedule.spaced("20 millis"), { duration: seekTimeoutMs })
-
-/** What the coordinator answers while it is moving or the group is forming: the same commit works a moment later. */
-const passing: ReadonlySet<number> = new Set([14, 15, 16, 27])
-const isOneOf = (codes: ReadonlySet<number>) => ({ reason }: KafkaError): boolean =>
-  reason._tag === "BrokerError" && codes.has(reason.code)
-const passes = isOneOf(passing)
-const commitRetry = Schedule.jittered(Schedule.exponential("50 millis", 1.5))
 
 /** In which a client that was taken for stranded may show that it is not. */
 const strandedDeadline = Duration.seconds(2)
@@ -165,10 +157,15 @@ export const open = Effect.fnUntraced(function*(
   const maxPollInterval = config.maxPollInterval ?? KafkaConfig.consumerDefaults.maxPollInterval
   const maxPollMillis = Duration.toMillis(Duration.fromInputUnsafe(maxPollInterval))
   const commits = new Commits(toError("commit"), onEvent)
+  const settings = {
+    ...Settings.common(environment.connection, environment.statistics, environment.door),
+    ...Settings.consumer(config, options.offsetReset, subscription, options.signalEnd, environment.door)
+  }
+  const isStatic = settings["group.instance.id"] !== undefined
+  const isClassic = settings["group.protocol"] === "classic"
   const consumer = yield* construct(() =>
     new native.KafkaConsumer({
-      ...Settings.common(environment.connection, environment.statistics, environment.door),
-      ...Settings.consumer(config, options.offsetReset, subscription, options.signalEnd, environment.door),
+      ...settings,
       ...environment.callbacks,
       rebalance_cb: onRebalance,
       offset_commit_cb: commits.onAnswer,
@@ -208,7 +205,7 @@ export const open = Effect.fnUntraced(function*(
   })
 
   // A static member of the new protocol that cannot leave keeps its place until the broker's session timeout is over.
-  const isKept = config.groupProtocol === "consumer" && config.groupInstanceId !== undefined
+  const isKept = isStatic && !isClassic
   const pace = isKept ? { ...environment.pace, patience: keptMillis } : environment.pace
   const stranding = new Stranding(consumer, { bootstrapServers, pace }, () => {
     if (!closing) options.onStranded()
@@ -234,6 +231,8 @@ export const open = Effect.fnUntraced(function*(
       consumer.pause(owned.map(toPartition))
       forget(owned)
     },
+    // What static members own stays theirs until their session is over.
+    leavesUnasked: !isClassic || isStatic,
     answerRest: () => {
       for (const { kind, partitions } of rebalances.rest()) answerWhileClosing(kind, partitions)
     }
@@ -341,18 +340,8 @@ export const open = Effect.fnUntraced(function*(
       }
     },
     commit: (positions) =>
-      positions.length === 0 ? Effect.void : Effect.timeoutOrElse(
-        Effect.retry(commits.commit(consumer, positions), {
-          schedule: commitRetry,
-          // A position of a partition that was given up meanwhile would take its new owner back.
-          while: (error) => passes(error) && positions.every(({ partition, topic }) => assigned.has(topic, partition))
-        }),
-        {
-          duration: commitTimeout,
-          orElse: () =>
-            Effect.fail(Errors.make("commit", new Errors.Timeout({ operation: "commit", timeoutMs: 15_000 })))
-        }
-      ),
+      // A position of a partition that was given up meanwhile would take its new owner back.
+      commits.persist(consumer, positions, () => positions.every((one) => assigned.has(one.topic, one.partition))),
     committed: (partitions) =>
       Effect.callback<ReadonlyArray<Position>, KafkaError>((resume) => {
         consumer.committed(partitions.map(toPartition), requestTimeoutMs, (error, positions) => {
@@ -379,7 +368,7 @@ export const open = Effect.fnUntraced(function*(
             resume(error === null || error === undefined ? Effect.void : Effect.fail(toError("seek")(error)))
           })
         })),
-        { schedule: seekRetry, while: isOneOf(notStarted) }
+        { schedule: seekRetry, while: isNotStarted }
       ),
     highWatermark: ({ partition, topic }) => {
       try {

@@ -39,6 +39,8 @@ export interface Departing {
   readonly stopFetching: () => void
   /** What is stored of the partitions that it still owns. */
   readonly stored: () => ReadonlyArray<Position>
+  /** Whether its close does all that is due when it owns nothing. */
+  readonly leavesUnasked: boolean
   /** Answers the rebalances that its owner left unanswered. */
   readonly answerRest: () => void
 }
@@ -72,16 +74,33 @@ const settle = ({ commits, consumer, stored }: Departing, done: () => void): voi
   commits.whenAnswered(done)
 }
 
-const leave = ({ answerRest, consumer, pump }: Departing, done: () => void): void =>
+/**
+ * The close of a cooperative member (librdkafka 2.15) that owns nothing tells its group nothing: the coordinator waits
+ * for the end of the session, and what was on its way to this member has no owner until then. Giving up the
+ * subscription first sends the LeaveGroup, which the close waits for.
+ */
+const sayGoodbye = ({ consumer, leavesUnasked }: Departing): void => {
+  if (leavesUnasked) return
+  try {
+    if (consumer.assignments().length === 0) consumer.unsubscribe()
+  } catch {
+    // Not alive any more.
+  }
+}
+
+const leave = (departing: Departing, done: () => void): void => {
+  const { answerRest, consumer, pump } = departing
   pump.hold(() => {
     pump.stop()
     answerRest()
     if (!consumer.isConnected()) return done()
+    sayGoodbye(departing)
     consumer.disconnect(() => {
       kept.delete(consumer)
       done()
     })
   })
+}
 
 /** Commits what is stored and leaves the group. What takes longer than the deadline fails, and goes on by itself. */
 export const close = (

@@ -84,6 +84,7 @@ export interface NativeConsumer extends NativeClient {
   }
   subscribe(topics: ReadonlyArray<string>): this
   unsubscribe(): this
+  assignments(): ReadonlyArray<NativePosition>
   assign(partitions: ReadonlyArray<NativePosition>): this
   unassign(): this
   incrementalAssign(partitions: ReadonlyArray<NativePosition>): this

@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import * as ConfluentKafka from "../../../../src/engine/ConfluentKafka.ts"
 import * as KafkaEngine from "../../../../src/engine/KafkaEngine.ts"
 import { sharedKafka } from "../../../services/env.ts"
-import { fresh, numbered, open, produce } from "../mock.ts"
+import { fresh, numbered, open, produce, until } from "../mock.ts"
 import { groupTests, inTime } from "./groupTests.ts"
 
 const deadline = Duration.seconds(10)
@@ -54,4 +54,53 @@ layer(engine, { excludeTestServices: true })("a group on a real broker", (it) =>
       yield* inTime(first.client.close(deadline))
       yield* inTime(second.client.close(deadline))
     }))
+
+  // The session of a member that does not say that it leaves goes on for its 45 seconds.
+  const patient = { groupProtocol: "classic", assignor: "cooperative-sticky", sessionTimeout: "45 seconds" } as const
+
+  it.effect("a member that leaves while its partitions are still on their way leaves the group at once", () =>
+    Effect.gen(function*() {
+      const name = yield* topic("young")
+      const group = fresh("group")
+      const first = yield* open({ topics: [name], group, config: patient })
+      yield* first.run(() => first.assigned.size === 4, "all partitions")
+      const second = yield* open({ topics: [name], group, config: patient })
+      // Asked to give some up, and it has not: the second has joined, and owns nothing.
+      yield* until(() => first.due.length > 0, "the revoke")
+      yield* inTime(second.client.close(deadline))
+      yield* first.run(() => first.due.length === 0 && first.assigned.size === 4, "its partitions again")
+      yield* first.client.commit([{ topic: name, partition: 0, offset: 0 }])
+      yield* inTime(first.client.close(deadline))
+    }), 60_000)
+
+  it.effect("spare members leave the group at once, too", () =>
+    Effect.gen(function*() {
+      const name = yield* topic("spare")
+      const group = fresh("group")
+      const admin = yield* (yield* KafkaEngine.Service).admin
+      const members = Effect.map(admin.describeGroups([group]), ([one]) => one?.state === "Stable" ? one.members : [])
+      const all = yield* Effect.forEach(Array.from({ length: 6 }), () => open({ topics: [name], group, config: patient }))
+      let ready = false
+      const stable = Effect.gen(function*() {
+        let found = yield* members
+        while (found.length < all.length) found = yield* members
+        ready = all.filter(({ assigned }) => assigned.size > 0).length === 4
+      })
+      const spares = () => all.filter(({ assigned }) => assigned.size === 0)
+      yield* Effect.all([
+        Effect.repeat(stable, { until: () => ready }),
+        ...all.map((owner) => owner.run(() => ready, "a share"))
+      ], { concurrency: "unbounded" })
+      assert.lengthOf(spares(), 2)
+      const [one, other] = spares()
+      yield* inTime(one!.client.close(deadline))
+      yield* inTime(other!.client.close(deadline))
+      const left = yield* Effect.map(admin.describeGroups([group]), ([group]) => group!.members.length)
+      assert.strictEqual(left, 4)
+      yield* Effect.forEach(
+        all.filter((owner) => owner !== one && owner !== other),
+        (owner) => owner.client.close(deadline),
+        { concurrency: "unbounded" }
+      )
+    }), 60_000)
 })
