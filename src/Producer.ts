@@ -12,6 +12,7 @@ import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import * as Sink from "effect/Sink"
 import type * as Types from "effect/Types"
+import { checked, positionsProblem } from "./engine/checkOffsets.ts"
 import type * as KafkaEngine from "./engine/KafkaEngine.ts"
 import type { Delivery, Position } from "./engine/KafkaEngine.ts"
 import type * as Headers from "./Headers.ts"
@@ -353,7 +354,7 @@ export const sendOffsets = Effect.fnUntraced(function*(
       new Errors.TransactionFailed({ transactionalId, problem, retryable: false })
     )
   }
-  yield* current.client.sendOffsets(positions, group)
+  yield* checked(positionsProblem("sendOffsets", positions), current.client.sendOffsets(positions, group))
 })
 
 /**

@@ -183,6 +183,22 @@ describe("Consumer.layer", () => {
       assert.strictEqual((yield* health).status, "failed")
     })))
 
+  it.effect("does not start again for ever what its handler's startOffsets makes impossible", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const handler = Topic.handleOwned(Texts, () => Effect.void, {
+        startOffsets: () => Effect.succeed([{ ...p0, offset: 1.5 }])
+      })
+      yield* Layer.build(Consumer.layer(Consumer.make("g", { ...settings, handlers: [handler] })))
+      yield* until(() => script.isOpen)
+      script.emit("assign", [p0])
+      yield* until(() => !script.isOpen)
+      yield* TestClock.adjust("10 minutes")
+      assert.strictEqual(script.clients, 1)
+      const { lastError, status } = yield* health
+      assert.strictEqual(status, "failed")
+      assert.include(lastError?.message, "startOffsets")
+    })))
+
   it.effect("keeps one owner over a restart", () =>
     scripted(Effect.fnUntraced(function*(script) {
       const { handle, started } = seen()

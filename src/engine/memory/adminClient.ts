@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import { positionsProblem, specProblem } from "../checkOffsets.ts"
 import type {
   AdminClient,
   GroupDescription,
@@ -145,6 +146,8 @@ export class MemoryAdmin implements AdminClient {
   ): Effect.Effect<void, KafkaError> =>
     this.cluster.command("alter group offsets", () => {
       const { groups } = this.cluster
+      const wrong = positionsProblem("alterGroupOffsets", positions)
+      if (wrong !== undefined) return wrong
       if ((groups.get(groupId)?.size ?? 0) > 0) return nonEmptyGroup("alter group offsets", groupId)
       return groups.commit(groupId, undefined, positions)
     })
@@ -154,16 +157,21 @@ export class MemoryAdmin implements AdminClient {
     at: OffsetSpec,
     isolation: Isolation = "read_uncommitted"
   ): Effect.Effect<ReadonlyArray<Position>, KafkaError> =>
-    this.cluster.request("list offsets", () =>
-      Effect.forEach(partitions, ({ partition, topic }) => {
+    this.cluster.request("list offsets", () => {
+      const wrong = specProblem("listOffsets", partitions, at)
+      if (wrong !== undefined) return Effect.fail(wrong)
+      return Effect.forEach(partitions, ({ partition, topic }) => {
         const log = this.cluster.topics.log({ topic, partition })
         return log === undefined
           ? Effect.fail(Errors.make("list offsets", new Errors.UnknownTopic({ topic, partition })))
           : Effect.succeed({ topic, partition, offset: offsetOf(log, at, isolation) })
-      }))
+      })
+    })
 
   readonly deleteRecords = (positions: ReadonlyArray<Position>): Effect.Effect<void, KafkaError> =>
     this.cluster.command("delete records", () => {
+      const wrong = positionsProblem("deleteRecords", positions)
+      if (wrong !== undefined) return wrong
       for (const { offset, partition, topic } of positions) {
         const log = this.cluster.topics.log({ topic, partition })
         if (log === undefined) return Errors.make("delete records", new Errors.UnknownTopic({ topic, partition }))

@@ -7,6 +7,7 @@ import type * as Scope from "effect/Scope"
 import * as KafkaConfig from "../../KafkaConfig.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import { positionsProblem } from "../checkOffsets.ts"
 import type * as KafkaEngine from "../KafkaEngine.ts"
 import type { ConsumerClientOptions, TransactionalClient } from "../KafkaEngine.ts"
 import { MemoryAdmin } from "./adminClient.ts"
@@ -23,7 +24,7 @@ const defined = <A extends object>(settings: A): A =>
 
 const wrongSetting = (options: ConsumerClientOptions): KafkaError | undefined => {
   const { config, subscription } = options
-  if (subscription._tag === "Manual") return undefined
+  if (subscription._tag === "Manual") return positionsProblem("positions", subscription.positions)
   if (subscription.groupId === "") return Errors.invalidSetting("groupId", "must not be empty")
   if (subscription.topics.length === 0 && subscription.patterns.length === 0) {
     return Errors.invalidSetting("topics", "a consumer needs at least one topic or pattern")

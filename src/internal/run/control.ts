@@ -2,6 +2,7 @@
 import type * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import type { ConsumerControl } from "../../ConsumerControl.ts"
+import { checked, partitionsProblem, positionsProblem } from "../../engine/checkOffsets.ts"
 import type { AdminClient, ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as Errors from "../../KafkaError.ts"
@@ -27,9 +28,16 @@ export interface Options {
 /** Makes the controls of one run. */
 export const make = ({ admin, assignment, client, inbox, plan, stop }: Options): ConsumerControl => {
   const partitions = Effect.sync(() => Array.from(assignment, tp))
-  const seek = (position: Position) => inbox.request<void>((done) => ({ _tag: "Seek", position, done }))
+  const seek = (position: Position) =>
+    checked(
+      positionsProblem("seek", [position]),
+      inbox.request<void>((done) => ({ _tag: "Seek", position, done }))
+    )
   const suspend = (partitions: ReadonlyArray<TopicPartition>, suspended: boolean) =>
-    inbox.request<void>((done) => ({ _tag: "Suspend", partitions, suspended, done }))
+    checked(
+      partitionsProblem(suspended ? "pause" : "resume", partitions),
+      inbox.request<void>((done) => ({ _tag: "Suspend", partitions, suspended, done }))
+    )
   return {
     group: plan.group,
     assignment: partitions,

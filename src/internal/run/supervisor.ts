@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as KafkaEngine from "../../engine/KafkaEngine.ts"
+import type { HandlerFailed } from "../../HandlerFailed.ts"
 import type { KafkaError, Reason } from "../../KafkaError.ts"
 import { logCause } from "../shared/causes.ts"
 import type { HealthCell } from "../telemetry/healthCell.ts"
@@ -14,13 +15,19 @@ import type { Running } from "./runtime.ts"
 /** A run that lasted this long was healthy: the restart schedule starts from its beginning. In milliseconds. */
 const settled = 60_000
 
-/** No restart helps against these: the program, its settings or its credentials must change. */
+/** No first start helps against these: the program, its settings or its credentials must change. */
 const hopeless: ReadonlySet<Reason["_tag"]> = new Set([
   "AuthenticationFailed",
   "InvalidSetting",
   "Unsupported",
   "DriverMissing"
 ])
+
+/** Whether a run that ended so would end so again: a handler's `startOffsets` returned what is no offset. */
+const isWrong = (cause: Cause.Cause<KafkaError | HandlerFailed<any>>): boolean => {
+  const error = Cause.findErrorOption(cause)
+  return error._tag === "Some" && error.value._tag === "KafkaError" && error.value.reason._tag === "InvalidSetting"
+}
 
 /**
  * Starts the consumer in the current scope. When the first start fails with an error that no restart can heal, so does
@@ -51,6 +58,10 @@ export const supervise = Effect.fnUntraced(function*(
       const ended = Exit.isSuccess(exit) ? yield* Effect.exit(exit.value.await) : Exit.asVoid(exit)
       current = undefined
       if (Exit.isSuccess(ended)) return
+      if (isWrong(ended.cause)) {
+        yield* logCause(Effect.logError, "consumer ended; it is not started again, which would not help", ended.cause)
+        return options.health.givenUp()
+      }
       options.health.restarting()
       yield* logCause(Effect.logWarning, "consumer ended; starting it again", ended.cause)
       if ((yield* Clock.currentTimeMillis) - startedAt > settled) {

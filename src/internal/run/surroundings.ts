@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import * as ConsumerEvent from "../../ConsumerEvent.ts"
+import { positionsProblem } from "../../engine/checkOffsets.ts"
 import type { AdminClient, ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
 import { HandlerFailed } from "../../HandlerFailed.ts"
 import type { KafkaError } from "../../KafkaError.ts"
@@ -126,6 +127,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
           cause: started.cause
         })
       }
+      const wrong = positionsProblem("startOffsets", started.value)
+      if (wrong !== undefined) return yield* wrong
       for (const position of started.value) positions.push(position)
     }
     return positions

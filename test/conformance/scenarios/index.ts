@@ -1,5 +1,6 @@
 import type { Group } from "../harness.ts"
 import { admin } from "./admin.ts"
+import { badOffsets } from "./badOffsets.ts"
 import { commits } from "./commits.ts"
 import { defaults } from "./defaults.ts"
 import { errors } from "./errors.ts"
@@ -22,6 +23,7 @@ export const groups: ReadonlyArray<Group> = [
   commits,
   membership,
   positions,
+  badOffsets,
   topics,
   transactions,
   errors,

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Errors from "../../../KafkaError.ts"
 import type { KafkaError } from "../../../KafkaError.ts"
+import { checked, positionsProblem, specProblem } from "../../checkOffsets.ts"
 import type { AdminClient, GroupDescription, OffsetSpec, Position, TopicDescription } from "../../KafkaEngine.ts"
 import { toNative, toPartition, toPositions } from "../consumer/commits.ts"
 import { connect, disconnect } from "../shared/connection.ts"
@@ -163,6 +164,8 @@ export const make = Effect.fnUntraced(function*(
   })
 
   const alterGroupOffsets = Effect.fnUntraced(function*(groupId: string, positions: ReadonlyArray<Position>) {
+    const wrong = positionsProblem("alterGroupOffsets", positions)
+    if (wrong !== undefined) return yield* wrong
     const [group] = yield* describeGroups([groupId])
     if (group !== undefined && group.members.length > 0) {
       return yield* Errors.make(
@@ -190,6 +193,8 @@ export const make = Effect.fnUntraced(function*(
     at: OffsetSpec,
     isolation: "read_committed" | "read_uncommitted" = "read_committed"
   ): Effect.fn.Return<ReadonlyArray<Position>, KafkaError> {
+    const wrong = specProblem("listOffsets", partitions, at)
+    if (wrong !== undefined) return yield* wrong
     if (partitions.length === 0) return []
     const operation = "list offsets"
     const offset = toSpec(at)
@@ -266,12 +271,15 @@ export const make = Effect.fnUntraced(function*(
     alterGroupOffsets,
     listOffsets,
     deleteRecords: (positions) =>
-      positions.length === 0 ? Effect.void : Effect.flatMap(
-        call<ReadonlyArray<NativePosition>>(
-          { operation: "delete records", topic: positions[0]!.topic },
-          (done) => admin.deleteRecords(positions.map(toNative), { ...timeout }, done)
-        ),
-        (results) => Effect.asVoid(inResults("delete records", results))
+      checked(
+        positionsProblem("deleteRecords", positions),
+        positions.length === 0 ? Effect.void : Effect.flatMap(
+          call<ReadonlyArray<NativePosition>>(
+            { operation: "delete records", topic: positions[0]!.topic },
+            (done) => admin.deleteRecords(positions.map(toNative), { ...timeout }, done)
+          ),
+          (results) => Effect.asVoid(inResults("delete records", results))
+        )
       )
   }
 })

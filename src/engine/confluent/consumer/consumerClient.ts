@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Errors from "../../../KafkaError.ts"
 import type { KafkaError } from "../../../KafkaError.ts"
+import { positionsProblem } from "../../checkOffsets.ts"
 import type { ConsumerClient, ConsumerClientOptions } from "../../KafkaEngine.ts"
 import type { Environment } from "../shared/environment.ts"
 import { RebalanceIds, Rebalances } from "./assigned.ts"
@@ -21,6 +22,8 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ConsumerClient, KafkaError, Scope.Scope> {
   const { bootstrapServers } = environment
   const { onEvent, subscription } = options
+  const wrong = subscription._tag === "Manual" ? positionsProblem("positions", subscription.positions) : undefined
+  if (wrong !== undefined) return yield* wrong
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
   const ids = new RebalanceIds()

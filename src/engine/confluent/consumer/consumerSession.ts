@@ -6,6 +6,7 @@ import type * as Scope from "effect/Scope"
 import * as KafkaConfig from "../../../KafkaConfig.ts"
 import * as Errors from "../../../KafkaError.ts"
 import type { KafkaError } from "../../../KafkaError.ts"
+import { checked, positionsProblem } from "../../checkOffsets.ts"
 import type {
   ClientEvent,
   ConsumerClient,
@@ -310,6 +311,8 @@ export const open = Effect.fnUntraced(function*(
     },
     answer: (id, start = []) =>
       Effect.suspend(() => {
+        const wrong = positionsProblem("startOffsets", start)
+        if (wrong !== undefined) return Effect.fail(wrong)
         const asked = rebalances.answer(id)
         if (asked === undefined || closing) return Effect.void
         if (asked.kind === "assign") answering = asked.partitions
@@ -340,8 +343,11 @@ export const open = Effect.fnUntraced(function*(
       }
     },
     commit: (positions) =>
-      // A position of a partition that was given up meanwhile would take its new owner back.
-      commits.persist(consumer, positions, () => positions.every((one) => assigned.has(one.topic, one.partition))),
+      checked(
+        positionsProblem("commit", positions),
+        // A position of a partition that was given up meanwhile would take its new owner back.
+        commits.persist(consumer, positions, () => positions.every((one) => assigned.has(one.topic, one.partition)))
+      ),
     committed: (partitions) =>
       Effect.callback<ReadonlyArray<Position>, KafkaError>((resume) => {
         consumer.committed(partitions.map(toPartition), requestTimeoutMs, (error, positions) => {
@@ -357,18 +363,21 @@ export const open = Effect.fnUntraced(function*(
     },
     resume,
     seek: (position) =>
-      Effect.retry(
-        quiet(Effect.callback<void, KafkaError>((resume) => {
-          if (!assigned.has(position.topic, position.partition)) {
-            return resume(Effect.fail(Errors.make("seek", new Errors.UnknownTopic(toPartition(position)))))
-          }
-          forget([position])
-          assigned.add([position])
-          consumer.seek(toNative(position), seekTimeoutMs, (error) => {
-            resume(error === null || error === undefined ? Effect.void : Effect.fail(toError("seek")(error)))
-          })
-        })),
-        { schedule: seekRetry, while: isNotStarted }
+      checked(
+        positionsProblem("seek", [position]),
+        Effect.retry(
+          quiet(Effect.callback<void, KafkaError>((resume) => {
+            if (!assigned.has(position.topic, position.partition)) {
+              return resume(Effect.fail(Errors.make("seek", new Errors.UnknownTopic(toPartition(position)))))
+            }
+            forget([position])
+            assigned.add([position])
+            consumer.seek(toNative(position), seekTimeoutMs, (error) => {
+              resume(error === null || error === undefined ? Effect.void : Effect.fail(toError("seek")(error)))
+            })
+          })),
+          { schedule: seekRetry, while: isNotStarted }
+        )
       ),
     highWatermark: ({ partition, topic }) => {
       try {

@@ -5,6 +5,7 @@ import type * as Scope from "effect/Scope"
 import * as KafkaConfig from "../../../KafkaConfig.ts"
 import * as Errors from "../../../KafkaError.ts"
 import { KafkaError } from "../../../KafkaError.ts"
+import { checked, positionsProblem } from "../../checkOffsets.ts"
 import type { Delivery, DeliveryCallback, ProducerClient, RawMessage, TransactionalClient } from "../../KafkaEngine.ts"
 import { toNative } from "../consumer/commits.ts"
 import type { ConfluentGroup } from "../consumer/consumerSession.ts"
@@ -295,12 +296,15 @@ export const makeTransactional = Effect.fnUntraced(function*(
       return step("begin a transaction", (done) => producer.beginTransaction(done))
     }),
     sendOffsets: (positions, group) =>
-      step("send offsets to the transaction", (done) => {
-        const consumer = (group as ConfluentGroup)["~millrace/engine/GroupMetadata"]
-        // The binding does not look, and ends the process.
-        if (!consumer.isConnected()) return done(leftGroup)
-        producer.sendOffsetsToTransaction(positions.map(toNative), consumer, requestTimeoutMs, done)
-      }),
+      checked(
+        positionsProblem("sendOffsets", positions),
+        step("send offsets to the transaction", (done) => {
+          const consumer = (group as ConfluentGroup)["~millrace/engine/GroupMetadata"]
+          // The binding does not look, and ends the process.
+          if (!consumer.isConnected()) return done(leftGroup)
+          producer.sendOffsetsToTransaction(positions.map(toNative), consumer, requestTimeoutMs, done)
+        })
+      ),
     commit: Effect.suspend(() => {
       const operation = "commit the transaction"
       const lost = client.takeUnconfirmed()

@@ -5,6 +5,7 @@ import * as KafkaConfig from "../../../KafkaConfig.ts"
 import * as Errors from "../../../KafkaError.ts"
 import type { KafkaError } from "../../../KafkaError.ts"
 import { format } from "../../../TopicPartition.ts"
+import { positionsProblem } from "../../checkOffsets.ts"
 import type {
   Chunk,
   ClientEvent,
@@ -119,6 +120,8 @@ export class MemoryConsumer implements ConsumerClient, Listener {
   readonly answer = (id: number, start: ReadonlyArray<Position> = []): Effect.Effect<void, KafkaError> =>
     Effect.suspend(() => {
       const { membership } = this
+      const wrong = positionsProblem("startOffsets", start)
+      if (wrong !== undefined) return Effect.fail(wrong)
       if (membership === undefined || this.state !== "open") return Effect.void
       const rebalance = membership.next(id)
       if (rebalance.stale || rebalance.kind === "lost") return Effect.sync(() => membership.answered(rebalance))
@@ -144,7 +147,10 @@ export class MemoryConsumer implements ConsumerClient, Listener {
   }
 
   readonly commit = (positions: ReadonlyArray<Position>): Effect.Effect<void, KafkaError> =>
-    this.committer.commit(positions)
+    Effect.suspend(() => {
+      const wrong = positionsProblem("commit", positions)
+      return wrong === undefined ? this.committer.commit(positions) : Effect.fail(wrong)
+    })
 
   readonly committed = (
     partitions: ReadonlyArray<TopicPartition>
@@ -172,6 +178,8 @@ export class MemoryConsumer implements ConsumerClient, Listener {
 
   readonly seek = (position: Position): Effect.Effect<void, KafkaError> =>
     Effect.suspend(() => {
+      const wrong = positionsProblem("seek", [position])
+      if (wrong !== undefined) return Effect.fail(wrong)
       const cursor = this.cursors.get(format(position))
       if (cursor === undefined) return Effect.fail(Errors.make("seek", new Errors.UnknownTopic(position)))
       cursor.move(position.offset)

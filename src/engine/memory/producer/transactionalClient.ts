@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as KafkaConfig from "../../../KafkaConfig.ts"
 import * as Errors from "../../../KafkaError.ts"
 import type { KafkaError } from "../../../KafkaError.ts"
+import { positionsProblem } from "../../checkOffsets.ts"
 import type { DeliveryCallback, GroupMetadata, Position, RawMessage, TransactionalClient } from "../../KafkaEngine.ts"
 import type { Cluster } from "../cluster/cluster.ts"
 import type { Claim } from "../cluster/transactions.ts"
@@ -71,6 +72,8 @@ export class MemoryTransactional implements TransactionalClient {
   ): Effect.Effect<void, KafkaError> =>
     this.command("send offsets", () => {
       const operation = "send offsets"
+      const wrong = positionsProblem("sendOffsets", positions)
+      if (wrong !== undefined) return wrong
       const error = this.closedOff(operation) ?? this.broken(operation) ?? this.fencedMember(operation, group)
       if (error !== undefined) {
         this.spoil(error.message)

@@ -58,20 +58,24 @@ layer(engine, { excludeTestServices: true })("a group on a real broker", (it) =>
   // The session of a member that does not say that it leaves goes on for its 45 seconds.
   const patient = { groupProtocol: "classic", assignor: "cooperative-sticky", sessionTimeout: "45 seconds" } as const
 
-  it.effect("a member that leaves while its partitions are still on their way leaves the group at once", () =>
-    Effect.gen(function*() {
-      const name = yield* topic("young")
-      const group = fresh("group")
-      const first = yield* open({ topics: [name], group, config: patient })
-      yield* first.run(() => first.assigned.size === 4, "all partitions")
-      const second = yield* open({ topics: [name], group, config: patient })
-      // Asked to give some up, and it has not: the second has joined, and owns nothing.
-      yield* until(() => first.due.length > 0, "the revoke")
-      yield* inTime(second.client.close(deadline))
-      yield* first.run(() => first.due.length === 0 && first.assigned.size === 4, "its partitions again")
-      yield* first.client.commit([{ topic: name, partition: 0, offset: 0 }])
-      yield* inTime(first.client.close(deadline))
-    }), 60_000)
+  it.effect(
+    "a member that leaves while its partitions are still on their way leaves the group at once",
+    () =>
+      Effect.gen(function*() {
+        const name = yield* topic("young")
+        const group = fresh("group")
+        const first = yield* open({ topics: [name], group, config: patient })
+        yield* first.run(() => first.assigned.size === 4, "all partitions")
+        const second = yield* open({ topics: [name], group, config: patient })
+        // Asked to give some up, and it has not: the second has joined, and owns nothing.
+        yield* until(() => first.due.length > 0, "the revoke")
+        yield* inTime(second.client.close(deadline))
+        yield* first.run(() => first.due.length === 0 && first.assigned.size === 4, "its partitions again")
+        yield* first.client.commit([{ topic: name, partition: 0, offset: 0 }])
+        yield* inTime(first.client.close(deadline))
+      }),
+    60_000
+  )
 
   it.effect("spare members leave the group at once, too", () =>
     Effect.gen(function*() {
@@ -79,7 +83,10 @@ layer(engine, { excludeTestServices: true })("a group on a real broker", (it) =>
       const group = fresh("group")
       const admin = yield* (yield* KafkaEngine.Service).admin
       const members = Effect.map(admin.describeGroups([group]), ([one]) => one?.state === "Stable" ? one.members : [])
-      const all = yield* Effect.forEach(Array.from({ length: 6 }), () => open({ topics: [name], group, config: patient }))
+      const all = yield* Effect.forEach(
+        Array.from({ length: 6 }),
+        () => open({ topics: [name], group, config: patient })
+      )
       let ready = false
       const stable = Effect.gen(function*() {
         let found = yield* members
