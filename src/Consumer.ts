@@ -98,7 +98,7 @@ export interface Consumer<out E, out R> {
   /** @internal */
   readonly handlers: ReadonlyArray<Handler.Handler<any, any>>
   /** @internal */
-  readonly onFailure: OnFailure.OnFailure<any, any>
+  readonly onFailure: OnFailure.Any
 }
 
 /** Any consumer. @stability unstable @since 0.1.0 @category models */
@@ -152,7 +152,7 @@ export const make = <const H extends ReadonlyArray<Handler.Any>, RX = never>(
   group: string,
   options: Settings & {
     readonly handlers: H
-    readonly onFailure: OnFailure.OnFailure<Types.NoInfer<Handler.Error<H[number]>>, RX>
+    readonly onFailure: OnFailure.For<Types.NoInfer<Handler.Error<H[number]>>, RX>
   }
 ): Consumer<Handler.Error<H[number]>, Handler.Services<H[number]> | RX> => {
   const { handlers, onFailure, ...settings } = options

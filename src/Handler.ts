@@ -133,7 +133,7 @@ export interface Handler<out E, out R> {
   /** @internal */
   readonly call: Call
   /** @internal */
-  readonly onFailure: OnFailure.OnFailure<any, any> | undefined
+  readonly onFailure: OnFailure.Any | undefined
 }
 
 /**
@@ -170,8 +170,8 @@ export type Services<H> = H extends Handler<infer _, infer R> ? R : never
  * @since 0.1.0
  * @category models
  */
-export interface Options<in E, out RX> {
-  readonly onFailure?: OnFailure.OnFailure<E, RX> | undefined
+export interface Options<E, out RX> {
+  readonly onFailure?: OnFailure.For<E, RX> | undefined
   readonly concurrency?: Concurrency | undefined
 }
 
@@ -183,8 +183,8 @@ export interface Options<in E, out RX> {
  * @since 0.1.0
  * @category models
  */
-export interface BatchOptions<in E, out RX> {
-  readonly onFailure?: OnFailure.OnFailure<E, RX> | undefined
+export interface BatchOptions<E, out RX> {
+  readonly onFailure?: OnFailure.For<E, RX> | undefined
   readonly maxSize?: number | undefined
   readonly maxWait?: Duration.Input | undefined
 }
@@ -192,7 +192,7 @@ export interface BatchOptions<in E, out RX> {
 const make = (
   source: Pick<AnySource, "match" | "codecs">,
   call: Call,
-  onFailure: OnFailure.OnFailure<any, any> | undefined
+  onFailure: OnFailure.Any | undefined
 ): Handler<any, any> => ({
   // The variance marker exists for the type checker alone.
   [TypeId]: {} as any,

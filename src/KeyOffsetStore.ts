@@ -116,9 +116,8 @@ export const isStale = (latest: Option.Option<Latest>, record: Latest): boolean 
  * export const policy = OnFailure.make((failure) =>
  *   Effect.map(
  *     Effect.orElseSucceed(KeyOffsetStore.check(failure.record), () => false),
- *     (stale) => stale ? { _tag: "Skip" } : { _tag: "Stop" }
- *   )
- * )
+ *     (stale) => stale ? OnFailure.skip : OnFailure.stop
+ *   ), { observes: true })
  * ```
  *
  * @stability unstable
@@ -136,16 +135,17 @@ export const check = (record: Observed): Effect.Effect<boolean, KeyOffsetStoreEr
 }
 
 /**
- * What is done about a stale record: nothing is asked unless `when` says that staleness can explain the failure, and
- * then it is skipped, or goes to the dead letter topic, as `decision` says.
+ * What is done about a stale record.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
-export interface Guard<in E> {
+export interface Guard<in E, out R = never> {
+  /** Whether staleness can explain the failure. The store is asked for such failures only. */
   readonly when: (failure: OnFailure.Failure<E>) => boolean
-  readonly decision: "skip" | "deadLetter"
+  /** What happens to a stale record: `OnFailure.skip` or `OnFailure.deadLetter` in most cases. */
+  readonly stale: OnFailure.OnFailure<E, R>
 }
 
 /**
@@ -159,10 +159,10 @@ export interface Guard<in E> {
  * @example
  * ```ts
  * import { Cause, Schedule } from "effect"
- * import { KeyOffsetStore, Retry } from "millrace"
+ * import { KeyOffsetStore, OnFailure, Retry } from "millrace"
  *
  * export const policy = Retry.nonBlocking(Schedule.recurs(3)).pipe(
- *   KeyOffsetStore.guard({ when: ({ cause }) => Cause.hasFails(cause), decision: "skip" })
+ *   KeyOffsetStore.guard({ when: ({ cause }) => Cause.hasFails(cause), stale: OnFailure.skip })
  * )
  * ```
  *
@@ -171,36 +171,34 @@ export interface Guard<in E> {
  * @category combinators
  */
 export const guard: {
-  <E2>(
-    options: Guard<E2>
-  ): <E1, R>(self: OnFailure.OnFailure<E1, R>) => OnFailure.OnFailure<E1 & E2, R | KeyOffsetStore>
-  <E1, R, E2>(
-    self: OnFailure.OnFailure<E1, R>,
-    options: Guard<E2>
-  ): OnFailure.OnFailure<E1 & E2, R | KeyOffsetStore>
+  <E2, R2 = never>(
+    options: Guard<E2, R2>
+  ): <E1, R1, Tags extends string>(
+    self: OnFailure.OnFailure<E1, R1, Tags>
+  ) => OnFailure.OnFailure<E1 & E2, R1 | R2 | KeyOffsetStore, Tags>
+  <E1, R1, Tags extends string, E2, R2 = never>(
+    self: OnFailure.OnFailure<E1, R1, Tags>,
+    options: Guard<E2, R2>
+  ): OnFailure.OnFailure<E1 & E2, R1 | R2 | KeyOffsetStore, Tags>
 } = dual(
   2,
-  <E1, R, E2>(
-    self: OnFailure.OnFailure<E1, R>,
-    options: Guard<E2>
-  ): OnFailure.OnFailure<E1 & E2, R | KeyOffsetStore> => {
-    const decision: OnFailure.Decision = options.decision === "skip" ? { _tag: "Skip" } : { _tag: "DeadLetter" }
-    const { deadLetter } = self.needs
-    return OnFailure.make<E1 & E2, R | KeyOffsetStore>(
+  <E1, R1, E2, R2>(
+    self: OnFailure.OnFailure<E1, R1>,
+    { stale, when }: Guard<E2, R2>
+  ): OnFailure.OnFailure<E1 & E2, R1 | R2 | KeyOffsetStore> =>
+    OnFailure.make<E1 & E2, R1 | R2, KeyOffsetStore>(
       (failure) => {
         const { kind, origin, record: { key }, topic } = failure
         // Offsets of a retry topic do not compare with those that were observed.
-        if (kind === "poison" || origin.topic !== topic || !options.when(failure)) return self.decide(failure)
-        const stale = Effect.catch(
+        if (kind === "poison" || origin.topic !== topic || !when(failure)) return self
+        const asked = Effect.catch(
           check({ ...origin, key }),
           (error) => Effect.as(Effect.logWarning(error.message), false)
         )
-        return Effect.flatMap(stale, (yes) => yes ? Effect.succeed(decision) : self.decide(failure))
+        return Effect.map(asked, (yes): OnFailure.OnFailure<E1 & E2, R1 | R2> => yes ? stale : self)
       },
-      { ...self.needs, deadLetter: deadLetter || options.decision === "deadLetter", observes: true },
-      self.last
+      { uses: [self, stale], observes: true, words: `stale: ${stale.words}; else ${self.words}` }
     )
-  }
 )
 
 /**

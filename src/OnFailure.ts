@@ -1,148 +1,124 @@
 /**
- * What happens to a record whose handler failed: one function from failure to decision.
+ * What happens to a record whose handler failed: a policy, a function from failure to decision.
  *
  * @stability unstable
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import type { Pipeable } from "effect/Pipeable"
-import { pipeArguments } from "effect/Pipeable"
-import type * as Schedule from "effect/Schedule"
-import type * as Types from "effect/Types"
-import type { RawRecord, TopicPartition } from "./engine/KafkaEngine.ts"
-import type { Poison } from "./Poison.ts"
+import type { Any, Decision, Failure, Kind, Needs, OnFailure, TagsOf } from "./FailurePolicy.ts"
+import { both, fromDecision, isOnFailure, noNeeds } from "./FailurePolicy.ts"
+import { tagsIn } from "./internal/shared/causes.ts"
+
+export * from "./FailurePolicy.ts"
+
+const always = (words: string, decision: Decision, needs: Partial<Needs> = noNeeds): OnFailure<unknown> =>
+  fromDecision(words, needs, () => Effect.succeed(decision))
 
 /**
- * @stability unstable
- * @since 0.1.0
- * @category type IDs
- */
-export const TypeId = "~millrace/OnFailure"
-
-/**
- * @stability unstable
- * @since 0.1.0
- * @category type IDs
- */
-export type TypeId = typeof TypeId
-
-/**
- * How it failed: the handler with its typed error, the handler with a defect (a bug), or the codecs (`poison`). A
- * handler that interrupts itself counts as a defect, by the name of `Interrupted`; interrupted from outside, by the end
- * or a rebalance, it did not fail.
+ * Stops: `Consumer.run` and streams end with `HandlerFailed`; under `Consumer.layer` the partition is held at the
+ * record and the health turns red. Nothing is lost.
  *
  * @stability unstable
  * @since 0.1.0
- * @category models
+ * @category policies
  */
-export type Kind = "error" | "defect" | "poison"
+export const stop: OnFailure<unknown> = always("stop", { _tag: "Stop" })
 
 /**
- * A failure of one record (or of a batch; then `records` are all of them, and `record` is the first).
- *
- * - `topic`: the source topic, also when the record failed in one of its retry topics; `origin`: where it was first
- *   read. For a record in a retry topic that does not tell, `origin` is its place there.
- * - `attempts` counts the executions so far, so it is at least 1 for a handler and 0 for poison.
- * - `retries` counts the retry topics' part of them: how often the record was routed to one.
- * - `firstFailedAt` and `failedAt` are milliseconds since the epoch.
+ * Skips the record: it is logged, counted, and appears as a `Skipped` outcome. Its offset is committed.
  *
  * @stability unstable
  * @since 0.1.0
- * @category models
+ * @category policies
  */
-export interface Failure<out E> {
-  readonly kind: Kind
-  readonly group: string
-  readonly topic: string
-  readonly origin: TopicPartition & { readonly offset: number }
-  readonly record: RawRecord
-  readonly records: ReadonlyArray<RawRecord>
-  readonly attempts: number
-  readonly retries: number
-  readonly firstFailedAt: number
-  readonly failedAt: number
-  readonly cause: Cause.Cause<E | Poison>
-  /** How many retries the retry topics of the handler have room for. @internal */
-  readonly maxRetries: number
-  /** Where a policy keeps what it knows of this record, for as long as it waits in place. @internal */
-  readonly memory: Map<unknown, unknown>
+export const skip: OnFailure<unknown> = always("skip", { _tag: "Skip" })
+
+/**
+ * Routes the record to `<group>.<topic>.dlt`, with its key, value and headers as they were, and headers that say where
+ * it came from and why it failed. The offset is done when the broker acknowledged the copy.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category policies
+ */
+export const deadLetter: OnFailure<unknown> = always("dead letter", { _tag: "DeadLetter" }, { deadLetter: true })
+
+/**
+ * Routes the record to a topic of your choice, as {@link deadLetter} does to the usual one. The topic is checked or
+ * created before the consumer starts. A consumer refuses its own source and retry topics here: their records would come
+ * back to it for ever.
+ *
+ * @example
+ * ```ts
+ * import { Schedule } from "effect"
+ * import { OnFailure, Retry } from "millrace"
+ *
+ * export const policy = Retry.nonBlocking(Schedule.recurs(3)).pipe(OnFailure.defect(OnFailure.deadLetterTo("bugs")))
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category policies
+ */
+export const deadLetterTo = (topic: string): OnFailure<unknown> =>
+  always(`dead letter to "${topic}"`, { _tag: "DeadLetter", topic }, { topics: [topic] })
+
+/**
+ * Runs the handler again after this long, in place, each time: without an end unless a policy around it ends it. Throws
+ * for what is no finite duration.
+ *
+ * **When to use**: in a function of your own ({@link make}). `Retry.blocking` counts and follows a schedule.
+ *
+ * @example
+ * ```ts
+ * import { OnFailure } from "millrace"
+ *
+ * const soon = OnFailure.wait("10 seconds")
+ *
+ * export const policy = OnFailure.make(({ attempts }) => attempts < 5 ? soon : OnFailure.stop, { uses: [soon] })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category policies
+ */
+export const wait = (delay: Duration.Input): OnFailure<unknown> => {
+  const millis = Number.isNaN(delay) ? NaN : Duration.toMillis(Duration.fromInputUnsafe(delay))
+  if (!(millis >= 0 && millis < Infinity)) throw new Error(`OnFailure.wait: ${String(delay)} is no finite duration`)
+  return always(`wait ${millis} ms`, { _tag: "Wait", delay: millis }, { waits: true })
 }
 
 /**
- * What to do:
- *
- * - `Stop` ends the consumer (or holds the partition, under `Consumer.layer`).
- * - `Skip` goes on behind the record.
- * - `Wait` runs the handler again after `delay` milliseconds; the partition (or the key) waits.
- * - `Retry` routes the record to the next retry topic.
- * - `DeadLetter` routes it to the dead letter topic of its topic, or to another `topic`.
- * - `Pass` leaves the decision to what stands behind the policy (`andThen`, in the end `Stop`).
+ * Decides nothing: the next policy does ({@link andThen}, or the policy that {@link route} is about). Without one it
+ * means stop.
  *
  * @stability unstable
  * @since 0.1.0
- * @category models
+ * @category policies
  */
-export type Decision =
-  | { readonly _tag: "Stop" }
-  | { readonly _tag: "Skip" }
-  | { readonly _tag: "Wait"; readonly delay: number }
-  | { readonly _tag: "Retry" }
-  | { readonly _tag: "DeadLetter"; readonly topic?: string | undefined }
-  | { readonly _tag: "Pass" }
+export const pass: OnFailure<unknown> = always("pass", { _tag: "Pass", otherwise: "Stop" })
 
 /**
- * What a policy needs to exist: retry topics by its schedules, the dead letter topic, other topics. A consumer checks
- * or creates them before it starts. One whose policies need no topics at all reads no retry topics either, also those
- * that an earlier policy left.
+ * What a function of your own says about itself.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
-export interface Needs {
-  readonly schedules: ReadonlyArray<Schedule.Schedule<unknown, unknown>>
-  readonly deadLetter: boolean
-  readonly topics: ReadonlyArray<string>
-  /** Whether it may wait in place: attempts are then kept with the committed offset. */
-  readonly waits: boolean
-  /** Whether it asks a `KeyOffsetStore`, which is then told of every record. */
-  readonly observes: boolean
+export interface MakeOptions {
+  /** Every policy that it may return but `stop`, `skip` and `pass`: what these need is there before the start. */
+  readonly uses?: ReadonlyArray<Any> | undefined
+  /** Whether it asks a `KeyOffsetStore`, which then observes every record. Default `false`. */
+  readonly observes?: boolean | undefined
+  /** How it is called in logs and listings. Default: `"a function"`. */
+  readonly words?: string | undefined
 }
 
 /**
- * A failure policy for handlers that fail with `E`. A policy for `unknown` fits every handler.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface OnFailure<in E, out R = never> extends Pipeable {
-  readonly [TypeId]: {
-    readonly _E: Types.Contravariant<E>
-    readonly _R: Types.Covariant<R>
-  }
-  readonly decide: (failure: Failure<E>) => Effect.Effect<Decision, never, R>
-  readonly needs: Needs
-  /** What is decided when it passes and nothing stands behind it. @internal */
-  readonly last: Decision
-}
-
-/** Needs nothing. @internal */
-export const noNeeds: Needs = { schedules: [], deadLetter: false, topics: [], waits: false, observes: false }
-
-const both = (a: Needs, b: Needs): Needs => ({
-  schedules: [...new Set([...a.schedules, ...b.schedules])],
-  deadLetter: a.deadLetter || b.deadLetter,
-  topics: [...new Set([...a.topics, ...b.topics])],
-  waits: a.waits || b.waits,
-  observes: a.observes || b.observes
-})
-
-/**
- * A policy from a function. What it may decide beyond `Stop` and `Skip` must be said in `needs`: `deadLetter: true` for
- * `DeadLetter`, and the names of other `topics`, so that they are there before the first failure.
+ * A policy from a function that returns the policy for a failure, or an effect of it. What it may return beyond `stop`,
+ * `skip` and `pass` it has to say in `uses`, so that retry and dead letter topics are there before the first failure.
  *
  * **When to use**: when the decision depends on the error or on the record.
  *
@@ -153,65 +129,42 @@ const both = (a: Needs, b: Needs): Needs => ({
  *
  * export const tolerant = OnFailure.make((failure) =>
  *   failure.kind === "poison"
- *     ? Effect.as(Effect.logWarning("undecodable", Cause.pretty(failure.cause)), { _tag: "Skip" as const })
- *     : Effect.succeed({ _tag: "Stop" as const })
- * )
+ *     ? Effect.as(Effect.logWarning("undecodable", Cause.pretty(failure.cause)), OnFailure.skip)
+ *     : OnFailure.deadLetter, { uses: [OnFailure.deadLetter] })
  * ```
  *
  * @stability unstable
  * @since 0.1.0
  * @category constructors
  */
-export const make = <E = unknown, R = never>(
-  decide: (failure: Failure<E>) => Effect.Effect<Decision, never, R>,
-  needs: Partial<Needs> = noNeeds,
-  last: Decision = { _tag: "Stop" }
-): OnFailure<E, R> => ({
-  // The variance marker exists for the type checker alone.
-  [TypeId]: {} as any,
-  decide,
-  needs: { ...noNeeds, ...needs },
-  last,
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
-})
+export const make = <E = unknown, R = never, R2 = never>(
+  decide: (failure: Failure<E>) => OnFailure<E, R, any> | Effect.Effect<OnFailure<E, R, any>, never, R2>,
+  options: MakeOptions = {}
+): OnFailure<E, R | R2> =>
+  fromDecision(
+    options.words ?? "a function",
+    {
+      ...(options.uses ?? []).reduce((needs, policy) => both(needs, policy.needs), noNeeds),
+      ...(options.observes === true ? { observes: true } : {})
+    },
+    (failure): Effect.Effect<Decision, never, R | R2> =>
+      Effect.suspend((): Effect.Effect<Decision, never, R | R2> => {
+        const made = decide(failure)
+        return Effect.isEffect(made)
+          ? Effect.flatMap(made, (policy) => policy.decide(failure))
+          : made.decide(failure)
+      })
+  )
 
-/**
- * Stops: `Consumer.run` and `Consumer.outcomeBatches` end with `HandlerFailed`; under `Consumer.layer` the partition is
- * held at the record and the health turns red. Nothing is lost.
- *
- * @stability unstable
- * @since 0.1.0
- * @category policies
- */
-export const stop: OnFailure<unknown> = make(() => Effect.succeed({ _tag: "Stop" }))
+/** What is decided in the end, when no policy follows one that passes. @internal */
+export const last = (decision: Decision): Exclude<Decision, { readonly _tag: "Pass" }> =>
+  decision._tag === "Pass" ? { _tag: decision.otherwise } : decision
 
-/**
- * Skips the record: it is logged, counted, and appears as a `Skipped` outcome. Its offset is committed.
- *
- * @stability unstable
- * @since 0.1.0
- * @category policies
- */
-export const skip: OnFailure<unknown> = make(() => Effect.succeed({ _tag: "Skip" }))
-
-/**
- * Routes the record to `<group>.<topic>.dlt`, with its key, value and headers as they were, and headers that say where
- * it came from and why it failed. The offset is done when the broker acknowledged the copy.
- *
- * @stability unstable
- * @since 0.1.0
- * @category policies
- */
-export const deadLetter: OnFailure<unknown> = make(() => Effect.succeed({ _tag: "DeadLetter" }), { deadLetter: true })
-
-/** What a policy decides in the end, when nothing stands behind it. @internal */
+/** What a policy decides in the end. @internal */
 export const decideLast = <E, R>(
-  policy: OnFailure<E, R>,
+  policy: OnFailure<E, R, any>,
   failure: Failure<E>
-): Effect.Effect<Decision, never, R> =>
-  Effect.map(policy.decide(failure), (decision) => decision._tag === "Pass" ? policy.last : decision)
+): Effect.Effect<Decision, never, R> => Effect.map(policy.decide(failure), last)
 
 /**
  * What happens when a policy passes: its retries are used up, or it does not retry such a failure. Without it, blocking
@@ -234,34 +187,41 @@ export const decideLast = <E, R>(
  * @category combinators
  */
 export const andThen: {
-  <E2, R2>(that: OnFailure<E2, R2>): <E1, R1>(self: OnFailure<E1, R1>) => OnFailure<E1 & E2, R1 | R2>
-  <E1, R1, E2, R2>(self: OnFailure<E1, R1>, that: OnFailure<E2, R2>): OnFailure<E1 & E2, R1 | R2>
+  <E2, R2, T2 extends string>(
+    that: OnFailure<E2, R2, T2>
+  ): <E1, R1, T1 extends string>(self: OnFailure<E1, R1, T1>) => OnFailure<E1 & E2, R1 | R2, T1 | T2>
+  <E1, R1, T1 extends string, E2, R2, T2 extends string>(
+    self: OnFailure<E1, R1, T1>,
+    that: OnFailure<E2, R2, T2>
+  ): OnFailure<E1 & E2, R1 | R2, T1 | T2>
 } = dual(
   2,
-  <E1, R1, E2, R2>(self: OnFailure<E1, R1>, that: OnFailure<E2, R2>): OnFailure<E1 & E2, R1 | R2> =>
-    make<E1 & E2, R1 | R2>(
+  <E1, R1, T1 extends string, E2, R2, T2 extends string>(self: OnFailure<E1, R1, T1>, that: OnFailure<E2, R2, T2>) =>
+    fromDecision<E1 & E2, R1 | R2, T1 | T2>(
+      `${self.words}, then ${that.words}`,
+      both(self.needs, that.needs),
       (failure) =>
         Effect.flatMap(
           self.decide(failure),
           (decision): Effect.Effect<Decision, never, R2> =>
             decision._tag === "Pass" ? that.decide(failure) : Effect.succeed(decision)
-        ),
-      both(self.needs, that.needs),
-      that.last
+        )
     )
 )
 
 /**
- * Where a failure goes by its error or record: `"retry"` asks the policy, the others decide at once. A topic of its own
- * is to be listed in `topics`, so that it is checked or created before the start.
+ * Where a failure goes by its error or record, before the policy is asked: the function returns a policy as that of
+ * {@link make} does, and `pass` for what the policy is to decide. `uses` are the policies that it may return.
  *
  * @example
  * ```ts
  * import { Cause, Schedule } from "effect"
  * import { OnFailure, Retry } from "millrace"
  *
+ * const bugs = OnFailure.deadLetterTo("bugs")
+ *
  * export const policy = Retry.nonBlocking(Schedule.recurs(3)).pipe(
- *   OnFailure.route((failure) => Cause.hasDies(failure.cause) ? { topic: "bugs" } : "retry", { topics: ["bugs"] })
+ *   OnFailure.route((failure) => Cause.hasDies(failure.cause) ? bugs : OnFailure.pass, { uses: [bugs] })
  * )
  * ```
  *
@@ -270,55 +230,34 @@ export const andThen: {
  * @category combinators
  */
 export const route: {
-  <E2>(
-    to: (failure: Failure<E2>) => Route,
-    options?: { readonly topics?: ReadonlyArray<string> | undefined }
-  ): <E1, R1>(self: OnFailure<E1, R1>) => OnFailure<E1 & E2, R1>
-  <E1, R1, E2>(
-    self: OnFailure<E1, R1>,
-    to: (failure: Failure<E2>) => Route,
-    options?: { readonly topics?: ReadonlyArray<string> | undefined }
-  ): OnFailure<E1 & E2, R1>
+  <E2 = unknown, R2 = never, R3 = never>(
+    to: (failure: Failure<E2>) => OnFailure<E2, R2, any> | Effect.Effect<OnFailure<E2, R2, any>, never, R3>,
+    options?: MakeOptions
+  ): <E1, R1, T1 extends string>(self: OnFailure<E1, R1, T1>) => OnFailure<E1 & E2, R1 | R2 | R3, T1>
+  <E1, R1, T1 extends string, R2 = never, R3 = never, E2 = E1>(
+    self: OnFailure<E1, R1, T1>,
+    to: (failure: Failure<E2>) => OnFailure<E2, R2, any> | Effect.Effect<OnFailure<E2, R2, any>, never, R3>,
+    options?: MakeOptions
+  ): OnFailure<E1 & E2, R1 | R2 | R3, T1>
 } = dual(
-  (args) => TypeId in args[0],
-  <E1, R1, E2>(
-    self: OnFailure<E1, R1>,
-    to: (failure: Failure<E2>) => Route,
-    options?: { readonly topics?: ReadonlyArray<string> | undefined }
-  ): OnFailure<E1 & E2, R1> =>
-    make<E1 & E2, R1>(
-      (failure) =>
-        Effect.suspend(() => {
-          const where = to(failure)
-          return where === "retry" ? self.decide(failure) : Effect.succeed(decisionOf(where))
-        }),
-      both(self.needs, { ...noNeeds, deadLetter: true, topics: options?.topics ?? [] }),
-      self.last
-    )
+  (args) => isOnFailure(args[0]),
+  (self: Any, to: (failure: Failure<any>) => Any, options?: MakeOptions) => andThen(make(to, options), self)
 )
 
-/**
- * Where `route` sends a failure.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export type Route = "retry" | "dlt" | "skip" | "fail" | { readonly topic: string }
+const override = <E2, R2, T2 extends string>(
+  words: string,
+  fits: (failure: Failure<any>) => boolean,
+  that: OnFailure<E2, R2, T2>
+) =>
+<E1, R1, T1 extends string>(self: OnFailure<E1, R1, T1>): OnFailure<E1 & E2, R1 | R2, T1 | T2> =>
+  fromDecision<E1 & E2, R1 | R2, T1 | T2>(
+    `${self.words}; ${words}: ${that.words}`,
+    both(self.needs, that.needs),
+    (failure): Effect.Effect<Decision, never, R1 | R2> =>
+      fits(failure) ? decideLast(that, failure) : self.decide(failure)
+  )
 
-const decisionOf = (route: Exclude<Route, "retry">): Decision => {
-  if (typeof route === "object") return { _tag: "DeadLetter", topic: route.topic }
-  return { _tag: route === "dlt" ? "DeadLetter" : route === "skip" ? "Skip" : "Stop" }
-}
-
-const override =
-  (kind: Kind) => <E1, R1, E2, R2>(self: OnFailure<E1, R1>, that: OnFailure<E2, R2>): OnFailure<E1 & E2, R1 | R2> =>
-    make<E1 & E2, R1 | R2>(
-      (failure): Effect.Effect<Decision, never, R1 | R2> =>
-        failure.kind === kind ? decideLast(that, failure) : self.decide(failure),
-      both(self.needs, that.needs),
-      self.last
-    )
+const ofKind = (kind: Kind) => (self: Any, that: Any) => override(kind, (failure) => failure.kind === kind, that)(self)
 
 /**
  * Uses another policy for undecodable records.
@@ -335,18 +274,77 @@ const override =
  * @category combinators
  */
 export const poison: {
-  <E2, R2>(that: OnFailure<E2, R2>): <E1, R1>(self: OnFailure<E1, R1>) => OnFailure<E1 & E2, R1 | R2>
-  <E1, R1, E2, R2>(self: OnFailure<E1, R1>, that: OnFailure<E2, R2>): OnFailure<E1 & E2, R1 | R2>
-} = dual(2, override("poison"))
+  <E2, R2, T2 extends string>(
+    that: OnFailure<E2, R2, T2>
+  ): <E1, R1, T1 extends string>(self: OnFailure<E1, R1, T1>) => OnFailure<E1 & E2, R1 | R2, T1 | T2>
+  <E1, R1, T1 extends string, E2, R2, T2 extends string>(
+    self: OnFailure<E1, R1, T1>,
+    that: OnFailure<E2, R2, T2>
+  ): OnFailure<E1 & E2, R1 | R2, T1 | T2>
+} = dual(2, ofKind("poison"))
 
 /**
  * Uses another policy for defects, the bugs of a handler.
+ *
+ * @example
+ * ```ts
+ * import { Schedule } from "effect"
+ * import { OnFailure, Retry } from "millrace"
+ *
+ * export const policy = Retry.nonBlocking(Schedule.recurs(3)).pipe(OnFailure.defect(OnFailure.stop))
+ * ```
  *
  * @stability unstable
  * @since 0.1.0
  * @category combinators
  */
 export const defect: {
-  <E2, R2>(that: OnFailure<E2, R2>): <E1, R1>(self: OnFailure<E1, R1>) => OnFailure<E1 & E2, R1 | R2>
-  <E1, R1, E2, R2>(self: OnFailure<E1, R1>, that: OnFailure<E2, R2>): OnFailure<E1 & E2, R1 | R2>
-} = dual(2, override("defect"))
+  <E2, R2, T2 extends string>(
+    that: OnFailure<E2, R2, T2>
+  ): <E1, R1, T1 extends string>(self: OnFailure<E1, R1, T1>) => OnFailure<E1 & E2, R1 | R2, T1 | T2>
+  <E1, R1, T1 extends string, E2, R2, T2 extends string>(
+    self: OnFailure<E1, R1, T1>,
+    that: OnFailure<E2, R2, T2>
+  ): OnFailure<E1 & E2, R1 | R2, T1 | T2>
+} = dual(2, ofKind("defect"))
+
+/** What is left to ask of a handler's errors when `E2` is only met with one of these tags. */
+type Beside<E2, Tag extends string> = [E2] extends [{ readonly _tag: Tag }] ? unknown : E2
+
+/**
+ * Uses another policy for errors with this `_tag`, or one of these. The handler's errors must have it: a misspelt tag
+ * does not compile.
+ *
+ * @example
+ * ```ts
+ * import { Data, Effect, Schedule } from "effect"
+ * import { Codec, OnFailure, Retry, Topic } from "millrace"
+ *
+ * class CardDeclined extends Data.TaggedError("CardDeclined")<{}> {}
+ * const Orders = Topic.make("orders", { key: Codec.string, value: Codec.string })
+ *
+ * const patient = Retry.nonBlocking(Schedule.recurs(3)).pipe(OnFailure.tag("CardDeclined", OnFailure.deadLetter))
+ *
+ * export const charge = Topic.handle(Orders, () => Effect.fail(new CardDeclined()), { onFailure: patient })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category combinators
+ */
+export const tag: {
+  <const Tag extends string, E2, R2, T2 extends string>(
+    tags: Tag | ReadonlyArray<Tag>,
+    that: OnFailure<E2, R2, T2>
+  ): <E1, R1, T1 extends string>(
+    self: OnFailure<E1, R1, T1>
+  ) => OnFailure<E1 & Beside<E2, Tag>, R1 | R2, T1 | T2 | Tag>
+  <E1, R1, T1 extends string, const Tag extends TagsOf<E1>, E2, R2, T2 extends string>(
+    self: OnFailure<E1, R1, T1>,
+    tags: Tag | ReadonlyArray<Tag>,
+    that: OnFailure<E2, R2, T2>
+  ): OnFailure<E1 & Beside<E2, Tag>, R1 | R2, T1 | T2 | Tag>
+} = dual(3, (self: Any, tags: string | ReadonlyArray<string>, that: Any) => {
+  const names = typeof tags === "string" ? [tags] : tags
+  return override(names.join(", "), ({ cause, kind }) => kind === "error" && tagsIn(cause, names), that)(self)
+})

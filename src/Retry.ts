@@ -5,50 +5,45 @@
  * @stability unstable
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import { fromDecision } from "./FailurePolicy.ts"
 import { nextDelay } from "./internal/retry/blocking.ts"
-import { errorOf, tagOf } from "./internal/retry/failureText.ts"
 import { maxAttempts } from "./internal/retry/retryState.ts"
-import { logCause, readOr } from "./internal/shared/causes.ts"
-import * as OnFailure from "./OnFailure.ts"
+import { checkDelay } from "./internal/retry/tiers.ts"
+import { errorOf, logCause, tagsIn } from "./internal/shared/causes.ts"
+import type * as OnFailure from "./OnFailure.ts"
 
 /**
- * Which failures are retried; the others pass to what stands behind the policy. Poison never is: it fails the same way
- * each time.
- *
- * - `retryable` (default: every typed error): a predicate on the handler's error.
- * - `include`, `exclude` (default: none): error tags (`_tag`); of errors without one their `name`, or their class. Not
- *   both.
- * - `defects` (default `true`): whether a defect, a bug of the handler, is retried as well.
- * - `timeout` (default: none): what fails so long after the first failure of the record is not retried again.
+ * Which failures are retried; the others pass to the next policy. Poison never is retried: it fails the same way each
+ * time.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
-export interface Options<in E> {
+export interface Options<in E, out Tags extends string = OnFailure.TagsOf<E>> {
+  /** A predicate on the handler's error. Default: every typed error. */
   readonly retryable?: ((error: E) => boolean) | undefined
-  readonly include?: ReadonlyArray<string> | undefined
-  readonly exclude?: ReadonlyArray<string> | undefined
+  /**
+   * Only errors with these tags (`_tag`; of errors without one their `name`, or their class). The handler's errors must
+   * have them: a misspelt tag does not compile. Not together with `exclude`. Default: all.
+   */
+  readonly include?: ReadonlyArray<Tags> | undefined
+  /** No errors with these tags. Default: none. */
+  readonly exclude?: ReadonlyArray<Tags> | undefined
+  /** Whether a defect, a bug of the handler, is retried as well. Default `true`. */
   readonly defects?: boolean | undefined
+  /** What fails this long after the first failure of the record is not retried again. Default: no limit. */
   readonly timeout?: Duration.Input | undefined
 }
 
-/** Many errors are told apart by their class alone: whoever extends `Error` has its name. */
-const isOneOf = (cause: Cause.Cause<unknown>, names: ReadonlyArray<string>): boolean => {
-  const error = errorOf(cause)
-  return names.includes(tagOf(cause))
-    || typeof error === "object" && error !== null && readOr(() => names.includes(error.constructor?.name), false)
-}
-
-const isRetryable = <E>(options: Options<E>, timeoutMs: number, failure: OnFailure.Failure<E>): boolean => {
+const isRetryable = <E>(options: Options<E, string>, timeoutMs: number, failure: OnFailure.Failure<E>): boolean => {
   if (failure.kind === "poison") return false
   if (failure.failedAt - failure.firstFailedAt >= timeoutMs) return false
-  if (options.include !== undefined && !isOneOf(failure.cause, options.include)) return false
-  if (options.exclude !== undefined && isOneOf(failure.cause, options.exclude)) return false
+  if (options.include !== undefined && !tagsIn(failure.cause, options.include)) return false
+  if (options.exclude !== undefined && tagsIn(failure.cause, options.exclude)) return false
   if (failure.kind === "defect") return options.defects ?? true
   // A failure of kind `error` holds an error of the handler.
   return options.retryable === undefined || options.retryable(errorOf(failure.cause) as E)
@@ -57,17 +52,19 @@ const isRetryable = <E>(options: Options<E>, timeoutMs: number, failure: OnFailu
 const positive = (name: string, input: Duration.Input): number => {
   const millis = Duration.toMillis(Duration.fromInputUnsafe(input))
   if (millis > 0) return millis
-  throw new Error(`${name} ${typeof input === "object" ? millis : input} must be longer than nothing`)
+  throw new Error(`${name} ${typeof input === "object" ? millis : input} must be above 0`)
 }
 
-const check = <E>(options: Options<E>): number => {
+const check = <E>(options: Options<E, string>): number => {
   if (options.include !== undefined && options.exclude !== undefined) {
     throw new Error("a retry policy takes include or exclude, not both")
   }
   return options.timeout === undefined ? Infinity : positive("timeout", options.timeout)
 }
 
-const pass: OnFailure.Decision = { _tag: "Pass" }
+const pass: OnFailure.Decision = { _tag: "Pass", otherwise: "Stop" }
+const retry: OnFailure.Decision = { _tag: "Retry" }
+const toDeadLetter: OnFailure.Decision = { _tag: "Pass", otherwise: "DeadLetter" }
 
 /** There the topic does the waiting. A record that was redriven begins in one, without a retry that counts. */
 const isInRetryTopic = ({ record, retries, topic }: OnFailure.Failure<any>): boolean =>
@@ -76,7 +73,7 @@ const isInRetryTopic = ({ record, retries, topic }: OnFailure.Failure<any>): boo
 /**
  * Runs the handler again, in place: the partition waits, or with concurrency `{ keys }` the key, and everything else
  * goes on, until about `chunkRecords` of a partition wait. Any schedule will do; it sees the handler's error. When it
- * is over the consumer stops, unless something else stands behind it (`OnFailure.andThen`). Waiting holds up neither a
+ * is over the consumer stops, unless another policy follows (`OnFailure.andThen`). Waiting holds up neither a
  * rebalance nor the end, and the number of attempts is kept with the committed offset, so that a maximum stays one
  * across restarts.
  *
@@ -99,28 +96,34 @@ const isInRetryTopic = ({ record, retries, topic }: OnFailure.Failure<any>): boo
  * @since 0.1.0
  * @category policies
  */
-export const blocking = <E = unknown, R = never, E2 extends E = E>(
+export const blocking: {
+  <E = unknown, R = never, E2 extends E = E, const Tags extends string = never>(
+    schedule: Schedule.Schedule<unknown, E, never, R>,
+    options?: Options<E2, Tags>
+  ): OnFailure.OnFailure<E2, R, Tags>
+  <E, R = never>(
+    schedule: Schedule.Schedule<unknown, E, never, R>,
+    options?: Options<E>
+  ): OnFailure.OnFailure<E, R>
+} = <E, R>(
   schedule: Schedule.Schedule<unknown, E, never, R>,
-  options: Options<E2> = {}
-): OnFailure.OnFailure<E2, R> => {
+  options: Options<E, string> = {}
+): OnFailure.OnFailure<E, R> => {
   const timeoutMs = check(options)
-  return OnFailure.make<E2, R>(
-    (failure) => {
-      if (isInRetryTopic(failure) || !isRetryable(options, timeoutMs, failure)) return Effect.succeed(pass)
-      return Effect.map(
-        nextDelay(schedule, failure, errorOf(failure.cause)),
-        (delay): OnFailure.Decision => delay === undefined ? pass : { _tag: "Wait", delay }
-      )
-    },
-    { waits: true }
-  )
+  return fromDecision<E, R>("retry in place", { waits: true }, (failure) => {
+    if (isInRetryTopic(failure) || !isRetryable(options, timeoutMs, failure)) return Effect.succeed(pass)
+    return Effect.map(
+      nextDelay(schedule, failure, errorOf(failure.cause)),
+      (delay): OnFailure.Decision => delay === undefined ? pass : { _tag: "Wait", delay }
+    )
+  })
 }
 
 /**
  * Routes the record to retry topics, `<group>.<topic>.retry.1` and so on, from which the group's retry consumer runs
  * the same handler when the record is due; the partition goes on at once. The schedule is enumerated when the consumer
  * starts: each of its delays is a topic, equal ones in a row share one. When it is over the record goes to the dead
- * letter topic, unless something else stands behind it (`OnFailure.andThen`). Poison goes there at once.
+ * letter topic, unless another policy follows (`OnFailure.andThen`). Poison goes there at once.
  *
  * Order is not kept: later records of the partition overtake. Refused are schedules that depend on the error or on the
  * time of day, and those that need more than 8 topics. Jitter is left out. More than 32 766 retries are as good as no
@@ -141,27 +144,56 @@ export const blocking = <E = unknown, R = never, E2 extends E = E>(
  * @since 0.1.0
  * @category policies
  */
-export const nonBlocking = <E = unknown>(
+export const nonBlocking: {
+  <E = unknown, const Tags extends string = never>(
+    schedule: Schedule.Schedule<unknown, unknown>,
+    options?: Options<E, Tags>
+  ): OnFailure.OnFailure<E, never, Tags>
+  <E>(schedule: Schedule.Schedule<unknown, unknown>, options?: Options<E>): OnFailure.OnFailure<E>
+} = <E>(
   schedule: Schedule.Schedule<unknown, unknown>,
-  options: Options<E> = {}
+  options: Options<E, string> = {}
 ): OnFailure.OnFailure<E> => {
   const timeoutMs = check(options)
-  return OnFailure.make<E>(
-    (failure) =>
-      Effect.sync((): OnFailure.Decision =>
-        failure.retries < failure.maxRetries && isRetryable(options, timeoutMs, failure) ? { _tag: "Retry" } : pass
-      ),
+  return fromDecision<E>(
+    "retry topics",
     { schedules: [schedule], deadLetter: true },
-    { _tag: "DeadLetter" }
+    (failure) =>
+      Effect.suspend((): Effect.Effect<OnFailure.Decision> => {
+        if (!isRetryable(options, timeoutMs, failure)) return Effect.succeed(toDeadLetter)
+        const decision = failure.retries < failure.maxRetries ? retry : toDeadLetter
+        return Effect.as(checkDelay(schedule, failure.retries, errorOf(failure.cause)), decision)
+      })
   )
 }
 
 /**
- * Retries by plain numbers, as the settings of django-kafka say them: `maxRetries` (-1: for ever), `delay`, doubled
- * from retry to retry with `backoff` up to `maxDelay` (default: none), in place or not (`blocking`, default `true`);
- * then the dead letter topic, unless something else stands behind it (`OnFailure.andThen`). `jitter` (default `false`)
- * varies the delays of blocking ones by up to a fifth. `logEvery` logs each n-th attempt (default: none). What cannot
- * be meant throws.
+ * What {@link settings} takes besides {@link Options}.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Numbers {
+  /** How many retries; -1: without an end. */
+  readonly maxRetries: number
+  /** How long before the first retry, and before each without `backoff`. */
+  readonly delay: Duration.Input
+  /** Whether the delay doubles from retry to retry. Default `false`. */
+  readonly backoff?: boolean | undefined
+  /** The longest delay, with `backoff`. Default: no limit. */
+  readonly maxDelay?: Duration.Input | undefined
+  /** Whether delays of retries in place vary by up to a fifth. Default `false`. */
+  readonly jitter?: boolean | undefined
+  /** Whether the record is retried in place; else through retry topics. Default `true`. */
+  readonly blocking?: boolean | undefined
+  /** Logs each n-th attempt. Default: none. */
+  readonly logEvery?: number | undefined
+}
+
+/**
+ * Retries by plain numbers, as the settings of django-kafka name them; then the dead letter topic, unless another
+ * policy follows (`OnFailure.andThen`). Throws for numbers that have no meaning.
  *
  * @example
  * ```ts
@@ -174,17 +206,12 @@ export const nonBlocking = <E = unknown>(
  * @since 0.1.0
  * @category policies
  */
-export const settings = <E = unknown>(
-  options: Options<E> & {
-    readonly maxRetries: number
-    readonly delay: Duration.Input
-    readonly backoff?: boolean | undefined
-    readonly maxDelay?: Duration.Input | undefined
-    readonly jitter?: boolean | undefined
-    readonly blocking?: boolean | undefined
-    readonly logEvery?: number | undefined
-  }
-): OnFailure.OnFailure<E> => {
+export const settings: {
+  <E = unknown, const Tags extends string = never>(
+    options: Options<E, Tags> & Numbers
+  ): OnFailure.OnFailure<E, never, Tags>
+  <E>(options: Options<E> & Numbers): OnFailure.OnFailure<E>
+} = <E>(options: Options<E, string> & Numbers): OnFailure.OnFailure<E> => {
   const { backoff = false, delay, jitter = false, logEvery, maxDelay, maxRetries } = options
   if (!Number.isSafeInteger(maxRetries) || maxRetries < -1) {
     throw new Error(`maxRetries ${maxRetries} is not a whole number of at least 0, or -1 for ever`)
@@ -204,18 +231,19 @@ export const settings = <E = unknown>(
   }
   if (jitter && isBlocking) schedule = Schedule.jittered(schedule)
   if (maxRetries >= 0) schedule = Schedule.upTo(schedule, { times: maxRetries })
-  const { decide, needs } = isBlocking ? blocking<E>(schedule, options) : nonBlocking<E>(schedule, options)
-  const policy = OnFailure.make<E>(decide, { ...needs, deadLetter: true }, { _tag: "DeadLetter" })
-  if (logEvery === undefined) return policy
-  return OnFailure.make<E>(
-    (failure) => {
-      const { attempts, cause, record } = failure
-      if (attempts === 0 || attempts % logEvery !== 0) return policy.decide(failure)
-      const place = `${record.topic}/${record.partition} offset ${record.offset}`
-      const line = `attempt ${attempts} of ${place} failed`
-      return Effect.andThen(logCause(Effect.logWarning, line, cause), policy.decide(failure))
-    },
-    policy.needs,
-    policy.last
+  const tagged: Options<E, any> = options
+  const retries = isBlocking ? blocking<E>(schedule, tagged) : nonBlocking<E>(schedule, tagged)
+  const policy = fromDecision<E>(
+    `${retries.words}, then dead letter`,
+    { ...retries.needs, deadLetter: true },
+    (failure) => Effect.map(retries.decide(failure), (decision) => decision._tag === "Pass" ? toDeadLetter : decision)
   )
+  if (logEvery === undefined) return policy
+  return fromDecision<E>(policy.words, policy.needs, (failure) => {
+    const { attempts, cause, record } = failure
+    if (attempts === 0 || attempts % logEvery !== 0) return policy.decide(failure)
+    const place = `${record.topic}/${record.partition} offset ${record.offset}`
+    const line = `attempt ${attempts} of ${place} failed`
+    return Effect.andThen(logCause(Effect.logWarning, line, cause), policy.decide(failure))
+  })
 }

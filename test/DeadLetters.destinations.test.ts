@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
-import { Consumer, ConsumerControl, DeadLetters, KafkaError, Topic } from "millrace"
+import { Consumer, ConsumerControl, DeadLetters, KafkaError, OnFailure, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import * as KafkaEngine from "../src/engine/KafkaEngine.ts"
 import * as RetryHeaders from "../src/internal/retry/retryHeaders.ts"
@@ -103,7 +103,7 @@ describe("destinations of a redrive", () => {
       const seen: Array<string | null> = []
       const consumer = Consumer.make("billing", {
         offsetReset: "earliest",
-        onFailure: billing.onFailure,
+        onFailure: OnFailure.make(() => billing.onFailure, { uses: [billing.onFailure] }),
         handlers: [Topic.handle(Orders, ({ key }) => Effect.sync(() => seen.push(key)))]
       })
       yield* Effect.forkScoped(Consumer.run(consumer))

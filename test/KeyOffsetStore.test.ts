@@ -159,7 +159,7 @@ describe("KeyOffsetStore.check", () => {
 })
 
 describe("KeyOffsetStore.guard", () => {
-  const options = { when: () => true, decision: "skip" } as const
+  const options = { when: () => true, stale: OnFailure.skip }
   const guarded = KeyOffsetStore.guard(OnFailure.stop, options)
   const place = { topic: "orders", partition: 3 }
 

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as OnFailure from "../src/OnFailure.ts"
@@ -15,7 +16,7 @@ const two = Schedule.recurs(2)
 const room = { maxRetries: 1 }
 
 /** What each failure ends in, when nothing else stands behind the policy. */
-const decided = (what: string, policy: OnFailure.OnFailure<any>, rows: ReadonlyArray<Row>) =>
+const decided = (what: string, policy: OnFailure.Any, rows: ReadonlyArray<Row>) =>
   it.effect(what, () =>
     Effect.gen(function*() {
       for (const [failure, tag] of rows) {
@@ -23,9 +24,6 @@ const decided = (what: string, policy: OnFailure.OnFailure<any>, rows: ReadonlyA
         assert.strictEqual(_tag, tag, `${failure.kind}, attempt ${failure.attempts}, retry ${failure.retries}`)
       }
     }))
-
-/** A policy that passes, with an end of its own. */
-const passing = (last: OnFailure.Decision) => OnFailure.make(() => Effect.succeed({ _tag: "Pass" }), {}, last)
 
 describe("a policy", () => {
   for (
@@ -36,9 +34,16 @@ describe("a policy", () => {
   ) {
     decided(`decides ${tag} for everything`, policy, [[erred("x"), tag], [died("x"), tag], [poisoned(), tag]])
   }
-  decided("ends with what is its last", passing({ _tag: "Skip" }), [[erred("x"), "Skip"]])
-  decided("stops when it passes and says no more", OnFailure.make(() => Effect.succeed({ _tag: "Pass" })), [
-    [erred("x"), "Stop"]
+  decided("stops when it passes and no other follows", OnFailure.pass, [[erred("x"), "Stop"]])
+  decided(
+    "may be returned by a function, or by an effect",
+    OnFailure.make(({ kind }) =>
+      kind === "poison" ? OnFailure.skip : Effect.succeed(kind === "error" ? OnFailure.deadLetter : OnFailure.pass)
+    ),
+    [[poisoned(), "Skip"], [erred("x"), "DeadLetter"], [died("x"), "Stop"]]
+  )
+  decided("ends as the policy that its function returned", OnFailure.make(() => Retry.nonBlocking(one)), [
+    [poisoned(), "DeadLetter"]
   ])
   decided("of retries ends as it says", Retry.blocking(one), [
     [erred("x", { attempts: 1 }), "Wait"],
@@ -54,9 +59,14 @@ describe("a policy", () => {
   it("needs what it says, and nothing otherwise", () => {
     const nothing = { schedules: [], deadLetter: false, topics: [], waits: false, observes: false }
     assert.deepStrictEqual(OnFailure.stop.needs, nothing)
-    assert.deepStrictEqual(OnFailure.make(() => Effect.succeed({ _tag: "Stop" }), { topics: ["a"] }).needs, {
-      ...nothing,
-      topics: ["a"]
+    assert.deepStrictEqual(OnFailure.deadLetterTo("a").needs, { ...nothing, topics: ["a"] })
+    const uses = [OnFailure.deadLetterTo("a"), OnFailure.deadLetter, Retry.nonBlocking(one), OnFailure.wait(1)]
+    assert.deepStrictEqual(OnFailure.make(() => OnFailure.stop, { uses, observes: true }).needs, {
+      schedules: [one],
+      deadLetter: true,
+      topics: ["a"],
+      waits: true,
+      observes: true
     })
     assert.deepStrictEqual(OnFailure.deadLetter.needs, { ...nothing, deadLetter: true })
   })
@@ -98,13 +108,13 @@ describe("what stands behind a policy", () => {
     assert.isTrue(chain.needs.waits)
     assert.isTrue(OnFailure.andThen(OnFailure.skip, Retry.blocking(one)).needs.waits)
     const topics = (...names: ReadonlyArray<string>) =>
-      OnFailure.make(() => Effect.succeed({ _tag: "Pass" }), { topics: names })
+      OnFailure.make(() => OnFailure.pass, { uses: names.map(OnFailure.deadLetterTo) })
     assert.deepStrictEqual(OnFailure.andThen(topics("a", "b"), topics("b", "c")).needs.topics, ["a", "b", "c"])
   })
 
   it("may be said in front or behind", () => {
     const behind = OnFailure.andThen(OnFailure.skip)(Retry.blocking(one))
-    assert.deepStrictEqual(behind.last, OnFailure.andThen(Retry.blocking(one), OnFailure.skip).last)
+    assert.strictEqual(behind.words, OnFailure.andThen(Retry.blocking(one), OnFailure.skip).words)
     assert.deepStrictEqual(behind.needs, { schedules: [], deadLetter: false, topics: [], waits: true, observes: false })
   })
 
@@ -112,7 +122,7 @@ describe("what stands behind a policy", () => {
     Effect.gen(function*() {
       class Mail extends Context.Service<Mail, { readonly sent: Array<string> }>()("test/Mail") {}
       const telling = OnFailure.make((failure) =>
-        Mail.useSync(({ sent }) => (sent.push(failure.topic), { _tag: "Skip" as const }))
+        Mail.useSync(({ sent }) => (sent.push(failure.topic), OnFailure.skip))
       )
       const sent: Array<string> = []
       const policy = OnFailure.andThen(Retry.nonBlocking(one), telling)
@@ -146,8 +156,8 @@ describe("a policy of its own for a kind of failure", () => {
   ])
   decided(
     "never passes on",
-    passing({ _tag: "Skip" }).pipe(
-      OnFailure.poison(passing({ _tag: "DeadLetter" })),
+    OnFailure.pass.pipe(
+      OnFailure.poison(Retry.nonBlocking(one)),
       OnFailure.andThen(OnFailure.stop)
     ),
     [[poisoned(), "DeadLetter"], [erred("x"), "Stop"]]
@@ -162,24 +172,79 @@ describe("a policy of its own for a kind of failure", () => {
   })
 })
 
+class Declined extends Data.TaggedError("Declined")<{ readonly code: number }> {}
+class Busy extends Data.TaggedError("Busy") {}
+
+describe("a policy of its own for errors with a tag", () => {
+  const base = Retry.nonBlocking(one)
+  decided("is asked for these alone", OnFailure.tag(base, "Declined", OnFailure.skip), [
+    [erred(new Declined({ code: 1 }), room), "Skip"],
+    [erred(new Busy(), room), "Retry"],
+    [died(new Declined({ code: 1 }), room), "Retry"],
+    [poisoned(room), "DeadLetter"]
+  ])
+  decided("takes several tags", base.pipe(OnFailure.tag(["Declined", "Busy"], OnFailure.stop)), [
+    [erred(new Declined({ code: 1 }), room), "Stop"],
+    [erred(new Busy(), room), "Stop"],
+    [erred("Busy", room), "Retry"]
+  ])
+  decided("ends as it does itself", OnFailure.tag(OnFailure.skip, "Busy", Retry.nonBlocking(one)), [
+    [erred(new Busy(), { ...room, retries: 1 }), "DeadLetter"],
+    [erred("x", room), "Skip"]
+  ])
+})
+
+describe("a policy in words", () => {
+  it("says what it does", () => {
+    const policy = Retry.blocking(one).pipe(
+      OnFailure.andThen(Retry.nonBlocking(one)),
+      OnFailure.poison(OnFailure.deadLetterTo("bugs")),
+      OnFailure.tag("Busy", OnFailure.wait("1 second"))
+    )
+    const words = "retry in place, then retry topics; poison: dead letter to \"bugs\"; Busy: wait 1000 ms"
+    assert.strictEqual(String(policy), `OnFailure(${words})`)
+    assert.deepStrictEqual(JSON.parse(JSON.stringify(policy)), { _id: "OnFailure", policy: words })
+    assert.strictEqual(OnFailure.make(() => OnFailure.skip, { words: "mine" }).words, "mine")
+  })
+
+  it("is told from what is none", () => {
+    assert.isTrue(OnFailure.isOnFailure(Retry.settings({ maxRetries: 1, delay: 1 })))
+    for (const other of [undefined, null, {}, "stop", { _tag: "Skip" }]) assert.isFalse(OnFailure.isOnFailure(other))
+  })
+
+  it("refuses a wait without an end", () => {
+    for (const delay of [Infinity, Number.NaN]) assert.throws(() => OnFailure.wait(delay), /no finite duration/)
+  })
+})
+
 describe("a route", () => {
-  const to = (route: OnFailure.Route) => OnFailure.route(Retry.nonBlocking(one), () => route)
-  decided("to retries asks the policy", to("retry"), [
+  const to = (policy: OnFailure.OnFailure<unknown>) => OnFailure.route(Retry.nonBlocking(one), () => policy)
+  decided("that passes asks the policy", to(OnFailure.pass), [
     [erred("x", room), "Retry"],
     [erred("x", { ...room, retries: 1 }), "DeadLetter"],
     [poisoned(room), "DeadLetter"]
   ])
-  for (const [route, tag] of [["dlt", "DeadLetter"], ["skip", "Skip"], ["fail", "Stop"]] as const) {
-    decided(`to ${route} asks nobody`, to(route), [[erred("x", room), tag], [died("x", room), tag], [poisoned(), tag]])
+  for (
+    const [route, tag] of [[OnFailure.deadLetter, "DeadLetter"], [OnFailure.skip, "Skip"], [
+      OnFailure.stop,
+      "Stop"
+    ]] as const
+  ) {
+    decided(`to ${route.words} asks nobody`, to(route), [
+      [erred("x", room), tag],
+      [died("x", room), tag],
+      [poisoned(), tag]
+    ])
   }
-  decided("leaves a policy that passes to what stands behind it", OnFailure.andThen(to("retry"), OnFailure.skip), [
+  decided("leaves a policy that passes to the next one", OnFailure.andThen(to(OnFailure.pass), OnFailure.skip), [
     [poisoned(room), "Skip"]
   ])
 
   it.effect("goes by the failure, to a topic that is needed", () =>
     Effect.gen(function*() {
+      const bugs = OnFailure.deadLetterTo("bugs")
       const policy = Retry.nonBlocking(one).pipe(
-        OnFailure.route((failure) => Cause.hasDies(failure.cause) ? { topic: "bugs" } : "retry", { topics: ["bugs"] })
+        OnFailure.route((failure) => Cause.hasDies(failure.cause) ? bugs : OnFailure.pass, { uses: [bugs] })
       )
       assert.deepStrictEqual(yield* policy.decide(died("x", room)), { _tag: "DeadLetter", topic: "bugs" })
       assert.deepStrictEqual(yield* policy.decide(erred("x", room)), { _tag: "Retry" })
@@ -191,9 +256,6 @@ describe("a route", () => {
         observes: false
       })
     }))
-
-  it("needs the dead letter topic", () =>
-    assert.isTrue(OnFailure.stop.pipe(OnFailure.route(() => "dlt")).needs.deadLetter))
 
   it.effect("that throws is a defect of the policy, at the failure and not before", () =>
     Effect.gen(function*() {

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
@@ -18,13 +19,13 @@ class Plain extends Error {}
 class Ranged extends RangeError {}
 
 const wait = (delay: number): OnFailure.Decision => ({ _tag: "Wait", delay })
-const pass: OnFailure.Decision = { _tag: "Pass" }
+const pass: OnFailure.Decision = { _tag: "Pass", otherwise: "Stop" }
+const passToDeadLetter: OnFailure.Decision = { _tag: "Pass", otherwise: "DeadLetter" }
 const retry: OnFailure.Decision = { _tag: "Retry" }
-const deadLetter: OnFailure.Decision = { _tag: "DeadLetter" }
 
 const decided = (
   what: string,
-  policy: OnFailure.OnFailure<any>,
+  policy: OnFailure.Any,
   table: ReadonlyArray<readonly [failure: OnFailure.Failure<any>, decision: OnFailure.Decision]>
 ) =>
   it.effect(what, () =>
@@ -36,11 +37,11 @@ const decided = (
 
 /** What both kinds of retry answer to a failure that they retry. */
 const kinds = [
-  ["blocking", (options?: Retry.Options<any>) => Retry.blocking(spaced(5), options), wait(5)],
-  ["non-blocking", (options?: Retry.Options<any>) => Retry.nonBlocking(spaced(5), options), retry]
+  ["blocking", (options?: Retry.Options<any>) => Retry.blocking(spaced(5), options), wait(5), pass],
+  ["non-blocking", (options?: Retry.Options<any>) => Retry.nonBlocking(spaced(5), options), retry, passToDeadLetter]
 ] as const
 
-for (const [kind, make, yes] of kinds) {
+for (const [kind, make, yes, pass] of kinds) {
   const more = () => ({ maxRetries: 9, memory: new Map() })
   const declined = () => erred(new Declined({ code: 1 }), more())
   const busy = () => erred(new Busy(), more())
@@ -99,7 +100,7 @@ for (const [kind, make, yes] of kinds) {
     it("is refused where it cannot be meant", () => {
       assert.throws(() => make({ include: ["A"], exclude: ["B"] }), "include or exclude, not both")
       for (const timeout of [0, -1, Number.NaN, Duration.zero]) {
-        assert.throws(() => make({ timeout }), /timeout .* longer than nothing/)
+        assert.throws(() => make({ timeout }), /timeout .* above 0/)
       }
     })
   })
@@ -113,7 +114,6 @@ describe("blocking retries", () => {
       const answers: Array<OnFailure.Decision> = []
       for (const attempts of [1, 2, 3]) answers.push(yield* policy.decide(erred("x", { attempts, memory })))
       assert.deepStrictEqual(answers, [wait(100), wait(200), pass])
-      assert.deepStrictEqual(policy.last, { _tag: "Stop" })
       assert.deepStrictEqual(policy.needs, {
         schedules: [],
         deadLetter: false,
@@ -151,13 +151,24 @@ describe("non-blocking retries", () => {
   decided("go on as long as there are retry topics", policy, [
     [erred("x", { retries: 0, maxRetries: 2 }), retry],
     [erred("x", { retries: 1, maxRetries: 2 }), retry],
-    [erred("x", { retries: 2, maxRetries: 2 }), pass],
-    [erred("x", { retries: 9, maxRetries: 2 }), pass],
+    [erred("x", { retries: 2, maxRetries: 2 }), passToDeadLetter],
+    [erred("x", { retries: 9, maxRetries: 2 }), passToDeadLetter],
     [erred("x", { retries: 32_766, maxRetries: Infinity }), retry],
-    [erred("x"), pass]
+    [erred("x"), passToDeadLetter]
   ])
+  it.effect("die of a schedule that decides by the error after all: its topics were fixed without it", () =>
+    Effect.gen(function*() {
+      const busy = Schedule.while(spaced(5), ({ input }) => input === "busy")
+      const never = Schedule.while(spaced(5), ({ input }) => input !== "fatal")
+      for (const [schedule, fine, other] of [[busy, "fatal", "busy"], [never, "busy", "fatal"]] as const) {
+        const policy = Retry.nonBlocking(schedule)
+        const { maxAttempts } = yield* Tiers.plan(schedule)
+        const decide = (error: string) => Effect.exit(policy.decide(erred(error, { maxRetries: maxAttempts - 1 })))
+        assert.isTrue(Exit.isSuccess(yield* decide(fine)))
+        assert.include(String(yield* decide(other)), "looks at the error")
+      }
+    }))
   it("end in the dead letter topic, and need it", () => {
-    assert.deepStrictEqual(policy.last, deadLetter)
     assert.deepStrictEqual(policy.needs, {
       schedules: [schedule],
       deadLetter: true,
@@ -187,7 +198,7 @@ describe("retries by plain numbers", () => {
         for (let attempts = 1; attempts <= maxRetries + 2; attempts++) {
           const delay = millis[attempts - 1]
           const decision = yield* policy.decide(erred("x", { attempts }))
-          assert.deepStrictEqual(decision, delay === undefined ? pass : wait(delay))
+          assert.deepStrictEqual(decision, delay === undefined ? passToDeadLetter : wait(delay))
         }
         const [schedule, ...others] = Retry.settings({ ...settings, blocking: false }).needs.schedules
         const { maxAttempts, tiers } = yield* Tiers.plan(schedule!)
@@ -230,8 +241,7 @@ describe("retries by plain numbers", () => {
     const options = { maxRetries: 1, delay: 5, blocking } as const
     const yes = blocking ? wait(5) : retry
     it(`end in the dead letter topic, ${where}`, () => {
-      const { last, needs } = Retry.settings(options)
-      assert.deepStrictEqual(last, deadLetter)
+      const { needs } = Retry.settings(options)
       assert.isTrue(needs.deadLetter)
       assert.strictEqual(needs.waits, blocking)
     })
@@ -246,7 +256,7 @@ describe("retries by plain numbers", () => {
     )
     decided(`take include and the like, ${where}`, Retry.settings({ ...options, include: ["Busy"] }), [
       [erred(new Busy(), { maxRetries: 1 }), yes],
-      [erred(new Declined({ code: 1 }), { maxRetries: 1 }), pass]
+      [erred(new Declined({ code: 1 }), { maxRetries: 1 }), passToDeadLetter]
     ])
   }
 
@@ -264,7 +274,6 @@ describe("retries by plain numbers", () => {
         "attempt 2 of orders/3 offset 42 failed",
         "attempt 4 of orders/3 offset 42 failed"
       ])
-      assert.deepStrictEqual(policy.last, deadLetter)
     }))
 
   it("throw what is wrong with them", () => {
@@ -273,9 +282,9 @@ describe("retries by plain numbers", () => {
     for (const maxRetries of [-2, 1.5, Number.NaN, Infinity]) {
       bad({ maxRetries }, new RegExp(`maxRetries ${maxRetries} is not a whole number of at least 0, or -1 for ever`))
     }
-    for (const delay of [0, -1, Number.NaN]) bad({ delay }, /^delay .* longer than nothing/)
+    for (const delay of [0, -1, Number.NaN]) bad({ delay }, /^delay .* above 0/)
     bad({ delay: "Infinity" }, /delay must have an end/)
-    for (const maxDelay of [0, -1, Number.NaN]) bad({ maxDelay }, /maxDelay .* longer than nothing/)
+    for (const maxDelay of [0, -1, Number.NaN]) bad({ maxDelay }, /maxDelay .* above 0/)
     for (const logEvery of [0, -1, 1.5, Number.NaN]) bad({ logEvery }, /logEvery .* at least 1/)
     bad({ include: ["A"], exclude: ["B"] }, /include or exclude, not both/)
     bad({ include: ["A"], exclude: ["B"], blocking: false }, /include or exclude, not both/)

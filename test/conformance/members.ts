@@ -114,7 +114,7 @@ export interface Join {
   readonly concurrency?: Handler.Concurrency | undefined
   readonly settings?: Partial<Consumer.Settings> | undefined
   readonly engine?: EngineContext | undefined
-  readonly onFailure?: OnFailure.OnFailure<unknown> | undefined
+  readonly onFailure?: OnFailure.OnFailure<unknown, never, string> | undefined
 }
 
 /** Starts a member whose handlers write into the ledger. Without `work` they need no time. */

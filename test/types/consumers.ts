@@ -46,7 +46,7 @@ const opening = Topic.handle(Secrets, (record) => Effect.log(record.value))
 same<typeof opening, Handler.Handler<never, ReadKeys>>(true)
 
 // The services of a policy are the handler's, as are those of the offsets that it owns.
-const asking = OnFailure.make(() => Mail.use((mail) => Effect.as(mail.send("failed"), { _tag: "Skip" as const })))
+const asking = OnFailure.make(() => Mail.use((mail) => Effect.as(mail.send("failed"), OnFailure.skip)))
 same<typeof asking, OnFailure.OnFailure<unknown, Mail>>(true)
 const asked = Topic.handle(Audit, () => Effect.void, { onFailure: asking })
 same<typeof asked, Handler.Handler<never, Mail>>(true)

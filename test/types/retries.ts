@@ -2,7 +2,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { Handler } from "millrace"
-import { OnFailure, Retry, Topic } from "millrace"
+import { Consumer, OnFailure, Retry, Topic } from "millrace"
 import { same } from "./exact.ts"
 import { Audit, Declined, Mail, Orders } from "./fixtures.ts"
 
@@ -92,6 +92,91 @@ same<typeof impossible, OnFailure.OnFailure<Declined & Busy>>(true)
 const poisoned = later.pipe(OnFailure.poison(telling), OnFailure.defect(careful))
 same<typeof poisoned, OnFailure.OnFailure<Declined, Mail>>(true)
 const routed = later.pipe(
-  OnFailure.route((failure: OnFailure.Failure<Declined>) => failure.kind === "error" ? "retry" : "dlt")
+  OnFailure.route((failure: OnFailure.Failure<Declined>) =>
+    failure.kind === "error" ? OnFailure.pass : OnFailure.deadLetter
+  )
 )
 same<typeof routed, OnFailure.OnFailure<Declined>>(true)
+
+// The handler's error flows into a policy that is written beside it.
+Topic.handle(Orders, declining, {
+  onFailure: Retry.nonBlocking(spaced, {
+    retryable: (error) => {
+      same<typeof error, Declined>(true)
+      return error.code > 1
+    }
+  })
+})
+Topic.handleBatch(Orders, either, {
+  onFailure: Retry.settings({
+    maxRetries: 1,
+    delay: 1,
+    exclude: ["Declined"],
+    retryable: (error) => {
+      same<typeof error, Declined | Busy>(true)
+      return error._tag === "Busy"
+    }
+  })
+})
+Topic.handle(Orders, declining, {
+  onFailure: OnFailure.make((failure) => {
+    same<typeof failure, OnFailure.Failure<Declined>>(true)
+    return OnFailure.skip
+  })
+})
+Consumer.make("billing", {
+  offsetReset: "earliest",
+  handlers: [Topic.handle(Orders, declining)],
+  // Handlers and policy are parts of one object, so that the error has to be named here.
+  onFailure: Retry.blocking(spaced, { retryable: (error: Declined) => error.code > 1 })
+})
+
+// A misspelt tag does not compile: beside the handler, in a policy that several share, and with a typed error.
+const byTags = Retry.nonBlocking(spaced, { exclude: ["Declined"] })
+same<typeof byTags, OnFailure.OnFailure<unknown, never, "Declined">>(true)
+Topic.handle(Orders, declining, { onFailure: byTags })
+Topic.handle(Orders, either, { onFailure: byTags })
+// @ts-expect-error the handler has no such error
+Topic.handle(Orders, busy, { onFailure: byTags })
+// @ts-expect-error the tag is misspelt
+Topic.handle(Orders, declining, { onFailure: Retry.nonBlocking(spaced, { include: ["Decliend"] }) })
+Retry.blocking<Declined>(spaced, { include: ["Declined"] })
+// @ts-expect-error the tag is misspelt
+Retry.blocking<Declined>(spaced, { include: ["Decliend"] })
+// @ts-expect-error the tag is misspelt
+Retry.settings<Declined>({ maxRetries: 1, delay: 1, exclude: ["Decliend"] })
+Consumer.make("billing", { offsetReset: "earliest", handlers: [Topic.handle(Orders, either)], onFailure: byTags })
+Consumer.make("billing", {
+  offsetReset: "earliest",
+  handlers: [Topic.handle(Orders, busy)],
+  // @ts-expect-error no handler has such an error
+  onFailure: byTags
+})
+// Errors without a tag go by their name, which types do not tell.
+Topic.handle(Orders, () => Effect.fail("bad" as const), { onFailure: byTags })
+
+// A policy for errors of one tag knows these alone, and the handler must have them.
+const tagged = later.pipe(OnFailure.tag(
+  "Declined",
+  OnFailure.make((failure: OnFailure.Failure<Declined>) => {
+    same<typeof failure.kind, OnFailure.Kind>(true)
+    return OnFailure.stop
+  })
+))
+same<typeof tagged, OnFailure.OnFailure<unknown, never, "Declined">>(true)
+Topic.handle(Orders, either, { onFailure: tagged })
+// @ts-expect-error the handler has no such error
+Topic.handle(Orders, busy, { onFailure: tagged })
+// @ts-expect-error the tag is misspelt
+Topic.handle(Orders, declining, { onFailure: later.pipe(OnFailure.tag("Decliend", OnFailure.skip)) })
+Topic.handle(Orders, either, { onFailure: OnFailure.tag(later, ["Declined", "Busy"], OnFailure.skip) })
+
+// A function returns policies, or an effect of one; what these need is the policy's.
+const asking = OnFailure.make((failure: OnFailure.Failure<Declined>) =>
+  failure.kind === "error" ? telling : Mail.use((mail) => Effect.as(mail.send("failed"), OnFailure.skip))
+)
+same<typeof asking, OnFailure.OnFailure<Declined, Mail>>(true)
+// @ts-expect-error a decision that no constructor made
+OnFailure.make(() => ({ _tag: "Skip" as const }))
+// @ts-expect-error the words of earlier days
+OnFailure.route(later, () => "dlt")

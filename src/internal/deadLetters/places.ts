@@ -23,7 +23,7 @@ export interface AnyConsumer {
   readonly group: string
   readonly settings: Settings
   readonly handlers: ReadonlyArray<Handler.Handler<any, any>>
-  readonly onFailure: OnFailure.OnFailure<any, any>
+  readonly onFailure: OnFailure.Any
 }
 
 /** A source topic with its retry, dead letter and parked topics. `sizes`: partitions of each topic that exists. */

@@ -144,7 +144,7 @@ const concurrencyProblem = (call: Handler.Call): string | undefined => {
 /** The border where requirements end, and errors lose their type: `Plan.services` has what is required. */
 const planned = (
   { call, onFailure, source }: Handler.Handler<any, any>,
-  otherwise: OnFailure.OnFailure<any, any>
+  otherwise: OnFailure.Any
 ): PlannedHandler => ({
   source,
   call: call as Handler.Call<never>,
@@ -157,7 +157,7 @@ export const make = Effect.fnUntraced(function*(consumer: {
   readonly group: string
   readonly settings: Settings
   readonly handlers: ReadonlyArray<Handler.Handler<any, any>>
-  readonly onFailure: OnFailure.OnFailure<any, any>
+  readonly onFailure: OnFailure.Any
 }): Effect.fn.Return<Plan, KafkaError> {
   const { group, settings } = consumer
   if (group.trim() === "") return yield* invalidSetting("group", "a consumer needs a group id that is not empty")

@@ -12,7 +12,7 @@ import { type Routed, Topology, usesTopics } from "../retry/topology.ts"
 interface Planned {
   readonly source: Pick<Source.AnySource, "match">
   readonly call: Handler.Call
-  readonly onFailure: OnFailure.OnFailure<any, any>
+  readonly onFailure: OnFailure.Any
 }
 
 const routedOf = Effect.fnUntraced(function*({ call, onFailure, source }: Planned) {

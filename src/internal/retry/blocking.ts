@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Pull from "effect/Pull"
+import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 
 type Step = (now: number, input: any) => Pull.Pull<[unknown, Duration.Duration], never, unknown, any>
@@ -28,8 +28,8 @@ const take = (step: Step, now: number, error: unknown): Pull.Pull<number, never,
   Effect.map(step(now, error), ([, delay]) => Math.max(0, Duration.toMillis(delay)))
 
 /**
- * How long to wait before the next attempt, in milliseconds, or `undefined` when the schedule is over. A schedule that
- * dies of an input it did not expect is over as well.
+ * How long to wait before the next attempt, in milliseconds, or `undefined` when the schedule is over. Dies with what
+ * the schedule dies of: a bug in it is a bug in the policy, and no end of the retries.
  */
 export const nextDelay = <E, R>(
   schedule: Schedule.Schedule<unknown, E, never, R>,
@@ -49,10 +49,11 @@ export const nextDelay = <E, R>(
     return yield* take(step, failed.failedAt, error)
   }).pipe(
     Effect.exit,
-    Effect.map((exit) => {
-      if (Exit.isSuccess(exit)) return exit.value
+    Effect.flatMap((exit) => {
+      if (Exit.isSuccess(exit)) return Effect.succeed(exit.value)
+      if (!Pull.isDoneCause(exit.cause)) return Effect.die(Cause.squash(exit.cause))
       // It stays over: a schedule that is stepped after its end may return anything.
       failed.memory.set(schedule, over)
-      return undefined
+      return Effect.undefined
     })
   )

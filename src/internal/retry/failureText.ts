@@ -1,17 +1,6 @@
 /** What the headers of a copy say about its failure. */
 import * as Cause from "effect/Cause"
-import { brief, nameOf, readOr } from "../shared/causes.ts"
-
-/** The error of a failure, or else its defect. */
-export const errorOf = (cause: Cause.Cause<unknown>): unknown => {
-  for (const reason of cause.reasons) if (Cause.isFailReason(reason)) return reason.error
-  for (const reason of cause.reasons) if (Cause.isDieReason(reason)) return reason.defect
-  return undefined
-}
-
-/** The tag or name of the error or defect; "Interrupted" for a handler that interrupted itself. */
-export const tagOf = (cause: Cause.Cause<unknown>): string =>
-  Cause.hasInterruptsOnly(cause) ? "Interrupted" : nameOf(errorOf(cause))
+import { brief, errorOf, nameOf, readOr, tagOf } from "../shared/causes.ts"
 
 /** A failure as texts for headers. The stack only for a dead letter, which people read. */
 export const textOf = (cause: Cause.Cause<unknown>, withStack: boolean): {

@@ -58,8 +58,21 @@ const clockOf = (time: Time): Clock.Clock => {
   }
 }
 
-/** Stands for the error, and notices when the schedule looks at it. */
-const decoy = (): { readonly input: object; readonly seen: () => boolean } => {
+/** In place of the error. */
+interface Decoy {
+  readonly input: unknown
+  /** Whether the schedule looked at it. */
+  readonly seen: () => boolean
+}
+
+/** A value that cannot tell whether it is looked at. */
+const plain = (input: unknown): Decoy => ({ input, seen: () => false })
+
+/** Errors of every kind that a schedule can tell apart without a look inside. */
+const primitives: ReadonlyArray<unknown> = [undefined, "", "error", 0, 1, false, true, 0n, Symbol("error"), () => {}]
+
+/** Notices when the schedule looks inside of it. */
+const decoy = (): Decoy => {
   let touched = false
   const touch = (): void => {
     touched = true
@@ -111,10 +124,9 @@ const broken = (cause: Cause.Cause<unknown>): KafkaError =>
     }`
   )
 
-/** Steps through a schedule, beginning at a time, at most `limit` times. */
+/** Steps through a schedule with one error, beginning at a time, at most `limit` times. */
 const probe = Effect.fnUntraced(
-  function*(schedule: Schedule.Schedule<unknown, unknown>, time: Time, limit: number) {
-    const error = decoy()
+  function*(schedule: Schedule.Schedule<unknown, unknown>, time: Time, limit: number, error: Decoy = decoy()) {
     const tiers: Array<{ index: number; delay: number; attempts: number }> = []
     let retries = 0
     const exit = yield* Effect.exit(Effect.gen(function*() {
@@ -168,6 +180,10 @@ export const plan = Effect.fnUntraced(
     // At another time of day it has to be the same.
     const again = yield* probe(schedule, { now: 1_234_567 }, compared)
     if (first.end !== again.end || policyOf(first.tiers) !== policyOf(again.tiers)) return yield* timed()
+    for (const error of primitives) {
+      const other = yield* probe(schedule, { now: 0 }, compared, plain(error))
+      if (first.end !== other.end || policyOf(first.tiers) !== policyOf(other.tiers)) return yield* driven()
+    }
     // Headers count attempts up to `maxAttempts`: a schedule with as many retries is treated as endless.
     const all: Probed = first.end === "open" ? yield* probe(schedule, { now: 0 }, maxAttempts) : first
     if (all.end === "crowded") return yield* tooMany(all)
@@ -189,3 +205,20 @@ export const tierOf = (plan: Tiers, retriesDone: number): Tier | undefined => {
   let room = 0
   return plan.tiers.find(({ attempts }) => retriesDone < (room += attempts))
 }
+
+/**
+ * Dies when the schedule would decide otherwise about this error than it did when it was asked for its delays: no trial
+ * finds a schedule that compares errors with one value. Later retries than the `compared` ones are not checked.
+ */
+export const checkDelay = Effect.fnUntraced(
+  function*(schedule: Schedule.Schedule<unknown, unknown>, retriesDone: number, error: unknown) {
+    if (retriesDone >= compared) return
+    const exit = yield* Effect.exit(
+      Effect.zip(plan(schedule), probe(schedule, { now: 0 }, retriesDone + 1, plain(error)))
+    )
+    if (Exit.isFailure(exit)) return yield* Effect.die(Cause.squash(exit.cause))
+    const [planned, { retries, tiers }] = exit.value
+    const delay = retries > retriesDone ? tiers.at(-1)!.delay : undefined
+    if (delay !== tierOf(planned, retriesDone)?.delay) return yield* Effect.die(driven())
+  }
+)

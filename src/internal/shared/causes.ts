@@ -53,3 +53,21 @@ export const logCause = (
   line: string,
   cause: Cause.Cause<unknown>
 ): Effect.Effect<void> => Effect.catchDefect(log(line, cause), () => log(`${line}: ${brief(cause)}`))
+
+/** The error of a failure, or else its defect. */
+export const errorOf = (cause: Cause.Cause<unknown>): unknown => {
+  for (const reason of cause.reasons) if (Cause.isFailReason(reason)) return reason.error
+  for (const reason of cause.reasons) if (Cause.isDieReason(reason)) return reason.defect
+  return undefined
+}
+
+/** The tag or name of the error or defect; "Interrupted" for a handler that interrupted itself. */
+export const tagOf = (cause: Cause.Cause<unknown>): string =>
+  Cause.hasInterruptsOnly(cause) ? "Interrupted" : nameOf(errorOf(cause))
+
+/** Whether an error has one of these tags; many differ by their class alone. */
+export const tagsIn = (cause: Cause.Cause<unknown>, tags: ReadonlyArray<string>): boolean => {
+  const error = errorOf(cause)
+  return tags.includes(tagOf(cause))
+    || typeof error === "object" && error !== null && readOr(() => tags.includes(error.constructor?.name), false)
+}

@@ -3,14 +3,14 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { RawRecord } from "../../engine/KafkaEngine.ts"
 import { HandlerFailed } from "../../HandlerFailed.ts"
-import type * as OnFailure from "../../OnFailure.ts"
+import * as OnFailure from "../../OnFailure.ts"
 import type { Outcome } from "../../Outcome.ts"
 import { Poison } from "../../Poison.ts"
 import { type Wait, waitOut } from "../partition/waits.ts"
 import * as RetryHeaders from "../retry/retryHeaders.ts"
 import type { Copy, Destination, Unsendable } from "../retry/router.ts"
 import { tierOf } from "../retry/tiers.ts"
-import { logCause } from "../shared/causes.ts"
+import { logCause, messageOf } from "../shared/causes.ts"
 import type { Work } from "./workerHost.ts"
 
 /**
@@ -27,7 +27,6 @@ export type Verdict =
 
 const again: Verdict = { _tag: "Again" }
 const stopped: Verdict = { _tag: "Stopped" }
-const stop: OnFailure.Decision = { _tag: "Stop" }
 
 /** How a cause counts. An interruption of the handler by itself is treated as a defect: nobody else asked for it. */
 const kindOf = (cause: Cause.Cause<unknown>): OnFailure.Kind => {
@@ -110,11 +109,16 @@ const failureOf = (
 }
 
 /** Asks the policy what to do. A policy that itself dies means stop: nothing may get lost by a bug in it. */
-const decide = (work: Work, failure: OnFailure.Failure<unknown>): Effect.Effect<OnFailure.Decision> =>
-  Effect.catchCause(
-    Effect.suspend(() => work.onFailure.decide(failure)),
-    (cause) => Effect.as(logCause(Effect.logError, "the failure policy failed; stopping", cause), stop)
-  ).pipe(Effect.map((decision) => decision._tag === "Pass" ? work.onFailure.last : decision))
+const decide = (work: Work, failure: OnFailure.Failure<unknown>): Effect.Effect<Consequence> =>
+  Effect.suspend(() => work.onFailure.decide(failure)).pipe(
+    Effect.map((decision) => consequenceOf(work, failure, OnFailure.last(decision))),
+    Effect.catchCause((cause) =>
+      Effect.as(
+        logCause(Effect.logError, "the failure policy failed; stopping", cause),
+        stopWith(`its policy failed: ${messageOf(Cause.squash(cause))}`)
+      )
+    )
+  )
 
 const skip = (work: Work, failure: OnFailure.Failure<unknown>): ReadonlyArray<Outcome> => {
   const { attempts, cause, records } = failure
@@ -218,13 +222,13 @@ const consequenceOf = (
       if (tier !== undefined) return { _tag: "Route", to: { _tag: "Tier", tier: topics!.tiers[tier.index - 1]! } }
       return topics?.needsDeadLetter === true
         ? deadLetter(topics.deadLetter)
-        : stopWith("its policy decided to retry, but has no retry topic left; say in `needs` what it uses")
+        : stopWith("its policy decided to retry, but has no retry topic left; say in `uses` what it uses")
     }
     case "DeadLetter": {
       // Its topic may be another one than those of `needs`, but the usual one was made only if it was asked for.
       const unsaid = decision.topic === undefined && topics?.needsDeadLetter === false
       return router === undefined || topics === undefined || unsaid
-        ? stopWith("its policy decided on a dead letter without saying so in `needs`")
+        ? stopWith("its policy decided on a dead letter without saying so in `uses`")
         : deadLetter(decision.topic ?? topics.deadLetter)
     }
     default:
@@ -270,7 +274,7 @@ export const judge = Effect.fnUntraced(function*(
   const failures = failuresOf(work, records, cause)
   const consequences: Array<Consequence> = []
   for (const failure of failures) {
-    const consequence = consequenceOf(work, failure, yield* decide(work, failure))
+    const consequence = yield* decide(work, failure)
     if (consequence._tag === "Stop") {
       return stopAt(work, records[0]!, cause, { problem: consequence.problem, routing: undefined })
     }

@@ -76,7 +76,7 @@ export const errors: Group = {
           const onFailure = OnFailure.make((failure) =>
             Effect.sync(() => {
               kinds.push(`${failure.kind} ${failure.record.partition}@${failure.record.offset} ${failure.attempts}`)
-              return { _tag: "Skip" as const }
+              return OnFailure.skip
             })
           )
           const member = yield* join(world, { group, topics: [topic], ledger, onFailure })

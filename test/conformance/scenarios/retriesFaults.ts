@@ -118,7 +118,7 @@ export const retriesFaults: Group = {
               group,
               topics: [topic],
               ledger: new Ledger(),
-              onFailure: once.pipe(OnFailure.route(() => "dlt")),
+              onFailure: once.pipe(OnFailure.route(() => OnFailure.deadLetter)),
               settings: { retries: { topics, publish } },
               work: () => new Boom()
             })
@@ -157,7 +157,7 @@ export const retriesFaults: Group = {
             topics: [topic],
             ledger,
             engine,
-            onFailure: OnFailure.stop.pipe(OnFailure.route(() => ({ topic: forbidden }))),
+            onFailure: OnFailure.make(() => OnFailure.deadLetterTo(forbidden), { uses: [OnFailure.deadLetter] }),
             work: ({ value }) => value === "bad" ? new Boom() : Effect.void
           })
           const error = (yield* member.ended) as HandlerFailed<unknown>

@@ -300,7 +300,7 @@ export const retriesWaiting: Group = {
       (world) =>
         Effect.gen(function*() {
           for (const decision of ["skip", "deadLetter"] as const) {
-            const guard = KeyOffsetStore.guard({ when: () => true, decision })
+            const guard = KeyOffsetStore.guard({ when: () => true, stale: OnFailure[decision] })
             const { dlt, group, topic } = yield* routes(world, 1)
             const ledger = new Ledger()
             yield* world.foreignProduce([

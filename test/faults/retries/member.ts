@@ -96,16 +96,16 @@ const handlerOf = (group: string, attemptOf: (record: Numbered) => number) => {
 
 /** Writes down what a policy decides: what becomes of poison is seen nowhere else. */
 const noted = <E, R>(group: string, policy: OnFailure.OnFailure<E, R>): OnFailure.OnFailure<E, R> =>
-  OnFailure.make<E, R>(
+  OnFailure.fromDecision<E, R>(
+    "noted",
+    policy.needs,
     (failure) =>
       Effect.tap(policy.decide(failure), (decision) =>
         Effect.sync(() => {
           const { attempts, kind, record: { offset, partition, topic, value } } = failure
-          const { _tag } = decision._tag === "Pass" ? policy.last : decision
+          const { _tag } = OnFailure.last(decision)
           ledgers[group]!("decided", topic, partition, offset, numberIn(value), kind, _tag, attempts)
-        })),
-    policy.needs,
-    policy.last
+        }))
   )
 
 const topicOf = (topic: string) =>

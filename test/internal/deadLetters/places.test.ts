@@ -13,7 +13,7 @@ describe("the topics of a consumer's failures", () => {
       const consumer = Consumer.make("billing", {
         offsetReset: "earliest",
         retries: { topics: "require" },
-        onFailure: OnFailure.make(() => Effect.succeed({ _tag: "DeadLetter", topic: "bugs" }), { topics: ["bugs"] }),
+        onFailure: OnFailure.deadLetterTo("bugs"),
         handlers: [Topic.handle(Orders, () => Effect.void)]
       })
       const error = yield* Effect.flip(Consumer.run(consumer))

@@ -194,7 +194,7 @@ export class Reference {
 
   /** Waits a few times, and then stops, skips, or sends the records elsewhere. */
   readonly policy = OnFailure.make((failure) =>
-    Effect.sync((): OnFailure.Decision => {
+    Effect.sync(() => {
       const { memory, record, records } = failure
       const { delay, routed, stops, waits } = this.behaviour(record, record.offset)
       const generation = this.generations.get(format(record))!
@@ -202,9 +202,9 @@ export class Reference {
       if (waited < waits) {
         memory.set(this, waited + 1)
         if (failure.kind !== "poison") { for (const { offset } of records) generation.again.add(offset) }
-        return { _tag: "Wait", delay }
+        return OnFailure.wait(delay)
       }
-      if (stops) return { _tag: "Stop" }
+      if (stops) return OnFailure.stop
       for (const { offset } of records) {
         if (routed) {
           generation.routed.add(offset)
@@ -213,8 +213,8 @@ export class Reference {
         }
         this.finished(generation, offset)
       }
-      return routed ? { _tag: "DeadLetter" } : { _tag: "Skip" }
-    }), { deadLetter: true, waits: true })
+      return routed ? OnFailure.deadLetter : OnFailure.skip
+    }), { uses: [OnFailure.deadLetter, OnFailure.wait(0)] })
 
   /** A copy of a record is under way. It tells nothing of the same record in a later assignment. */
   sent(partition: TopicPartition, offset: number): () => void {

@@ -11,7 +11,7 @@ const later = Retry.nonBlocking(upTo(spaced("1 minute"), { times: 2 }))
 
 const handlerOf = (
   source: string | RegExp,
-  onFailure: OnFailure.OnFailure<any, any>,
+  onFailure: OnFailure.Any,
   concurrency: Handler.Concurrency = "partition",
   call?: Handler.Call
 ) => ({
@@ -46,7 +46,10 @@ describe("the retry topics of a consumer", () => {
         handlerOf("orders", later),
         handlerOf("users", OnFailure.deadLetter),
         handlerOf("mails", OnFailure.skip),
-        handlerOf("bugs", OnFailure.route(OnFailure.stop, () => "fail", { topics: ["other"] }))
+        handlerOf(
+          "bugs",
+          OnFailure.route(OnFailure.deadLetter, () => OnFailure.stop, { uses: [OnFailure.deadLetterTo("other")] })
+        )
       ], {})
       const orders = yield* topology.of("orders")
       assert.deepStrictEqual(orders?.tiers, [
@@ -92,7 +95,7 @@ describe("policies are refused", () => {
   )
   refused(
     "that route to what is no topic",
-    [handlerOf("orders", OnFailure.make(() => Effect.succeed({ _tag: "Stop" }), { topics: ["fine", "not fine"] }))],
+    [handlerOf("orders", OnFailure.andThen(OnFailure.deadLetterTo("fine"), OnFailure.deadLetterTo("not fine")))],
     {},
     "onFailure",
     "orders",
@@ -220,7 +223,7 @@ describe("transactional copies", () => {
   }
   refused(
     "are refused where several records at once may go to another topic",
-    [handlerOf("orders", OnFailure.make(() => Effect.succeed({ _tag: "Stop" }), { topics: ["bugs"] }), { keys: 2 })],
+    [handlerOf("orders", OnFailure.deadLetterTo("bugs"), { keys: 2 })],
     options,
     "retries.transactional",
     "orders"

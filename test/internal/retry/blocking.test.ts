@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import { nextDelay } from "../../../src/internal/retry/blocking.ts"
 import { now, whole } from "./records.ts"
@@ -144,19 +145,20 @@ describe("a blocking schedule", () => {
       assert.isUndefined(yield* ask(schedule, { attempts: 1, failedAt: now }, "declined"))
     }))
 
-  it.effect("that dies or throws is over", () =>
+  it.effect("that dies or throws is a bug, and no end of the retries", () =>
     Effect.gen(function*() {
       const memory = new Map<unknown, unknown>()
       const once = Schedule.modifyDelay(
         spaced(1),
         ({ attempt }) => attempt === 2 ? Effect.die("no") : Effect.succeed(1)
       )
-      const delays: Array<number | undefined> = []
-      for (const attempts of [1, 2, 3]) delays.push(yield* ask(once, { attempts, failedAt: now }, "boom", memory))
-      assert.deepStrictEqual(delays, [1, undefined, undefined])
-      for (const attempts of [2, 3]) assert.isUndefined(yield* ask(once, { attempts, failedAt: now }, "boom"))
+      const dies = (asked: Effect.Effect<number | undefined>) =>
+        Effect.map(Effect.exit(asked), (exit) => assert.isTrue(Exit.hasDies(exit)))
+      assert.strictEqual(yield* ask(once, { attempts: 1, failedAt: now }, "boom", memory), 1)
+      yield* dies(ask(once, { attempts: 2, failedAt: now }, "boom", memory))
+      for (const attempts of [2, 3]) yield* dies(ask(once, { attempts, failedAt: now }, "boom"))
       const throwing = Schedule.while(spaced(1), ({ input }: { readonly input: any }) => input.code.big)
-      assert.isUndefined(yield* ask(throwing, { attempts: 1, failedAt: now }, {}))
+      yield* dies(ask(throwing, { attempts: 1, failedAt: now }, {}))
     }))
 
   it.effect("may need services, each time that it is asked", () =>

@@ -21,7 +21,7 @@ const policy = Retry.nonBlocking(
     Schedule.spaced("1 minute").pipe(Schedule.upTo({ times: 1 })),
     Schedule.spaced("2 days").pipe(Schedule.upTo({ times: 1 }))
   )
-).pipe(OnFailure.route(() => "retry", { topics: ["bugs"] }))
+).pipe(OnFailure.route(() => OnFailure.pass, { uses: [OnFailure.deadLetterTo("bugs")] }))
 
 const topicsOf = Effect.fnUntraced(function*(sources: ReadonlyArray<string>) {
   const plan = yield* Plan.make(Consumer.make("billing", {

@@ -129,7 +129,9 @@ describe("a copy that the broker does not take", () => {
         ...world.settings,
         retries: { publish },
         onFailure: OnFailure.stop.pipe(
-          OnFailure.route(({ record }) => record.offset === 0 ? "dlt" : "fail")
+          OnFailure.route(({ record }) => record.offset === 0 ? OnFailure.deadLetter : OnFailure.stop, {
+            uses: [OnFailure.deadLetter]
+          })
         ),
         handlers: [Topic.handle(textTopic(topic), () => new Boom())]
       })
@@ -215,8 +217,8 @@ describe("the limit of dead letters", () => {
         ...world.settings,
         retries: { deadLetterLimit: { consecutive: 1 } },
         onFailure: OnFailure.make(
-          ({ retries }) => Effect.succeed(retries > 1 ? { _tag: "DeadLetter" } : { _tag: "Wait", delay: 1_000 }),
-          { deadLetter: true, waits: true }
+          ({ retries }) => retries > 1 ? OnFailure.deadLetter : OnFailure.wait(1_000),
+          { uses: [OnFailure.deadLetter, OnFailure.wait(1_000)] }
         ),
         handlers: [
           Topic.handleBatch(textTopic(topic), () => Effect.suspend(() => ++calls < 5 ? new Boom() : Effect.void))
@@ -262,7 +264,7 @@ describe("a policy that says nothing in its needs", () => {
       const other = yield* world.topic(1)
       yield* world.topic(1, { name: `${group}.${other}.dlt` })
       yield* world.foreignProduce([message(topic, "bad")])
-      const silent = OnFailure.make(() => Effect.succeed({ _tag: "DeadLetter" }))
+      const silent = OnFailure.make(() => OnFailure.deadLetter)
       const consumer = Consumer.make(group, {
         offsetReset: "earliest",
         ...world.settings,
@@ -275,7 +277,7 @@ describe("a policy that says nothing in its needs", () => {
       const member = yield* runMember(world, consumer)
       const error = (yield* member.ended) as HandlerFailed<unknown>
       assert.deepInclude(error, { _tag: "HandlerFailed", topic, offset: 0 })
-      assert.include(error.problem, "needs")
+      assert.include(error.problem, "uses")
     })))
 })
 

@@ -136,6 +136,22 @@ describe("a schedule is refused", () => {
 })
 
 describe("a schedule that looks at the error is refused", () => {
+  for (
+    const [what, differs] of [
+      ["undefined", (error: unknown) => error === undefined],
+      ["a text", (error: unknown) => typeof error === "string"],
+      ["a number", (error: unknown) => typeof error === "number"],
+      ["what is false", (error: unknown) => !error],
+      ["an object", (error: unknown) => typeof error === "object"]
+    ] as const
+  ) {
+    refused(
+      `also when it only tells ${what} from the rest`,
+      Schedule.while(spaced(1), ({ input }) => !differs(input)),
+      "looks at the error"
+    )
+  }
+
   const looks = (what: string, look: (error: any) => unknown) =>
     refused(
       what,

@@ -1,0 +1,225 @@
+/**
+ * What `OnFailure` works with: failures, decisions, policies.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import type * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
+import type { Pipeable } from "effect/Pipeable"
+import { pipeArguments } from "effect/Pipeable"
+import * as Predicate from "effect/Predicate"
+import type * as Schedule from "effect/Schedule"
+import type * as Types from "effect/Types"
+import type { RawRecord, TopicPartition } from "./engine/Model.ts"
+import type { Poison } from "./Poison.ts"
+
+/**
+ * How it failed: the handler with its typed error, the handler with a defect (a bug), or the codecs (`poison`). A
+ * handler that interrupts itself counts as a defect with the name `Interrupted`; interrupted from outside, by the end
+ * or a rebalance, it did not fail.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Kind = "error" | "defect" | "poison"
+
+/**
+ * A failure of one record, or of a batch.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Failure<out E> {
+  /** Whether the handler failed with its error, died, or the record cannot be decoded. */
+  readonly kind: Kind
+  /** The consumer's group, also when the record failed in a retry topic. */
+  readonly group: string
+  /** The source topic, also when the record failed in one of its retry topics. */
+  readonly topic: string
+  /** Where the record was first read. For a record of a retry topic that does not say, its place there. */
+  readonly origin: TopicPartition & { readonly offset: number }
+  /** The record that failed; of a batch the first one. */
+  readonly record: RawRecord
+  /** All records that failed: one, or those of a batch. */
+  readonly records: ReadonlyArray<RawRecord>
+  /** Executions so far: at least 1 for a handler, 0 for poison. */
+  readonly attempts: number
+  /** How many times the record was routed to a retry topic. */
+  readonly retries: number
+  /** When the record first failed, in milliseconds since the epoch. */
+  readonly firstFailedAt: number
+  /** When it failed now, in milliseconds since the epoch. */
+  readonly failedAt: number
+  /** The error, the defect, or the poison. */
+  readonly cause: Cause.Cause<E | Poison>
+  /** How many retries the retry topics of the handler have room for; `Infinity` without an end. */
+  readonly maxRetries: number
+  /** Where policies keep what they know of this record as long as it waits in place. A policy uses keys of its own. */
+  readonly memory: Map<unknown, unknown>
+}
+
+/**
+ * What a policy comes to. Consumers read it; functions of your own return policies instead, such as `OnFailure.skip`.
+ *
+ * - `Stop` ends the consumer (or holds the partition, under `Consumer.layer`).
+ * - `Skip` counts the record as done.
+ * - `Wait` runs the handler again after `delay` milliseconds; the partition (or the key) waits.
+ * - `Retry` routes the record to the next retry topic.
+ * - `DeadLetter` routes it to the dead letter topic of its topic, or to another `topic`.
+ * - `Pass` leaves the decision to the next policy (`OnFailure.andThen`); without one `otherwise` is decided.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Decision =
+  | { readonly _tag: "Stop" }
+  | { readonly _tag: "Skip" }
+  | { readonly _tag: "Wait"; readonly delay: number }
+  | { readonly _tag: "Retry" }
+  | { readonly _tag: "DeadLetter"; readonly topic?: string | undefined }
+  | { readonly _tag: "Pass"; readonly otherwise: "Stop" | "DeadLetter" }
+
+/**
+ * The tags that errors of type `E` can have. Errors without a `_tag` may have any name.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category type-level
+ */
+export type TagsOf<E> = unknown extends E ? string
+  : [E] extends [never] ? never
+  : E extends { readonly _tag: infer Tag extends string } ? Tag
+  : string
+
+/**
+ * @stability unstable
+ * @since 0.1.0
+ * @category type IDs
+ */
+export const TypeId = "~millrace/OnFailure"
+
+/**
+ * @stability unstable
+ * @since 0.1.0
+ * @category type IDs
+ */
+export type TypeId = typeof TypeId
+
+/**
+ * What a policy needs to exist. A consumer checks or creates it before it starts. One whose policies need no topics at
+ * all reads no retry topics either, also those that an earlier policy left.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Needs {
+  /** The schedules of non-blocking retries: each of their delays is a retry topic. */
+  readonly schedules: ReadonlyArray<Schedule.Schedule<unknown, unknown>>
+  /** Whether it uses the dead letter topic. */
+  readonly deadLetter: boolean
+  /** Further topics that it routes to. */
+  readonly topics: ReadonlyArray<string>
+  /** Whether it may wait in place: attempts are then kept with the committed offset. */
+  readonly waits: boolean
+  /** Whether it asks a `KeyOffsetStore`, which then observes every record. */
+  readonly observes: boolean
+}
+
+/**
+ * A failure policy for handlers that fail with `E`. A policy for `unknown` fits every handler whose errors have the
+ * tags that it names, `Tags`: a misspelt one does not compile.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface OnFailure<in E, out R = never, out Tags extends string = never>
+  extends Pipeable, Inspectable.Inspectable
+{
+  readonly [TypeId]: {
+    readonly _E: Types.Contravariant<E>
+    readonly _R: Types.Covariant<R>
+    readonly _Tags: Types.Covariant<Tags>
+  }
+  /** The decision about one failure. */
+  readonly decide: (failure: Failure<E>) => Effect.Effect<Decision, never, R>
+  /** What it may decide needs these. */
+  readonly needs: Needs
+  /** The policy in words, for logs and listings. */
+  readonly words: string
+}
+
+/**
+ * The policies for handlers that fail with `E`: those that know its errors, and name no other tags.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category type-level
+ */
+export type For<E, R> = OnFailure<E, R, TagsOf<E>>
+
+/**
+ * Any policy.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Any = OnFailure<any, any, any>
+
+/** Needs nothing. @internal */
+export const noNeeds: Needs = { schedules: [], deadLetter: false, topics: [], waits: false, observes: false }
+
+/** What both need, each thing once. @internal */
+export const both = (a: Needs, b: Needs): Needs => ({
+  schedules: [...new Set([...a.schedules, ...b.schedules])],
+  deadLetter: a.deadLetter || b.deadLetter,
+  topics: [...new Set([...a.topics, ...b.topics])],
+  waits: a.waits || b.waits,
+  observes: a.observes || b.observes
+})
+
+const Proto = {
+  ...Inspectable.BaseProto,
+  // The variance marker exists for the type checker alone.
+  [TypeId]: {} as any,
+  pipe() {
+    return pipeArguments(this, arguments)
+  },
+  toJSON(this: Any) {
+    return { _id: "OnFailure", policy: this.words }
+  },
+  toString(this: Any) {
+    return `OnFailure(${this.words})`
+  }
+}
+
+/** A policy from its decision. @internal */
+export const fromDecision = <E, R = never, Tags extends string = never>(
+  words: string,
+  needs: Partial<Needs>,
+  decide: (failure: Failure<E>) => Effect.Effect<Decision, never, R>
+): OnFailure<E, R, Tags> => Object.assign(Object.create(Proto), { words, decide, needs: { ...noNeeds, ...needs } })
+
+/**
+ * Whether a value is a failure policy.
+ *
+ * @example
+ * ```ts
+ * import { OnFailure } from "millrace"
+ *
+ * export const yes = OnFailure.isOnFailure(OnFailure.skip)
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category guards
+ */
+export const isOnFailure = (value: unknown): value is OnFailure<unknown, unknown, string> =>
+  Predicate.hasProperty(value, TypeId)
