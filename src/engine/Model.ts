@@ -50,8 +50,8 @@ export type TimestampType = "CreateTime" | "LogAppendTime"
 export type RawHeader = readonly [name: string, value: Uint8Array | null]
 
 /**
- * A record as it is in the log. `timestamp` is in milliseconds, -1 when there is none. `size` counts the bytes of key
- * and value.
+ * A record as it is in the log. `timestamp` is in milliseconds, -1 when there is none. `size` counts the bytes of key,
+ * value and headers.
  *
  * @stability unstable
  * @since 0.1.0

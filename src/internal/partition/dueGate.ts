@@ -6,9 +6,8 @@ export class DueGate {
   private readonly next: () => Chunk | undefined
   private readonly dueOf: (record: RawRecord, now: number) => number
   private readonly late: (millis: number) => void
+  /** What was not handed out yet. */
   private chunk: Chunk | undefined
-  private head = 0
-  private bytesLeft = 0
   private headDue: number | undefined
   private forced = -1
   /** Offsets of records that were let go to be skipped; whoever did forgets them. */
@@ -31,7 +30,7 @@ export class DueGate {
 
   /** The record that is held back. */
   get held(): RawRecord | undefined {
-    return this.headDue === undefined ? undefined : this.chunk?.records[this.head]
+    return this.headDue === undefined ? undefined : this.chunk?.records[0]
   }
 
   /** Lets the record that is held back go now. */
@@ -49,15 +48,11 @@ export class DueGate {
 
   /** What is due now, of one chunk. */
   take(now: number): Chunk | undefined {
-    if (this.chunk === undefined) {
-      this.chunk = this.next()
-      if (this.chunk === undefined) return undefined
-      this.head = 0
-      this.bytesLeft = this.chunk.bytes
-    }
-    const { next, partition, records, topic } = this.chunk
-    const from = this.head
-    let end = from
+    this.chunk ??= this.next()
+    const { chunk } = this
+    if (chunk === undefined) return undefined
+    const { records } = chunk
+    let end = 0
     for (; end < records.length; end++) {
       const record = records[end]!
       // Once per record: the bound of a header that lies moves with the time.
@@ -66,20 +61,14 @@ export class DueGate {
       this.late(Math.max(0, now - this.headDue))
       this.headDue = undefined
     }
-    if (end === from) return undefined
-    this.head = end
-    if (from === 0 && end === records.length) {
-      const whole = this.chunk
-      this.chunk = undefined
-      return whole
-    }
-    const part = records.slice(from, end)
+    if (end === 0) return undefined
     if (end === records.length) {
       this.chunk = undefined
-      return { topic, partition, records: part, bytes: this.bytesLeft, next }
+      return chunk
     }
-    const bytes = Math.min(part.reduce((sum, { size }) => sum + size, 0), this.bytesLeft)
-    this.bytesLeft -= bytes
-    return { topic, partition, records: part, bytes, next: part[part.length - 1]!.offset + 1 }
+    const part = records.slice(0, end)
+    const bytes = Math.min(part.reduce((sum, { size }) => sum + size, 0), chunk.bytes)
+    this.chunk = { ...chunk, records: records.slice(end), bytes: chunk.bytes - bytes }
+    return { ...chunk, records: part, bytes, next: part[part.length - 1]!.offset + 1 }
   }
 }

@@ -22,11 +22,13 @@ import { more, take } from "./workerHost.ts"
 
 type Run = (record: Record.Record<any, any, any>) => Effect.Effect<unknown, unknown>
 
-/** A chunk that is being worked off; reported when its last record is done. */
+/** A chunk that is being handled; reported when its last record is done. Its records are kept by their lanes alone. */
 interface OpenChunk {
-  records: ReadonlyArray<{ readonly offset: number }>
-  /** One of its records waited: of the others it knows the offsets alone, and keeps none in memory. */
-  isBare: boolean
+  readonly from: number
+  readonly to: number
+  readonly records: number
+  /** How many records of the partition were delivered before. */
+  readonly before: number
   readonly startedAt: number
   readonly exceptions: Array<Outcome>
   left: number
@@ -44,6 +46,9 @@ interface Taken {
   readonly key: string
   readonly item: Item
 }
+
+/** How many records may be handled, or wait in their lanes, behind the first one that is not finished. */
+const mostAhead = 100_000
 
 /** Which lane a record queues up in. */
 const laneOf = (order: "keys" | "unordered", raw: RawRecord): string => {
@@ -68,37 +73,42 @@ export const laneWorker = Effect.fnUntraced(function*(
   const lanes = new KeyLanes<Item>(limit + mostWaiting)
   const runners = new Set<Fiber.Fiber<unknown, unknown>>()
   const opened = new Set<OpenChunk>()
+  let delivered = 0
+  let isFarAhead = false
 
   const accept = (chunk: Chunk) => {
+    const last = chunk.records.length - 1
     const open: OpenChunk = {
-      records: chunk.records,
-      isBare: false,
+      from: chunk.records[0]!.offset,
+      to: chunk.records[last]!.offset,
+      records: chunk.records.length,
+      before: delivered,
       startedAt: host.clock.currentTimeMillisUnsafe(),
       exceptions: [],
       left: chunk.records.length,
       bytesLeft: chunk.bytes
     }
     opened.add(open)
-    const last = chunk.records.length - 1
+    delivered += chunk.records.length
     for (let i = 0; i <= last; i++) {
       const raw = chunk.records[i]!
-      const ticket = tracker.deliver(i === last ? chunk.next : raw.offset + 1, raw.leaderEpoch)
+      const ticket = tracker.deliver(raw.offset, i === last ? chunk.next : raw.offset + 1, raw.leaderEpoch)
       lanes.offer(laneOf(order, raw), { raw, ticket, open })
     }
   }
 
   /** Makes room for another runner: the record of this one waits. */
-  const leave = (slot: Slot, { open }: Item): void => {
+  const leave = (slot: Slot): void => {
     state.closeSlot(slot)
     state.signal.raise()
-    if (open.isBare) return
-    open.isBare = true
-    open.records = open.records.map(({ offset }) => ({ offset }))
   }
 
   /** Books a finished record; the answer is its chunk when that is complete. */
   const finish = (key: string, item: Item): OpenChunk | undefined => {
-    if (tracker.finish(item.ticket)) state.advance(tracker.position!, tracker.leaderEpoch)
+    if (tracker.finish(item.ticket)) {
+      state.advance(tracker.position!, tracker.leaderEpoch)
+      if (isFarAhead) state.signal.raise()
+    }
     state.finished(item.raw.offset)
     lanes.release(key)
     const { open } = item
@@ -112,15 +122,16 @@ export const laneWorker = Effect.fnUntraced(function*(
   const report = (open: OpenChunk, count: number): Effect.Effect<void> => {
     host.progressed(state)
     opened.delete(open)
-    const { records } = open
-    const to = records[count - 1]!.offset
-    const exceptions = count === records.length
+    const { from, records } = open
+    // The prefix ends within a chunk that is not finished.
+    const to = count === records ? open.to : tracker.lastOffset!
+    const exceptions = count === records
       ? open.exceptions
       : open.exceptions.filter(({ offset }) => offset <= to)
     return host.emit(state, {
       topic: state.topic,
       partition: state.partition,
-      from: records[0]!.offset,
+      from,
       to,
       handled: count - exceptions.length,
       duration: host.clock.currentTimeMillisUnsafe() - open.startedAt,
@@ -130,10 +141,8 @@ export const laneWorker = Effect.fnUntraced(function*(
 
   /** Reports of the chunks that were left in the middle what will be committed. */
   const reportRest = Effect.fnUntraced(function*() {
-    const position = tracker.position ?? -1
     for (const open of [...opened]) {
-      let count = 0
-      while (count < open.records.length && open.records[count]!.offset < position) count++
+      const count = Math.min(tracker.passed - open.before, open.records)
       if (count > 0) yield* report(open, count)
     }
   })
@@ -147,7 +156,7 @@ export const laneWorker = Effect.fnUntraced(function*(
     slot: Slot,
     cause: Cause.Cause<unknown>
   ): Effect.fn.Return<ReadonlyArray<Outcome> | undefined> {
-    const verdict = yield* judge(work, [item.raw], cause, (waits) => waits ? leave(slot, item) : state.rest(slot))
+    const verdict = yield* judge(work, [item.raw], cause, (waits) => waits ? leave(slot) : state.rest(slot))
     if (verdict._tag === "Done") return verdict.outcomes
     if (verdict._tag === "Again") lanes.giveBack(key)
     if (verdict._tag !== "Routed") return undefined
@@ -198,7 +207,7 @@ export const laneWorker = Effect.fnUntraced(function*(
       if (complete !== undefined) {
         const done: OpenChunk = complete
         complete = undefined
-        yield* report(done, done.records.length)
+        yield* report(done, done.records)
       }
     } while (state.slots.has(slot) && state.mayRun && lanes.available > 0)
   })
@@ -219,7 +228,8 @@ export const laneWorker = Effect.fnUntraced(function*(
   })
 
   while (state.goesOn) {
-    const chunk = take(work)
+    isFarAhead = tracker.pending >= mostAhead
+    const chunk = isFarAhead ? undefined : take(work)
     if (chunk !== undefined) {
       if (work.observe !== undefined) yield* work.observe(chunk)
       accept(chunk)

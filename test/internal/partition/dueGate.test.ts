@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Chunk, RawRecord } from "../../../src/engine/KafkaEngine.ts"
 import { DueGate } from "../../../src/internal/partition/dueGate.ts"
+import { alive, collected } from "../../kit/garbage.ts"
 
 const chunkOf = (offsets: ReadonlyArray<number>, next = offsets.at(-1)! + 1): Chunk => ({
   topic: "t",
@@ -88,6 +90,16 @@ describe("a retry topic's gate", () => {
     assert.isUndefined(gate.take(0))
     assert.strictEqual(gate.held?.offset, 2)
   })
+
+  it.effect("keeps nothing of what it let go, in the middle of a chunk too", () =>
+    Effect.gen(function*() {
+      const refs: Array<WeakRef<RawRecord>> = []
+      const { gate } = gateOver([chunkOf([0, 1, 2, 3])], (offset) => offset < 3 ? 0 : 100)
+      refs.push(...gate.take(0)!.records.map((record) => new WeakRef(record)))
+      yield* collected
+      assert.strictEqual(alive(refs).length, 0)
+      assert.strictEqual(gate.held?.offset, 3)
+    }))
 
   it("lets a record go to be skipped, once, and none when nothing is held back", () => {
     const { gate } = gateOver([chunkOf([0, 1])], () => 10)

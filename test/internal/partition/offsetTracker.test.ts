@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Schema from "effect/Schema"
 import { OffsetTracker, type Ticket } from "../../../src/internal/partition/offsetTracker.ts"
+import { collect } from "../../kit/garbage.ts"
 import { randomOf } from "../loop/random.ts"
 
 const Gaps = Arbitrary.array(
@@ -25,7 +26,7 @@ describe("OffsetTracker", () => {
     const tracker = new OffsetTracker()
     let position = 0
     const positions = gaps.map((gap) => position += gap)
-    const tickets = positions.map((position, i) => tracker.deliver(position, i))
+    const tickets = positions.map((position, i) => tracker.deliver(positions[i - 1] ?? 0, position, i))
     const done = new Set<number>()
     for (const i of shuffled(gaps.length, seed)) {
       const before = tracker.position
@@ -36,7 +37,12 @@ describe("OffsetTracker", () => {
       assert.strictEqual(tracker.position, prefix === 0 ? undefined : positions[prefix - 1])
       assert.strictEqual(tracker.leaderEpoch, prefix === 0 ? undefined : prefix - 1)
       assert.strictEqual(tracker.pending, gaps.length - prefix)
+      assert.strictEqual(tracker.passed, prefix)
       assert.strictEqual(moved, tracker.position !== before)
+      const runs = [...tracker.finished()]
+      const inRuns = positions.filter((position) => runs.some(({ from, to }) => from < position && position <= to))
+      assert.deepStrictEqual(inRuns, positions.filter((_, i) => i > prefix && done.has(i)))
+      runs.forEach(({ from }, i) => assert.isAbove(from, runs[i - 1]?.to ?? tracker.position ?? 0))
     }
   })
 
@@ -44,10 +50,25 @@ describe("OffsetTracker", () => {
     const tracker = new OffsetTracker()
     const window: Array<Ticket> = []
     for (let offset = 0; offset < 20_000; offset++) {
-      window.push(tracker.deliver(offset + 1, undefined))
+      window.push(tracker.deliver(offset, offset + 1, undefined))
       if (window.length === 8) { for (const ticket of window.splice(0).reverse()) tracker.finish(ticket) }
     }
     assert.strictEqual(tracker.position, 20_000)
     assert.strictEqual(tracker.pending, 0)
+  })
+
+  it("behind a record that waits remembers runs, not records", () => {
+    const tracker = new OffsetTracker()
+    const first = tracker.deliver(0, 1, 7)
+    collect()
+    const before = process.memoryUsage().heapUsed
+    for (let offset = 1; offset <= 300_000; offset++) tracker.finish(tracker.deliver(offset, offset + 1, undefined))
+    collect()
+    assert.isBelow(process.memoryUsage().heapUsed - before, 1_000_000)
+    assert.deepStrictEqual([...tracker.finished()], [{ from: 1, to: 300_001 }])
+    assert.strictEqual(tracker.pending, 300_001)
+    assert.isTrue(tracker.finish(first))
+    assert.strictEqual(tracker.position, 300_001)
+    assert.strictEqual(tracker.lastOffset, 300_000)
   })
 })

@@ -21,7 +21,11 @@ export class Assigned {
   }
 
   remove(partitions: ReadonlyArray<TopicPartition>): void {
-    for (const { partition, topic } of partitions) this.byTopic.get(topic)?.delete(partition)
+    for (const { partition, topic } of partitions) {
+      const known = this.byTopic.get(topic)
+      known?.delete(partition)
+      if (known?.size === 0) this.byTopic.delete(topic)
+    }
   }
 }
 

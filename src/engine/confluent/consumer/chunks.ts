@@ -27,6 +27,13 @@ const sizeOf = (message: NativeMessage): number =>
   (message.key === null || message.key === undefined ? 0 : message.key.length)
   + (message.value === null ? 0 : message.value.length)
 
+/** Bytes of headers, a name counted as its characters. */
+const headerBytes = (headers: ReadonlyArray<RawHeader>): number => {
+  let bytes = 0
+  for (const [name, value] of headers) bytes += name.length + (value === null ? 0 : value.length)
+  return bytes
+}
+
 /** Groups messages by partition, in the order they came; those that `wanted` refuses are left out. */
 export const group = (
   messages: ReadonlyArray<NativeMessage>,
@@ -45,8 +52,12 @@ export const group = (
         chunks.push(open)
       }
     }
-    if (message.headers !== undefined) message.headers = pairs(message.headers as ReadonlyArray<NativeHeader>)
-    const size = sizeOf(message)
+    let size = sizeOf(message)
+    if (message.headers !== undefined) {
+      const headers = pairs(message.headers as ReadonlyArray<NativeHeader>)
+      message.headers = headers
+      size += headerBytes(headers)
+    }
     ;(message as { size: number }).size = size
     open.records.push(message)
     open.bytes += size

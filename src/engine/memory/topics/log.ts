@@ -1,5 +1,6 @@
 /** The log of one partition: offsets, transactions and their markers, retention and compaction. Pure but for itself. */
 import type { RawHeader, RawRecord, TimestampType } from "../../KafkaEngine.ts"
+import { sizeOf } from "./message.ts"
 import { RecordRun } from "./recordRun.ts"
 
 /** A record on its way into a log. */
@@ -70,7 +71,7 @@ export class PartitionLog {
   /** Appends a record, in the open transaction of a producer if there is one named. */
   append(record: NewRecord, producerId?: number): RawRecord {
     const { headers, key, timestamp, timestampType, value } = record
-    const size = (key === null ? 0 : key.length) + (value === null ? 0 : value.length)
+    const size = sizeOf(record)
     const { partition, topic } = this
     const offset = this.end++
     const raw: RawRecord = {

@@ -2,7 +2,7 @@
 import type { RawHeader, RawMessage } from "../../KafkaEngine.ts"
 
 /** The bytes of a record that count against limits. */
-export const sizeOf = ({ headers, key, value }: RawMessage): number => {
+export const sizeOf = ({ headers, key, value }: Pick<RawMessage, "headers" | "key" | "value">): number => {
   let size = (key === null ? 0 : key.length) + (value === null ? 0 : value.length)
   if (headers === undefined) return size
   for (const [name, bytes] of headers) size += name.length + (bytes === null ? 0 : bytes.length)

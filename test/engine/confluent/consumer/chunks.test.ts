@@ -49,6 +49,12 @@ describe("chunks of a fetch", () => {
     assert.strictEqual(chunks[0]?.bytes, 13)
   })
 
+  it("count the bytes of headers", () => {
+    const [chunk] = group([message("a", 0, 1, { headers: [{ name: new Uint8Array(100) }, { h: "xyz" }] })], all)
+    assert.strictEqual(chunk?.records[0]?.size, 118)
+    assert.strictEqual(chunk?.bytes, 118)
+  })
+
   it("keep repeated and binary headers", () => {
     const value = new Uint8Array([0, 255])
     assert.deepStrictEqual(pairs([{ h: value }, { h: value }, { g: value }]), [["h", value], ["h", value], [

@@ -166,4 +166,11 @@ describe("a partition's log", () => {
     for (const time of [5, 7, 9]) log.append(newRecord(1, time))
     assert.deepStrictEqual([0, 6, 9, 10].map((time) => log.offsetAt("read_committed", time)), [0, 1, 2, 3])
   })
+
+  it("counts the bytes of key, value and headers as the size of a record", () => {
+    const log = new PartitionLog("t", 0)
+    const headers = [["name", new Uint8Array(100)], ["n", null]] as const
+    const record = { key: new Uint8Array(3), value: new Uint8Array(10), headers, timestamp: 0 }
+    assert.strictEqual(log.append({ ...record, timestampType: "CreateTime" }).size, 118)
+  })
 })
