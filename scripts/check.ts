@@ -7,6 +7,7 @@
 import { performance } from "node:perf_hooks"
 import { docComments } from "./check/docComments.ts"
 import { effectDiagnostics } from "./check/effectDiagnostics.ts"
+import { examples } from "./check/examples.ts"
 import { house } from "./check/house.ts"
 import { layout } from "./check/layout.ts"
 import { importCost, manifest, typeResolution } from "./check/packed.ts"
@@ -23,6 +24,7 @@ const steps: ReadonlyArray<Step> = [
   house,
   layout,
   docComments,
+  examples,
   words,
   stableImports,
   command("format", "dprint", "check", "--list-different"),

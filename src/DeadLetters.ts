@@ -116,6 +116,25 @@ export const records = <E, R>(
  * How many dead letters there are by source topic, error tag and hour, in the order of time. Reads all that the filter
  * may mean.
  *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Consumer, DeadLetters, OnFailure, Topic } from "millrace"
+ *
+ * const Orders = Topic.make("orders", { key: Codec.string, value: Codec.string })
+ * const billing = Consumer.make("billing", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.deadLetter,
+ *   handlers: [Topic.handle(Orders, (record) => Effect.log(record.value))]
+ * })
+ *
+ * export const program = Effect.gen(function*() {
+ *   for (const { count, hour, tag } of yield* DeadLetters.stats(billing, { since: 0 })) {
+ *     yield* Effect.log(`${new Date(hour).toISOString()}: ${count} of ${tag ?? "an error without a tag"}`)
+ *   }
+ * })
+ * ```
+ *
  * @stability unstable
  * @since 0.1.0
  * @category reading
@@ -131,6 +150,21 @@ export const stats = <E, R>(
  * in the shared group that would hide these records from the next one. A filter by source `topic` alone shares the
  * group, unless other sources have their dead letters in the same topic.
  *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Consumer, DeadLetters, OnFailure, Topic } from "millrace"
+ *
+ * const Orders = Topic.make("orders", { key: Codec.string, value: Codec.string })
+ * const billing = Consumer.make("billing", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.deadLetter,
+ *   handlers: [Topic.handle(Orders, (record) => Effect.log(record.value))]
+ * })
+ *
+ * console.log(DeadLetters.groupOf(billing)) // billing.dlt.redrive
+ * ```
+ *
  * @stability unstable
  * @since 0.1.0
  * @category getters
@@ -140,6 +174,24 @@ export const groupOf = <E, R>(consumer: Consumer.Consumer<E, R>, filter: Filter 
 
 /**
  * What a redrive would do, and which groups would see records again that are sent to a source topic. Looks only.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Consumer, DeadLetters, OnFailure, Topic } from "millrace"
+ *
+ * const Orders = Topic.make("orders", { key: Codec.string, value: Codec.string })
+ * const billing = Consumer.make("billing", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.deadLetter,
+ *   handlers: [Topic.handle(Orders, (record) => Effect.log(record.value))]
+ * })
+ *
+ * export const program = Effect.gen(function*() {
+ *   const { readers } = yield* DeadLetters.plan(billing, { to: "origin" })
+ *   for (const { groups, topic } of readers) yield* Effect.log(`${topic} is read by ${groups.join(", ")}`)
+ * })
+ * ```
  *
  * @stability unstable
  * @since 0.1.0
@@ -199,6 +251,24 @@ export const redrive = <E, R>(
  * changes. It commits as {@link redrive} with the same filter does, so a redrive with this filter does not see them
  * again; one with another filter does. Parked without a filter, no redrive does.
  *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Codec, Consumer, DeadLetters, OnFailure, Topic } from "millrace"
+ *
+ * const Orders = Topic.make("orders", { key: Codec.string, value: Codec.string })
+ * const billing = Consumer.make("billing", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.deadLetter,
+ *   handlers: [Topic.handle(Orders, (record) => Effect.log(record.value))]
+ * })
+ *
+ * // What nobody can mend today must not be in the way of a redrive.
+ * export const program = DeadLetters.park(billing, { tag: "AccountClosed" }).pipe(
+ *   Stream.runForEach(({ letter, to }) => Effect.log(`${letter.partition}/${letter.offset} is in ${to.topic}`))
+ * )
+ * ```
+ *
  * @stability unstable
  * @since 0.1.0
  * @category redriving
@@ -213,6 +283,25 @@ export const park = <E, R>(
  * everything up to there. No redrive sees them any more, unless the offsets of its group are reset. Returns
  * what was passed; with `dryRun`, what would be. No redrive may run meanwhile. Fails with `InvalidSetting` for the
  * `topic` of a source that shares its dead letter topic: what is passed there is passed for all of them.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Consumer, DeadLetters, OnFailure, Topic } from "millrace"
+ *
+ * const Orders = Topic.make("orders", { key: Codec.string, value: Codec.string })
+ * const billing = Consumer.make("billing", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.deadLetter,
+ *   handlers: [Topic.handle(Orders, (record) => Effect.log(record.value))]
+ * })
+ *
+ * export const program = Effect.gen(function*() {
+ *   for (const { from, partition, to, topic } of yield* DeadLetters.discard(billing, { dryRun: true })) {
+ *     yield* Effect.log(`${topic}/${partition}: ${to - from} would be discarded`)
+ *   }
+ * })
+ * ```
  *
  * @stability unstable
  * @since 0.1.0
@@ -258,6 +347,24 @@ export const toNdjson = <E, R>(
  * is that of the import, since retention would remove older records at once. Each line is answered when the broker has
  * acknowledged it. Fails with `InvalidRecord` at the first line that is none; the lines before it are written. With
  * `dryRun` (default `false`) nothing is.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Codec, Consumer, DeadLetters, OnFailure, Topic } from "millrace"
+ *
+ * const Orders = Topic.make("orders", { key: Codec.string, value: Codec.string })
+ * const billing = Consumer.make("billing", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.deadLetter,
+ *   handlers: [Topic.handle(Orders, (record) => Effect.log(record.value))]
+ * })
+ *
+ * export const restore = (lines: Stream.Stream<string>) =>
+ *   DeadLetters.fromNdjson(billing, lines).pipe(
+ *     Stream.runForEach(({ line, partition, topic }) => Effect.log(`line ${line} is in ${topic}/${partition}`))
+ *   )
+ * ```
  *
  * @stability unstable
  * @since 0.1.0

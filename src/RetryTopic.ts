@@ -49,6 +49,13 @@ export interface Naming {
  * `<group>.<topic>.retry.1` and so on, `<group>.<topic>.dlt`: the default, and the names of django-kafka. The group is
  * part of them, so that two groups of one topic do not meet.
  *
+ * @example
+ * ```ts
+ * import { RetryTopics } from "millrace"
+ *
+ * console.log(RetryTopics.standard.deadLetter({ group: "billing", topic: "orders" })) // billing.orders.dlt
+ * ```
+ *
  * @stability unstable
  * @since 0.1.0
  * @category naming
@@ -61,6 +68,14 @@ export const standard: Naming = {
 /**
  * `<topic>-retry-<milliseconds>` (`<topic>-retry` when there is one alone) and `<topic>-dlt`: Spring's names, for
  * sharing topics with an application that uses them. Two groups with the same topic would share them as well.
+ *
+ * @example
+ * ```ts
+ * import type { RetryTopics as Options } from "millrace"
+ * import { RetryTopics } from "millrace"
+ *
+ * export const retries: Options.Options = { naming: RetryTopics.spring, topics: "require" }
+ * ```
  *
  * @stability unstable
  * @since 0.1.0

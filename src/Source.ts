@@ -66,6 +66,14 @@ const validName = /^[a-zA-Z0-9._-]{1,249}$/
 /**
  * Why Kafka would refuse this topic name, or `undefined`: 1 to 249 of `a-z A-Z 0-9 . _ -`, and neither `.` nor `..`.
  *
+ * @example
+ * ```ts
+ * import { Topic } from "millrace"
+ *
+ * console.log(Topic.invalidName("orders eu")) // why Kafka refuses the name
+ * console.log(Topic.invalidName("orders.eu")) // undefined
+ * ```
+ *
  * @stability unstable
  * @since 0.1.0
  * @category validation
@@ -82,6 +90,13 @@ export const invalidName = (name: string): string | undefined => {
  * Whether two topic names differ only by `.` and `_`. Kafka's metrics cannot tell such topics apart, so brokers refuse
  * to create the second one.
  *
+ * @example
+ * ```ts
+ * import { Topic } from "millrace"
+ *
+ * console.log(Topic.collide("orders.eu", "orders_eu")) // true
+ * ```
+ *
  * @stability unstable
  * @since 0.1.0
  * @category validation
@@ -90,6 +105,14 @@ export const collide = (a: string, b: string): boolean => a !== b && a.replaceAl
 
 /**
  * Whether a topic of that name belongs to the source.
+ *
+ * @example
+ * ```ts
+ * import { Codec, Topic } from "millrace"
+ *
+ * const Audit = Topic.pattern(/audit\..+/, { key: Codec.none, value: Codec.bytes })
+ * console.log(Topic.matches(Audit, "audit.logins")) // true
+ * ```
  *
  * @stability unstable
  * @since 0.1.0
@@ -100,6 +123,14 @@ export const matches = (source: Pick<AnySource, "match">, name: string): boolean
 
 /**
  * The source in the words of an error message or a listing: the name, or the pattern between slashes.
+ *
+ * @example
+ * ```ts
+ * import { Codec, Topic } from "millrace"
+ *
+ * const Orders = Topic.make("orders", { key: Codec.none, value: Codec.bytes })
+ * console.log(Topic.show(Orders)) // topic "orders"
+ * ```
  *
  * @stability unstable
  * @since 0.1.0

@@ -85,12 +85,6 @@ export const defineConfig = <const C extends ReadonlyArray<Consumer.Any>, EE, EL
   layer: config.layer
 })
 
-/**
- * Whether a value was made by {@link defineConfig}.
- *
- * @stability unstable
- * @since 0.1.0
- * @category guards
- */
+/** Whether a value was made by {@link defineConfig}. @internal */
 export const isConfig = (value: unknown): value is Config =>
   typeof value === "object" && value !== null && TypeId in value

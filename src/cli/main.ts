@@ -76,6 +76,14 @@ const echoMillis = 250
  * second, and exits with the command's code. A command that prints ends as well when nobody reads its output any more
  * (`millrace tail orders | head`); one that works goes on, whatever becomes of its output and its log.
  *
+ * @example
+ * ```ts
+ * import { main } from "millrace/cli"
+ *
+ * // A command of your own name, over the same config module.
+ * export const start = () => main("1.0.0")
+ * ```
+ *
  * @stability unstable
  * @since 0.1.0
  * @category running

@@ -82,6 +82,21 @@ export const layer: Layer.Layer<InMemoryKafka | KafkaEngine.Service> = InMemoryK
 /**
  * A cluster with settings of its own: {@link InMemoryKafka.layerWith}, for `import * as InMemoryKafka`.
  *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Producer, Topic } from "millrace"
+ * import { InMemoryKafka } from "millrace/testing"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ *
+ * // As on most real clusters: topic "notes" does not exist; create it, or check the name
+ * export const program = Producer.send(Notes, { key: null, value: "hello" }).pipe(
+ *   Effect.flip,
+ *   Effect.provide(InMemoryKafka.layerWith({ autoCreateTopics: false }))
+ * )
+ * ```
+ *
  * @stability unstable
  * @since 0.1.0
  * @category layers

@@ -74,6 +74,14 @@ export type Subscription =
 /**
  * Whether a pattern matches the whole of a topic name, as every engine does it. Internal topics (`__…`) never match.
  *
+ * @example
+ * ```ts
+ * import { KafkaEngine } from "millrace"
+ *
+ * console.log(KafkaEngine.matchesPattern(/orders\..+/, "orders.eu")) // true
+ * console.log(KafkaEngine.matchesPattern(/orders/, "orders.eu")) // false
+ * ```
+ *
  * @stability unstable
  * @since 0.1.0
  * @category predicates

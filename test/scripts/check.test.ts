@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as DocComments from "../../scripts/check/docComments.ts"
+import * as Examples from "../../scripts/check/examples.ts"
 import * as House from "../../scripts/check/house.ts"
 import { measureEntry, overBudget } from "../../scripts/check/importCost.ts"
 import { importsOf } from "../../scripts/check/imports.ts"
@@ -46,6 +47,12 @@ describe("rules of the house", () => {
     assert.deepStrictEqual(problem("src/A.ts", "x".repeat(121)), ["src/A.ts:1: 121 columns, at most 120"])
     assert.deepStrictEqual(problem("test/a.ts", ...new Array(401).fill("")), ["test/a.ts: 401 lines, at most 400"])
     assert.deepStrictEqual(problem("test/a.ts", ...new Array(400).fill("x".repeat(120))), [])
+    const comments = new Array(100).fill(" * words")
+    assert.deepStrictEqual(problem("src/A.ts", ...comments, ...new Array(400).fill("")), [])
+    assert.deepStrictEqual(problem("src/A.ts", ...comments, ...new Array(401).fill("")), [
+      "src/A.ts: 401 lines, at most 400"
+    ])
+    assert.lengthOf(problem("src/internal/a.ts", ...comments, ...new Array(400).fill("")), 1)
   })
 
   it("are about what is unfinished, impure or untyped", () => {
@@ -150,6 +157,25 @@ describe("the cost of an import", () => {
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
+  })
+})
+
+describe("examples", () => {
+  const missing = (...lines: ReadonlyArray<string>) => Examples.problemsOf(file("src/A.ts", ...lines))
+
+  it("are asked of every function, however it is written", () => {
+    const named = "src/A.ts:2: a has no example"
+    assert.deepStrictEqual(missing("/** Words. */", "export const a = (b: number) => b"), [named])
+    assert.deepStrictEqual(missing("/** Words. */", "export function a() {}", "export function a(b?: 1) {}"), [named])
+    assert.deepStrictEqual(missing("/** Words. */", "export const a: {", "  (b: 1): 2", "} = dual(2, f)"), [named])
+    assert.deepStrictEqual(missing("/** Words. */", "export const a = Effect.fnUntraced(function*() {", "})"), [named])
+  })
+
+  it("are not asked of values, nor of what is internal or has one", () => {
+    assert.deepStrictEqual(missing("/** Words. */", "export const a: A = { b: 1 }", "", "const b = () => 1"), [])
+    assert.deepStrictEqual(missing("/** Words. */", "export const A = Context.Reference(\"a\", { b: () => 1 })"), [])
+    assert.deepStrictEqual(missing("/** Words. @internal */", "export const a = () => 1"), [])
+    assert.deepStrictEqual(missing("/**", " * ```ts", " * a()", " * ```", " */", "export const a = () => 1"), [])
   })
 })
 
