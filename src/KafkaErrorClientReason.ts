@@ -7,7 +7,9 @@
 import * as Data from "effect/Data"
 
 /**
- * A record to be sent breaks a rule of Kafka (partition, header, key or value) and was not handed to the client.
+ * A record breaks a rule of Kafka or of its codecs (key, value, header, partition, timestamp). Nearly all are found
+ * before the record is handed to the client; the broker refuses a timestamp that is too far from its own time, and a
+ * record without a key for a compacted topic.
  *
  * @stability unstable
  * @since 0.1.0

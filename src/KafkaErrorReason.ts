@@ -81,8 +81,9 @@ export class UnknownTopic extends Data.TaggedError("UnknownTopic")<{
   readonly partition?: number | undefined
 }> {
   override get message(): string {
-    const which = this.partition === undefined ? `topic "${this.topic}"` : `partition ${this.topic}/${this.partition}`
-    return `${which} does not exist; create it, or check the name`
+    return this.partition === undefined
+      ? `topic "${this.topic}" does not exist; create it, or check the name`
+      : `topic "${this.topic}" has no partition ${this.partition}; add partitions, or name one that exists`
   }
   get isRetryable(): boolean {
     return true

@@ -210,6 +210,7 @@ export interface TransactionalClient extends ProducerClient {
  * What not every engine can do. Using one that is missing fails with the reason `Unsupported`.
  *
  * - `configs`: describing and altering topic configurations
+ * - `nullHeaders`: telling a header that is null from one that is empty, when records are read
  * - `timestampType`: telling who set a record's timestamp
  * - `kip848`: the group protocol `"consumer"`
  * - `transactions`: transactional producers
@@ -218,7 +219,7 @@ export interface TransactionalClient extends ProducerClient {
  * @since 0.1.0
  * @category models
  */
-export type Capability = "configs" | "timestampType" | "kip848" | "transactions"
+export type Capability = "configs" | "nullHeaders" | "timestampType" | "kip848" | "transactions"
 
 /**
  * The service that every engine provides.

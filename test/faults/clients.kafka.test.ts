@@ -60,6 +60,45 @@ describe("Kafka's own clients and ours", { concurrent: true }, () => {
       )
     }))
 
+  it.live("null and empty headers are what they are for Kafka's own consumer, and empty ones stay so in copies", () =>
+    Effect.gen(function*() {
+      const bootstrap = sharedKafka()
+      const topic = name("headers")
+      const group = name("group")
+      const source = textTopic(topic)
+      yield* Effect.provide(
+        Effect.gen(function*() {
+          yield* createTopic(topic, 1)
+          const slice = Buffer.from("abc").subarray(1, 1)
+          yield* Producer.send(source, {
+            key: null,
+            value: "x",
+            headers: [["null", null], ["empty", new Uint8Array(0)], ["text", new Uint8Array([97])], ["slice", slice]]
+          })
+          yield* Consumer.run(Consumer.make(group, {
+            offsetReset: "earliest",
+            until: "end",
+            fetchMaxWait: 50,
+            onFailure: OnFailure.deadLetter,
+            handlers: [Topic.handle(source, () => Effect.fail("no"))]
+          }))
+        }),
+        yield* engineAt(bootstrap)
+      )
+      const sent = [["null", "<null>"], ["empty", ""], ["text", "a"], ["slice", ""]]
+      const [record] = yield* Effect.promise(() => foreignConsume({ bootstrap, topic, count: 1 }))
+      assert.deepStrictEqual(record!.headers, sent as any)
+      const [copy] = yield* Effect.promise(() =>
+        foreignConsume({ bootstrap, topic: `${group}.${topic}.dlt`, count: 1 })
+      )
+      // What was null was read as empty.
+      const names = new Set(sent.map(([name]) => name))
+      assert.deepStrictEqual(
+        copy!.headers.filter(([name]) => names.has(name)),
+        [["null", ""], ["empty", ""], ["text", "a"], ["slice", ""]]
+      )
+    }))
+
   it.live("what we wrote is read by Kafka's own consumer, in every compression", () =>
     Effect.gen(function*() {
       const bootstrap = sharedKafka()

@@ -88,7 +88,7 @@ export const makeEngine = Effect.fnUntraced(function*(
   return {
     name: "in-memory",
     scope: yield* Effect.scope,
-    capabilities: new Set(["configs", "timestampType", "kip848", "transactions"] as const),
+    capabilities: new Set(["configs", "nullHeaders", "timestampType", "kip848", "transactions"] as const),
     consumer: (options) => {
       const merged = { ...options, config: { ...defined(consumer), ...defined(options.config) } }
       const error = wrongSetting(merged) ?? missingTopic(cluster, merged)

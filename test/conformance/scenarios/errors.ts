@@ -42,6 +42,63 @@ export const errors: Group = {
         const exit = fiber.pollUnsafe()!
         assert.strictEqual(exit._tag === "Success" ? reasonOf(exit.value) : exit._tag, "UnknownTopic")
       })),
+    scenario("UnknownTopic names the partition that a topic does not have", [], (world) =>
+      Effect.gen(function*() {
+        const topic = textTopic(yield* world.topic(4))
+        const there = yield* Producer.send(topic, { key: null, value: "x", partition: 3 })
+        assert.strictEqual(there.partition, 3)
+        const fiber = yield* Effect.forkScoped(
+          Effect.flip(Producer.send(topic, { key: null, value: "x", partition: 7 }))
+        )
+        yield* world.until("it failed", Effect.sync(() => fiber.pollUnsafe() !== undefined))
+        const exit: any = fiber.pollUnsafe()!
+        assert.deepInclude(exit.value.reason, { _tag: "UnknownTopic", topic: topic.name, partition: 7 })
+        assert.include(exit.value.message, `topic "${topic.name}" has no partition 7`)
+      })),
+    scenario(
+      "InvalidRecord is what a timestamp that the broker refuses gets",
+      ["topics admin"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = textTopic(yield* world.topic(1))
+          const message = { key: null, value: "x" }
+          const hour = 3_600_000
+          const error = yield* Effect.flip(Producer.send(topic, { ...message, timestamp: Date.now() + 25 * hour }))
+          assert.strictEqual(reasonOf(error), "InvalidRecord")
+          assert.include(error.message, `topic "${topic.name}" cannot be sent: the broker refuses its timestamp`)
+          assert.isAtLeast((yield* Producer.send(topic, { ...message, timestamp: Date.now() + hour / 2 })).offset, 0)
+        })
+    ),
+    scenario(
+      "InvalidRecord is what a record without a key gets from a compacted topic",
+      ["topics admin"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = textTopic(yield* world.topic(1, { config: { "cleanup.policy": "compact" } }))
+          const error = yield* Effect.flip(Producer.send(topic, { key: null, value: "x" }))
+          assert.strictEqual(reasonOf(error), "InvalidRecord")
+          assert.isAtLeast((yield* Producer.send(topic, { key: "k", value: "x" })).offset, 0)
+        })
+    ),
+    scenario(
+      "InvalidRecord is what nothing but a text, a pair of bytes, or a name gets",
+      [],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = textTopic(yield* world.topic(1))
+          const odd: ReadonlyArray<any> = [
+            { key: null, value: undefined },
+            { key: null, value: null },
+            { key: "\ud800", value: "x" },
+            { key: null, value: "x", headers: [["a\0b", null]] },
+            { key: null, value: "x", headers: { h: 5 } }
+          ]
+          for (const message of odd) {
+            assert.strictEqual(reasonOf(yield* Effect.flip(Producer.send(topic, message))), "InvalidRecord")
+          }
+          assert.strictEqual((yield* Producer.send(topic, { key: null, value: "x", partition: 0 })).offset, 0)
+        })
+    ),
     scenario(
       "AuthorizationFailed is what a forbidden topic gives to producers and consumers",
       ["authorization"],

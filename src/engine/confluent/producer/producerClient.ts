@@ -27,9 +27,12 @@ const closeTimeoutMs = 30_000
 
 const toHeaders = (headers: RawMessage["headers"]): ReadonlyArray<NativeHeader> | undefined =>
   headers === undefined || headers.length === 0 ? undefined : headers.map(([name, value]) => ({
-    // The binding cannot send a null header; an empty one is how it arrives from there as well.
-    [name]: value === null ? Buffer.alloc(0) : toBuffer(value)
+    // The binding sends an empty buffer as null, and an empty text as empty.
+    [name]: value === null ? nothing : value.length === 0 ? "" : toBuffer(value)
   }))
+
+/** Without any memory: that is what the binding takes for null. */
+const nothing = Buffer.alloc(0)
 
 /** The binding takes Buffers; this is the same memory. */
 const toBuffer = (bytes: Uint8Array): Buffer =>
@@ -115,17 +118,20 @@ const clientOf = (
   let unconfirmed = 0
   const confirmed = environment.producer.acks !== "none"
   const room = environment.producer.bufferRecords ?? KafkaConfig.producerDefaults.bufferRecords
-  const toError = (error: NativeError, topic: string, sizeBytes: number): KafkaError =>
+  const toError = (error: NativeError, { partition, topic }: RawMessage, sizeBytes: number): KafkaError =>
     error.code === -149 || error.code === -150 || error.code === -144
       ? fromNative(error, { operation: "produce", bootstrapServers: environment.bootstrapServers, transactionalId })
       : fromNative(error, {
         operation: "produce",
         bootstrapServers: environment.bootstrapServers,
         topic,
+        // Other codes are about the topic, whatever partition was named.
+        partition: error.code === unknownPartition ? partition : undefined,
         sizeBytes,
         timeoutMs: environment.requestTimeoutMs
       })
-  const refusalOf = (error: NativeError, topic: string, sizeBytes: number): KafkaError => {
+  const refusalOf = (error: NativeError, message: RawMessage, sizeBytes: number): KafkaError => {
+    const { topic } = message
     if (!producer.isConnected()) return Errors.make("produce", new Errors.Closed({ client: "producer" }), error)
     // An empty buffer that is full: the record alone is larger than it.
     if (error.code === queueFull) {
@@ -134,7 +140,7 @@ const clientOf = (
     // What has no code of librdkafka was thrown before the native client saw the record.
     return typeof error.code !== "number"
       ? Errors.make("produce", new Errors.InvalidRecord({ topic, problem: error.message }), error)
-      : toError(error, topic, sizeBytes)
+      : toError(error, message, sizeBytes)
   }
   /** The client takes a later record's acknowledgement for this one's: nobody knows whether it is in the log. */
   const notConfirmed = ({ partition, topic }: NativeReport): KafkaError => {
@@ -186,7 +192,7 @@ const clientOf = (
       const size = (key?.length ?? 0) + (value?.length ?? 0)
       const opaque: NativeReport["opaque"] = (error, report) =>
         error !== null && error !== undefined
-          ? done(toError(error, topic, size), undefined)
+          ? done(toError(error, message, size), undefined)
           : report.offset < 0 && confirmed
           ? done(notConfirmed(report), undefined)
           : done(undefined, toDelivery(report))
@@ -211,7 +217,7 @@ const clientOf = (
           full = true
           return false
         }
-        const typed = refusalOf(error, topic, size)
+        const typed = refusalOf(error, message, size)
         queueMicrotask(() => done(typed, undefined))
         return true
       }

@@ -57,7 +57,6 @@ const brokerErrors: { readonly [code: number]: readonly [name: string, retryable
   [69]: ["GROUP_ID_NOT_FOUND", false],
   [74]: ["FENCED_LEADER_EPOCH", true],
   [75]: ["UNKNOWN_LEADER_EPOCH", true],
-  [87]: ["INVALID_RECORD", false],
   [89]: ["THROTTLING_QUOTA_EXCEEDED", true]
 }
 
@@ -93,6 +92,14 @@ const byCode = (code: number, problem: string, context: Context): Reason | undef
     case 10:
     case 18:
       return new Errors.RecordTooLarge({ topic, sizeBytes: context.sizeBytes ?? -1 })
+    case 32:
+      return new Errors.InvalidRecord({
+        topic,
+        problem: "the broker refuses its timestamp; message.timestamp.before.max.ms and message.timestamp.after.max.ms "
+          + "of the topic say how far it may be from the broker's time"
+      })
+    case 87:
+      return new Errors.InvalidRecord({ topic, problem })
     case -185:
     case -192:
     case 7:

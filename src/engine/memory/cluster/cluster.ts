@@ -1,6 +1,6 @@
 /** The cluster: owns all state, time and mail. Clients hold a reference to it and nothing to each other. */
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Scheduler } from "effect/Scheduler"
@@ -14,7 +14,7 @@ import { Faults } from "../shared/faults.ts"
 import { Mail } from "../shared/mail.ts"
 import { Waiting } from "../shared/waiting.ts"
 import { sizeOf } from "../topics/message.ts"
-import { Topics } from "../topics/topics.ts"
+import { type MemoryTopic, Topics } from "../topics/topics.ts"
 import type { Claim } from "./transactions.ts"
 import { Transactions } from "./transactions.ts"
 
@@ -34,6 +34,8 @@ export interface Listener {
 
 /** The name of the cluster in errors. */
 export const bootstrapServers = "memory"
+
+const wallClock = Context.get(Context.empty(), Clock.Clock)
 
 const requestTimeout = Duration.fromInputUnsafe(KafkaConfig.connectionDefaults.requestTimeout)
 
@@ -157,6 +159,8 @@ export class Cluster {
       const problem = "a compacted topic needs a key in every record"
       return Errors.make("produce", new Errors.InvalidRecord({ topic: name, problem }))
     }
+    const refused = this.refusedTimestamp(topic, message.timestamp)
+    if (refused !== undefined) return refused
     if (claim !== undefined) this.transactions.touchLog(claim, log)
     const { appendTime } = topic.config
     return log.append({
@@ -166,6 +170,17 @@ export class Cluster {
       timestamp: appendTime ? this.now : message.timestamp ?? this.now,
       timestampType: appendTime ? "LogAppendTime" : "CreateTime"
     }, claim?.producerId)
+  }
+
+  private refusedTimestamp({ config, name }: MemoryTopic, timestamp: number | undefined): KafkaError | undefined {
+    if (timestamp === undefined || config.appendTime) return undefined
+    const [before, after] = config.timestampRange
+    // A test's clock begins at 0: what a program took from the wall clock is not ahead of it.
+    const latest = Math.max(this.now, wallClock.currentTimeMillisUnsafe())
+    if (timestamp >= this.now - before && timestamp <= latest + after) return undefined
+    const problem = "the broker refuses its timestamp; message.timestamp.before.max.ms and "
+      + "message.timestamp.after.max.ms of the topic say how far it may be from the broker's time"
+    return Errors.make("produce", new Errors.InvalidRecord({ topic: name, problem }))
   }
 
   private reach(operation: string): Effect.Effect<void, KafkaError> {

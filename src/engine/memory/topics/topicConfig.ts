@@ -6,6 +6,8 @@ export const topicDefaults: Readonly<{ [name: string]: string }> = {
   "compression.type": "producer",
   "delete.retention.ms": "86400000",
   "max.message.bytes": "1048588",
+  "message.timestamp.after.max.ms": "3600000",
+  "message.timestamp.before.max.ms": "9223372036854775807",
   "message.timestamp.type": "CreateTime",
   "min.cleanable.dirty.ratio": "0.5",
   "min.compaction.lag.ms": "0",
@@ -63,6 +65,11 @@ export class TopicConfig {
 
   get tombstoneMillis(): number {
     return this.number("delete.retention.ms")
+  }
+
+  /** How far a record's own timestamp may be before the broker's time, and after it, in milliseconds. */
+  get timestampRange(): readonly [before: number, after: number] {
+    return [this.number("message.timestamp.before.max.ms"), this.number("message.timestamp.after.max.ms")]
   }
 
   get appendTime(): boolean {
