@@ -2,133 +2,113 @@
  * How a key or a value becomes bytes and back.
  *
  * A codec is built once per topic and part (so schemas are compiled, and services looked up, once) and then called per
- * record. It answers at once, or with a {@link Pending} effect when it must wait, as a registry codec does for a schema
+ * record. It returns at once, or a {@link Pending} effect when it must wait, as a registry codec does for a schema that
  * it has not seen.
  *
  * @stability unstable
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import type { Pipeable } from "effect/Pipeable"
-import { pipeArguments } from "effect/Pipeable"
+import { dual } from "effect/Function"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import type * as Types from "effect/Types"
 import type { RawHeader } from "./engine/KafkaEngine.ts"
+import type { Codec, Decoder, Encoder, Pending, Site } from "./internal/codec/model.ts"
+import {
+  checkBytes,
+  fromContextual,
+  fromParts,
+  mapReady,
+  mapResult,
+  ofSchema,
+  present,
+  TypeId,
+  unexpectedNull
+} from "./internal/codec/model.ts"
+import { decodeText, encodeText, kindOf } from "./internal/shared/utf8.ts"
+
+export {
+  /**
+   * A result that is not there yet.
+   *
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  Pending,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category type IDs
+   */
+  TypeId
+} from "./internal/codec/model.ts"
+export type {
+  /**
+   * A codec of `A`; `RD` are the services that decoding needs, `RE` those of encoding.
+   *
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  Codec,
+  /**
+   * Bytes to value, for one site.
+   *
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  Decoder,
+  /**
+   * Value to bytes, for one site.
+   *
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  Encoder,
+  /**
+   * Where a codec is used.
+   *
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  Site
+} from "./internal/codec/model.ts"
 
 /**
- * @stability unstable
- * @since 0.1.0
- * @category type IDs
- */
-export const TypeId = "~millrace/Codec"
-
-/**
- * @stability unstable
- * @since 0.1.0
- * @category type IDs
- */
-export type TypeId = typeof TypeId
-
-/**
- * Where a codec is used: the actual topic (also for patterns), and which part of its records.
+ * Any codec, for code that does not care about the types.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
-export interface Site {
-  readonly topic: string
-  readonly part: "key" | "value"
-}
+export type Any = Codec<any, any, any>
 
 /**
- * A result that is not there yet. Answered by a decoder or encoder that has to wait.
+ * Whether a value is a codec, also one of another copy of this package.
+ *
+ * @example
+ * ```ts
+ * import { Codec } from "millrace"
+ *
+ * export const yes: boolean = Codec.isCodec(Codec.string)
+ * ```
  *
  * @stability unstable
  * @since 0.1.0
- * @category models
+ * @category guards
  */
-export class Pending<out A> {
-  readonly effect: Effect.Effect<A, unknown>
-  constructor(effect: Effect.Effect<A, unknown>) {
-    this.effect = effect
-  }
-}
-
-/**
- * Bytes to value, for one site. Throws, or fails the pending effect, when the bytes are no such value. `headers` are
- * the record's, for codecs that keep a schema id there.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export type Decoder<out A> = (bytes: Uint8Array | null, headers: ReadonlyArray<RawHeader>) => A | Pending<A>
-
-/**
- * Value to bytes, for one site. Throws, or fails the pending effect, when the value cannot be encoded.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export type Encoder<in A> = (value: A) => Uint8Array | null | Pending<Uint8Array | null>
-
-/**
- * A codec of `A`; `RD` are the services that decoding needs, `RE` those of encoding.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface Codec<in out A, out RD = never, out RE = never> extends Pipeable {
-  readonly [TypeId]: {
-    readonly _A: Types.Invariant<A>
-    readonly _RD: Types.Covariant<RD>
-    readonly _RE: Types.Covariant<RE>
-  }
-  readonly decoder: (site: Site) => Effect.Effect<Decoder<A>, never, RD>
-  readonly encoder: (site: Site) => Effect.Effect<Encoder<A>, never, RE>
-  /** The Schema that it was made of, if it was made of one: `Producer.suppress` knows records by it. */
-  readonly schema?: Schema.Top | undefined
-}
-
-const variance = {
-  _A: (a: never) => a,
-  _RD: (r: never) => r,
-  _RE: (r: never) => r
-}
-
-const fromParts = <A, RD, RE>(
-  decoder: (site: Site) => Effect.Effect<Decoder<A>, never, RD>,
-  encoder: (site: Site) => Effect.Effect<Encoder<A>, never, RE>,
-  schema?: Schema.Top
-): Codec<A, RD, RE> => ({
-  // The variance marker exists for the type checker alone.
-  [TypeId]: variance as any,
-  decoder,
-  encoder,
-  schema,
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
-})
-
-/** What is wrong with a null under a codec that does not admit it, in the words of the part. */
-const unexpectedNull = (site: Site): Error =>
-  new Error(
-    site.part === "key"
-      ? "key missing: the record has no key; use Codec.nullable for the key if that is allowed"
-      : "unexpected tombstone: the value is null; use Codec.nullable for the value if that is allowed"
-  )
+export const isCodec = (value: unknown): value is Any => Predicate.hasProperty(value, TypeId)
 
 /**
  * Makes a codec from its two directions. Null is kept away from both: a null key or value is an error unless the codec
  * is wrapped in {@link nullable}.
  *
  * **When to use**: for formats that Millrace does not know. `decoder` and `encoder` run once per topic and part and may
- * use services; the functions they answer run per record. `schema` is for codecs that are made of one.
+ * use services; the functions that they return run per record. `schema` is for codecs that are made of one.
  *
  * @example
  * ```ts
@@ -158,13 +138,14 @@ export const make = <A, RD = never, RE = never>(options: {
   readonly schema?: Schema.Top | undefined
 }): Codec<A, RD, RE> =>
   fromParts<A, RD, RE>(
+    (site) => mapReady(options.decoder(site), (decode) => present(site, decode)),
     (site) =>
-      Effect.map(options.decoder(site), (decode) => (bytes, headers) => {
-        if (bytes === null) throw unexpectedNull(site)
-        return decode(bytes, headers)
+      mapReady(options.encoder(site), (encode): Encoder<A> => (value) => {
+        if (value === null) throw unexpectedNull(site)
+        return mapResult(encode(value), checkBytes)
       }),
-    options.encoder,
-    options.schema
+    options.schema,
+    undefined
   )
 
 /**
@@ -183,19 +164,76 @@ export const make = <A, RD = never, RE = never>(options: {
  * @since 0.1.0
  * @category combinators
  */
-export const nullable = <A, RD, RE>(codec: Codec<A, RD, RE>): Codec<A | null, RD, RE> =>
-  fromParts<A | null, RD, RE>(
+export const nullable = <A, RD, RE>(codec: Codec<A, RD, RE>): Codec<A | null, RD, RE> => {
+  const { encoderIn } = codec
+  return fromParts<A | null, RD, RE>(
     (site) =>
-      Effect.map(
+      mapReady(
         codec.decoder(site),
         (decode): Decoder<A | null> => (bytes, headers) => bytes === null ? null : decode(bytes, headers)
       ),
-    (site) => Effect.map(codec.encoder(site), (encode) => (value) => value === null ? null : encode(value)),
-    codec.schema
+    (site) =>
+      mapReady(codec.encoder(site), (encode): Encoder<A | null> => (value) => value === null ? null : encode(value)),
+    codec.schema,
+    encoderIn && ((site) => {
+      const encode = encoderIn(site)
+      return (value, services) => value === null ? null : encode(value, services)
+    })
   )
+}
 
 /**
- * Bytes as they are, without a copy.
+ * A codec of other values: `decode` makes them of what this one reads, `encode` gives back what this one writes. Either
+ * may throw for a value that it cannot take. It is no codec of a Schema any more: `Producer.suppress` knows it by its
+ * topic alone.
+ *
+ * **When to use**: to wrap and unwrap, or to rename. {@link text} and {@link json} take Schemas with transformations,
+ * whose errors name the path.
+ *
+ * @example
+ * ```ts
+ * import { Codec } from "millrace"
+ *
+ * export const lowerCase = Codec.string.pipe(
+ *   Codec.map({ decode: (text) => text.toLowerCase(), encode: (text: string) => text.toLowerCase() })
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category combinators
+ */
+export const map: {
+  <A, B>(options: {
+    readonly decode: (value: A) => B
+    readonly encode: (value: B) => A
+  }): <RD, RE>(self: Codec<A, RD, RE>) => Codec<B, RD, RE>
+  <A, RD, RE, B>(self: Codec<A, RD, RE>, options: {
+    readonly decode: (value: A) => B
+    readonly encode: (value: B) => A
+  }): Codec<B, RD, RE>
+} = dual(2, <A, RD, RE, B>(self: Codec<A, RD, RE>, options: {
+  readonly decode: (value: A) => B
+  readonly encode: (value: B) => A
+}): Codec<B, RD, RE> => {
+  const { encoderIn } = self
+  return fromParts<B, RD, RE>(
+    (site) =>
+      mapReady(
+        self.decoder(site),
+        (decode): Decoder<B> => (bytes, headers) => mapResult(decode(bytes, headers), options.decode)
+      ),
+    (site) => mapReady(self.encoder(site), (encode): Encoder<B> => (value) => encode(options.encode(value))),
+    undefined,
+    encoderIn && ((site) => {
+      const encode = encoderIn(site)
+      return (value, services) => encode(options.encode(value), services)
+    })
+  )
+})
+
+/**
+ * Bytes as they are, without a copy. Anything but a `Uint8Array` (which a `Buffer` is) is refused.
  *
  * @stability unstable
  * @since 0.1.0
@@ -206,18 +244,10 @@ export const bytes: Codec<Uint8Array> = make({
   encoder: () => Effect.succeed((value: Uint8Array) => value)
 })
 
-const textEncoder = new TextEncoder()
-const textDecoder = new TextDecoder("utf-8", { fatal: true })
-
-/** `Buffer.toString` is several times faster than a `TextDecoder`, which is only needed to tell whether it is UTF-8. */
-const decodeText = (raw: Uint8Array): string => {
-  // Without an argument it does not have to find out which encoding is meant.
-  const text = (raw instanceof Buffer ? raw : Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength)).toString()
-  return text.includes("\uFFFD") ? textDecoder.decode(raw) : text
-}
-
 /**
- * UTF-8 text. Bytes that are no UTF-8 are refused, not replaced.
+ * UTF-8 text. Nothing is replaced in either direction: bytes that are no UTF-8 are refused, and so are texts that UTF-8
+ * cannot express (with half of a surrogate pair), because two keys would become one. A byte order mark is part of the
+ * text.
  *
  * @stability unstable
  * @since 0.1.0
@@ -225,30 +255,85 @@ const decodeText = (raw: Uint8Array): string => {
  */
 export const string: Codec<string> = make({
   decoder: () => Effect.succeed(decodeText),
-  encoder: () => Effect.succeed((value: string) => textEncoder.encode(value))
+  encoder: () => Effect.succeed(encodeText)
 })
 
 /**
- * For a key, or a value, that is not used: always null. Bytes that are there are not read.
+ * For a key, or a value, that is not used: always null. Bytes that are there are not read; anything but null (or
+ * nothing) that is to be sent is refused.
  *
  * @stability unstable
  * @since 0.1.0
  * @category codecs
  */
-export const none: Codec<null> = fromParts(
+export const none: Codec<null> = fromContextual<null, never, never>(
   () => Effect.succeed(() => null),
-  () => Effect.succeed(() => null)
+  () => (value) => {
+    if (value === null || value === undefined) return null
+    throw new Error(`there is none here (Codec.none), and this is ${kindOf(value)}`)
+  }
 )
 
 /**
- * JSON text of a Schema's encoded side, as UTF-8. The Schema may need services; they become the topic's.
+ * UTF-8 text of a Schema whose encoded side is a text: branded texts, identifiers, numbers and dates as text. As strict
+ * as {@link string}.
+ *
+ * **When to use**: for keys that are more than a `string` to the program, and for values that are no JSON.
  *
  * @example
  * ```ts
  * import { Schema } from "effect"
  * import { Codec, Topic } from "millrace"
  *
- * class Order extends Schema.Class<Order>("Order")({ id: Schema.String, total: Schema.Finite }) {}
+ * const OrderId = Schema.String.pipe(Schema.brand("OrderId"))
+ *
+ * export const Totals = Topic.make("totals", {
+ *   key: Codec.text(OrderId),
+ *   value: Codec.text(Schema.FiniteFromString)
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category codecs
+ */
+export const text = <S extends Schema.Codec<unknown, string, unknown, unknown>>(
+  schema: S
+): Codec<S["Type"], S["DecodingServices"], S["EncodingServices"]> => ofSchema(schema, schema, decodeText, encodeText)
+
+const byteOrderMark = 0xfeff
+
+const parseJson = (raw: Uint8Array): unknown => {
+  const json = decodeText(raw)
+  return JSON.parse(json.charCodeAt(0) === byteOrderMark ? json.slice(1) : json)
+}
+
+const printJson = (encoded: unknown): Uint8Array => {
+  const json: unknown = JSON.stringify(encoded)
+  if (typeof json !== "string") throw new Error(`there is no JSON of this: it is ${kindOf(encoded)}`)
+  return encodeText(json)
+}
+
+/**
+ * JSON text of a Schema's encoded side, as UTF-8. The Schema may need services; they become the topic's. A byte order
+ * mark before the JSON is passed over when reading, and never written.
+ *
+ * What has no place in JSON is written in a form that the same Schema reads back (`Schema.toCodecJson`): a `Date` as
+ * its ISO text, a class as an object of its fields, a `bigint` as a text of digits, an `Option` as
+ * `{"_id":"Option","_tag":"Some","value":…}`, a `Uint8Array` as Base64. For topics that other programs read, use
+ * `Schema.OptionFromOptionalKey` for fields that may be missing (the key is left out), and choose the encoded side of
+ * everything else as they expect it: `Schema.DateFromString`, `Schema.FiniteFromString`, ….
+ *
+ * @example
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Codec, Topic } from "millrace"
+ *
+ * class Order extends Schema.Class<Order>("Order")({
+ *   id: Schema.String,
+ *   total: Schema.Finite,
+ *   coupon: Schema.OptionFromOptionalKey(Schema.String)
+ * }) {}
  * export const Orders = Topic.make("orders", { key: Codec.string, value: Codec.json(Order) })
  * ```
  *
@@ -258,25 +343,5 @@ export const none: Codec<null> = fromParts(
  */
 export const json = <S extends Schema.Top>(
   schema: S
-): Codec<S["Type"], S["DecodingServices"], S["EncodingServices"]> => {
-  const codec = Schema.toCodecJson(schema)
-  const decode = Schema.decodeUnknownEffect(codec)
-  const encode = Schema.encodeUnknownEffect(codec)
-  return make<S["Type"], S["DecodingServices"], S["EncodingServices"]>({
-    schema,
-    decoder: () =>
-      Effect.map(Effect.context<S["DecodingServices"]>(), (context) => (raw: Uint8Array) => {
-        const result = decode(JSON.parse(decodeText(raw)))
-        // A schema without effects answers with a finished Exit: no fiber is needed then.
-        if (Exit.isExit(result) && Exit.isSuccess(result)) return result.value
-        return new Pending(Effect.provideContext(result, context))
-      }),
-    encoder: () =>
-      Effect.map(Effect.context<S["EncodingServices"]>(), (context) => (value: S["Type"]) => {
-        const toBytes = (encoded: unknown) => textEncoder.encode(JSON.stringify(encoded))
-        const result = encode(value)
-        if (Exit.isExit(result) && Exit.isSuccess(result)) return toBytes(result.value)
-        return new Pending(Effect.map(Effect.provideContext(result, context), toBytes))
-      })
-  })
-}
+): Codec<S["Type"], S["DecodingServices"], S["EncodingServices"]> =>
+  ofSchema(Schema.toCodecJson(schema), schema, parseJson, printJson)

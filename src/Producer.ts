@@ -17,6 +17,7 @@ import type * as KafkaEngine from "./engine/KafkaEngine.ts"
 import type { Delivery, Position } from "./engine/KafkaEngine.ts"
 import type * as Headers from "./Headers.ts"
 import { CurrentGroup } from "./internal/produce/currentGroup.ts"
+import { currentClient, CurrentTracing } from "./internal/produce/route.ts"
 import * as Sending from "./internal/produce/sending.ts"
 import { CurrentTransaction, within } from "./internal/produce/transactions.ts"
 import type { KafkaError } from "./KafkaError.ts"
@@ -66,7 +67,7 @@ export type Message<K, V, H = unknown> =
  * @since 0.1.0
  * @category references
  */
-export const Tracing: Context.Reference<"off" | "record"> = Sending.CurrentTracing
+export const Tracing: Context.Reference<"off" | "record"> = CurrentTracing
 
 /**
  * Sends one message and ends when the broker acknowledged it.
@@ -366,4 +367,4 @@ export const sendOffsets = Effect.fnUntraced(function*(
  * @category producing
  */
 export const flush = (timeout: Duration.Input = "30 seconds"): Effect.Effect<void, KafkaError, KafkaEngine.Service> =>
-  Effect.flatMap(Sending.currentClient, (client) => client.flush(Duration.fromInputUnsafe(timeout)))
+  Effect.flatMap(currentClient, (client) => client.flush(Duration.fromInputUnsafe(timeout)))

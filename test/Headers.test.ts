@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { pipe } from "effect/Function"
 import { Headers } from "millrace"
 
 const bytes = (value: string) => new TextEncoder().encode(value)
@@ -30,5 +31,45 @@ describe("Headers", () => {
   it("makes headers of an object, and takes a list as it is", () => {
     assert.deepStrictEqual(Headers.fromInput({ a: "1", b: null }), [["a", bytes("1")], ["b", null]])
     assert.strictEqual(Headers.fromInput(list), list)
+  })
+
+  it("bytes that are no UTF-8 are no text, and nothing is replaced", () => {
+    assert.strictEqual(Headers.get(list, "c"), undefined)
+    assert.deepStrictEqual(Headers.getBytes(list, "c"), new Uint8Array([0xff]))
+    assert.deepStrictEqual(Headers.toTexts(list), { a: "2" })
+    assert.strictEqual(Headers.get([["x", bytes("a\ufffd")]], "x"), "a\ufffd")
+  })
+
+  it("a byte order mark is part of a text", () => {
+    const marked: Headers.Headers = [["x", bytes("\ufeffa")], ["y", bytes("\ufeffa\ufffd")]]
+    assert.strictEqual(Headers.get(marked, "x"), "\ufeffa")
+    assert.deepStrictEqual(Headers.toTexts(marked), { x: "\ufeffa", y: "\ufeffa\ufffd" })
+  })
+
+  it("a header may have the name of anything", () => {
+    const names = ["__proto__", "constructor", "toString", "7", ""]
+    const odd: Headers.Headers = names.map((name) => [name, bytes(name)])
+    const texts = Headers.toTexts(odd)
+    assert.sameMembers(Object.keys(texts), names)
+    for (const name of names) {
+      assert.strictEqual(Headers.get(odd, name), name)
+      assert.strictEqual(Object.getOwnPropertyDescriptor(texts, name)?.value, name)
+    }
+    assert.deepStrictEqual(Headers.fromInput({ ["__proto__"]: "a" }), [["__proto__", bytes("a")]])
+  })
+
+  it("a text that UTF-8 cannot express is refused by its header's name", () => {
+    const half = "\udc00"
+    for (const wrong of [() => Headers.fromInput({ h: half }), () => Headers.set(list, "h", half)]) {
+      assert.throws(wrong, /header "h": .*surrogate/)
+    }
+  })
+
+  it("reads from left to right in a pipe", () => {
+    const piped = pipe(list, Headers.remove("a"), Headers.append("n", "1"), Headers.set("b", "2"), Headers.toTexts)
+    assert.deepStrictEqual(piped, { n: "1", b: "2" })
+    assert.strictEqual(pipe(list, Headers.get("a")), "2")
+    assert.strictEqual(pipe(list, Headers.getBytes("b")), null)
+    assert.strictEqual(pipe(list, Headers.getAll("a")).length, 2)
   })
 })

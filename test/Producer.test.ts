@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import { Codec, Consumer, type Headers, KafkaError, OnFailure, Producer, Topic } from "millrace"
@@ -84,12 +86,120 @@ describe("Producer", () => {
   it.effect("what Kafka would refuse is refused before it is sent, by name", () =>
     Effect.gen(function*() {
       const header: any = [["h", 5]]
-      for (const message of [{ partition: -1 }, { partition: 1.5 }, { timestamp: -5 }, { headers: header }]) {
+      for (
+        const message of [
+          { partition: -1 },
+          { partition: 1.5 },
+          { timestamp: -5 },
+          { headers: header },
+          {
+            headers: { "a\0b": "x" }
+          },
+          { headers: { "\ud800": "x" } },
+          { headers: { h: "\ud800" } },
+          { key: "\ud800" }
+        ]
+      ) {
         const error = yield* Effect.flip(Producer.send(Notes, { key: null, value: "x", ...message }))
         assert.instanceOf(error, KafkaError.KafkaError)
         assert.strictEqual((error as KafkaError.KafkaError).reason._tag, "InvalidRecord")
       }
     }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("a message that does not fit is named: topic, part, path, and index among many", () =>
+    Effect.gen(function*() {
+      const Lines = Topic.make("lines", {
+        key: Codec.string,
+        value: Codec.json(Schema.Array(Schema.Struct({ id: Schema.String })))
+      })
+      const wrong: any = [{ id: "1" }, { id: 1 }]
+      const right = [{ id: "1" }]
+      const one = yield* Effect.flip(Producer.send(Lines, { key: "1", value: wrong }))
+      assert.strictEqual(
+        one.message,
+        `a record for topic "lines" cannot be sent: value: Expected string at [1]["id"]`
+      )
+      assert.isTrue(Schema.isSchemaError(one))
+      const many = yield* Effect.flip(
+        Producer.sendAll(Lines, [{ key: "1", value: right }, { key: "2", value: wrong }])
+      )
+      assert.include(many.message, `topic "lines" cannot be sent: index 1, value: Expected string at [1]["id"]`)
+      assert.deepInclude(many as object, { topic: "lines", part: "value", index: 1 })
+      const headerValues: any = { tenant: "a", attempt: "x" }
+      const header = yield* Effect.flip(Producer.send(Tagged, { key: null, value: "v", headerValues }))
+      assert.include(header.message, `topic "tagged" cannot be sent: headers: Expected number at ["attempt"]`)
+      const key: any = undefined
+      const missing = yield* Effect.flip(Producer.sendAll(Lines, [{ key: "1", value: right }, { key, value: right }]))
+      assert.strictEqual((missing as KafkaError.KafkaError).reason._tag, "InvalidRecord")
+      assert.include(
+        missing.message,
+        `topic "lines" cannot be sent: index 1, key: a text is needed, and this is undefined`
+      )
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("a suppressed message counts among those that have an index", () =>
+    Effect.gen(function*() {
+      class Other extends Schema.Class<Other>("Other")({ n: Schema.Finite }) {}
+      const Either = Topic.make("either", { key: Codec.none, value: Codec.json(Schema.Union([Order, Other])) })
+      const wrong: any = {}
+      const values = [new Other({ n: 1 }), new Order({ id: "1", total: 1 }), wrong]
+      const error = yield* Effect.flip(
+        Producer.sendAll(Either, values.map((value) => ({ key: null, value }))).pipe(Producer.suppress([Other]))
+      )
+      assert.include(error.message, "index 2, value")
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("what a JavaScript program gives instead of a message is refused by name", () =>
+    Effect.forEach([undefined, null, "text", 5] as ReadonlyArray<any>, (message) =>
+      Effect.gen(function*() {
+        for (
+          const send of [
+            Effect.asVoid(Producer.send(Notes, message)),
+            Effect.asVoid(Producer.sendAll(Notes, [message]))
+          ]
+        ) {
+          const error = yield* Effect.flip(send)
+          assert.strictEqual((error as KafkaError.KafkaError).reason._tag, "InvalidRecord")
+        }
+      })).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("a codec whose encoder needs services is prepared once for each set of them, not for each span", () =>
+    Effect.gen(function*() {
+      class Prefix extends Context.Service<Prefix, string>()("test/Producer/Prefix") {}
+      class RequestId extends Context.Service<RequestId, number>()("test/Producer/RequestId") {}
+      let prepared = 0
+      const prefixed = Codec.make<string, never, Prefix>({
+        decoder: () => Effect.succeed((raw) => Buffer.from(raw).toString()),
+        encoder: () =>
+          Effect.map(Prefix, (prefix) => {
+            prepared++
+            return (value) => Buffer.from(prefix + value)
+          })
+      })
+      const Prefixed = Topic.make("prefixed", { key: Codec.none, value: prefixed })
+      const send = (value: string) => Effect.withSpan(Producer.send(Prefixed, { key: null, value }), "span")
+      const twice = Effect.andThen(send("1"), send("2"))
+      yield* Effect.provideService(twice, Prefix, "a")
+      assert.strictEqual(prepared, 1)
+      yield* Effect.provideService(twice, Prefix, "b")
+      assert.strictEqual(prepared, 2)
+      yield* Effect.provideService(Effect.provideService(send("3"), RequestId, 1), Prefix, "a")
+      assert.deepStrictEqual(yield* values("prefixed"), ["a1", "a2", "b1", "b2", "a3"])
+    }).pipe(Effect.provide(InMemoryKafka.layerWith({ defaultPartitions: 1 }))))
+
+  it.effect("a Schema that needs services to encode takes those of each send", () =>
+    Effect.gen(function*() {
+      class Prefix extends Context.Service<Prefix, string>()("test/Producer/SchemaPrefix") {}
+      const prefixed = Schema.String.pipe(Schema.decodeTo(Schema.String, {
+        decode: SchemaGetter.passthrough(),
+        encode: SchemaGetter.transformEffect((value: string) => Effect.map(Prefix, (prefix) => prefix + value))
+      }))
+      const Texts = Topic.make("texts", { key: Codec.none, value: Codec.text(prefixed) })
+      const send = Producer.send(Texts, { key: null, value: "1" })
+      yield* Effect.provideService(send, Prefix, "a")
+      yield* Effect.provideService(send, Prefix, "b")
+      assert.deepStrictEqual(yield* values("texts"), ["a1", "b1"])
+    }).pipe(Effect.provide(InMemoryKafka.layerWith({ defaultPartitions: 1 }))))
 
   it.effect("sendAll fails with the broker's error after the others are settled", () =>
     Effect.gen(function*() {
@@ -209,6 +319,43 @@ describe("Producer.transaction", () => {
       }).pipe(Effect.provideService(KafkaEngine.Service, stuck))
       assert.sameMembers([...(yield* values("notes"))], ["b", "c"])
       assert.deepStrictEqual(used, [1, 2, 2])
+    }).pipe(Effect.provide(single)))
+
+  it.effect("that is over takes nothing more from a fiber that outlived it", () =>
+    Effect.gen(function*() {
+      const go = yield* Deferred.make<void>()
+      const started = yield* Deferred.make<Fiber.Fiber<unknown, unknown>>()
+      const late = Effect.andThen(Deferred.await(go), Producer.send(Notes, note("late")))
+      const aborted = Effect.gen(function*() {
+        yield* Deferred.succeed(started, yield* Effect.forkDetach(late))
+        return yield* Effect.fail("no")
+      })
+      assert.strictEqual(yield* Effect.flip(Producer.transaction("tx", aborted)), "no")
+      const fiber = yield* Deferred.await(started)
+      yield* Producer.transaction(
+        "tx",
+        Effect.gen(function*() {
+          yield* Producer.send(Notes, note("kept"))
+          yield* Deferred.succeed(go, undefined)
+          const error: any = yield* Effect.flip(Fiber.join(fiber))
+          assert.deepInclude(error.reason, { _tag: "TransactionFailed", transactionalId: "tx", retryable: false })
+          assert.include(error.message, "it has ended")
+        })
+      )
+      assert.deepStrictEqual(yield* values("notes"), ["kept"])
+    }).pipe(Effect.provide(single)))
+
+  it.effect("that is over keeps nobody from beginning another", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Producer.transaction(
+        "tx",
+        Effect.forkDetach(
+          Effect.andThen(Effect.sleep("1 second"), Producer.transaction("tx", Producer.send(Notes, note("next"))))
+        )
+      )
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(yield* values("notes"), ["next"])
     }).pipe(Effect.provide(single)))
 
   it.effect("refuses to begin inside of another", () =>

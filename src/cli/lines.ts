@@ -153,7 +153,7 @@ export const reader = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Reader, never, any> {
   const { codecs, name } = topic
   const decode = yield* Decoding.prepare(codecs, name)
-  const encode = yield* Encoding.encoderOf(topic)
+  const encode = yield* Encoding.currentEncoder(topic)
   const keys = yield* Wire.make(codecs.key, { topic: name, part: "key" })
   const values = yield* Wire.make(codecs.value, { topic: name, part: "value" })
   const encodeHeaders = codecs.headers === undefined ? undefined : Schema.encodeUnknownEffect(codecs.headers)

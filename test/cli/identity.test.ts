@@ -67,7 +67,9 @@ const Text = Arbitrary.map(
 const Pairs: Arbitrary.Arbitrary<ReadonlyArray<RawHeader>> = Arbitrary.array(
   Arbitrary.map(
     Arbitrary.all([Text, Binary, whole(0, 3)]),
-    ([name, bytes, kind]): RawHeader => [`h${name}`, kind === 0 ? null : kind === 1 ? utf8(name) : bytes]
+    (
+      [name, bytes, kind]
+    ): RawHeader => [`h${name.replaceAll("\0", "")}`, kind === 0 ? null : kind === 1 ? utf8(name) : bytes]
   ),
   { maxLength: 4 }
 )
@@ -110,7 +112,7 @@ const make = (value: Codec.Codec<any, any, any>) => Topic.make("t", { key: Codec
 
 /** The bytes of a message whose value this is. */
 const encoded = Effect.fnUntraced(function*(topic: Topic.Topic<any, any, any, any, any>, value: unknown) {
-  const encode = yield* Encoding.encoderOf(topic)
+  const encode = yield* Encoding.currentEncoder(topic)
   const message = encode({ key: null, value })
   return message instanceof Codec.Pending ? yield* message.effect : message
 })

@@ -10,7 +10,7 @@ export const bindingLimits: { readonly [ability in Ability]?: Limit } = {
   "header null": {
     reason: "the native binding reads a null header as an empty one, and the engine says so",
     proof: Effect.fnUntraced(function*(world) {
-      assert.isFalse((yield* KafkaEngine).capabilities.has("nullHeaders"))
+      assert.isFalse((yield* KafkaEngine.Service).capabilities.has("nullHeaders"))
       const topic = Topic.make(yield* world.topic(4), { key: Codec.none, value: Codec.string })
       yield* Producer.send(topic, { key: null, value: "x", headers: [["h", null]] })
       const seen: Array<unknown> = []

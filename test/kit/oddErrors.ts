@@ -13,6 +13,9 @@ const throwing = (name: string): Error =>
     }
   })
 
+const { proxy: revoked, revoke } = Proxy.revocable({}, {})
+revoke()
+
 const own: Error & { self?: unknown } = new Error("own")
 own.cause = own
 
@@ -27,6 +30,8 @@ export const oddErrors: Readonly<Record<string, unknown>> = {
   "a BigInt": { _tag: "Big", id: 1n },
   "a symbol": Symbol("odd"),
   "no prototype": Object.create(null),
+  "a proxy that was revoked": revoked,
+  "a revoked proxy as its cause": new Error("outer", { cause: revoked }),
   "itself as its cause": own,
   "a loop as its cause": new Error("outer", { cause: looped }),
   "no prototype of its cause": new Error("outer", { cause: Object.create(null) }),

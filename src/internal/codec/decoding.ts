@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
 import type * as Codec from "../../Codec.ts"
 import { Pending } from "../../Codec.ts"
 import type { RawRecord } from "../../engine/KafkaEngine.ts"
@@ -10,7 +11,8 @@ import type { Part } from "../../Poison.ts"
 import { hex, Poison } from "../../Poison.ts"
 import * as Record from "../../Record.ts"
 import type { Codecs } from "../../Source.ts"
-import { messageOf, readOr } from "../shared/causes.ts"
+import { isError, messageOf, oneLine, readOr } from "../shared/causes.ts"
+import { readText } from "../shared/utf8.ts"
 
 type AnyRecord = Record.Record<any, any, any>
 
@@ -19,7 +21,7 @@ export type Decode = (raw: RawRecord) => AnyRecord | Pending<AnyRecord>
 
 const problemOf = (cause: unknown): string => {
   const inner = readOr((): unknown => cause instanceof Error ? cause.cause : undefined, undefined)
-  return inner instanceof Error ? `${messageOf(cause)}: ${messageOf(inner)}` : messageOf(cause)
+  return oneLine(isError(inner) ? `${messageOf(cause)}: ${messageOf(inner)}` : messageOf(cause))
 }
 
 const poison = (raw: RawRecord, part: Part, cause: unknown): Poison =>
@@ -33,9 +35,29 @@ const poison = (raw: RawRecord, part: Part, cause: unknown): Poison =>
     cause
   })
 
+/** The headers that a Schema reads by name. */
+const namesOf = (ast: SchemaAST.AST): ReadonlyArray<string> =>
+  ast._tag === "Objects"
+    ? ast.propertySignatures.map(({ name }) => String(name))
+    : ast._tag === "Union"
+    ? ast.types.flatMap(namesOf)
+    : []
+
+/** Headers of other programs may be anything; one that the Schema asks for must be a text. */
+const checkTexts = (headers: Headers.Headers, names: ReadonlyArray<string>): void => {
+  for (const name of names) {
+    const bytes = Headers.getBytes(headers, name)
+    if (bytes instanceof Uint8Array && readText(bytes) === undefined) {
+      throw new Error(`header ${JSON.stringify(name)} is no UTF-8`)
+    }
+  }
+}
+
 const headerDecoder = (schema: Schema.Top): Effect.Effect<(headers: Headers.Headers) => unknown, never, any> => {
   const decode = Schema.decodeUnknownEffect(schema)
+  const names = namesOf(SchemaAST.toEncoded(schema.ast))
   return Effect.map(Effect.context<any>(), (context) => (headers) => {
+    checkTexts(headers, names)
     const result = decode(Headers.toTexts(headers))
     return Exit.isExit(result) && Exit.isSuccess(result)
       ? result.value

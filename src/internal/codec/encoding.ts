@@ -1,29 +1,28 @@
-/**
- * Encodes messages. Encoders are prepared once per topic and context. What Kafka would refuse is refused here, with an
- * error that names the field.
- */
+/** Messages to raw ones: encoders are prepared once per topic, and everything Kafka would refuse is refused here. */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import type * as Codec from "../../Codec.ts"
-import { Pending } from "../../Codec.ts"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
 import type { RawMessage } from "../../engine/KafkaEngine.ts"
 import * as Headers from "../../Headers.ts"
-import * as Errors from "../../KafkaError.ts"
-import type { KafkaError } from "../../KafkaError.ts"
 import type { Codecs } from "../../Source.ts"
-import { messageOf } from "../shared/causes.ts"
+import { headersProblem, messageProblem } from "./checking.ts"
+import { type Failure, failureOf, invalid } from "./encodingFailure.ts"
+import type { Codec, EncoderIn, Site } from "./model.ts"
+import { Pending } from "./model.ts"
 
 /** A topic without its types. */
-interface Topic {
+export interface Topic {
   readonly name: string
   readonly codecs: Codecs
+  readonly keyOf?: ((value: any) => any) | undefined
 }
 
 /** A message without its types. */
 export interface AnyMessage {
-  readonly key: any
+  readonly key?: any
   readonly value: any
   readonly headers?: Headers.Input | undefined
   readonly headerValues?: any
@@ -31,99 +30,173 @@ export interface AnyMessage {
   readonly timestamp?: number | undefined
 }
 
-/** Returns the raw message, or a pending one when a codec has to wait. Throws what the codec throws. */
-export type Encode = (message: AnyMessage) => RawMessage | Pending<RawMessage>
+type Services = Context.Context<never>
 
-const invalid = (topic: string, problem: string): KafkaError =>
-  Errors.make("produce", new Errors.InvalidRecord({ topic, problem }))
+/** Returns the raw message, or a pending one when a codec has to wait. Throws, or fails with, {@link Failure}. */
+export type Encode = (message: AnyMessage, services: Services) => RawMessage | Pending<RawMessage>
 
-const checkHeaders = (topic: string, headers: Headers.Headers): void => {
-  for (const header of headers) {
-    if (!Array.isArray(header) || typeof header[0] !== "string") {
-      throw invalid(topic, `header ${JSON.stringify(header)} is not a pair of a name and bytes`)
-    }
-    if (header[1] !== null && !(header[1] instanceof Uint8Array)) {
-      throw invalid(topic, `the value of header "${header[0]}" is neither bytes nor null`)
-    }
-  }
-}
+const settle = <A>(
+  topic: string,
+  part: string,
+  value: A | Pending<A>
+): Effect.Effect<A, Failure> =>
+  value instanceof Pending
+    ? Effect.mapError(value.effect, (cause) => failureOf(topic, part, cause))
+    : Effect.succeed(value)
 
-const check = (message: RawMessage): RawMessage => {
-  const { partition, timestamp, topic } = message
-  if (partition !== undefined && !(Number.isSafeInteger(partition) && partition >= 0)) {
-    throw invalid(topic, `partition ${partition} is not a whole number of at least 0`)
-  }
-  if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
-    throw invalid(topic, `timestamp ${timestamp} is not a whole number of milliseconds`)
-  }
-  if (message.headers !== undefined) checkHeaders(topic, message.headers)
-  return message
-}
+type Texts = { readonly [name: string]: string | undefined }
 
-const settle = <A>(value: A | Pending<A>): Effect.Effect<A, unknown> =>
-  value instanceof Pending ? value.effect : Effect.succeed(value)
-
-const headerEncoder = (schema: Schema.Top): Effect.Effect<(value: unknown) => unknown, never, any> => {
-  const encode = Schema.encodeUnknownEffect(schema)
-  return Effect.map(Effect.context<any>(), (context) => (value) => {
+const headerEncoder = (schema: Schema.Top): (value: unknown, services: Services) => Texts | Pending<Texts> => {
+  const encode: (value: unknown) => Effect.Effect<any, unknown, any> = Schema.encodeUnknownEffect(schema)
+  return (value, services) => {
     const result = encode(value)
     return Exit.isExit(result) && Exit.isSuccess(result)
-      ? result.value
-      : new Pending(Effect.provideContext(result, context))
-  })
+      // The encoded side of a header Schema is an object of texts.
+      ? result.value as Texts
+      : new Pending<Texts>(Effect.provideContext(result, services as Context.Context<any>))
+  }
 }
 
-/** Prepares the codecs of a topic for producing. */
-const prepare = Effect.fnUntraced(function*(
-  topic: string,
-  codecs: Codecs
-): Effect.fn.Return<Encode, never, any> {
-  const encodeKey: Codec.Encoder<any> = yield* codecs.key.encoder({ topic, part: "key" })
-  const encodeValue: Codec.Encoder<any> = yield* codecs.value.encoder({ topic, part: "value" })
-  const encodeHeaders = codecs.headers === undefined ? undefined : yield* headerEncoder(codecs.headers)
+const headersOf = (texts: Texts | undefined, given: Headers.Input | undefined): Headers.Headers | undefined => {
+  const own = given === undefined ? undefined : Headers.fromInput(given)
+  if (texts === undefined) return own
+  const present = Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== undefined))
+  return [...Headers.fromInput(present as { [name: string]: string }), ...own ?? Headers.empty]
+}
 
-  const assemble = (
+const keyFrom = ({ keyOf }: Topic, { key, value }: AnyMessage): unknown => {
+  if (key !== undefined || keyOf === undefined) return key
+  if (value === null) throw new Error("a tombstone needs its key: there is no value that keyOf could take it from")
+  return keyOf(value)
+}
+
+/** Puts the encoder of a topic together. */
+const assemble = (topic: Topic, encodeKey: EncoderIn<any>, encodeValue: EncoderIn<any>): Encode => {
+  const { codecs, name } = topic
+  const encodeHeaders = codecs.headers === undefined ? undefined : headerEncoder(codecs.headers)
+
+  const finish = (
     message: AnyMessage,
     key: Uint8Array | null,
     value: Uint8Array | null,
-    texts: { readonly [name: string]: string } | undefined
+    texts: Texts | undefined
   ): RawMessage => {
-    const own = message.headers === undefined ? undefined : Headers.fromInput(message.headers)
-    const headers = texts === undefined ? own : [...Headers.fromInput(texts), ...own ?? Headers.empty]
-    return check({ topic, partition: message.partition, timestamp: message.timestamp, key, value, headers })
+    const { partition, timestamp } = message
+    const headers = headersOf(texts, message.headers)
+    const problem = headers === undefined ? undefined : headersProblem(headers)
+    if (problem !== undefined) throw new Error(problem)
+    return { topic: name, partition, timestamp, key, value, headers }
   }
 
-  return (message) => {
-    const key = encodeKey(message.key)
-    const value = encodeValue(message.value)
-    const texts: any = encodeHeaders === undefined ? undefined : encodeHeaders(message.headerValues)
-    return key instanceof Pending || value instanceof Pending || texts instanceof Pending
-      ? new Pending(
+  return (message, services) => {
+    let part = "message"
+    try {
+      const problem = messageProblem(message)
+      if (problem !== undefined) throw invalid(name, problem)
+      part = "key"
+      const key = encodeKey(keyFrom(topic, message), services)
+      part = "value"
+      const value = encodeValue(message.value, services)
+      part = "headers"
+      const texts = encodeHeaders === undefined ? undefined : encodeHeaders(message.headerValues, services)
+      if (!(key instanceof Pending || value instanceof Pending || texts instanceof Pending)) {
+        return finish(message, key, value, texts)
+      }
+      return new Pending(
         Effect.gen(function*() {
-          return assemble(message, yield* settle(key), yield* settle(value), yield* settle(texts))
+          const parts = [
+            yield* settle(name, "key", key),
+            yield* settle(name, "value", value),
+            yield* settle(name, "headers", texts)
+          ] as const
+          return yield* Effect.try({
+            try: () => finish(message, ...parts),
+            catch: (cause) => failureOf(name, "headers", cause)
+          })
         })
       )
-      : assemble(message, key, value, texts)
+    } catch (cause) {
+      throw failureOf(name, part, cause)
+    }
   }
-})
+}
 
-/** One encoder per context, because a codec may take services from it; most fibers of a program share a context. */
-const prepared = new WeakMap<Context.Context<never>, WeakMap<Topic, Encode>>()
+/** The encoder of a codec that needs nothing but what it is given with each value. */
+const readyEncoder = (codec: Codec<any, any, any>, site: Site): EncoderIn<any> | undefined => {
+  if (codec.encoderIn !== undefined) return codec.encoderIn(site)
+  const prepared: unknown = codec.encoder(site)
+  return Exit.isExit(prepared) && Exit.isSuccess(prepared) ? prepared.value as EncoderIn<any> : undefined
+}
 
-/** The encoder of a topic for the current context. */
-export const encoderOf = (topic: Topic): Effect.Effect<Encode, never, any> =>
-  Effect.withFiber(({ context }) => {
-    const before = prepared.get(context)?.get(topic)
-    if (before !== undefined) return Effect.succeed(before)
-    return Effect.map(prepare(topic.name, topic.codecs), (encode) => {
-      const ofContext = prepared.get(context) ?? new WeakMap<Topic, Encode>()
-      prepared.set(context, ofContext.set(topic, encode))
+const sitesOf = ({ name }: Topic): readonly [key: Site, value: Site] => [
+  { topic: name, part: "key" },
+  { topic: name, part: "value" }
+]
+
+/** Undefined where a codec prepares its encoder with services. */
+const readyEncode = (topic: Topic): Encode | undefined => {
+  const [keySite, valueSite] = sitesOf(topic)
+  const key = readyEncoder(topic.codecs.key, keySite)
+  const value = readyEncoder(topic.codecs.value, valueSite)
+  return key === undefined || value === undefined ? undefined : assemble(topic, key, value)
+}
+
+const ready = new WeakMap<Topic, Encode | null>()
+
+/** An encoder that was prepared with the services of a context. */
+interface Prepared {
+  readonly context: Services
+  readonly encode: Encode
+}
+
+const prepared = new WeakMap<Topic, Array<Prepared>>()
+
+/** Contexts of one topic that are remembered: programs have a few sets of services, and many contexts. */
+const mostPrepared = 4
+
+/** What changes from call to call, and is nothing to a codec: the span, the scope, what Effect and this package note. */
+const isPassing = (key: string): boolean =>
+  key === Tracer.ParentSpanKey || key === Scope.Scope.key || key.startsWith("effect/References/")
+  || key.startsWith("millrace/internal/")
+
+const hasAllOf = (self: Services, that: Services): boolean => {
+  for (const [key, value] of that.mapUnsafe) {
+    if (!isPassing(key) && self.mapUnsafe.get(key) !== value) return false
+  }
+  return true
+}
+
+const sameServices = (self: Services, that: Services): boolean =>
+  self === that || (hasAllOf(self, that) && hasAllOf(that, self))
+
+const prepare = (topic: Topic, context: Services): Effect.Effect<Encode, never, any> => {
+  const known = prepared.get(topic) ?? []
+  const before = known.find((one) => sameServices(one.context, context))
+  if (before !== undefined) return Effect.succeed(before.encode)
+  const [keySite, valueSite] = sitesOf(topic)
+  return Effect.map(
+    Effect.all([topic.codecs.key.encoder(keySite), topic.codecs.value.encoder(valueSite)]),
+    ([key, value]) => {
+      const encode = assemble(topic, key, value)
+      prepared.set(topic, [{ context, encode }, ...known].slice(0, mostPrepared))
       return encode
-    })
-  })
+    }
+  )
+}
 
-/** What a codec threw or failed with, as an error of the producer. */
-export const failure = (topic: string, cause: unknown): KafkaError | Schema.SchemaError =>
-  Schema.isSchemaError(cause) || cause instanceof Errors.KafkaError
-    ? cause
-    : invalid(topic, messageOf(cause))
+/** The encoder of a topic for a context, or the effect that prepares it. */
+export const encoderOf = (topic: Topic, context: Services): Encode | Effect.Effect<Encode, never, any> => {
+  let encode = ready.get(topic)
+  if (encode === undefined) ready.set(topic, encode = readyEncode(topic) ?? null)
+  return encode ?? prepare(topic, context)
+}
+
+/** The encoder of a topic for the current context, which it keeps. */
+export const currentEncoder = (
+  topic: Topic
+): Effect.Effect<(message: AnyMessage) => RawMessage | Pending<RawMessage>, never, any> =>
+  Effect.withFiber(({ context }) => {
+    const encode = encoderOf(topic, context)
+    const bind = (encode: Encode) => (message: AnyMessage) => encode(message, context)
+    return Effect.isEffect(encode) ? Effect.map(encode, bind) : Effect.succeed(bind(encode))
+  })

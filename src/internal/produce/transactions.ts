@@ -6,15 +6,18 @@ import * as Option from "effect/Option"
 import * as RcMap from "effect/RcMap"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import type { TransactionalClient } from "../../engine/KafkaEngine.ts"
+import type { ProducerClient, TransactionalClient } from "../../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import { readOr } from "../shared/causes.ts"
 
 /** The transaction that the current fiber sends into. */
 export interface Current {
   readonly transactionalId: string
-  readonly client: TransactionalClient
+  /** The client for as long as the transaction is open. */
+  readonly client: ProducerClient & Pick<TransactionalClient, "sendOffsets">
+  readonly isOpen: () => boolean
 }
 
 /** `undefined` outside of a transaction. Forked fibers inherit it; it ends with the transaction's effect. */
@@ -57,9 +60,44 @@ const clientsOf = Effect.fnUntraced(function*(engine: KafkaEngine.Service["Servi
   return winner
 })
 
+/** The error of an effect is anybody's. */
+const isKafkaError = (error: unknown): error is KafkaError => readOr(() => error instanceof Errors.KafkaError, false)
+
 /** After such an error the client can send nothing more: it was fenced, or the engine calls the error fatal. */
 const isFatal = (error: KafkaError): boolean =>
   error.reason._tag === "Fenced" || (error.reason._tag === "TransactionFailed" && !error.reason.retryable)
+
+/**
+ * The client as one transaction sees it. A fiber that outlives the transaction cannot send into the next one of that id,
+ * which has the same client.
+ */
+const open = (transactionalId: string, client: TransactionalClient): readonly [current: Current, end: () => void] => {
+  let isOpen = true
+  const ended = (operation: string): KafkaError => {
+    const problem = "it has ended; let it wait for every fiber that it starts and that sends"
+    return Errors.make(operation, new Errors.TransactionFailed({ transactionalId, problem, retryable: false }))
+  }
+  return [
+    {
+      transactionalId,
+      isOpen: () => isOpen,
+      client: {
+        produce: (message, done) => {
+          if (isOpen) return client.produce(message, done)
+          queueMicrotask(() => done(ended("produce"), undefined))
+          return true
+        },
+        whenSpace: Effect.suspend(() => client.whenSpace),
+        flush: (timeout) => client.flush(timeout),
+        sendOffsets: (positions, group) =>
+          Effect.suspend(() => isOpen ? client.sendOffsets(positions, group) : ended("sendOffsets"))
+      }
+    },
+    () => {
+      isOpen = false
+    }
+  ]
+}
 
 /** Runs one transaction with a client that no other fiber uses meanwhile. */
 const runWith = <A, E, R>(
@@ -76,9 +114,9 @@ const runWith = <A, E, R>(
   return Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       yield* client.begin
-      const exit = yield* Effect.exit(
-        restore(Effect.provideService(effect, CurrentTransaction, { transactionalId, client }))
-      )
+      const [current, end] = open(transactionalId, client)
+      const exit = yield* Effect.exit(restore(Effect.provideService(effect, CurrentTransaction, current)))
+      end()
       if (Exit.isSuccess(exit)) {
         yield* Effect.tapError(client.commit, () => abort)
         return exit.value
@@ -86,7 +124,7 @@ const runWith = <A, E, R>(
       yield* abort
       return yield* exit
     })
-  ).pipe(Effect.tapError((error) => error instanceof Errors.KafkaError && isFatal(error) ? giveUp : Effect.void))
+  ).pipe(Effect.tapError((error) => isKafkaError(error) && isFatal(error) ? giveUp : Effect.void))
 }
 
 /** Runs an effect inside of a transaction: committed when it succeeds, aborted when it fails or is interrupted. */
@@ -96,7 +134,7 @@ export const within = <A, E, R>(
 ): Effect.Effect<A, E | KafkaError, R | KafkaEngine.Service> =>
   Effect.gen(function*() {
     const outer = yield* CurrentTransaction
-    if (outer !== undefined) {
+    if (outer?.isOpen() === true) {
       const problem = `cannot begin inside of transaction "${outer.transactionalId}"; Kafka does not nest transactions`
       return yield* Errors.make(
         "transaction",

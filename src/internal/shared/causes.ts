@@ -11,6 +11,9 @@ export const readOr = <A>(read: () => A, otherwise: A): A => {
   }
 }
 
+/** Whether it is an error. A revoked proxy is nothing, and throws even at this question. */
+export const isError = (error: unknown): error is Error => readOr(() => error instanceof Error, false)
+
 const ownNameOf = (error: object): string => {
   if ("_tag" in error && typeof error._tag === "string") return error._tag
   const name: unknown = error instanceof Error ? error.name : undefined
@@ -38,6 +41,9 @@ const inWords = (error: unknown): string => {
 /** The message of an error; of anything else, what it is as a text. */
 export const messageOf = (error: unknown): string =>
   readOr(() => String(error instanceof Error ? error.message : error), nameOf(error))
+
+/** A message of several lines in one, as the messages about Schemas are. */
+export const oneLine = (message: string): string => message.replaceAll(/\s*\n\s*/g, " ")
 
 /** The messages of a cause; a stack only where it is a bug. */
 export const brief = (cause: Cause.Cause<unknown>): string =>

@@ -15,25 +15,30 @@ const durations = Metric.histogram("messaging.client.operation.duration", {
   boundaries: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]
 })
 
-/** The metrics of one topic and context, with the attributes bound once. */
+type Services = Context.Context<never>
+
+/** The metrics of one topic, with its attributes bound once. A context adds its own, and says where they are kept. */
 export interface ProducerMetrics {
-  readonly sent: (count: number) => void
-  readonly failed: (error: KafkaError) => void
-  readonly took: (seconds: number, error: KafkaError | undefined) => void
+  /** Counts records that were acknowledged. */
+  readonly sent: (count: number, context: Services) => void
+  /** Counts a record that failed. */
+  readonly failed: (error: KafkaError, context: Services) => void
+  /** Notes how long a batch took, and whether a record of it failed. */
+  readonly took: (seconds: number, error: KafkaError | undefined, context: Services) => void
 }
 
 /** Binds the metrics of one topic. */
-export const make = (topic: string, context: Context.Context<never>): ProducerMetrics => {
+export const make = (topic: string): ProducerMetrics => {
   const shared = { "messaging.system": "kafka", "messaging.destination.name": topic }
   const ofSend = { ...shared, "messaging.operation.name": "send" }
   const ofBatch = { ...shared, "messaging.operation.name": "sendAll" }
   const sent = Metric.withAttributes(messages, ofSend)
   const took = Metric.withAttributes(durations, ofBatch)
   return {
-    sent: (count) => sent.updateUnsafe(count, context),
-    failed: ({ reason }) =>
+    sent: (count, context) => sent.updateUnsafe(count, context),
+    failed: ({ reason }, context) =>
       Metric.withAttributes(messages, { ...ofSend, "error.type": reason._tag }).updateUnsafe(1, context),
-    took: (seconds, error) => {
+    took: (seconds, error, context) => {
       const metric = error === undefined
         ? took
         : Metric.withAttributes(durations, { ...ofBatch, "error.type": error.reason._tag })

@@ -5,7 +5,7 @@ import type { RawRecord } from "../../engine/KafkaEngine.ts"
 import { HandlerFailed } from "../../HandlerFailed.ts"
 import * as OnFailure from "../../OnFailure.ts"
 import type { Outcome } from "../../Outcome.ts"
-import { Poison } from "../../Poison.ts"
+import { isPoison } from "../../Poison.ts"
 import { type Wait, waitOut } from "../partition/waits.ts"
 import * as RetryHeaders from "../retry/retryHeaders.ts"
 import type { Copy, Destination, Unsendable } from "../retry/router.ts"
@@ -31,7 +31,7 @@ const stopped: Verdict = { _tag: "Stopped" }
 /** How a cause counts. An interruption of the handler by itself is treated as a defect: nobody else asked for it. */
 const kindOf = (cause: Cause.Cause<unknown>): OnFailure.Kind => {
   for (const reason of cause.reasons) {
-    if (Cause.isFailReason(reason)) return reason.error instanceof Poison ? "poison" : "error"
+    if (Cause.isFailReason(reason)) return isPoison(reason.error) ? "poison" : "error"
   }
   return "defect"
 }
