@@ -13,7 +13,7 @@ import { dual } from "effect/Function"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { RawHeader } from "./engine/KafkaEngine.ts"
-import type { Codec, Decoder, Encoder, Pending, Site } from "./internal/codec/model.ts"
+import type { Codec, Decoder, Encoder, Pending, Site } from "./internal/shared/codecModel.ts"
 import {
   checkBytes,
   fromContextual,
@@ -24,7 +24,7 @@ import {
   present,
   TypeId,
   unexpectedNull
-} from "./internal/codec/model.ts"
+} from "./internal/shared/codecModel.ts"
 import { decodeText, encodeText, kindOf } from "./internal/shared/utf8.ts"
 
 export {
@@ -42,7 +42,7 @@ export {
    * @category type IDs
    */
   TypeId
-} from "./internal/codec/model.ts"
+} from "./internal/shared/codecModel.ts"
 export type {
   /**
    * A codec of `A`; `RD` are the services that decoding needs, `RE` those of encoding.
@@ -76,7 +76,7 @@ export type {
    * @category models
    */
   Site
-} from "./internal/codec/model.ts"
+} from "./internal/shared/codecModel.ts"
 
 /**
  * Any codec, for code that does not care about the types.

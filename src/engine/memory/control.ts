@@ -21,7 +21,7 @@ export const makeControl = (cluster: Cluster): Control => {
     produce: (message) =>
       Effect.suspend(() => {
         const raw = copier.copy({ ...message, key: message.key ?? null, value: message.value ?? null })
-        const record = cluster.append(raw, (partitions) => partitioner.choose(raw, partitions))
+        const record = cluster.append(raw, (partitions) => partitioner.choose(raw, partitions), { anyTime: true })
         partitioner.endBatch()
         if (record instanceof KafkaError) return Effect.fail(record)
         const { offset, partition, timestamp, topic } = record

@@ -8,10 +8,10 @@ import * as Tracer from "effect/Tracer"
 import type { RawMessage } from "../../engine/KafkaEngine.ts"
 import * as Headers from "../../Headers.ts"
 import type { Codecs } from "../../Source.ts"
+import type { Codec, EncoderIn, Site } from "../shared/codecModel.ts"
+import { Pending } from "../shared/codecModel.ts"
 import { headersProblem, messageProblem } from "./checking.ts"
 import { type Failure, failureOf, invalid } from "./encodingFailure.ts"
-import type { Codec, EncoderIn, Site } from "./model.ts"
-import { Pending } from "./model.ts"
 
 /** A topic without its types. */
 export interface Topic {
@@ -154,7 +154,7 @@ const prepared = new WeakMap<Topic, Array<Prepared>>()
 /** Contexts of one topic that are remembered: programs have a few sets of services, and many contexts. */
 const mostPrepared = 4
 
-/** What changes from call to call, and is nothing to a codec: the span, the scope, what Effect and this package note. */
+/** What changes from call to call and is nothing to a codec: span, scope, and what Effect and this package note. */
 const isPassing = (key: string): boolean =>
   key === Tracer.ParentSpanKey || key === Scope.Scope.key || key.startsWith("effect/References/")
   || key.startsWith("millrace/internal/")

@@ -10,7 +10,7 @@ import type { Delivery, DeliveryCallback, RawMessage } from "../../engine/KafkaE
 import type { KafkaError } from "../../KafkaError.ts"
 import type { AnyMessage, Topic } from "../codec/encoding.ts"
 import { atIndex, type Failure, failureOf } from "../codec/encodingFailure.ts"
-import { Pending } from "../codec/model.ts"
+import { Pending } from "../shared/codecModel.ts"
 import * as Tracing from "../telemetry/tracing.ts"
 import { messageOf } from "./messages.ts"
 import { type Route, routeIn, type Services } from "./route.ts"

@@ -68,8 +68,8 @@ const isFatal = (error: KafkaError): boolean =>
   error.reason._tag === "Fenced" || (error.reason._tag === "TransactionFailed" && !error.reason.retryable)
 
 /**
- * The client as one transaction sees it. A fiber that outlives the transaction cannot send into the next one of that id,
- * which has the same client.
+ * The client as one transaction sees it. A fiber that outlives the transaction cannot send into the next one of that
+ * id, which has the same client.
  */
 const open = (transactionalId: string, client: TransactionalClient): readonly [current: Current, end: () => void] => {
   let isOpen = true

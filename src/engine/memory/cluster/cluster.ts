@@ -24,6 +24,14 @@ export interface ClusterOptions {
   readonly defaultPartitions: number
 }
 
+/** How a record is put into the log. */
+export interface Append {
+  /** The transaction that it belongs to. */
+  readonly claim?: Claim
+  /** Takes every timestamp, as a record may have one that the topic took before its settings were changed. */
+  readonly anyTime?: boolean
+}
+
 /** A client that wants to know when the world around it changed. */
 export interface Listener {
   /** The broker went down or came back. */
@@ -133,7 +141,11 @@ export class Cluster {
    * Puts a record into the log, whose bytes belong to the log from now on, or says why not. Readers are told by the
    * caller, once per batch.
    */
-  append(message: RawMessage, choose: (partitions: number) => number, claim?: Claim): RawRecord | KafkaError {
+  append(
+    message: RawMessage,
+    choose: (partitions: number) => number,
+    { anyTime = false, claim }: Append = {}
+  ): RawRecord | KafkaError {
     const { topic: name } = message
     if (this.faults.isDenied("topic", name)) {
       return Errors.make("produce", new Errors.AuthorizationFailed({ resource: "topic", name }))
@@ -159,7 +171,7 @@ export class Cluster {
       const problem = "a compacted topic needs a key in every record"
       return Errors.make("produce", new Errors.InvalidRecord({ topic: name, problem }))
     }
-    const refused = this.refusedTimestamp(topic, message.timestamp)
+    const refused = anyTime ? undefined : this.refusedTimestamp(topic, message.timestamp)
     if (refused !== undefined) return refused
     if (claim !== undefined) this.transactions.touchLog(claim, log)
     const { appendTime } = topic.config

@@ -34,7 +34,7 @@ export class MemoryTransactional implements TransactionalClient {
     this.claim = cluster.transactions.claim(transactionalId)
     cluster.changed()
     this.producer = new MemoryProducer(cluster, config, {
-      append: (message, choose) => this.broken("produce") ?? cluster.append(message, choose, this.claim),
+      append: (message, choose) => this.broken("produce") ?? cluster.append(message, choose, { claim: this.claim }),
       failed: (error) => this.spoil(error.message)
     })
   }

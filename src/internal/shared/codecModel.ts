@@ -6,8 +6,8 @@ import type { Pipeable } from "effect/Pipeable"
 import * as Schema from "effect/Schema"
 import type * as Types from "effect/Types"
 import type { RawHeader } from "../../engine/KafkaEngine.ts"
-import { Proto } from "../shared/proto.ts"
-import { kindOf } from "../shared/utf8.ts"
+import { Proto } from "./proto.ts"
+import { kindOf } from "./utf8.ts"
 
 /**
  * @stability unstable
