@@ -84,6 +84,8 @@ export interface Reading extends TopicPartition {
   readonly abandon: () => void
   /** Ends when the partition is given up and all that was handed out is committed, or when it was abandoned. */
   readonly given: Effect.Effect<void>
+  /** Hands nothing out any more, and ends when nobody has a record in hand. */
+  readonly returned: Effect.Effect<void>
 }
 
 /** A reader for each partition. @internal */

@@ -113,6 +113,27 @@ describe("a partition that is revoked", () => {
       assert.deepStrictEqual(started, ["0", "0", "1", "2", "3", "4"])
       assert.deepStrictEqual(problems, ["CommitFailed"], "the old reader hears that its commit came too late")
     })))
+
+  it.effect("is free when a reader that has a record in hand is interrupted after the drain budget", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      let started = 0
+      const read = Stream.runForEach(Consumer.records("g", Texts, settings), () => {
+        started++
+        return Effect.never
+      })
+      const first = yield* Effect.forkScoped(read)
+      yield* until(() => script.isOpen)
+      script.produce(p0, texts(0, 4))
+      script.emit("assign", [p0])
+      yield* until(() => started === 1)
+      script.emit("revoke", [p0])
+      yield* TestClock.adjust("32 seconds")
+      yield* Fiber.interrupt(first)
+      yield* Effect.forkScoped(read)
+      yield* until(() => script.isOpen)
+      script.emit("assign", [p0])
+      yield* until(() => started === 2)
+    })))
 })
 
 describe("a partition that is lost", () => {

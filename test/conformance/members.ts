@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Codec, Consumer, ConsumerControl, ConsumerEvent, Health, OnFailure, Producer, Topic } from "millrace"
-import type { Handler, KafkaError, Record } from "millrace"
+import type { Handler, HandlerFailed, KafkaError, Record } from "millrace"
 import type * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import type { Delivery } from "../../src/engine/KafkaEngine.ts"
 import type { EngineContext, Member, World } from "./harness.ts"
@@ -45,9 +45,17 @@ export interface RunOptions {
 }
 
 /** Starts a consumer as a member with a client and registries of its own. It ends with the scope. */
-export const runMember = Effect.fnUntraced(function*<E>(
+export const runMember = <E>(
   world: World,
   consumer: Consumer.Consumer<E, KafkaEngine.Service>,
+  options: RunOptions = {}
+): Effect.Effect<Member, never, Scope.Scope> => runProgram(world, consumer.group, Consumer.run(consumer), options)
+
+/** The same of a program that runs a consumer of the group in some other way. */
+export const runProgram = Effect.fnUntraced(function*(
+  world: World,
+  group: string,
+  program: Effect.Effect<void, KafkaError.KafkaError | HandlerFailed<unknown>, KafkaEngine.Service>,
   options: RunOptions = {}
 ): Effect.fn.Return<Member, never, Scope.Scope> {
   const controls = new Set<ConsumerControl.ConsumerControl>()
@@ -58,14 +66,14 @@ export const runMember = Effect.fnUntraced(function*<E>(
     Effect.provideService(ConsumerEvent.Bus, bus),
     Effect.forkScoped({ startImmediately: true })
   )
-  const fiber = yield* Consumer.run(consumer).pipe(
+  const fiber = yield* program.pipe(
     Effect.provideService(ConsumerEvent.Bus, bus),
     Effect.provideService(ConsumerControl.Registry, controls),
     Effect.provideService(Health.Registry, healths),
     Effect.provide(options.engine ?? world.engine),
     // A scenario that waits for what this member does would not say why it does not.
     Effect.tapCause((cause) =>
-      Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logWarning(`a member of "${consumer.group}" ended`, cause)
+      Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logWarning(`a member of "${group}" ended`, cause)
     ),
     Effect.forkScoped
   )
@@ -77,7 +85,7 @@ export const runMember = Effect.fnUntraced(function*<E>(
   })
   const member: Member = {
     name,
-    group: consumer.group,
+    group,
     events,
     control: Effect.andThen(
       Effect.orDie(world.until(`${name} is there`, Effect.sync(() => controls.size > 0))),

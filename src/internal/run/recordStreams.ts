@@ -75,7 +75,7 @@ const streamOf = (
   return Stream.unwrap(Effect.as(opened, Stream.fromPull(Effect.succeed(pull))))
 }
 
-/** Everything that is read for one stream. The last one to give up a reader is the end of the stream. */
+/** Everything that is read for one stream. */
 class Readers {
   private readonly readers = new Set<Handler.Reading>()
   private closed = false
@@ -84,7 +84,9 @@ class Readers {
   read(reader: Handler.Reading): Effect.Effect<void> {
     if (this.closed) reader.abandon()
     this.readers.add(reader)
-    return Effect.ensuring(reader.given, Effect.sync(() => this.readers.delete(reader)))
+    // Until then it can still be abandoned.
+    const returned = Effect.andThen(reader.returned, Effect.sync(() => this.readers.delete(reader)))
+    return Effect.ensuring(reader.given, returned)
   }
 
   /** Nobody reads any more. */

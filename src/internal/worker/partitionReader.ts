@@ -117,14 +117,14 @@ export class PartitionReader implements Reading {
     })
   )
 
-  /** Ends when nobody has a record of it in hand any more. */
-  readonly returned: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.whileLoop({
+  readonly returned: Effect.Effect<void> = Effect.suspend(() => {
+    this.end()
+    return Effect.whileLoop({
       while: () => this.inHand > 0 && !this.left,
       body: () => this.work.state.signal.wait,
       step: () => {}
     })
-  )
+  })
 
   private get isGiven(): boolean {
     if (this.left) return true

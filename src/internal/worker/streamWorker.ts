@@ -45,7 +45,6 @@ export const streamWorker = (work: Work, { read }: StreamCall): Effect.Effect<vo
       const exit = yield* Effect.exit(restore(read(reader)))
       const failure = failureOf(work.state, reader, exit)
       if (failure !== undefined) yield* stop(work, reader, failure)
-      reader.end()
       yield* reader.returned
     })
   )

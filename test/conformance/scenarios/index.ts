@@ -13,6 +13,7 @@ import { retriesFaults } from "./retriesFaults.ts"
 import { retriesInPlace } from "./retriesInPlace.ts"
 import { retriesWaiting } from "./retriesWaiting.ts"
 import { running } from "./running.ts"
+import { streams } from "./streams.ts"
 import { topics } from "./topics.ts"
 import { transactions } from "./transactions.ts"
 
@@ -20,6 +21,7 @@ import { transactions } from "./transactions.ts"
 export const groups: ReadonlyArray<Group> = [
   records,
   order,
+  streams,
   commits,
   membership,
   positions,
