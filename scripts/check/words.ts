@@ -94,7 +94,7 @@ export const problemsOf = (file: SourceFile): ReadonlyArray<string> =>
 /** Where these words are kept. */
 const places = [
   "{README,README.npm,AGENTS,CONTRIBUTING,CHANGELOG}.md",
-  "docs/{architecture,getting-started,testing,producer,configuration}.md",
+  "docs/{architecture,getting-started,operating,testing,producer,configuration}.md",
   "test/README.md",
   "scripts/**/*.{ts,mjs}",
   "src/internal/{shared,codec,telemetry,plan,produce,run,deadLetters,retry}/*.ts",

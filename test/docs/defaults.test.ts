@@ -111,7 +111,7 @@ describe("the tables of docs/configuration.md", () => {
     assert.deepStrictEqual(documented("Consumer"), consumer)
     assert.deepStrictEqual(documented("Handlers"), handlers)
     assert.deepStrictEqual(documented("Producer"), producer)
-    assert.deepStrictEqual(documented("Of the Confluent engine alone"), confluent)
+    assert.deepStrictEqual(documented("Only the Confluent engine"), confluent)
   })
 
   it("have the defaults that engines and consumers use", () => {
@@ -130,7 +130,7 @@ describe("the tables of docs/configuration.md", () => {
 
   it.effect("have the defaults of the in-memory engine", () =>
     Effect.gen(function*() {
-      const written = values("Of the in-memory engine alone")
+      const written = values("Only the in-memory engine")
       assert.deepStrictEqual(Object.keys(written), ["autoCreateTopics", "defaultPartitions"])
       yield* Producer.send(Notes, { key: null, value: "a" })
       const admin = yield* (yield* KafkaEngine.Service).admin
@@ -140,7 +140,7 @@ describe("the tables of docs/configuration.md", () => {
     }).pipe(Effect.provide(InMemoryKafka.layer)))
 
   it("name what the Confluent engine refuses", () => {
-    const [, list] = section("Of the Confluent engine alone").split("Refused there")
+    const [, list] = section("Only the Confluent engine").split("Refused there")
     const names = Array.from(list!.split("```")[0]!.matchAll(/`([a-z_.]+)`/g), ([, name]) => name!)
     assert.isAbove(names.length, 10)
     for (const name of names) assert.isDefined(refused({ consumer: { [name]: true } }), name)
