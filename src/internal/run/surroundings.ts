@@ -64,7 +64,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const bus = yield* ConsumerEvent.Bus
   const dispatcher: SchedulerDispatcher = yield* Effect.withFiberSucceed((fiber) => fiber.currentDispatcher)
   const metrics = ConsumerMetrics.make(plan.group, services)
-  const logEvent = EventLog.make(clock)
+  const eventLog = EventLog.make(plan.group, clock)
   let events: Array<ConsumerEvent.ConsumerEvent> = []
 
   const publish = (event: GroupEvent): void => {
@@ -194,10 +194,12 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       if (PubSub.sizeUnsafe(bus) > 0 || bus.subscribers.size > 0) publish({ _tag: "Stored", positions })
     },
     report: Effect.suspend(() => {
-      if (events.length === 0) return Effect.void
+      const flushed = eventLog.isDue() ? eventLog.flush : Effect.void
+      if (events.length === 0) return flushed
       const batch = events
       events = []
-      return Effect.andThen(PubSub.publishAll(bus, batch), Effect.forEach(batch, logEvent, { discard: true }))
+      const logged = Effect.forEach(batch, eventLog.log, { discard: true })
+      return Effect.andThen(PubSub.publishAll(bus, batch), Effect.andThen(logged, flushed))
     }),
     held: (failure) => {
       publish({ _tag: "Held", topic: failure.topic, partition: failure.partition, error: failure })

@@ -53,12 +53,26 @@ export const brief = (cause: Cause.Cause<unknown>): string =>
     return readOr(() => Cause.pretty(Cause.fromReasons([reason])), name)
   }).join("; ")
 
-/** Logs a line with a cause. If the logger fails at the cause, it gets the cause's messages as text instead. */
+/** A stack fits in, a payload that somebody put into a message does not. */
+const longestLine = 2_000
+
+/** A text that is not too long for a line of the log. */
+export const shortened = (text: string): string =>
+  text.length <= longestLine ? text : `${text.slice(0, longestLine)}… (${text.length} characters)`
+
+/** Logs a line with a cause. If the logger fails at the cause, or it is too long, its messages are logged as text, shortened. */
 export const logCause = (
   log: (...message: ReadonlyArray<unknown>) => Effect.Effect<void>,
   line: string,
   cause: Cause.Cause<unknown>
-): Effect.Effect<void> => Effect.catchDefect(log(line, cause), () => log(`${line}: ${brief(cause)}`))
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const words = brief(cause)
+    const short = shortened(words)
+    return short === words
+      ? Effect.catchDefect(log(line, cause), () => log(`${line}: ${words}`))
+      : log(`${line}: ${short}`)
+  })
 
 /** The error of a failure, or else its defect. */
 export const errorOf = (cause: Cause.Cause<unknown>): unknown => {

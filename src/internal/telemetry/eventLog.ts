@@ -1,9 +1,23 @@
 /** Which events of a consumer become lines of the log, and at which level. */
+import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { ConsumerEvent } from "../../ConsumerEvent.ts"
 import type { TopicPartition } from "../../engine/KafkaEngine.ts"
-import { brief } from "../shared/causes.ts"
+import { brief, shortened } from "../shared/causes.ts"
+import { type Entry, LimitedLines } from "./limitedLines.ts"
+
+type Log = (...message: ReadonlyArray<unknown>) => Effect.Effect<void>
+
+/** A line; one that is too long is there as a whole at the level debug. */
+const whole = (log: Log, text: string, more = ""): Effect.Effect<void> => {
+  const short = shortened(text)
+  const line = log(`${short}${more}`)
+  return short === text ? line : Effect.andThen(line, Effect.logDebug(`${text}${more}`))
+}
+
+const written = (log: Log, text: string, cause: Cause.Cause<unknown>, more?: string): Effect.Effect<void> =>
+  whole(log, `${text}: ${brief(cause)}`, more)
 
 const list = (partitions: ReadonlyArray<TopicPartition>): string => {
   const shown = partitions.slice(0, 20).map(({ partition, topic }) => `${topic}/${partition}`).join(", ")
@@ -15,34 +29,53 @@ const isLogged = (attempts: number): boolean => attempts < 4 || Number.isInteger
 
 type Routed = Extract<ConsumerEvent, { readonly _tag: "Routed" }>
 
-const routed = ({ outcomes, partition, topic }: Routed, omitted: number): string => {
+type Skipped = Extract<ConsumerEvent, { readonly _tag: "Skipped" }>
+
+/** A line of which there may be many. */
+interface Limited {
+  readonly entry: Entry
+  readonly text: string
+  readonly cause: Cause.Cause<unknown>
+}
+
+const words = { retried: "sent to retry topics", "dead lettered": "sent to dead letter topics", skipped: "skipped" }
+
+const levels: { readonly [kind in Entry["kind"]]: Log } = {
+  retried: Effect.logInfo,
+  "dead lettered": Effect.logWarning,
+  skipped: Effect.logWarning
+}
+
+const routed = ({ partition, topic }: Routed, kind: Entry["kind"], outcomes: Routed["outcomes"]): Limited => {
   const [first] = outcomes
   const to = [...new Set(outcomes.map((outcome) => "topic" in outcome ? outcome.topic : ""))].join(", ")
   const place = outcomes.length === 1 ? `offset ${first!.offset}` : `${outcomes.length} records`
-  const more = omitted === 0 ? "" : `; ${omitted} more since the last line about this topic`
-  return `${topic}/${partition} ${place} sent to ${to}: ${brief(first!.cause)}${more}`
-}
-
-/** A topic whose records all fail must not fill the log: its lines are at least this long apart, in milliseconds. */
-const routedEvery = 1_000
-
-/** Lines about copies of failed records, limited per topic. */
-class RoutedLines {
-  private readonly byTopic = new Map<string, { at: number; omitted: number }>()
-
-  line(event: Routed, now: number): Effect.Effect<void> {
-    const last = this.byTopic.get(event.topic)
-    if (last !== undefined && now - last.at < routedEvery) {
-      last.omitted += event.outcomes.length
-      return Effect.void
-    }
-    this.byTopic.set(event.topic, { at: now, omitted: 0 })
-    const text = routed(event, last?.omitted ?? 0)
-    return event.outcomes.some(({ _tag }) => _tag === "DeadLettered") ? Effect.logWarning(text) : Effect.logInfo(text)
+  return {
+    entry: { kind, topic, records: outcomes.length },
+    text: `${topic}/${partition} ${place} sent to ${to}`,
+    cause: first!.cause
   }
 }
 
-const line = (event: Exclude<ConsumerEvent, Routed>): Effect.Effect<void> => {
+/** One for each level: a warning is not left out because of a line that is none. */
+const limited = (event: Routed | Skipped): ReadonlyArray<Limited> => {
+  if (event._tag === "Skipped") {
+    const { cause, offset, partition, topic } = event
+    return [{
+      entry: { kind: "skipped", topic, records: 1 },
+      text: `skipped ${topic}/${partition} offset ${offset}`,
+      cause
+    }]
+  }
+  const letters = event.outcomes.filter(({ _tag }) => _tag === "DeadLettered")
+  const retries = event.outcomes.filter(({ _tag }) => _tag !== "DeadLettered")
+  return [
+    ...(letters.length > 0 ? [routed(event, "dead lettered", letters)] : []),
+    ...(retries.length > 0 ? [routed(event, "retried", retries)] : [])
+  ]
+}
+
+const line = (event: Exclude<ConsumerEvent, Routed | Skipped>): Effect.Effect<void> => {
   switch (event._tag) {
     case "Started":
       return Effect.logInfo("consumer started")
@@ -58,22 +91,20 @@ const line = (event: Exclude<ConsumerEvent, Routed>): Effect.Effect<void> => {
         ? Effect.logWarning(`${event.topic}/${event.partition} was not drained in time: ${event.reason}`)
         : Effect.logDebug(`${event.topic}/${event.partition} drained in ${event.duration} ms`)
     case "CommitFailed":
-      return Effect.logWarning(`offsets were not committed: ${event.error.message}`)
-    case "Skipped":
-      return Effect.logWarning(
-        `skipped ${event.topic}/${event.partition} offset ${event.offset}: ${brief(event.cause)}`
-      )
+      return Effect.logWarning(`offsets were not committed: ${shortened(event.error.message)}`)
     case "Waiting":
       return isLogged(event.attempts)
-        ? Effect.logWarning(
-          `${event.topic}/${event.partition} offset ${event.offset} failed ${event.attempts} times, trying again: `
-            + brief(event.cause)
+        ? written(
+          Effect.logWarning,
+          `${event.topic}/${event.partition} offset ${event.offset} failed ${event.attempts} times, trying again`,
+          event.cause
         )
         : Effect.void
-    case "Held":
-      return Effect.logError(
-        `holding ${event.topic}/${event.partition} at offset ${event.error.offset}: ${brief(event.error.cause)}`
-      )
+    case "Held": {
+      const { cause, offset, problem } = event.error
+      const place = `holding ${event.topic}/${event.partition} at offset ${offset}`
+      return written(Effect.logError, place, cause, problem === undefined ? "" : `; ${shortened(problem)}`)
+    }
     case "Stalled":
       return Effect.logError(
         `${event.topic}/${event.partition} has been at offset ${event.offset} for ${event.stalledMs} ms`
@@ -83,9 +114,9 @@ const line = (event: Exclude<ConsumerEvent, Routed>): Effect.Effect<void> => {
         ? Effect.logWarning(`${event.topic}/${event.partition}: position reset: ${event.problem}`)
         : Effect.logDebug(`${event.topic}/${event.partition}: ${event.problem}`)
     case "Disturbed":
-      return Effect.logWarning(event.error.message)
+      return Effect.logWarning(shortened(event.error.message))
     case "Failed":
-      return Effect.logError(`consumer failed: ${event.error.message}`)
+      return whole(Effect.logError, `consumer failed: ${event.error.message}`)
     case "Paused":
     case "Resumed":
       return Effect.logDebug(`${event._tag.toLowerCase()}: ${list(event.partitions)}`)
@@ -96,11 +127,51 @@ const line = (event: Exclude<ConsumerEvent, Routed>): Effect.Effect<void> => {
   }
 }
 
-/** Makes a function that logs the events of a run, annotated with the group. */
-export const make = (clock: Clock.Clock): (event: ConsumerEvent) => Effect.Effect<void> => {
-  const lines = new RoutedLines()
-  return (event) => {
-    const logged = event._tag === "Routed" ? lines.line(event, clock.currentTimeMillisUnsafe()) : line(event)
-    return Effect.annotateLogs(logged, { group: event.group })
+/** The log of one run. */
+export interface EventLog {
+  readonly log: (event: ConsumerEvent) => Effect.Effect<void>
+  /** Whether there is something to write without another event. */
+  readonly isDue: () => boolean
+  /** Writes how many lines were left out, where no other line says it. */
+  readonly flush: Effect.Effect<void>
+}
+
+/** Makes the log of a run, annotated with the group. */
+export const make = (group: string, clock: Clock.Clock): EventLog => {
+  const lines = new LimitedLines()
+  const now = () => clock.currentTimeMillisUnsafe()
+
+  const admit = ({ cause, entry, text }: Limited): Effect.Effect<void> => {
+    const omitted = lines.admit(entry, now())
+    if (omitted === undefined) return Effect.void
+    const more = omitted === 0 ? "" : `; ${omitted} more ${words[entry.kind]} since the last line about this topic`
+    return written(levels[entry.kind], text, cause, more)
+  }
+
+  const counts = (all: boolean): Effect.Effect<void> =>
+    Effect.forEach(
+      lines.take(now(), all),
+      ({ kind, omitted, topic }) =>
+        levels[kind](`${topic}: ${omitted} more ${words[kind]} since the last line about this topic`),
+      { discard: true }
+    )
+
+  const logged = (event: ConsumerEvent): Effect.Effect<void> => {
+    switch (event._tag) {
+      case "Routed":
+      case "Skipped":
+        return Effect.forEach(limited(event), admit, { discard: true })
+      case "Stopped":
+      case "Failed":
+        return Effect.andThen(counts(true), line(event))
+      default:
+        return line(event)
+    }
+  }
+
+  return {
+    log: (event) => Effect.annotateLogs(logged(event), { group }),
+    isDue: () => lines.isDue(now()),
+    flush: Effect.annotateLogs(Effect.suspend(() => counts(false)), { group })
   }
 }
