@@ -149,17 +149,21 @@ export interface Held extends Event<"Held">, TopicPartition {
 }
 
 /**
- * A handler made no progress for `maxHandlerStall`.
+ * Nothing has moved in a partition for a minute, although there is something to do and nothing waits as asked: a
+ * handler hangs, an earlier one of the partition has not ended, `startOffsets` has not returned, no records arrive, …
+ * `Resumed` follows when it goes on. A handler that goes on like that for `maxHandlerStall` ends the consumer.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface Stalled extends Event<"Stalled">, TopicPartition {
-  /** The record in work. */
+  /** The record in work, or where the partition goes on; -1 where that is not known. */
   readonly offset: number
   /** For how long, in milliseconds. */
   readonly stalledMs: number
+  /** What it waits for, in words. */
+  readonly problem: string
 }
 
 /**

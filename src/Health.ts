@@ -25,6 +25,20 @@ export interface HeldPartition extends TopicPartition {
 }
 
 /**
+ * A partition where nothing has moved for a minute.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface StalledPartition extends TopicPartition {
+  /** The record in work, or where the partition goes on; -1 where that is not known. */
+  readonly offset: number
+  /** What it waits for, in words. */
+  readonly problem: string
+}
+
+/**
  * How a consumer is doing.
  *
  * @stability unstable
@@ -40,14 +54,16 @@ export interface ConsumerHealth {
    * off ({@link Switches.Switches}), or, for the group of retry topics, because there are none.
    */
   readonly status: "starting" | "running" | "restarting" | "stopped" | "failed" | "off"
-  /** Running and nothing held or stalled, or switched off. */
+  /** Running, nothing held or stalled, and no `problem`; or switched off. */
   readonly healthy: boolean
   /** The partitions of this member. */
   readonly assignment: ReadonlyArray<TopicPartition>
   /** The partitions that stopped at a record. */
   readonly held: ReadonlyArray<HeldPartition>
-  /** The partitions whose handler made no progress for `maxHandlerStall`. */
-  readonly stalled: ReadonlyArray<TopicPartition>
+  /** Where nothing has moved for a minute although there is something to do, and nothing waits as asked. */
+  readonly stalled: ReadonlyArray<StalledPartition>
+  /** What keeps the whole member from working: it is given no partitions because of an error, or reaches no broker. */
+  readonly problem: string | undefined
   /** How many records behind the end it is, over all partitions of this member; `undefined` until it is known. */
   readonly lag: number | undefined
   /** The last error that it met, also one that it went on after. */

@@ -47,7 +47,7 @@ export class InvalidSetting extends Data.TaggedError("InvalidSetting")<{
 }
 
 /**
- * A handler made no progress for longer than `maxHandlerStall` while records waited.
+ * A handler, or `startOffsets`, did not return within `maxHandlerStall`.
  *
  * @stability unstable
  * @since 0.1.0
@@ -59,10 +59,15 @@ export class Stalled extends Data.TaggedError("Stalled")<{
   readonly partition: number
   readonly offset: number
   readonly stalledMs: number
+  readonly problem: string
 }> {
   override get message(): string {
-    return `group "${this.group}": the handler of ${this.topic}/${this.partition} has been at offset ${this.offset} `
-      + `for ${this.stalledMs} ms; give the handler a timeout, or raise maxHandlerStall`
+    const place = `${this.topic}/${this.partition}`
+    return this.offset < 0
+      ? `group "${this.group}": ${place} has waited for ${this.stalledMs} ms: ${this.problem}; give it a timeout, or `
+        + "raise maxHandlerStall"
+      : `group "${this.group}": the handler of ${place} has been at offset ${this.offset} for `
+        + `${this.stalledMs} ms; give the handler a timeout, or raise maxHandlerStall`
   }
   get isRetryable(): boolean {
     return false

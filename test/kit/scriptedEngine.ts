@@ -19,23 +19,7 @@ import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import * as Errors from "../../src/KafkaError.ts"
 import type { KafkaError } from "../../src/KafkaError.ts"
 import { format } from "../../src/TopicPartition.ts"
-
-export type CallName = keyof ConsumerClient
-
-/** A call of the client, in order, with the time on the test's clock. */
-export interface Call {
-  readonly at: number
-  readonly call: CallName
-  readonly id?: number
-  readonly positions?: ReadonlyArray<TopicPartition & { readonly offset?: number }>
-}
-
-interface Rebalance {
-  readonly _tag: "Rebalance"
-  readonly id: number
-  readonly kind: "assign" | "revoke" | "lost"
-  readonly partitions: ReadonlyArray<TopicPartition>
-}
+import type { Call, CallName, Observer, Rebalance } from "./scriptedCalls.ts"
 
 interface Assigned {
   readonly partition: TopicPartition
@@ -46,19 +30,6 @@ interface Assigned {
   stored: Position | undefined
   /** A chunk that was on its way when the pause came. */
   late: Chunk | undefined
-}
-
-/** What a test may hook in to check more than the contract. */
-export interface Observer {
-  readonly assigned?: (partition: TopicPartition, offset: number) => void
-  /** A seek begins: something may come in between. */
-  readonly seeking?: (position: Position) => void
-  readonly sought?: (position: Position) => void
-  /** A position is stored or committed explicitly. */
-  readonly positioned?: (position: Position, delivered: number) => void
-  /** A revoke is answered: the positions of its partitions that are now committed. */
-  readonly revoked?: (event: Rebalance, committed: (partition: TopicPartition) => number | undefined) => void
-  readonly polled?: () => void
 }
 
 const broken = (call: string): KafkaError => Errors.make(call, new Errors.Timeout({ operation: call, timeoutMs: 1 }))
@@ -72,6 +43,12 @@ export class Script {
   /** Calls that fail once each, or die for as long as they are in `dying`. */
   readonly failing: Array<CallName> = []
   readonly dying = new Set<CallName>()
+  /** Calls that never return. */
+  readonly hanging = new Set<CallName>()
+  /** Whether the client does not know where partitions end, and hands out no records. */
+  silent = false
+  /** Whether the admin client reaches nobody. */
+  unreachable = false
   /** How many stores are refused although the partition is assigned. */
   refuseStores = 0
   /** Whether a pause leaves a chunk on its way. */
@@ -116,6 +93,10 @@ export class Script {
     if (kind === "lost") { for (const partition of partitions) this.assignment.delete(format(partition)) }
     this.options?.onEvent(event)
     return event.id
+  }
+
+  disturb(): void {
+    this.options?.onEvent({ _tag: "Disturbed", error: broken("join") })
   }
 
   fail(): void {
@@ -175,8 +156,13 @@ export class Script {
   )
 
   private admin(): AdminClient {
-    const listOffsets: AdminClient["listOffsets"] = (partitions) =>
-      Effect.sync(() => partitions.map((partition) => ({ ...partition, offset: this.endOffset(partition) })))
+    const listOffsets: AdminClient["listOffsets"] = (partitions, at) =>
+      this.unreachable ? Effect.fail(broken("list offsets")) : Effect.sync(() =>
+        partitions.map((partition) => ({
+          ...partition,
+          offset: at === "earliest" ? this.log(partition)[0]?.offset ?? 0 : this.endOffset(partition)
+        }))
+      )
     // Nothing else is asked of it by a consumer.
     return { listOffsets } as AdminClient
   }
@@ -207,6 +193,7 @@ export class Script {
   private guarded<A>(call: CallName, details: Partial<Call>, run: () => A): Effect.Effect<A, KafkaError> {
     return Effect.suspend(() => {
       this.note(call, details)
+      if (this.hanging.has(call)) return Effect.never
       const at = this.failing.indexOf(call)
       if (at === -1) return Effect.sync(run)
       this.failing.splice(at, 1)
@@ -283,7 +270,7 @@ export class Script {
         ),
       highWatermark: (partition) => {
         this.note("highWatermark")
-        return this.endOffset(partition)
+        return this.silent ? undefined : this.endOffset(partition)
       },
       // Nothing looks into it here.
       groupMetadata: () => ({ groupId: "g" }) as GroupMetadata,
@@ -303,6 +290,7 @@ export class Script {
     if (gap > this.maxPollInterval) this.violations.push(`no poll for ${gap} ms`)
     this.lastPoll = this.now()
     this.observer.polled?.()
+    if (this.silent) return []
     const chunks: Array<Chunk> = []
     const partitions = [...this.assignment.values()]
     let records = maxRecords

@@ -33,7 +33,7 @@ export class Inbox {
   private readonly commands: Array<Command> = []
   private readonly ended: Array<PartitionState> = []
   private ready = true
-  private ticked = false
+  private ticks = 0
   private open = true
 
   constructor(signal: Signal) {
@@ -51,10 +51,10 @@ export class Inbox {
     this.signal.raise()
   }
 
-  /** Some time passed. */
-  readonly tick = (): void => {
-    this.ticked = true
+  /** Some time passed. Returns how many ticks the loop did not take yet: a client that hangs keeps it from doing so. */
+  readonly tick = (): number => {
     this.signal.raise()
+    return ++this.ticks
   }
 
   /** A worker ended, or its policy said stop while others of its lanes go on. */
@@ -105,9 +105,9 @@ export class Inbox {
   }
 
   takeTick(): boolean {
-    const { ticked } = this
-    this.ticked = false
-    return ticked
+    const { ticks } = this
+    this.ticks = 0
+    return ticks > 0
   }
 
   /** Orders fail from now on. */

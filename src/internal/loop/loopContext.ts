@@ -13,6 +13,7 @@ import type { Zombies } from "../partition/zombies.ts"
 import type { Plan } from "../plan/plan.ts"
 import type { Signal } from "../shared/signal.ts"
 import type { Starts } from "./rebalanceQueue.ts"
+import type { Stall } from "./stallGuard.ts"
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
 
@@ -38,6 +39,13 @@ export type StartWorker = (
   state: PartitionState,
   previous: ReadonlyArray<Fiber.Fiber<unknown, unknown>>
 ) => Effect.Effect<Fiber.Fiber<unknown, unknown>>
+
+/** What a look-up found. */
+export interface Found {
+  /** Where partitions begin: what is committed, or what `offsetReset` chooses. */
+  readonly starts: ReadonlyArray<Position>
+  readonly ends: ReadonlyArray<Position>
+}
 
 /** What the run loop is given. */
 export interface LoopContext {
@@ -71,7 +79,17 @@ export interface LoopContext {
   readonly report: Effect.Effect<void>
   readonly held: (failure: HandlerFailed<unknown>) => void
   readonly released: (partition: TopicPartition) => void
+  /** The partitions where nothing moves. */
+  readonly stalled: (stalls: ReadonlyArray<Stall>) => void
+  /** What keeps the whole member from working, if something does. */
+  readonly trouble: (problem: string | undefined) => void
+  /** Looks up where partitions end, and where those of them begin that `starts` names. */
+  readonly lookUp: (
+    partitions: ReadonlyArray<TopicPartition>,
+    starts: ReadonlyArray<TopicPartition>,
+    done: (exit: Exit.Exit<Found, KafkaError>) => void
+  ) => Effect.Effect<Fiber.Fiber<unknown, unknown>>
   /** Counts pauses by the fetch budget. */
   readonly paused: (partitions: number) => void
-  readonly measure: (assignment: Assignment) => void
+  readonly measure: (assignment: Assignment, lag: number | undefined) => void
 }

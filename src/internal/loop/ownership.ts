@@ -10,6 +10,16 @@ import type { LoopContext, StartWorker } from "./loopContext.ts"
 /** Only the topic and the partition of something that has both. */
 export const tp = ({ partition, topic }: TopicPartition): TopicPartition => ({ topic, partition })
 
+/** What is known of a partition when it begins. */
+export interface Beginning {
+  /** Where it begins. */
+  readonly from: Position | undefined
+  /** Where a bounded read stops. */
+  readonly end: number | undefined
+  /** What was committed with the offset. */
+  readonly note?: Position | undefined
+}
+
 /** Owned by the run loop. */
 export class Ownership {
   readonly assignment: Assignment
@@ -31,18 +41,15 @@ export class Ownership {
     this.assignment = new Assignment(context.zombies)
   }
 
-  /** Begins with a new epoch; `end` is where a bounded read stops, `note` what was committed with the offset. */
-  start(
-    partition: TopicPartition,
-    end: number | undefined,
-    note?: Position | undefined
-  ): Effect.Effect<PartitionState> {
+  /** Begins with a new epoch. */
+  start(partition: TopicPartition, { end, from, note }: Beginning): Effect.Effect<PartitionState> {
     this.fence([partition])
     const previous = this.context.zombies.of(partition)
     const { keepsAttempts, makeSignal } = this.context
     const failings = new Failings(keepsAttempts, note?.metadata)
     const state = new PartitionState(partition, ++this.epoch, makeSignal(), failings, note?.metadata)
     state.boundAt(end)
+    if (from !== undefined) state.startsAt(from.offset)
     this.assignment.add(state)
     return Effect.map(this.startWorker(state, previous), (fiber) => {
       state.startedBy(fiber)

@@ -44,10 +44,20 @@ export class Rebalancing {
     return this.queue.takes(partition)
   }
 
+  /** The assignment that is being prepared. */
+  get preparing(): Pending | undefined {
+    return this.queue.head?.phase === "preparing" ? this.queue.head : undefined
+  }
+
   /** Takes an event in. A loss is acted upon at once, everything else in its turn. */
   add(event: Rebalance): void {
     if (event.kind === "lost") this.ownership.fence(event.partitions)
     this.queue.add(event)
+    const { preparing } = this
+    if (preparing === undefined || preparing.partitions.some((partition) => !this.takes(partition))) return
+    // Nobody needs it any more, and it may take for ever.
+    preparing.phase = "ready"
+    preparing.cancel?.()
   }
 
   /** Goes on as far as possible without waiting. */
@@ -81,7 +91,9 @@ export class Rebalancing {
           return Effect.void
         }
         pending.phase = "preparing"
+        pending.startedAt = this.now()
         const prepared = this.context.prepareStarts(pending.partitions, (exit) => {
+          if (pending.phase !== "preparing") return
           if (Exit.isSuccess(exit)) pending.starts = exit.value
           else this.hooks.stop(exit)
           pending.phase = "ready"
@@ -161,8 +173,12 @@ export class Rebalancing {
     if (this.hooks.isStopping()) return Effect.void
     const { starts } = pending
     return Effect.forEach(
-      pending.partitions,
-      (partition) => this.ownership.start(partition, at(starts?.ends, partition)?.offset, at(starts?.notes, partition)),
+      pending.partitions.filter((partition) => !this.takes(partition)),
+      (partition) => {
+        const note = at(starts?.notes, partition)
+        const end = at(starts?.ends, partition)?.offset
+        return this.ownership.start(partition, { from: at(starts?.positions, partition) ?? note, end, note })
+      },
       { discard: true }
     )
   }

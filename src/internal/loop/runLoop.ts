@@ -15,13 +15,14 @@ import { AttemptCommits } from "./attemptCommits.ts"
 import { BoundedRead } from "./boundedRead.ts"
 import { Fetching } from "./fetching.ts"
 import type { Command, Inbox } from "./inbox.ts"
+import { Lag } from "./lag.ts"
 import type { LoopContext, WorkerPort } from "./loopContext.ts"
 import { Ownership, tp } from "./ownership.ts"
 import { Rebalancing } from "./rebalancing.ts"
 import { Seeks } from "./seeks.ts"
-import { StallGuard } from "./stallGuard.ts"
 import { Stopping } from "./stopping.ts"
 import type { Moment, RunExit } from "./stopping.ts"
+import { Watch } from "./watch.ts"
 
 /** How often the loop looks around by itself, in milliseconds. */
 export const tickMillis = 250
@@ -35,7 +36,8 @@ export class RunLoop implements WorkerPort {
   private readonly rebalancing: Rebalancing
   private readonly seeks: Seeks
   private readonly fetching: Fetching
-  private readonly stallGuard: StallGuard
+  private readonly lag: Lag
+  private readonly watch: Watch
   private readonly attemptCommits: AttemptCommits
   private readonly boundedRead = new BoundedRead()
   private stopping: Stopping | undefined
@@ -46,7 +48,7 @@ export class RunLoop implements WorkerPort {
   constructor(context: LoopContext, inbox: Inbox) {
     this.context = context
     this.inbox = inbox
-    const { client, plan } = context
+    const { client } = context
     const { signal } = inbox
     this.ownership = new Ownership(context, context.workers(this), this.onWorkerEnd)
     this.assignment = this.ownership.assignment
@@ -67,7 +69,8 @@ export class RunLoop implements WorkerPort {
       isLeaving: (partition) => this.rebalancing.takes(partition),
       moved: this.fetching.expect
     })
-    this.stallGuard = new StallGuard(plan.maxHandlerStall)
+    this.lag = new Lag(context, this.assignment)
+    this.watch = new Watch(context, this.assignment, this.lag)
     this.attemptCommits = new AttemptCommits(this.ownership, context, signal)
   }
 
@@ -135,7 +138,7 @@ export class RunLoop implements WorkerPort {
         if (ticked && !this.attemptCommits.isIdle) yield* this.attemptCommits.begin()
         this.fetching.fetch(ticked, this.stopping !== undefined)
         if (this.stopping === undefined) this.fetching.balance(ticked)
-        if (ticked) this.lookAround()
+        if (ticked) yield* this.lookAround()
         this.checkEnd()
         this.advanceStop()
         yield* this.context.report
@@ -157,8 +160,10 @@ export class RunLoop implements WorkerPort {
 
   private takeInOne(event: ClientEvent): void {
     switch (event._tag) {
-      case "Rebalance":
-        return this.rebalancing.add(event)
+      case "Rebalance": {
+        this.rebalancing.add(event)
+        return this.watch.rebalanced(event.kind, this.now().clock)
+      }
       case "EndOfPartition": {
         const state = this.assignment.get(event.topic, event.partition)
         if (state !== undefined) state.sawEnd(event.offset)
@@ -175,6 +180,9 @@ export class RunLoop implements WorkerPort {
         this.end(stopping !== undefined && Exit.isFailure(stopping.exit) ? stopping.exit : Exit.fail(event.error))
         return
       }
+      case "Disturbed":
+        this.watch.disturbed(event.error, this.now().clock)
+        return this.context.publish(event)
       default:
         return this.context.publish(event)
     }
@@ -243,20 +251,18 @@ export class RunLoop implements WorkerPort {
     this.ownership.store(ticked || this.stopping !== undefined ? this.assignment : this.assignment.takeMoved())
   }
 
-  /** What need not happen at every step: stalled handlers, figures. */
-  private lookAround(): void {
-    this.guardStalls()
-    this.context.measure(this.assignment)
-  }
-
-  private guardStalls(): void {
-    if (this.stopping !== undefined) return
-    const stalled = this.stallGuard.look(this.assignment, this.context.clock.currentTimeMillisUnsafe())
-    if (stalled === undefined) return
-    const { offset, stalledMs, state } = stalled
-    this.context.publish({ _tag: "Stalled", ...tp(state), offset, stalledMs })
-    const { group } = this.context.plan
-    this.stop(Exit.fail(Errors.make("handle", new Errors.Stalled({ group, ...tp(state), offset, stalledMs }))))
+  /** What need not happen at every step: whether something stands still, figures. */
+  private lookAround(): Effect.Effect<void> {
+    const now = this.now().clock
+    if (this.stopping === undefined) {
+      const stalled = this.watch.look(this.rebalancing.preparing, now)
+      if (stalled !== undefined) {
+        const { group } = this.context.plan
+        this.stop(Exit.fail(Errors.make("handle", new Errors.Stalled({ group, ...stalled }))))
+      }
+    }
+    this.context.measure(this.assignment, this.lag.total)
+    return this.lag.lookUp(now)
   }
 
   private checkEnd(): void {
@@ -302,6 +308,7 @@ export class RunLoop implements WorkerPort {
     const { client, plan } = this.context
     this.end(exit)
     this.stopping?.endTicks()
+    this.lag.close()
     this.ownership.fenceAll()
     let result = exit
     const attempt = (effect: Effect.Effect<unknown, KafkaError>) =>

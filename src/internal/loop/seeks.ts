@@ -118,7 +118,7 @@ export class Seeks {
     ownership.forget(old)
     ownership.client.store(position)
     if (paused && !suspended) ownership.client.resume([{ topic: position.topic, partition: position.partition }])
-    const state = yield* ownership.start(position, old.end)
+    const state = yield* ownership.start(position, { from: position, end: old.end })
     state.suspend(suspended)
     state.pause(paused && suspended)
     this.hooks.moved()

@@ -1,13 +1,29 @@
-/** Notices handlers that make no progress. */
+/** Measures for how long nothing moved: of what is in work, and of what should be. */
+import type { TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { Slot } from "../partition/inWork.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
+
+/** A partition where nothing moves. */
+export interface Stall extends TopicPartition {
+  /** The record in work, or where the partition goes on; -1 where that is not known. */
+  readonly offset: number
+  readonly stalledMs: number
+  /** What it waits for. */
+  readonly problem: string
+}
+
+/** Why something should move, and for how many milliseconds it may take its time. */
+export interface Expectation {
+  readonly problem: string
+  readonly patience: number
+}
 
 interface Seen {
   readonly turn: number
   readonly since: number
 }
 
-/** What is in work, and how often something was: the partition as a whole, or each of its slots. */
+/** What is in work, and how many times something was: the partition as a whole, or each of its slots. */
 function* inWork(
   state: PartitionState
 ): Iterable<{ readonly of: PartitionState | Slot; readonly offset: number; readonly turn: number }> {
@@ -22,29 +38,54 @@ function* inWork(
 
 /** Looks at the partitions now and then; remembers nothing of those that are gone. */
 export class StallGuard {
-  private seen = new Map<PartitionState | Slot, Seen>()
-  private readonly maxStall: number
+  private working = new Map<PartitionState | Slot, Seen>()
+  private idle = new Map<PartitionState, Seen>()
 
-  constructor(maxStall: number) {
-    this.maxStall = maxStall
-  }
-
-  /** A partition whose handler has been at the same execution for too long, and for how many milliseconds. */
-  look(
-    states: Iterable<PartitionState>,
-    now: number
-  ): { readonly state: PartitionState; readonly offset: number; readonly stalledMs: number } | undefined {
-    const seen = new Map<PartitionState | Slot, Seen>()
+  /** In each partition the execution that is under way for longest. */
+  handlers(states: Iterable<PartitionState>, now: number): ReadonlyArray<Stall> {
+    const working = new Map<PartitionState | Slot, Seen>()
+    const stalls: Array<Stall> = []
     for (const state of states) {
       if (state.ended) continue
+      let oldest: { readonly offset: number; readonly since: number } | undefined
       for (const { of, offset, turn } of inWork(state)) {
-        const before = this.seen.get(of)
-        const entry = before?.turn === turn ? before : { turn, since: now }
-        seen.set(of, entry)
-        if (now - entry.since >= this.maxStall) return { state, offset, stalledMs: now - entry.since }
+        const entry = seen(this.working, of, turn, now)
+        working.set(of, entry)
+        if (oldest === undefined || entry.since < oldest.since) oldest = { offset, since: entry.since }
       }
+      if (oldest === undefined) continue
+      const { partition, topic } = state
+      const { offset, since } = oldest
+      stalls.push({ topic, partition, offset, stalledMs: now - since, problem: "its handler has not returned" })
     }
-    this.seen = seen
-    return undefined
+    this.working = working
+    return stalls
   }
+
+  /** The partitions where nothing is in work although something should be. */
+  others(
+    states: Iterable<PartitionState>,
+    expected: (state: PartitionState) => Expectation | undefined,
+    now: number
+  ): ReadonlyArray<Stall> {
+    const idle = new Map<PartitionState, Seen>()
+    const stalls: Array<Stall> = []
+    for (const state of states) {
+      const isBusy = state.current !== undefined || state.phase !== "active" || state.suspended
+      const should = isBusy ? undefined : expected(state)
+      if (should === undefined) continue
+      const entry = seen(this.idle, state, state.turns + (state.position ?? 0), now)
+      idle.set(state, entry)
+      const { partition, topic } = state
+      const stalledMs = Math.max(0, now - entry.since - should.patience)
+      stalls.push({ topic, partition, offset: state.position ?? state.start ?? -1, stalledMs, problem: should.problem })
+    }
+    this.idle = idle
+    return stalls
+  }
+}
+
+const seen = <K>(map: ReadonlyMap<K, Seen>, key: K, turn: number, now: number): Seen => {
+  const before = map.get(key)
+  return before?.turn === turn ? before : { turn, since: now }
 }

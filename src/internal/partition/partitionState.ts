@@ -47,6 +47,8 @@ export class PartitionState extends InWork implements TopicPartition {
   private storedTo: number | undefined = undefined
   private storedMetadata: string | undefined
   private firstTaken: number | undefined = undefined
+  private firstKnown: number | undefined = undefined
+  private hasOffered = false
   private bound: number | undefined = undefined
   private logEnd: number | undefined = undefined
   private reports = 0
@@ -212,6 +214,11 @@ export class PartitionState extends InWork implements TopicPartition {
     })
   }
 
+  /** Whether a finished step waits for the reader of the outcome stream. */
+  get isReported(): boolean {
+    return this.reports > 0
+  }
+
   /**
    * Nothing of a draining partition runs any more, and nothing of it is on its way: at most what it did still waits to
    * be read. A slow reader of the outcomes is no reason to hold the group up.
@@ -245,6 +252,10 @@ export class PartitionState extends InWork implements TopicPartition {
 
   offer(chunk: Chunk): void {
     this.queue.push(chunk)
+    if (!this.hasOffered) {
+      this.hasOffered = true
+      this.firstKnown = chunk.records[0]!.offset
+    }
     this.records += chunk.records.length
     this.bytes += chunk.bytes
     this.signal.raise()
@@ -285,6 +296,16 @@ export class PartitionState extends InWork implements TopicPartition {
   advance(position: number, leaderEpoch: number | undefined): void {
     this.finishedTo = position
     this.finishedEpoch = leaderEpoch
+  }
+
+  /** Where it begins according to what is committed; its first record, once it is there, tells it better. */
+  startsAt(offset: number): void {
+    if (!this.hasOffered) this.firstKnown = offset
+  }
+
+  /** Where it begins, as far as that is known: for its lag. */
+  get start(): number | undefined {
+    return this.firstKnown
   }
 
   /** The end of the contiguous finished prefix, once something finished. */

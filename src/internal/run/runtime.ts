@@ -8,10 +8,13 @@ import * as ConsumerControl from "../../ConsumerControl.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { HandlerFailed } from "../../HandlerFailed.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import * as Errors from "../../KafkaError.ts"
 import type { OutcomeBatch } from "../../Outcome.ts"
 import * as Switches from "../../Switches.ts"
 import { Inbox } from "../loop/inbox.ts"
+import type { LoopContext } from "../loop/loopContext.ts"
 import { RunLoop, tickMillis } from "../loop/runLoop.ts"
+import { quietMillis } from "../loop/watch.ts"
 import * as Zombies from "../partition/zombies.ts"
 import type { Plan } from "../plan/plan.ts"
 import * as Signal from "../shared/signal.ts"
@@ -47,6 +50,24 @@ export interface Options {
   readonly emit: ((batch: OutcomeBatch) => Effect.Effect<void>) | undefined
   /** See `LoopContext.atEnd`. */
   readonly atEnd?: (() => void) | undefined
+}
+
+/** Ticks. A loop that takes no tick cannot say that it stands still, so it is said here. */
+const ticking = (inbox: Inbox, context: LoopContext): Effect.Effect<void> => {
+  const tick = Effect.suspend(() => {
+    const waited = inbox.tick() * tickMillis
+    if (waited < quietMillis) return Effect.void
+    context.trouble(`the client has not returned from a call for ${waited} ms`)
+    // Once: afterwards the health says it for as long as it lasts.
+    if (waited - tickMillis >= quietMillis) return Effect.void
+    const operation = "a call of the client"
+    context.publish({
+      _tag: "Disturbed",
+      error: Errors.make("consume", new Errors.Timeout({ operation, timeoutMs: waited }))
+    })
+    return context.report
+  })
+  return Effect.forever(Effect.andThen(Effect.sleep(tickMillis), tick))
 }
 
 /**
@@ -96,9 +117,7 @@ export const start = <R>(
       })
       const loop = new RunLoop(context, inbox)
       context.publish({ _tag: "Started" })
-      const ticker = yield* Effect.forkDetach(
-        Effect.forever(Effect.andThen(Effect.sleep(tickMillis), Effect.sync(inbox.tick)))
-      )
+      const ticker = yield* Effect.forkDetach(ticking(inbox, context))
       const whole = Effect.gen(function*() {
         const outcome = yield* loop.run
         yield* Fiber.interrupt(ticker)

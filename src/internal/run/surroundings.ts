@@ -1,20 +1,16 @@
 /** Everything around the run loop: workers, events, health and figures of one run. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import * as ConsumerEvent from "../../ConsumerEvent.ts"
-import { positionsProblem } from "../../engine/checkOffsets.ts"
-import type { AdminClient, ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
-import { HandlerFailed } from "../../HandlerFailed.ts"
+import type { AdminClient, ConsumerClient } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { OutcomeBatch } from "../../Outcome.ts"
 import type { GroupEvent, LoopContext, WorkerPort } from "../loop/loopContext.ts"
-import type { Starts } from "../loop/rebalanceQueue.ts"
 import type { Zombies } from "../partition/zombies.ts"
 import type { Plan, PlannedHandler } from "../plan/plan.ts"
-import { handlerFor, sourceTopic } from "../plan/plan.ts"
 import { CurrentGroup } from "../produce/currentGroup.ts"
 import { Signal } from "../shared/signal.ts"
 import * as ConsumerMetrics from "../telemetry/consumerMetrics.ts"
@@ -28,6 +24,7 @@ import { recordWorker } from "../worker/recordWorker.ts"
 import { streamWorker } from "../worker/streamWorker.ts"
 import type { Work, WorkerHost } from "../worker/workerHost.ts"
 import type { Routing } from "./routing.ts"
+import * as Starts from "./starts.ts"
 
 const realTickMillis = 50
 
@@ -103,56 +100,14 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     skipped: ({ partition, topic }, offset, cause) => publish({ _tag: "Skipped", topic, partition, offset, cause })
   })
 
-  const disturbed = (error: KafkaError) =>
-    Effect.sync((): ReadonlyArray<Position> => {
-      publish({ _tag: "Disturbed", error })
-      return []
+  const asking = Starts.make({ ...options, disturbed: (error) => publish({ _tag: "Disturbed", error }) })
+
+  /** Runs beside the loop, which hears of the end. */
+  const beside = <A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void) =>
+    Effect.tap(Effect.forkDetach(effect), (fiber) => {
+      fiber.addObserver(done)
+      return Effect.void
     })
-
-  const ownStarts = Effect.fnUntraced(function*(partitions: ReadonlyArray<TopicPartition>) {
-    const positions: Array<Position> = []
-    for (const { call, source } of plan.handlers) {
-      if (call._tag !== "Owned") continue
-      const handler = plan.handlers.find((handler) => handler.source === source)
-      const own = partitions.filter(({ topic }) => handlerFor(plan, topic) === handler)
-      if (own.length === 0) continue
-      const started = yield* Effect.exit(call.startOffsets(own))
-      if (Exit.isFailure(started)) {
-        const { partition, topic } = own[0]!
-        return yield* new HandlerFailed<unknown>({
-          group: plan.group,
-          topic,
-          partition,
-          offset: -1,
-          cause: started.cause
-        })
-      }
-      const wrong = positionsProblem("startOffsets", started.value)
-      if (wrong !== undefined) return yield* wrong
-      for (const position of started.value) positions.push(position)
-    }
-    return positions
-  })
-
-  // In a retry topic nothing waits in place, and the records carry how often they failed.
-  const waits = !plan.retrying && plan.handlers.some(({ onFailure }) => onFailure.needs.waits)
-  const named = plan.patterns.length === 0
-
-  const starts = Effect.fnUntraced(function*(partitions: ReadonlyArray<TopicPartition>) {
-    const positions = yield* ownStarts(partitions)
-    if (options.routing !== undefined && !named) {
-      yield* options.routing.prepare([...new Set(partitions.map(({ topic }) => sourceTopic(plan, topic)))])
-    }
-    // How often records failed is kept with the offsets; not knowing it is no reason to stop.
-    const notes = waits ? yield* Effect.catch(client.committed(partitions), disturbed) : []
-    const ends = plan.bounded
-      ? yield* Effect.flatMap(
-        options.admin,
-        (admin) => admin.listOffsets(partitions, "latest", plan.config.isolation ?? "read_committed")
-      )
-      : []
-    return { positions, ends, notes } satisfies Starts
-  })
 
   return {
     plan,
@@ -160,14 +115,10 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     client,
     holds: options.holds,
     atEnd: options.atEnd,
-    needsStarts: plan.bounded || waits || (options.routing !== undefined && !named)
-      || plan.handlers.some(({ call }) => call._tag === "Owned"),
-    keepsAttempts: waits,
-    prepareStarts: (partitions, done) =>
-      Effect.tap(Effect.forkDetach(Effect.provideContext(starts(partitions), services)), (fiber) => {
-        fiber.addObserver(done)
-        return Effect.void
-      }),
+    needsStarts: asking.isNeeded,
+    keepsAttempts: asking.keepsAttempts,
+    prepareStarts: (partitions, done) => beside(asking.prepare(partitions), done),
+    lookUp: (partitions, starts, done) => beside(asking.lookUp(partitions, starts), done),
     zombies: options.zombies,
     workers: (port) => {
       const host = hostOf(port)
@@ -206,15 +157,11 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     },
     released: health.released,
     paused: metrics.paused,
-    measure: (assignment) => {
-      let lag: number | undefined = 0
-      for (const state of assignment) {
-        const end = client.highWatermark(state)
-        if (end === undefined || state.position === undefined) continue
-        lag += Math.max(0, end - state.position)
-      }
+    stalled: health.stall,
+    trouble: health.trouble,
+    measure: (assignment, lag) => {
       health.measured([...assignment], lag)
-      metrics.lag(lag)
+      if (lag !== undefined) metrics.lag(lag)
       metrics.assigned(assignment.size)
     }
   }

@@ -60,7 +60,7 @@ const longestLine = 2_000
 export const shortened = (text: string): string =>
   text.length <= longestLine ? text : `${text.slice(0, longestLine)}… (${text.length} characters)`
 
-/** Logs a line with a cause. If the logger fails at the cause, or it is too long, its messages are logged as text, shortened. */
+/** Logs a line with a cause; its messages as text, shortened, if the logger fails at the cause or it is too long. */
 export const logCause = (
   log: (...message: ReadonlyArray<unknown>) => Effect.Effect<void>,
   line: string,

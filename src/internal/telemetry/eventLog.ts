@@ -107,7 +107,9 @@ const line = (event: Exclude<ConsumerEvent, Routed | Skipped>): Effect.Effect<vo
     }
     case "Stalled":
       return Effect.logError(
-        `${event.topic}/${event.partition} has been at offset ${event.offset} for ${event.stalledMs} ms`
+        `${event.topic}/${event.partition} ${
+          event.offset < 0 ? "has not moved" : `has been at offset ${event.offset}`
+        } for ${event.stalledMs} ms: ${shortened(event.problem)}`
       )
     case "Reset":
       return event.outOfRange

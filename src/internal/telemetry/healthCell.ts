@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ConsumerEvent } from "../../ConsumerEvent.ts"
 import type { TopicPartition } from "../../engine/KafkaEngine.ts"
-import type { ConsumerHealth, HeldPartition } from "../../Health.ts"
+import type { ConsumerHealth, HeldPartition, StalledPartition } from "../../Health.ts"
 import { Registry } from "../../Health.ts"
 
 const same = (a: TopicPartition, b: TopicPartition): boolean => a.topic === b.topic && a.partition === b.partition
@@ -13,7 +13,8 @@ export class HealthCell {
   private status: ConsumerHealth["status"] = "starting"
   private assignment: ReadonlyArray<TopicPartition> = []
   private held: ReadonlyArray<HeldPartition> = []
-  private stalled: ReadonlyArray<TopicPartition> = []
+  private stalled: ReadonlyArray<StalledPartition> = []
+  private problem: string | undefined
   private lag: number | undefined
   private lastError: ConsumerHealth["lastError"]
   private readonly group: string
@@ -26,10 +27,12 @@ export class HealthCell {
     group: this.group,
     status: this.status,
     healthy: this.status === "off"
-      || (this.status === "running" && this.held.length === 0 && this.stalled.length === 0),
+      || (this.status === "running" && this.held.length === 0 && this.stalled.length === 0
+        && this.problem === undefined),
     assignment: this.assignment,
     held: this.held,
     stalled: this.stalled,
+    problem: this.problem,
     lag: this.lag,
     lastError: this.lastError
   })
@@ -42,6 +45,7 @@ export class HealthCell {
       }
       case "Assigned": {
         this.assignment = [...this.assignment, ...event.partitions]
+        if (this.assignment.length > 0) this.problem = undefined
         break
       }
       case "Revoked":
@@ -53,10 +57,6 @@ export class HealthCell {
         const { error, partition, topic } = event
         this.held = [...this.held, { topic, partition, offset: error.offset, error }]
         this.lastError = error
-        break
-      }
-      case "Stalled": {
-        this.stalled = [...this.stalled, { topic: event.topic, partition: event.partition }]
         break
       }
       case "Disturbed": {
@@ -82,6 +82,7 @@ export class HealthCell {
     this.assignment = []
     this.held = []
     this.stalled = []
+    this.problem = undefined
   }
 
   switchedOff(): void {
@@ -90,6 +91,16 @@ export class HealthCell {
 
   givenUp(): void {
     this.status = "failed"
+  }
+
+  /** The partitions where nothing moves. */
+  readonly stall = (stalled: ReadonlyArray<StalledPartition>): void => {
+    this.stalled = stalled.map(({ offset, partition, problem, topic }) => ({ topic, partition, offset, problem }))
+  }
+
+  /** What keeps the whole member from working, if something does. */
+  readonly trouble = (problem: string | undefined): void => {
+    this.problem = problem
   }
 
   /** A partition left this member, or goes on from another offset: it is no longer held or stalled. */

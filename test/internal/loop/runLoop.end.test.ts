@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
 import { Consumer, Topic } from "millrace"
-import type { CallName } from "../../kit/scriptedEngine.ts"
+import type { CallName } from "../../kit/scriptedCalls.ts"
 import { p0, p1, scripted, seen, settings, settle, start, text, Texts, texts, until } from "./scenario.ts"
 
 const quick = Topic.handle(Texts, () => Effect.void)
