@@ -23,6 +23,11 @@ const rooms: ReadonlyArray<{ readonly room: RegExp; readonly may: RegExp; readon
     room: /^(?:internal\/|[A-Z]\w*\.ts$)/,
     may: /^(?:internal\/|[A-Z]\w*\.ts$|engine\/(?:(?!ConfluentKafka|InMemoryKafka)[A-Z]\w*|checkOffsets)\.ts$)/,
     words: "the core knows the interface of engines, no engine, and none of the rooms built on it"
+  },
+  {
+    room: /^registry\//,
+    may: /^(?:registry\/|[A-Z]\w*\.ts$|engine\/(?!ConfluentKafka|InMemoryKafka)[A-Z]\w*\.ts$)/,
+    words: "the registry knows the public modules, no engine and nothing internal"
   }
 ]
 

@@ -1,0 +1,233 @@
+/** The operations of a registry as requests. Nothing is kept here; see `caching`. */
+import * as Effect from "effect/Effect"
+import type { HttpClient } from "effect/http/HttpClient"
+import * as Errors from "../RegistryError.ts"
+import type { RegistryError } from "../RegistryError.ts"
+import type { Compatibility, Mode, Options, Registered, Registry, SchemaText, Verdict } from "../RegistryModel.ts"
+import * as Responses from "./responses.ts"
+import type { Call } from "./transport.ts"
+import * as Transport from "./transport.ts"
+
+const { path } = Transport
+
+/** What is sent of a schema. Avro is what registries assume, and some old ones know no other type. */
+const bodyOf = ({ metadata, references = [], text, type }: SchemaText) => ({
+  schema: text,
+  ...(type === "AVRO" ? {} : { schemaType: type }),
+  ...(references.length === 0 ? {} : { references }),
+  ...(metadata === undefined ? {} : { metadata: { properties: metadata } })
+})
+
+/** The context of a subject, as a query parameter of look-ups by id. */
+const contextOf = (subject: string | undefined): string | undefined => {
+  const found = subject === undefined ? null : /^:\.[^:]*:/.exec(subject)
+  return found === null ? undefined : found[0]
+}
+
+const verdictOf = (body: unknown): Verdict => {
+  const { is_compatible: isCompatible, messages } = body as {
+    readonly is_compatible?: unknown
+    readonly messages?: unknown
+  }
+  if (typeof isCompatible !== "boolean") throw new Responses.UnexpectedBody("the body has no boolean \"is_compatible\"")
+  return { isCompatible, messages: Array.isArray(messages) ? messages.map(String) : [] }
+}
+
+const nothing = (): void => {}
+
+/** A registry that asks anew for everything. */
+export const make = Effect.fnUntraced(function*(
+  options: Options
+): Effect.fn.Return<Registry, RegistryError, HttpClient> {
+  const transport = yield* Transport.make(options)
+
+  const ask = <A>(call: Call, read: (body: unknown) => A): Effect.Effect<A, RegistryError> =>
+    Effect.flatMap(transport.send(call), (body) =>
+      Effect.try({
+        try: () => read(body),
+        catch: (cause) => {
+          const problem = cause instanceof Error ? cause.message : String(cause)
+          return Errors.make(call.operation, new Errors.Unexpected({ status: 200, problem }), {
+            url: transport.url,
+            cause
+          })
+        }
+      }))
+
+  const versionPath = (subject: string, version: number | "latest") => path("subjects", subject, "versions", version)
+
+  const version: Registry["version"] = (subject, version) =>
+    ask(
+      {
+        operation: "get a version",
+        method: "GET",
+        path: versionPath(subject, version),
+        subject,
+        what: `version ${version}`
+      },
+      Responses.registeredOf
+    )
+
+  const levelOf = (body: unknown): Compatibility => Responses.textOf(body, "compatibilityLevel") as Compatibility
+  const modeOf = (body: unknown): Mode => Responses.textOf(body, "mode") as Mode
+  const ofSubject = (root: string, subject: string | undefined) =>
+    subject === undefined ? path(root) : path(root, subject)
+  const global = (subject: string | undefined) => subject === undefined ? {} : { defaultToGlobal: true }
+
+  const check: Registry["check"] = (subject, schema, options) =>
+    ask({
+      operation: "check compatibility",
+      method: "POST",
+      path: path("compatibility", "subjects", subject, "versions", "latest"),
+      query: { verbose: true, normalize: options?.normalize },
+      body: bodyOf(schema),
+      subject,
+      what: "version"
+    }, verdictOf).pipe(
+      // A subject that is not there takes any schema.
+      Effect.catchIf(
+        ({ reason }) => reason._tag === "SubjectNotFound" || reason._tag === "SchemaNotFound",
+        () => Effect.succeed<Verdict>({ isCompatible: true, messages: [] })
+      )
+    )
+
+  return {
+    url: transport.url,
+    register: (subject, schema, options) =>
+      ask({
+        operation: "register",
+        method: "POST",
+        path: path("subjects", subject, "versions"),
+        query: { normalize: options?.normalize },
+        body: bodyOf(schema),
+        subject
+      }, (body) => ({ id: Responses.wholeOf(body, "id") })),
+    lookup: (subject, schema, options) =>
+      ask({
+        operation: "look up a schema",
+        method: "POST",
+        path: path("subjects", subject),
+        query: { normalize: options?.normalize, deleted: options?.deleted },
+        body: bodyOf(schema),
+        subject,
+        what: "version with this schema"
+      }, (body): Registered => ({ ...schema, ...Responses.registeredOf(body), type: schema.type })),
+    byId: (id, subject) =>
+      ask({
+        operation: "get a schema",
+        method: "GET",
+        path: path("schemas", "ids", id),
+        query: { subject: contextOf(subject) },
+        what: `schema with id ${id}`
+      }, Responses.schemaOf),
+    byGuid: (guid) =>
+      ask({
+        operation: "get a schema",
+        method: "GET",
+        path: path("schemas", "guids", guid),
+        what: `schema with GUID ${guid}`
+      }, Responses.schemaOf),
+    version,
+    latestWithMetadata: (subject, metadata) =>
+      ask({
+        operation: "get a version by metadata",
+        method: "GET",
+        path: `${path("subjects", subject, "metadata")}?${
+          Object.entries(metadata).map(([key, value]) =>
+            `key=${encodeURIComponent(key)}&value=${encodeURIComponent(value)}`
+          ).join("&")
+        }`,
+        subject,
+        what: `version with the metadata ${JSON.stringify(metadata)}`
+      }, Responses.registeredOf),
+    subjects: (options) =>
+      Effect.map(
+        ask({
+          operation: "list subjects",
+          method: "GET",
+          path: path("subjects"),
+          query: { subjectPrefix: options?.prefix, deleted: options?.deleted }
+        }, (body) => Responses.listOf(body, Responses.textItem)),
+        // Not every registry knows the prefix.
+        (subjects) => subjects.filter((subject) => subject.startsWith(options?.prefix ?? "")).toSorted()
+      ),
+    versions: (subject, options) =>
+      ask({
+        operation: "list versions",
+        method: "GET",
+        path: path("subjects", subject, "versions"),
+        query: { deleted: options?.deleted },
+        subject
+      }, (body) => Responses.listOf(body, (item) => Responses.wholeOf(item))),
+    versionsOf: (id) =>
+      ask({
+        operation: "list the versions of a schema",
+        method: "GET",
+        path: path("schemas", "ids", id, "versions"),
+        what: `schema with id ${id}`
+      }, (body) =>
+        Responses.listOf(body, (item) => ({
+          subject: Responses.textOf(item, "subject"),
+          version: Responses.wholeOf(item, "version")
+        }))),
+    referencedBy: (subject, version) =>
+      ask({
+        operation: "list referring schemas",
+        method: "GET",
+        path: `${versionPath(subject, version)}/referencedby`,
+        subject,
+        what: `version ${version}`
+      }, (body) => Responses.listOf(body, (item) => Responses.wholeOf(item))),
+    check,
+    compatibility: (subject) =>
+      ask({
+        operation: "get the compatibility",
+        method: "GET",
+        path: ofSubject("config", subject),
+        query: global(subject),
+        subject
+      }, levelOf),
+    setCompatibility: (subject, compatibility) =>
+      ask({
+        operation: "set the compatibility",
+        method: "PUT",
+        path: ofSubject("config", subject),
+        body: { compatibility },
+        subject
+      }, nothing),
+    mode: (subject) =>
+      ask({
+        operation: "get the mode",
+        method: "GET",
+        path: ofSubject("mode", subject),
+        query: global(subject),
+        subject
+      }, modeOf),
+    setMode: (subject, mode) =>
+      ask(
+        { operation: "set the mode", method: "PUT", path: ofSubject("mode", subject), body: { mode }, subject },
+        nothing
+      ),
+    deleteSubject: (subject, options) =>
+      ask({
+        operation: "delete a subject",
+        method: "DELETE",
+        path: path("subjects", subject),
+        query: { permanent: options?.permanent },
+        subject
+      }, (body) => Responses.listOf(body, (item) => Responses.wholeOf(item))),
+    deleteVersion: (subject, version, options) =>
+      ask({
+        operation: "delete a version",
+        method: "DELETE",
+        path: versionPath(subject, version),
+        query: { permanent: options?.permanent },
+        subject,
+        what: `version ${version}`
+      }, (body) => Responses.wholeOf(body)),
+    contexts: ask(
+      { operation: "list contexts", method: "GET", path: path("contexts") },
+      (body) => Responses.listOf(body, Responses.textItem)
+    )
+  }
+})
