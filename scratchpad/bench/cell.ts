@@ -185,7 +185,7 @@ const latency = async (subject: Subject): Promise<number> => {
   return percentile(latencies.toSorted((a, b) => a - b), 0.5)
 }
 
-/** So many records wait, and each so long. */
+/** How many records wait, and how long each does, in milliseconds. */
 const waitingRecords = 1_000
 const retryDelayMs = 2_000
 const stepMs = 10

@@ -104,7 +104,7 @@ const consume = (engineOf: (task: ConsumeTask) => Engine) => async (task: Consum
     handlers: [handlerOf(task)]
   })
   const controller = new AbortController()
-  // A record that failed is done when its copy is: that is told by the outcomes.
+  // A record that failed is done when the broker has its copy: the outcomes say when.
   const run = task.handling === "failing"
     ? Stream.runForEach(
       Consumer.outcomeBatches(consumer),

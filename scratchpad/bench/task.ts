@@ -17,7 +17,7 @@ export interface ConsumeTask {
   readonly partitions: number
   readonly group: string
   readonly handling: Handling
-  /** To be called by the handler; it answers nothing and does nothing but count. */
+  /** To be called by the handler: it counts, and nothing else. */
   readonly handled: (records: number) => void
   /** Bytes of messages that the client received so far, as its statistics tell. */
   readonly received?: ((bytes: number) => void) | undefined
@@ -56,7 +56,7 @@ export interface Waiting {
 export interface Subject {
   /** Consumes until closed. */
   readonly consume?: (task: ConsumeTask) => Promise<() => Promise<void>>
-  /** Sends; answers how many records were acknowledged. */
+  /** Sends, and returns how many records were acknowledged. */
   readonly produce?: (task: ProduceTask) => Promise<number>
   /** Sends to a topic that it consumes as well, and tells what arrives. */
   readonly echo?: (

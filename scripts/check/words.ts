@@ -96,10 +96,11 @@ const places = [
   "{README,README.npm,AGENTS,CONTRIBUTING,CHANGELOG}.md",
   "docs/{architecture,getting-started,operating,testing,producer,configuration}.md",
   "test/README.md",
-  "scripts/**/*.{ts,mjs}",
-  "src/internal/{shared,codec,telemetry,plan,produce,run,deadLetters,retry}/*.ts",
+  "{scripts,scratchpad,bin}/**/*.{ts,mjs}",
+  "src/{internal,engine,cli}/**/*.ts",
   "src/{KafkaConfig,KafkaError,KafkaErrorReason,KafkaErrorClientReason,HandlerFailed,Poison,Health,Suppression}.ts",
-  "src/{Switches,Headers,Record,Source}.ts"
+  "src/{Switches,Headers,Record,Source,Codec,OnFailure,Retry,Outcome,ConsumerEvent,ConsumerControl,Topic}.ts",
+  "src/{TopicPartition,RetryTopics,Admin}.ts"
 ]
 
 export const words: Step = {

@@ -46,7 +46,7 @@ export class BottomLine {
       }
       stream.write = own
       return () => {
-        // Whoever wrapped it later keeps what he wrapped.
+        // If something else wrapped `write` since, its wrapper stays.
         if (stream.write === own) stream.write = write
       }
     })

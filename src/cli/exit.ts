@@ -42,7 +42,7 @@ export const naming = (consumer: string) => <A, E, R>(effect: Effect.Effect<A, E
 const tagOf = (error: unknown): unknown =>
   readOr(() => typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined, undefined)
 
-/** Settings come from the config module, and what an application's `Config` lacks comes from whoever starts it. */
+/** Wrong settings are in the config module, and what a `Config` lacks is missing in the environment: both are usage. */
 const isUsage = (error: unknown): boolean => {
   const tag = tagOf(error)
   if (tag === "ConsumerFailed") return isUsage((error as ConsumerFailed).error)

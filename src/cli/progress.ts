@@ -28,7 +28,7 @@ export class Progress {
   }
 }
 
-/** Answers the line anew each second, until interrupted. */
+/** Shows the line, and a new one each second, until interrupted. */
 export const show = (progress: Progress, set: (line: string) => void): Effect.Effect<never> =>
   Effect.forever(Effect.andThen(
     Effect.sleep("1 second"),

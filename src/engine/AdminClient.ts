@@ -81,11 +81,11 @@ export interface GroupDescription extends GroupListing {
 export type OffsetSpec = "earliest" | "latest" | { readonly timestamp: number }
 
 /**
- * An admin client. Calls on something that does not exist fail with `UnknownTopic` or answer without it, as noted.
+ * An admin client. For what does not exist, calls fail with `UnknownTopic` or return nothing, as noted.
  *
  * - `describeTopics` and `describeGroups` leave out what does not exist. `listTopics` includes internal ones, marked.
  * - `describeConfigs` and `alterConfigs` work on topics and need the capability `"configs"`.
- * - `groupOffsets` answers the committed positions of a group; a group that does not exist has none.
+ * - `groupOffsets` returns the committed positions of a group; a group that does not exist has none.
  * - `alterGroupOffsets` and `deleteGroup` need a group without members.
  * - `deleteRecords` removes everything before the given positions.
  *

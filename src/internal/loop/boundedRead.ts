@@ -1,7 +1,7 @@
 /** When a bounded read is over: every partition of this member reached the end that it had when it was assigned. */
 import type { Assignment } from "../partition/assignment.ts"
 
-/** A member that lost all of its partitions is given some again, or none: after so long nobody will say so any more. */
+/** How long a member without partitions waits for others before its read counts as over, in milliseconds. */
 const regainMillis = 60_000
 
 /** Owned by the run loop. */

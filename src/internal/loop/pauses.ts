@@ -1,5 +1,5 @@
 /**
- * Fairness between partitions: which ones the client is told to pause, so that full ones leave room for hungry ones.
+ * Fairness between partitions: which ones the client pauses, so that full ones leave room for hungry ones.
  */
 import type { Assignment } from "../partition/assignment.ts"
 import type { Buffered, Limits } from "../partition/fetchBudget.ts"
@@ -11,8 +11,8 @@ export const isCrowded = (limits: Limits, buffered: Buffered): boolean =>
   buffered.records * 2 > limits.maxRecords || buffered.bytes * 2 > limits.maxBytes
 
 /**
- * So long before its time a partition that waits is fetched on, in milliseconds: a client that was told to resume waits
- * for the answer to its last request first, which is up to half a second.
+ * How long before its time a waiting partition is resumed, in milliseconds: a client that resumes first waits for the
+ * broker's answer to its last request, up to half a second.
  */
 const ahead = 1_500
 

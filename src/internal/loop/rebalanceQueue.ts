@@ -1,6 +1,6 @@
 /**
  * The rebalance events of one member, answered once each and in the order they came. Pure but for its own queue: what
- * is to be done is told to the owner, who calls back when it is.
+ * is to be done is the owner's business, who reports when it is done.
  */
 import type { Position, TopicPartition } from "../../engine/KafkaEngine.ts"
 

@@ -1,4 +1,4 @@
-/** Works rebalances off: one after the other, each answered when everything it asks for is done. */
+/** Carries rebalances out, one after the other. Each is answered when everything that it asks for is done. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Position, TopicPartition } from "../../engine/KafkaEngine.ts"
@@ -73,7 +73,7 @@ export class Rebalancing {
     }
   })
 
-  /** Answers what is left at the end of a run: the client must not wait for anybody. */
+  /** At the end of a run no rebalance may be left without its answer: closing the client would wait for it. */
   readonly answerRest = Effect.fnUntraced({ self: this as Rebalancing }, function*() {
     while (this.queue.head !== undefined) {
       const { cancel, id } = this.queue.head
@@ -187,7 +187,7 @@ export class Rebalancing {
     return this.context.clock.currentTimeMillisUnsafe()
   }
 
-  /** Runs a call of the client whose failure is told, but is no reason to end. */
+  /** Runs a call of the client whose failure is published, but does not end the run. */
   private disturbing(effect: Effect.Effect<void, KafkaError>): Effect.Effect<void> {
     return Effect.catch(effect, (error) => Effect.sync(() => this.context.publish({ _tag: "Disturbed", error })))
   }

@@ -17,7 +17,7 @@ const maxLength = 4000
 
 const highest = 8.64e15
 
-/** The records with the lowest offsets come first: what does not fit is started anew, later. */
+/** The records with the lowest offsets come first. Those that do not fit are counted from the beginning again. */
 export const encode = (notes: Iterable<Note>): string | undefined => {
   let text = prefix
   const sorted = Array.from(notes).sort((a, b) => a.offset - b.offset)

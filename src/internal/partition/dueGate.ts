@@ -10,7 +10,7 @@ export class DueGate {
   private chunk: Chunk | undefined
   private headDue: number | undefined
   private forced = -1
-  /** Offsets of records that were let go to be skipped; whoever did forgets them. */
+  /** Offsets of records that an operator skips; removed when that is done. */
   readonly skips = new Set<number>()
 
   constructor(

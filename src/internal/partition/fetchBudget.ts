@@ -38,8 +38,8 @@ export const allowance = (limits: Limits, buffered: Buffered): { readonly record
 }
 
 /**
- * The limits of a consumer with so many partitions. In retry topics all of them may have to wait, for an hour or a day:
- * what they are left with, two steps each, takes half of the budget together, and what is due has the rest.
+ * The limits of a consumer with this many partitions. In retry topics all of them may have to wait for hours. Each
+ * keeps at most two chunks then, all together half of the budget; the other half is for records that are due.
  */
 export const limitsFor = (
   { limits, retrying }: { readonly limits: Limits; readonly retrying: boolean },

@@ -196,7 +196,7 @@ export class PartitionState extends InWork implements TopicPartition {
     this.failings.settled(offset)
   }
 
-  /** So many copies of its records are on their way to the broker. */
+  /** This many copies of its records are on their way to the broker. */
   sent(copies: number): void {
     this.copies += copies
   }

@@ -26,11 +26,11 @@ interface Waiting {
 /** The longest timer that JavaScript has; a longer wait looks again. */
 const longest = 2_000_000_000
 
-/** Lets a fiber sleep until a signal, for so long at most. */
+/** Lets a fiber sleep until a signal, at most `millis` milliseconds. */
 export const sleep = (signal: Signal, millis: number): Effect.Effect<void> =>
   Effect.asVoid(Effect.timeoutOption(signal.wait, Math.max(0, Math.min(millis, longest))))
 
-/** Waits; the answer says why it is over. */
+/** Waits, and returns why the wait is over. */
 export const waitOut = (
   state: Waiting,
   clock: Clock.Clock,

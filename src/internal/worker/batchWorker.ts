@@ -46,7 +46,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
   }
 
   /**
-   * Moves records into the batch for as long as their codecs need not wait; answers the first one that is not simple.
+   * Moves records into the batch while their codecs need not wait. Returns the first record whose codec has to.
    */
   const fillAtOnce = (batch: Batch, current: Chunk): Effect.Effect<AnyRecord, Poison> | undefined => {
     const { records } = current

@@ -68,7 +68,7 @@ export const settleCopies = (work: Work, copies: ReadonlyArray<Copy>): Effect.Ef
     )
   })
 
-/** What became of records whose copies are settled. One that was given up by hand is told like any that is skipped. */
+/** The outcomes of records whose copies are settled. One that an operator gave up is reported as skipped. */
 export const settled = ({ host, state }: Work, copies: ReadonlyArray<Copy>): ReadonlyArray<Outcome> =>
   copies.map(({ outcome }) => {
     if (outcome._tag === "Skipped") host.skipped(state, outcome.offset, outcome.cause)
@@ -237,8 +237,8 @@ const consequenceOf = (
 }
 
 /**
- * Whether so many dead letters are too many; if not they are counted. Asked once all is decided: records that wait with
- * the others would be counted at each of their attempts.
+ * Why these dead letters would be too many, or `undefined`; then they are counted. Called when all is decided: records
+ * of a batch that waits would be counted at each attempt.
  */
 const limitOf = (
   { limit }: Work,
@@ -256,8 +256,7 @@ const limitOf = (
 
 /**
  * Decides about records that failed: one, or those of a batch, which stops or waits as a whole. `decided` is called
- * before anything is done about it, and told whether that is to wait. `stepOf` counts the records of the partition
- * before one.
+ * before anything is done, with whether the records wait. `stepOf` counts the records of the partition before one.
  */
 export const judge = Effect.fnUntraced(function*(
   work: Work,

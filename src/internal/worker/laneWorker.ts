@@ -148,7 +148,7 @@ export const laneWorker = Effect.fnUntraced(function*(
   })
 
   /**
-   * Judges a failed record and does what follows, its wait included. Answers the outcomes when the record is done, or
+   * Judges a failed record and does what follows, its wait included. Returns the outcomes when the record is done, or
    * `undefined` when it is not.
    */
   const decide = Effect.fnUntraced(function*(

@@ -61,7 +61,10 @@ const foreignIn = (
 /** Codecs that have to wait do so for this many records at once. */
 const decodedAtOnce = 16
 
-/** So long for a chunk. One that hangs is to be noticed where its record is handled. */
+/**
+ * How long decoding a chunk for the `KeyOffsetStore` may take. A codec that hangs is reported later, when its record is
+ * handled.
+ */
 const patience = "5 seconds"
 
 /** Whether a record can be decoded, or what finds out. */
@@ -109,7 +112,7 @@ export interface Options {
   readonly plan: Plan
   readonly host: WorkerHost
   readonly router: Router | undefined
-  /** A record was handled so many milliseconds after it was due. */
+  /** A record was handled `millis` milliseconds after it was due. */
   readonly late: (topic: string, millis: number) => void
 }
 

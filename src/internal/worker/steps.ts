@@ -103,8 +103,8 @@ export class Steps {
   }
 
   /**
-   * Waits for all copies, sending again what the broker did not take, also when the policy said stop: whoever goes on
-   * behind that record must not lose those before it. What did not get there ends the worker, and is not tried again.
+   * Waits for all copies, sending again those that failed, also when the policy said stop: the next owner must find the
+   * copies of the records before it. A copy that cannot be sent ends the worker.
    */
   readonly settle = Effect.fnUntraced({ self: this as Steps }, function*() {
     const { router, source, state } = this.work

@@ -53,7 +53,7 @@ export interface Work {
   readonly router: Router | undefined
   readonly limit: DeadLetterCount | undefined
   readonly gate: DueGate | undefined
-  /** Told of each chunk before its records are handled. */
+  /** Called with each chunk before its records are handled. */
   readonly observe: ((chunk: Chunk) => Effect.Effect<void>) | undefined
 }
 

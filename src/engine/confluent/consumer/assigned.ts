@@ -46,7 +46,7 @@ export class Stored {
   }
 }
 
-/** A rebalance as it was told to the owner. */
+/** A rebalance that its owner has to answer. */
 export interface Asked {
   readonly id: number
   readonly kind: "assign" | "revoke" | "lost"

@@ -66,7 +66,7 @@ export interface ConsumerSession extends ConsumerClient {
   /** Subscribes or assigns; events come from here on. */
   readonly start: Effect.Effect<void, KafkaError>
   /**
-   * Tells nothing any more, and answers the partitions that its owner has, or is about to have. The native consumer
+   * Reports nothing any more, and returns the partitions that its owner has, or is about to have. The native consumer
    * stays: it cannot be closed while a commit waits for a coordinator that it never finds.
    */
   readonly abandon: () => ReadonlyArray<TopicPartition>

@@ -41,7 +41,7 @@ export interface Departing {
   readonly stored: () => ReadonlyArray<Position>
   /** Whether its close does all that is due when it owns nothing. */
   readonly leavesUnasked: boolean
-  /** Answers the rebalances that its owner left unanswered. */
+  /** Lets the rebalances that its owner left open be answered. */
   readonly answerRest: () => void
 }
 

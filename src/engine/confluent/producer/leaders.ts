@@ -50,7 +50,7 @@ export class Leaders {
 
   /**
    * A topic may have grown since the client last asked, minutes ago: it asks again before a partition counts as
-   * unknown. Answers whether trying again makes sense.
+   * unknown. Returns whether trying again makes sense.
    */
   looksAgain(topic: string): boolean {
     if (this.askedAgain.delete(topic)) return false

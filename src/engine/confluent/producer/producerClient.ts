@@ -76,7 +76,7 @@ const makeNative = Effect.fnUntraced(function*(
   return producer
 })
 
-/** The last flush, whose failure is told, and then the end: `disconnect` alone would lose what is left in silence. */
+/** The last flush, whose failure is reported, then the end: `disconnect` alone would lose what is left in silence. */
 const end = (producer: NativeProducer, lastFlush: Effect.Effect<void, KafkaError>): Effect.Effect<void, KafkaError> =>
   Effect.ensuring(
     lastFlush,
@@ -99,9 +99,9 @@ const flush = (producer: NativeProducer, timeoutMs: number): Effect.Effect<void,
 export interface Client extends ProducerClient {
   /** How many records, since it was last asked, are not known to be in the log. */
   readonly takeUnconfirmed: () => number
-  /** Whoever waits for space tries again. */
+  /** Lets the senders that wait for space try again. */
   readonly wake: () => void
-  /** Ends when the fate of every record taken so far was told. Occupies no thread, as a native flush does. */
+  /** Ends when every record taken so far was reported. Occupies no thread, as a native flush would. */
   readonly allTold: Effect.Effect<void>
 }
 
@@ -182,7 +182,7 @@ const clientOf = (
       return count
     },
     produce: (message: RawMessage, done: DeliveryCallback) => {
-      // The native buffer has room again before its reports are told: those count as well.
+      // The native buffer has room again before its records are reported: they count until then.
       if (taken - told >= room) {
         full = true
         return false

@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 
-/** Answers the effect that gives the client, making it when there is none yet. */
+/** Returns an effect that gives the client, and makes it when there is none yet. */
 export const shared = <A, E>(
   scope: Scope.Scope,
   make: Effect.Effect<A, E, Scope.Scope>

@@ -80,7 +80,7 @@ export class Stranding {
     if (codeOf(error) === allDown && !this.told) this.watch()
   }
 
-  /** Watches from now on. A client that says again that all are down still tries: it gets its time anew. */
+  /** Watches from now on. A client that reports again that all brokers are down still tries: its time starts again. */
   watch(): void {
     this.told = false
     this.misses = 0

@@ -138,8 +138,8 @@ export class Cluster {
   }
 
   /**
-   * Puts a record into the log, whose bytes belong to the log from now on, or says why not. Readers are told by the
-   * caller, once per batch.
+   * Puts a record into the log, whose bytes belong to the log from now on, or says why not. The caller wakes the
+   * readers, once per batch.
    */
   append(
     message: RawMessage,

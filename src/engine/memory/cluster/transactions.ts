@@ -33,7 +33,7 @@ export class Transactions {
   private nextProducerId = 1_000
   private nextTransaction = 1
 
-  /** Claims an id: whoever had it is fenced, and what it left open is aborted. */
+  /** Claims an id: its former holder is fenced, and the transaction that it left open is aborted. */
   claim(transactionalId: string): Claim {
     let entry = this.entries.get(transactionalId)
     if (entry === undefined) {
@@ -63,7 +63,7 @@ export class Transactions {
     return "current"
   }
 
-  /** Opens a transaction and answers its number, for {@link expire}. */
+  /** Opens a transaction and returns its number, for {@link expire}. */
   begin(claim: Claim): number {
     const entry = this.entries.get(claim.transactionalId)!
     entry.open = this.nextTransaction++
@@ -78,7 +78,7 @@ export class Transactions {
     this.entries.get(claim.transactionalId)!.offsets.add(offsets)
   }
 
-  /** Ends the open transaction. Answers the logs that have news for their readers. */
+  /** Ends the open transaction. Returns the logs that have new records for their readers. */
   finish(claim: Claim, outcome: "commit" | "abort"): ReadonlyArray<PartitionLog> {
     return this.end(this.entries.get(claim.transactionalId)!, outcome)
   }

@@ -52,7 +52,7 @@ export class Committer {
     )
   }
 
-  /** Commits what is stored of partitions that are given up; a failure is told and does not keep them. */
+  /** Commits what is stored of partitions that are given up. A failure is reported; the partitions go all the same. */
   commitStored(partitions: ReadonlyArray<TopicPartition>): Effect.Effect<void> {
     return Effect.suspend(() => {
       const positions = this.stored.take(partitions)

@@ -109,7 +109,7 @@ export class MemoryConsumer implements ConsumerClient, Listener {
       chunks.push(found)
       records -= found.records.length
       bytes -= found.bytes
-      // Whoever was served last is served last the next time.
+      // The partition that was served last is last the next time, too.
       this.turn = (first + step + 1) % order.length
       if (bytes <= 0) break
     }
@@ -199,7 +199,7 @@ export class MemoryConsumer implements ConsumerClient, Listener {
       const error = this.state === "open" ? this.committer.finish() : undefined
       this.membership?.leave()
       this.end("closed")
-      // What was told until now is heard before the owner goes on.
+      // Events that were emitted until now arrive before the owner goes on.
       const heard = Effect.callback<void>((resume) => this.cluster.mail.post(() => resume(Effect.void)))
       return error === undefined ? heard : Effect.andThen(heard, Effect.fail(error))
     })

@@ -2,7 +2,7 @@
 import type { Chunk, RawRecord, TopicPartition } from "../../KafkaEngine.ts"
 import type { Isolation, PartitionLog } from "../topics/log.ts"
 
-/** What keeps a partition from being read; told once, until it is over. */
+/** What keeps a partition from being read. It is reported once, until it is over. */
 export type Trouble = "unknownTopic" | "denied"
 
 /** What a read came to; a chunk if there were records. */
@@ -63,7 +63,7 @@ export class Cursor implements TopicPartition {
     return log !== undefined && this.position !== undefined && log.hasRecords(isolation, this.position)
   }
 
-  /** Takes the next records. The end is told once each time it is reached. */
+  /** Takes the next records. The end is reported once each time it is reached. */
   read(isolation: Isolation, maxRecords: number, maxBytes: number, atLeastOne: boolean): Step {
     const log = this.log!
     const position = this.position!

@@ -11,7 +11,7 @@ import type { MemberLink } from "../groups/groups.ts"
 import type { Appointment } from "../shared/agenda.ts"
 import { PartitionSet } from "../shared/partitionSet.ts"
 
-/** A rebalance that was told and not answered. `stale`: the membership it belonged to is over. */
+/** A rebalance that the owner has not answered. `stale`: the membership it belonged to is over. */
 export interface Rebalance {
   readonly id: number
   readonly kind: "assign" | "revoke" | "lost"
@@ -102,7 +102,7 @@ export class Membership {
     return { groupId, "~millrace/engine/GroupMetadata": { memberId, generation } satisfies MemberIdentity }
   }
 
-  /** Joins if it is time to: not while out of reach, and after everything that was told is answered. */
+  /** Joins if it may: the broker is reachable, and every rebalance is answered. */
   readonly join = (): void => {
     const waits = this.ended || this.memberId !== undefined || this.queue.length > 0 || this.pollMissing
     if (waits || !this.cluster.reachable) return

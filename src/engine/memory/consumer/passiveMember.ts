@@ -9,7 +9,7 @@ const sessionTimeoutMillis = Duration.toMillis(
   Duration.fromInputUnsafe(KafkaConfig.consumerDefaults.sessionTimeout)
 )
 
-/** Joins; answers the member's id, or why it was not taken in. */
+/** Joins. Returns the member's id, or why it was not admitted. */
 export const joinPassively = (
   cluster: Cluster,
   groupId: string,

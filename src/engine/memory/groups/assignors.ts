@@ -82,7 +82,7 @@ export const sticky = (claims: ReadonlyArray<Claim>, partitions: Partitions): As
   for (const tp of allPartitions(claims, partitions)) {
     if (!taken.has(format(tp))) result.get(lightest(tp.topic).member)!.push(tp)
   }
-  // One at a time, from whoever has most: giving more at once would take from one what another should give.
+  // One at a time, from the member with most: taking more at once would take from one what another should give.
   const moveOne = (): boolean => {
     for (const giver of [...members].sort((a, b) => load(b) - load(a))) {
       const own = result.get(giver.member)!

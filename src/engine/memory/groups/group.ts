@@ -19,7 +19,7 @@ export interface MemberSpec {
   readonly wants: (topic: string) => boolean
 }
 
-/** A member of the group. `owned` includes what it was told to give up and has not yet. */
+/** A member of the group. `owned` includes partitions that it was asked to give up and still has. */
 export interface Member {
   readonly spec: MemberSpec
   readonly owned: PartitionSet
@@ -27,7 +27,7 @@ export interface Member {
   target: PartitionSet
 }
 
-/** What a member has to be told. */
+/** What a member has to do. */
 export interface Instruction {
   readonly memberId: string
   readonly kind: "assign" | "revoke"
@@ -45,7 +45,7 @@ export type Joined =
 const isEager = (name: KafkaConfig.Assignor): boolean => name !== "cooperative-sticky"
 
 /**
- * Eager groups (range, roundrobin) first take everything from everybody and then share anew; cooperative groups
+ * Eager groups (range, roundrobin) first take everything from everybody and then share it again; cooperative groups
  * (KIP-429) share first and take only what moves. Either way a partition goes to its new owner after the old one gave
  * it up.
  */
@@ -126,7 +126,7 @@ export class GroupCoordinator {
     return false
   }
 
-  /** Shares the partitions anew. */
+  /** Shares the partitions again. */
   rebalance(partitions: Partitions): ReadonlyArray<Instruction> {
     this.partitions = new Map(partitions)
     if (this.members.size === 0) {
@@ -143,7 +143,7 @@ export class GroupCoordinator {
     return this.settle()
   }
 
-  /** A member gave up what it was told to. */
+  /** A member gave partitions up, as asked. */
   revoked(memberId: string, given: ReadonlyArray<TopicPartition>): ReadonlyArray<Instruction> {
     const member = this.members.get(memberId)
     if (member === undefined) return []

@@ -121,7 +121,7 @@ export class Groups {
     if (group !== undefined) this.carry(group.revoked(memberId, partitions))
   }
 
-  /** Shares the partitions of a group anew. */
+  /** Shares the partitions of a group again. */
   rebalance(groupId: string): void {
     const group = this.coordinators.get(groupId)
     if (group !== undefined) this.carry(group.rebalance(this.topics.partitions()))
@@ -154,7 +154,7 @@ export class Groups {
     return undefined
   }
 
-  /** Throws out whoever is in a group that was forbidden. */
+  /** Removes all members of a group that was forbidden. */
   forbid(groupId: string): void {
     const memberIds = [...this.coordinators.get(groupId) ?? []].map(({ spec }) => spec.memberId)
     for (const memberId of memberIds) {

@@ -5,7 +5,7 @@ import { murmur2 } from "./murmur2.ts"
 /** The partition of a key, as Java computes it. */
 export const partitionOf = (key: Uint8Array, partitions: number): number => (murmur2(key) & 0x7fffffff) % partitions
 
-/** After so many bytes without a key the next partition has its turn, also within one batch. */
+/** After this many bytes of records without a key the next partition has its turn, also within one batch. */
 export const stickyBytes = 16_384
 
 /**

@@ -35,7 +35,7 @@ export class Agenda {
     return this.clock.currentTimeMillisUnsafe()
   }
 
-  /** Plans a call in so many milliseconds. What is planned for one moment runs in the order it was planned. */
+  /** Plans a call in `millis` milliseconds. Calls for the same moment run in the order in which they were planned. */
   after(millis: number, run: () => void): Appointment {
     const entry = { at: this.now + Math.max(0, millis), run }
     let low = 0

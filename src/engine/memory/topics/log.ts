@@ -139,7 +139,7 @@ export class PartitionLog {
     if (this.committed !== this.all) this.committed.dropBefore(this.start)
   }
 
-  /** Removes old records from the front, as the settings of the topic say. Answers how many went. */
+  /** Removes old records from the front, as the settings of the topic say. Returns how many. */
   retain(oldest: number, maxBytes: number): number {
     const { records } = this.all
     let bytes = records.reduce((sum, record) => sum + record.size, 0)
@@ -158,7 +158,7 @@ export class PartitionLog {
 
   /**
    * Keeps the last record of each key, which leaves gaps. Tombstones older than `tombstonesBefore` go too, and so do
-   * aborted records; nothing behind an open transaction is touched. Answers how many went.
+   * aborted records; nothing behind an open transaction is touched. Returns how many.
    */
   compact(tombstonesBefore: number): number {
     const limit = this.limit("read_committed")
@@ -178,7 +178,7 @@ export class PartitionLog {
     return before - this.all.length
   }
 
-  /** Calls somebody whenever there is news. Answers how to end it. */
+  /** Calls a reader whenever there are new records. Returns what ends that. */
   watch(reader: () => void): () => void {
     this.readers.add(reader)
     return () => {

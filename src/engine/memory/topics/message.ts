@@ -12,7 +12,7 @@ export const sizeOf = ({ headers, key, value }: Pick<RawMessage, "headers" | "ke
 const pageBytes = 65_536
 
 /**
- * Gives messages bytes of their own, so that whoever sent them may use its buffers again. Small ones share a page: an
+ * Gives messages bytes of their own, so that their sender may use its buffers again. Small ones share a page: an
  * allocation for each of them would cost more than everything else that happens to a record.
  */
 export class MessageCopier {

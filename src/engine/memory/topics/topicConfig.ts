@@ -1,6 +1,6 @@
 /** The settings of a topic that the in-memory cluster knows, with Kafka's own defaults. Pure. */
 
-/** What `describeConfigs` answers for a topic that was created without settings. */
+/** What `describeConfigs` returns for a topic that was created without settings. */
 export const topicDefaults: Readonly<{ [name: string]: string }> = {
   "cleanup.policy": "delete",
   "compression.type": "producer",
