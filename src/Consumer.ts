@@ -8,6 +8,8 @@ import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import type { Pipeable } from "effect/Pipeable"
+import * as Predicate from "effect/Predicate"
 import * as Queue from "effect/Queue"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -21,10 +23,12 @@ import type * as Health from "./Health.ts"
 import * as Plan from "./internal/plan/plan.ts"
 import * as Runtime from "./internal/run/runtime.ts"
 import { supervise } from "./internal/run/supervisor.ts"
+import { Proto } from "./internal/shared/proto.ts"
 import * as HealthCell from "./internal/telemetry/healthCell.ts"
 import type { KafkaError } from "./KafkaError.ts"
 import type * as OnFailure from "./OnFailure.ts"
 import type { Outcome, OutcomeBatch } from "./Outcome.ts"
+import * as Source from "./Source.ts"
 
 export {
   /**
@@ -88,12 +92,14 @@ export type TypeId = typeof TypeId
  * @since 0.1.0
  * @category models
  */
-export interface Consumer<out E, out R> {
+export interface Consumer<out E, out R> extends Pipeable {
   readonly [TypeId]: {
     readonly _E: Types.Covariant<E>
     readonly _R: Types.Covariant<R>
   }
+  /** The group that its members are in. */
   readonly group: string
+  /** Its settings as they were given, without defaults. */
   readonly settings: Settings
   /** @internal */
   readonly handlers: ReadonlyArray<Handler.Handler<any, any>>
@@ -101,8 +107,48 @@ export interface Consumer<out E, out R> {
   readonly onFailure: OnFailure.Any
 }
 
-/** Any consumer. @stability unstable @since 0.1.0 @category models */
+/**
+ * Any consumer, for code that does not look at the types.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
 export type Any = { readonly [TypeId]: unknown }
+
+/**
+ * Whether a value is a consumer, also one that another copy of this package made.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Consumer, OnFailure, Topic } from "millrace"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ * const printer = Consumer.make("printer", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.stop,
+ *   handlers: [Topic.handle(Notes, (record) => Effect.log(record.value))]
+ * })
+ *
+ * export const yes: boolean = Consumer.isConsumer(printer)
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category guards
+ */
+export const isConsumer = (value: unknown): value is Consumer<unknown, unknown> => Predicate.hasProperty(value, TypeId)
+
+const ConsumerProto = {
+  ...Proto,
+  // The variance marker exists for the type checker alone.
+  [TypeId]: {} as any,
+  toJSON(this: Consumer<unknown, unknown>): unknown {
+    const { group, handlers, settings: { offsetReset } } = this
+    return { _id: "Consumer", group, offsetReset, handlers: handlers.map(({ source }) => Source.show(source)) }
+  }
+}
 
 /**
  * The error of a consumer's handlers.
@@ -123,7 +169,7 @@ export type Error<C> = C extends Consumer<infer E, infer _> ? E : never
 export type Services<C> = C extends Consumer<infer _, infer R> ? R : never
 
 /**
- * Describes a consumer. The group is its name towards Kafka: members with the same group share the partitions.
+ * Describes a consumer. The group is its name in Kafka: members with the same group share the partitions.
  *
  * `onFailure` is the policy of every handler that has none of its own. What is wrong with the combination (two handlers
  * of one topic, a drain budget that is too long, …) is said when it is run, as `KafkaError` with the reason
@@ -156,18 +202,30 @@ export const make = <const H extends ReadonlyArray<Handler.Any>, RX = never>(
   }
 ): Consumer<Handler.Error<H[number]>, Handler.Services<H[number]> | RX> => {
   const { handlers, onFailure, ...settings } = options
-  return {
-    // The variance marker exists for the type checker alone, as does the opacity of the handlers.
-    [TypeId]: {} as any,
-    group,
-    settings,
-    handlers: handlers as ReadonlyArray<any>,
-    onFailure
-  }
+  return Object.assign(Object.create(ConsumerProto), { group, settings, handlers, onFailure })
 }
 
 /**
- * Checks a consumer's settings as running it would, without connecting.
+ * Checks a consumer as running it would, without connecting: fails with `InvalidSetting`, which names the setting.
+ *
+ * **When to use**: in a test, or to check the consumers of a deployment before any of them is started.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Consumer, OnFailure, Topic } from "millrace"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ * const printer = Consumer.make("printer", {
+ *   offsetReset: "earliest",
+ *   drainTimeout: "10 minutes",
+ *   onFailure: OnFailure.stop,
+ *   handlers: [Topic.handle(Notes, (record) => Effect.log(record.value))]
+ * })
+ *
+ * // "drainTimeout: 600000 ms is not below maxPollInterval (300000 ms): …"
+ * export const problem = Effect.map(Effect.flip(Consumer.validate(printer)), (error) => error.message)
+ * ```
  *
  * @stability unstable
  * @since 0.1.0
@@ -258,6 +316,24 @@ export const outcomeBatches = <E, R>(
 /**
  * Consumes like {@link outcomeBatches}; an element for each record that was not simply handled.
  *
+ * @example
+ * ```ts
+ * import { Console, Effect, Stream } from "effect"
+ * import { Codec, Consumer, OnFailure, Topic } from "millrace"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ * const printer = Consumer.make("printer", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.skip,
+ *   handlers: [Topic.handle(Notes, ({ value }) => value === "" ? Effect.fail("empty") : Effect.log(value))]
+ * })
+ *
+ * export const program = Stream.runForEach(
+ *   Consumer.outcomes(printer),
+ *   ({ _tag, offset, partition }) => Console.log(`${_tag}: offset ${offset} of partition ${partition}`)
+ * )
+ * ```
+ *
  * @stability unstable
  * @since 0.1.0
  * @category running
@@ -280,8 +356,8 @@ export const outcomes = <E, R>(
  *
  * Bad configuration and failed authentication fail the build. Everything that can heal (a broker that is not up yet, a
  * topic that is missing) is tried again by `restart` and shows in {@link Health.all}. A partition whose policy says
- * stop is held at its record, with the health red, while the others go on; it is tried again when it is assigned anew
- * or sought.
+ * stop is held at its record, with the health red, while the others go on; it is tried again when it is assigned
+ * again, or sought.
  *
  * @example
  * ```ts

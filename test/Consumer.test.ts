@@ -14,6 +14,22 @@ import { p0, p1, scripted, seen, settings, settle, text, Texts, texts, until } f
 const quick = Topic.handle(Texts, () => Effect.void)
 const health = Effect.map(Health.all, ([only]) => only!)
 
+describe("a consumer", () => {
+  const consumer = Consumer.make("g", { ...settings, handlers: [quick] })
+
+  it("says what it is", () => {
+    const shown = { _id: "Consumer", group: "g", offsetReset: "earliest", handlers: ["t"] }
+    assert.deepStrictEqual(JSON.parse(JSON.stringify(consumer)), shown)
+    assert.deepStrictEqual(JSON.parse(String(consumer)), shown)
+    assert.strictEqual(consumer.pipe(({ group }) => group), "g")
+  })
+
+  it("is told from other values", () => {
+    assert.isTrue(Consumer.isConsumer(consumer))
+    for (const other of [undefined, null, {}, quick, "g"]) assert.isFalse(Consumer.isConsumer(other))
+  })
+})
+
 describe("Consumer.outcomeBatches", () => {
   it.effect("answers what became of the records, and holds the handlers back while nobody reads", () =>
     scripted(Effect.fnUntraced(function*(script) {

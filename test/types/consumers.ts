@@ -1,6 +1,6 @@
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import type { Handler, HandlerFailed, KafkaEngine, KafkaError, Outcome, Poison } from "millrace"
 import { Consumer, OnFailure, Topic } from "millrace"
 import { same } from "./exact.ts"
@@ -94,6 +94,46 @@ same<
   typeof reading,
   Stream.Stream<Consumer.Uncommitted<string, string, unknown>, Failure | Poison, ReadKeys | Engine>
 >(true)
+
+const parts = Consumer.partitioned("reader", Secrets, { offsetReset: "latest" })
+same<
+  typeof parts,
+  Stream.Stream<
+    readonly [
+      KafkaEngine.TopicPartition,
+      Stream.Stream<Consumer.Uncommitted<string, string, unknown>, Poison>
+    ],
+    Failure,
+    ReadKeys | Engine
+  >
+>(true)
+
+// A reader's errors and services are the program's. What it does not catch of its stream is among them.
+const readers = Consumer.runPartitions(
+  "reader",
+  Secrets,
+  { offsetReset: "latest" },
+  (_, records) =>
+    Stream.runForEach(records, ({ commit, record }) => {
+      same<typeof record.value, string>(true)
+      same<typeof commit, Effect.Effect<void, Failure>>(true)
+      return Mail.use((mail) => mail.send(record.value))
+    })
+)
+same<typeof readers, Effect.Effect<void, Failure | HandlerFailed<Poison>, Mail | ReadKeys | Engine>>(true)
+const failing = Consumer.runPartitions(
+  "reader",
+  Orders,
+  { offsetReset: "latest" },
+  () => Effect.fail(new Declined({ code: 1 }))
+)
+same<typeof failing, Effect.Effect<void, Failure | HandlerFailed<Declined>, Engine>>(true)
+
+// @ts-expect-error a stream is no reader: it has to be run
+export const notRun = Consumer.runPartitions("reader", Orders, { offsetReset: "latest" }, (_, records) => records)
+
+declare const anything: unknown
+if (Consumer.isConsumer(anything)) same<typeof anything, Consumer.Consumer<unknown, unknown>>(true)
 
 Topic.handle(Tenanted, (record) => {
   same<typeof record.headerValues, { readonly tenant: string }>(true)

@@ -84,6 +84,12 @@ const whole = (setting: string, value: number, least: number): Effect.Effect<num
     ? Effect.succeed(value)
     : Effect.fail(invalidSetting(setting, `${value} is not a whole number of at least ${least}`))
 
+const oneOf = <A>(setting: string, value: A, values: ReadonlyArray<A>): Effect.Effect<void, KafkaError> => {
+  if (values.includes(value)) return Effect.void
+  const allowed = values.map((one) => one === undefined ? "nothing" : `"${one}"`).join(" or ")
+  return Effect.fail(invalidSetting(setting, `${JSON.stringify(value)} is not ${allowed}`))
+}
+
 /** What is wrong with the handlers as a set, or `undefined`. */
 const subscriptionProblem = (handlers: ReadonlyArray<PlannedHandler>): string | undefined => {
   if (handlers.length === 0) return "a consumer without handlers would consume nothing; add one with Topic.handle"
@@ -160,7 +166,13 @@ export const make = Effect.fnUntraced(function*(consumer: {
   readonly onFailure: OnFailure.Any
 }): Effect.fn.Return<Plan, KafkaError> {
   const { group, settings } = consumer
-  if (group.trim() === "") return yield* invalidSetting("group", "a consumer needs a group id that is not empty")
+  // Callers without types may leave it out.
+  if (typeof group !== "string" || group.trim() === "") {
+    return yield* invalidSetting("group", "a consumer needs a group id that is not empty")
+  }
+  yield* oneOf("offsetReset", settings.offsetReset, ["earliest", "latest", "none"])
+  yield* oneOf("until", settings.until, ["end", undefined])
+  yield* oneOf("tracing", settings.tracing, ["off", "record", undefined])
   const handlers = consumer.handlers.map((handler) => planned(handler, consumer.onFailure))
   const problem = subscriptionProblem(handlers)
   if (problem !== undefined) return yield* invalidSetting("handlers", problem)

@@ -95,5 +95,16 @@ describe("a consumer is refused", () => {
     )
   }
 
+  for (const setting of ["offsetReset", "until", "tracing"] as const) {
+    refused(`with ${setting} misspelt`, Consumer.make("g", { ...good, [setting]: "erliest" }), setting, "\"erliest\"")
+  }
+  refused(
+    "without a place to begin",
+    Consumer.make("g", { ...good, offsetReset: undefined as any }),
+    "offsetReset",
+    "not"
+  )
+  refused("without a group", Consumer.make(undefined as any, good), "group", "not empty")
+
   it.effect("and accepted otherwise, before anything is connected", () => Consumer.validate(Consumer.make("g", good)))
 })
