@@ -46,6 +46,8 @@ export interface Failure<out E> {
   readonly record: RawRecord
   /** All records that failed: one, or those of a batch. */
   readonly records: ReadonlyArray<RawRecord>
+  /** Where each of `records` was first read, as `origin` of the first. */
+  readonly origins: ReadonlyArray<TopicPartition & { readonly offset: number }>
   /** Executions so far: at least 1 for a handler, 0 for poison. */
   readonly attempts: number
   /** How many times the record was routed to a retry topic. */
@@ -70,6 +72,7 @@ export interface Failure<out E> {
  * - `Wait` runs the handler again after `delay` milliseconds; the partition (or the key) waits.
  * - `Retry` routes the record to the next retry topic.
  * - `DeadLetter` routes it to the dead letter topic of its topic, or to another `topic`.
+ * - `Part` decides about some records of a batch; the handler runs again with the others.
  * - `Pass` leaves the decision to the next policy (`OnFailure.andThen`); without one `otherwise` is decided.
  *
  * @stability unstable
@@ -82,6 +85,7 @@ export type Decision =
   | { readonly _tag: "Wait"; readonly delay: number }
   | { readonly _tag: "Retry" }
   | { readonly _tag: "DeadLetter"; readonly topic?: string | undefined }
+  | { readonly _tag: "Part"; readonly records: ReadonlyArray<RawRecord>; readonly decision: Decision }
   | { readonly _tag: "Pass"; readonly otherwise: "Stop" | "DeadLetter" }
 
 /**

@@ -149,7 +149,8 @@ export interface Guard<in E, out R = never> {
 }
 
 /**
- * A policy that first looks whether a failing record is stale. A consumer with such a policy observes every chunk that
+ * A policy that first looks whether a failing record is stale, of a batch each of its records: the stale ones leave it,
+ * and the handler runs again with the others. A consumer with such a policy observes every chunk that
  * it reads. When the store cannot be asked, or a record in a retry topic does not tell where it was first read, the
  * record counts as not stale.
  *
@@ -188,14 +189,18 @@ export const guard: {
   ): OnFailure.OnFailure<E1 & E2, R1 | R2 | KeyOffsetStore> =>
     OnFailure.make<E1 & E2, R1 | R2, KeyOffsetStore>(
       (failure) => {
-        const { kind, origin, record: { key }, topic } = failure
-        // Offsets of a retry topic do not compare with those that were observed.
-        if (kind === "poison" || origin.topic !== topic || !when(failure)) return self
-        const asked = Effect.catch(
-          check({ ...origin, key }),
-          (error) => Effect.as(Effect.logWarning(error.message), false)
+        const { kind, origins, records, topic } = failure
+        if (kind === "poison" || !when(failure)) return self
+        const asked = Effect.filter(records, ({ key }: RawRecord, i: number) => {
+          const { offset, partition, topic: read } = origins[i]!
+          // Offsets of a retry topic do not compare with those that were observed.
+          return read === topic ? check({ topic, partition, offset, key }) : Effect.succeed(false)
+        })
+        return Effect.catch(asked, (error) => Effect.as(Effect.logWarning(error.message), [])).pipe(
+          Effect.map((found): OnFailure.OnFailure<E1 & E2, R1 | R2> =>
+            found.length === 0 ? self : OnFailure.only(found, stale)
+          )
         )
-        return Effect.map(asked, (yes): OnFailure.OnFailure<E1 & E2, R1 | R2> => yes ? stale : self)
       },
       { uses: [self, stale], observes: true, words: `stale: ${stale.words}; else ${self.words}` }
     )

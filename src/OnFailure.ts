@@ -7,6 +7,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
+import type { RawRecord } from "./engine/Model.ts"
 import type { Any, Decision, Failure, Kind, Needs, OnFailure, TagsOf } from "./FailurePolicy.ts"
 import { both, fromDecision, isOnFailure, noNeeds } from "./FailurePolicy.ts"
 import { tagsIn } from "./internal/shared/causes.ts"
@@ -154,6 +155,43 @@ export const make = <E = unknown, R = never, R2 = never>(
           ? Effect.flatMap(made, (policy) => policy.decide(failure))
           : made.decide(failure)
       })
+  )
+
+/**
+ * Decides about some records of a failed batch alone: they are skipped or dead-lettered as the policy says, and the
+ * handler runs again at once with the others, as a batch of its own. A policy that waits or stops does so for all. When
+ * these are all records of the failure, as when records are handled one by one, it is the policy itself.
+ *
+ * **When to use**: in a function of your own ({@link make}) that can tell the records which made a batch fail.
+ *
+ * @example
+ * ```ts
+ * import { OnFailure } from "millrace"
+ *
+ * export const withoutEmpty = OnFailure.make(({ records }) => {
+ *   const empty = records.filter(({ value }) => value?.length === 0)
+ *   return empty.length === 0 ? OnFailure.stop : OnFailure.only(empty, OnFailure.skip)
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category policies
+ */
+export const only = <E, R, Tags extends string>(
+  records: ReadonlyArray<RawRecord>,
+  policy: OnFailure<E, R, Tags>
+): OnFailure<E, R, Tags> =>
+  fromDecision(
+    `some: ${policy.words}`,
+    policy.needs,
+    (failure) =>
+      Effect.map(decideLast(policy, failure), (decision): Decision =>
+        records.length === 0
+          ? { _tag: "Pass", otherwise: "Stop" }
+          : records.length >= failure.records.length
+          ? decision
+          : { _tag: "Part", records, decision })
   )
 
 /** What is decided in the end, when no policy follows one that passes. @internal */

@@ -70,22 +70,25 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     return undefined
   }
 
-  /** Judges records and carries the decision out; `undefined` when they are not done and the worker is to end. */
+  /**
+   * Judges records and carries the decision out; `undefined` when they are not done and the worker is to end. With
+   * `isPart` the records without an outcome are to be handled again.
+   */
   const consequence = Effect.fnUntraced(function*(
     { raws }: Batch,
     records: ReadonlyArray<RawRecord>,
     cause: Cause.Cause<unknown>
-  ): Effect.fn.Return<ReadonlyArray<Outcome> | "again" | undefined> {
+  ): Effect.fn.Return<{ readonly outcomes: ReadonlyArray<Outcome>; readonly isPart: boolean } | undefined> {
     // One that does not decode is not in the batch yet: it comes behind all that is.
     const stepOf = (raw: RawRecord) => state.steps + (raws.includes(raw) ? raws.indexOf(raw) : raws.length)
     const verdict = yield* judge(work, records, cause, () => state.rest(), stepOf)
-    if (verdict._tag === "Again") return "again"
+    if (verdict._tag === "Again") return { outcomes: [], isPart: true }
     if (verdict._tag === "Stopped") return undefined
-    if (verdict._tag === "Done") return verdict.outcomes
-    const { copies } = verdict
+    if (verdict._tag === "Done") return verdict
+    const { copies, isPart } = verdict
     yield* settleCopies(work, copies)
     return copies.every(({ acknowledged }) => acknowledged)
-      ? [...verdict.skipped, ...settled(work, copies)].sort((a, b) => a.offset - b.offset)
+      ? { outcomes: [...verdict.skipped, ...settled(work, copies)].sort((a, b) => a.offset - b.offset), isPart }
       : undefined
   })
 
@@ -103,10 +106,10 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
         batch.records.push(exit.value)
       } else {
         if (!state.isActive) return false
-        const outcomes = yield* consequence(batch, [raw], exit.cause)
-        if (outcomes === "again") continue
-        if (outcomes === undefined) return false
-        for (const outcome of outcomes) batch.exceptions.push(outcome)
+        const judged = yield* consequence(batch, [raw], exit.cause)
+        if (judged === undefined) return false
+        if (judged.isPart) continue
+        for (const outcome of judged.outcomes) batch.exceptions.push(outcome)
       }
       advance(batch, current, raw)
     }
@@ -175,8 +178,8 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     // The decision covers the records that were handed over; the undecodable ones among them were judged before. An
     // owner of offsets is called without any when all were undecodable: then they are what failed. Those of another
     // group never are.
-    const handed = batch.records.map((record) => record.raw)
-    const failing = handed.length === 0 ? batch.raws.filter((raw) => work.isForeign?.(raw) !== true) : handed
+    let handed = batch.records.map((record) => record.raw)
+    let failing = handed.length === 0 ? batch.raws.filter((raw) => work.isForeign?.(raw) !== true) : handed
     while (true) {
       while (state.suspended && state.phase === "active") yield* state.signal.wait
       if (state.phase !== "active") return false
@@ -185,11 +188,16 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       if (Exit.isSuccess(exit)) break
       if (state.phase !== "active") return false
       if (failing.length === 0) return notNoted(batch, exit.cause)
-      const outcomes = yield* consequence(batch, failing, exit.cause)
-      if (outcomes === "again") continue
-      if (outcomes === undefined) return false
-      if (handed.length === 0) break
-      for (const outcome of outcomes) batch.exceptions.push(outcome)
+      const judged = yield* consequence(batch, failing, exit.cause)
+      if (judged === undefined) return false
+      for (const outcome of judged.outcomes) batch.exceptions.push(outcome)
+      if (judged.isPart) {
+        const gone = new Set(judged.outcomes.map(({ offset }) => offset))
+        batch.records = batch.records.filter(({ raw }) => !gone.has(raw.offset))
+        failing = failing.filter(({ offset }) => !gone.has(offset))
+        handed = batch.records.map((record) => record.raw)
+        continue
+      }
       batch.records = []
       if (call._tag === "Batch") break
       // The records went elsewhere: the owner of the offsets still has to note how far the partition is.

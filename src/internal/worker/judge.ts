@@ -18,11 +18,18 @@ import type { Work } from "./workerHost.ts"
  * - `Done`: the work goes on behind the records.
  * - `Routed`: so it does, as far as the records are concerned; they are done when their copies are settled.
  * - `Stopped`: the state says why, or the partition is being given up.
+ *
+ * `isPart`: only some records of a batch are done; the handler is to be run again with the others.
  */
 export type Verdict =
   | { readonly _tag: "Again" }
-  | { readonly _tag: "Done"; readonly outcomes: ReadonlyArray<Outcome> }
-  | { readonly _tag: "Routed"; readonly copies: ReadonlyArray<Copy>; readonly skipped: ReadonlyArray<Outcome> }
+  | { readonly _tag: "Done"; readonly outcomes: ReadonlyArray<Outcome>; readonly isPart: boolean }
+  | {
+    readonly _tag: "Routed"
+    readonly copies: ReadonlyArray<Copy>
+    readonly skipped: ReadonlyArray<Outcome>
+    readonly isPart: boolean
+  }
   | { readonly _tag: "Stopped" }
 
 const again: Verdict = { _tag: "Again" }
@@ -90,7 +97,10 @@ const failureOf = (
   const failedAt = host.clock.currentTimeMillisUnsafe()
   const carried = carriedBy(work, record)
   const failing = state.failings.failed(record.offset, kind !== "poison", failedAt, carried)
-  const { offset, partition, topic } = carried?.origin ?? record
+  const origins = carried === undefined
+    ? records
+    : records.map((record) => carriedBy(work, record)?.origin ?? record)
+  const { offset, partition, topic } = origins[0]!
   return {
     kind,
     group: work.topology.group,
@@ -98,6 +108,7 @@ const failureOf = (
     origin: { topic, partition, offset },
     record,
     records,
+    origins,
     attempts: failing.executions,
     retries: carried === undefined ? 0 : carried.attempts - 1,
     firstFailedAt: failing.firstFailedAt,
@@ -148,7 +159,11 @@ const wait = Effect.fnUntraced(function*(
   }
   host.waiting(state, made)
   const verdict = yield* waitOut(state, host.clock, made)
-  return verdict === "over" ? again : verdict === "skip" ? { _tag: "Done", outcomes: skip(work, failure) } : stopped
+  return verdict === "over"
+    ? again
+    : verdict === "skip"
+    ? { _tag: "Done", outcomes: skip(work, failure), isPart: false }
+    : stopped
 })
 
 /** A record of a retry topic that an operator gave up while it was held back: no policy is asked, no attempt counts. */
@@ -156,7 +171,7 @@ const skipHeld = (work: Work, record: RawRecord, cause: Cause.Cause<unknown>): V
   const { offset } = record
   work.host.skipped(work.state, offset, cause)
   const attempts = carriedBy(work, record)?.executions ?? 0
-  return { _tag: "Done", outcomes: [{ _tag: "Skipped", offset, attempts, cause }] }
+  return { _tag: "Done", outcomes: [{ _tag: "Skipped", offset, attempts, cause }], isPart: false }
 }
 
 /** A record's own part of the failure of a batch: in a retry topic each one has its own past. */
@@ -202,6 +217,10 @@ type Consequence =
   | { readonly _tag: "Skip" }
   | { readonly _tag: "Wait"; readonly delay: number }
   | { readonly _tag: "Route"; readonly to: Destination }
+  | { readonly _tag: "Part"; readonly records: ReadonlyArray<RawRecord>; readonly of: Leaving }
+
+/** What lets records of a batch go, so that the others can be handled without them. */
+type Leaving = Extract<Consequence, { readonly _tag: "Skip" | "Route" }>
 
 const stopWith = (problem: string | undefined): Consequence => ({ _tag: "Stop", problem })
 
@@ -230,6 +249,10 @@ const consequenceOf = (
       return router === undefined || topics === undefined || unsaid
         ? stopWith("its policy decided on a dead letter without saying so in `uses`")
         : deadLetter(decision.topic ?? topics.deadLetter)
+    }
+    case "Part": {
+      const of = consequenceOf(work, failure, decision.decision)
+      return of._tag === "Skip" || of._tag === "Route" ? { _tag: "Part", records: decision.records, of } : of
     }
     default:
       return stopWith(undefined)
@@ -270,10 +293,18 @@ export const judge = Effect.fnUntraced(function*(
     decided(false)
     return skipHeld(work, records[0]!, cause)
   }
-  const failures = failuresOf(work, records, cause)
-  const consequences: Array<Consequence> = []
+  let failures = failuresOf(work, records, cause)
+  let consequences: Array<Consequence> = []
+  let isPart = false
   for (const failure of failures) {
     const consequence = yield* decide(work, failure)
+    if (consequence._tag === "Part") {
+      const [record] = consequence.records
+      failures = [{ ...partOf(work, failure, record!), record: record!, records: consequence.records }]
+      consequences = [consequence.of]
+      isPart = true
+      break
+    }
     if (consequence._tag === "Stop") {
       return stopAt(work, records[0]!, cause, { problem: consequence.problem, routing: undefined })
     }
@@ -293,5 +324,5 @@ export const judge = Effect.fnUntraced(function*(
     if (consequence._tag === "Route") copies.push(...route(work, failure, consequence.to))
     else skipped.push(...skip(work, failure))
   })
-  return copies.length === 0 ? { _tag: "Done", outcomes: skipped } : { _tag: "Routed", copies, skipped }
+  return copies.length === 0 ? { _tag: "Done", outcomes: skipped, isPart } : { _tag: "Routed", copies, skipped, isPart }
 })

@@ -340,6 +340,43 @@ export const retriesWaiting: Group = {
             assert.deepStrictEqual([...ledger.values].sort(), ["keyless", "new", "other"])
           }
         })
+    ),
+    scenario(
+      "that is stale leaves its batch: the others are handled again, and none of them is lost",
+      [],
+      (world) =>
+        Effect.gen(function*() {
+          const { group, topic } = yield* routes(world, 0)
+          yield* world.foreignProduce([
+            message(topic, "bad", { key: bytes("a") }),
+            message(topic, "only", { key: bytes("b") }),
+            message(topic, "new", { key: bytes("a") })
+          ])
+          const batches: Array<string> = []
+          const consumer = Consumer.make(group, {
+            offsetReset: "earliest",
+            ...world.settings,
+            onFailure: OnFailure.stop.pipe(KeyOffsetStore.guard({ when: () => true, stale: OnFailure.skip })),
+            handlers: [
+              Topic.handleBatch(textTopic(topic), (records) =>
+                Effect.suspend(() => {
+                  const values = records.map(({ value }) => value).join()
+                  batches.push(values)
+                  return values.includes("bad") ? new Boom() : Effect.void
+                }), { maxSize: 3, maxWait: "10 seconds" })
+            ]
+          })
+          const store = yield* Layer.build(KeyOffsetStore.layerMemory())
+          // The store is provided around the member.
+          const member = yield* runMember(world, consumer as Consumer.Consumer<Boom, any>).pipe(Effect.provide(store))
+          yield* world.until("all are done", Effect.map(committedAt(world, group, topic, 0), (offset) => offset === 3))
+          yield* member.stop
+          assert.deepStrictEqual(batches, ["bad,only,new", "only,new"])
+          assert.deepStrictEqual(
+            member.events.flatMap((event) => event._tag === "Skipped" ? event.offset : []),
+            [0]
+          )
+        })
     )
   ]
 }

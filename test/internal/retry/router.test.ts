@@ -31,6 +31,7 @@ const failureOf = (offset: number): Failure<string> => {
     origin: record,
     record,
     records: [record],
+    origins: [record],
     attempts: 1,
     retries: 0,
     firstFailedAt: 1,
