@@ -137,6 +137,25 @@ export interface Routed extends Event<"Routed">, TopicPartition {
 }
 
 /**
+ * A partition waits for the copy of a failed record, which no broker has acknowledged for half a minute. Reported again
+ * every ten minutes; health is red meanwhile.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Unsent extends Event<"Unsent">, TopicPartition {
+  /** The offset of the record that failed. */
+  readonly offset: number
+  /** The retry or dead letter topic that its copy is for. */
+  readonly to: string
+  /** For how long the partition has waited, in milliseconds. */
+  readonly waitedMs: number
+  /** Why the copy was refused last; `undefined` while no broker answered. */
+  readonly error: KafkaError | undefined
+}
+
+/**
  * A partition stopped by its policy. `Resumed` follows when it goes on.
  *
  * @stability unstable
@@ -233,6 +252,7 @@ export type ConsumerEvent =
   | Waiting
   | Routed
   | Held
+  | Unsent
   | Stalled
   | Reset
   | Disturbed

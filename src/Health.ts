@@ -39,6 +39,22 @@ export interface StalledPartition extends TopicPartition {
 }
 
 /**
+ * A partition that waits for the copy of a failed record.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface UnsentCopy extends TopicPartition {
+  /** The offset of the record that failed. */
+  readonly offset: number
+  /** The retry or dead letter topic that its copy is for. */
+  readonly to: string
+  /** Why the copy was refused last; `undefined` while no broker answered. */
+  readonly error: KafkaError | undefined
+}
+
+/**
  * How a consumer is doing.
  *
  * @stability unstable
@@ -54,7 +70,7 @@ export interface ConsumerHealth {
    * off ({@link Switches.Switches}), or, for the group of retry topics, because there are none.
    */
   readonly status: "starting" | "running" | "restarting" | "stopped" | "failed" | "off"
-  /** Running, nothing held or stalled, and no `problem`; or switched off. */
+  /** Running, nothing held, stalled or unsent, and no `problem`; or switched off. */
   readonly healthy: boolean
   /** The partitions of this member. */
   readonly assignment: ReadonlyArray<TopicPartition>
@@ -62,6 +78,8 @@ export interface ConsumerHealth {
   readonly held: ReadonlyArray<HeldPartition>
   /** Where nothing has moved for a minute although there is something to do, and nothing waits as asked. */
   readonly stalled: ReadonlyArray<StalledPartition>
+  /** The partitions that have waited half a minute for the copy of a failed record to be acknowledged. */
+  readonly unsent: ReadonlyArray<UnsentCopy>
   /** What keeps the whole member from working: it is given no partitions because of an error, or reaches no broker. */
   readonly problem: string | undefined
   /** How many records behind the end it is, over all partitions of this member; `undefined` until it is known. */

@@ -193,6 +193,7 @@ describe("progress", () => {
     assignment: [{ topic: "t", partition: 0 }],
     held: [],
     stalled: [],
+    unsent: [],
     problem: undefined,
     lag,
     lastError: undefined

@@ -2,19 +2,21 @@
  * Sends copies of failed records to retry and dead letter topics. Copies do not wait for each other. A record is done
  * when the broker has acknowledged its copy.
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Pull from "effect/Pull"
+import * as Fiber from "effect/Fiber"
+import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
-import type { ProducerClient, RawHeader, RawMessage, RawRecord } from "../../engine/KafkaEngine.ts"
-import type { KafkaError } from "../../KafkaError.ts"
+import type { ProducerClient, RawHeader, RawMessage, RawRecord, TopicPartition } from "../../engine/KafkaEngine.ts"
+import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import type { Failure } from "../../OnFailure.ts"
 import type { Outcome } from "../../Outcome.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
 import { type Wait, waitOut } from "../partition/waits.ts"
+import { messageOf } from "../shared/causes.ts"
 import type { Signal } from "../shared/signal.ts"
 import { textOf } from "./failureText.ts"
 import * as RetryHeaders from "./retryHeaders.ts"
@@ -36,6 +38,8 @@ export interface Copy {
   taken: boolean
   acknowledged: boolean
   error: KafkaError | undefined
+  /** Why it was refused last, also while it is on its way again. */
+  refused: KafkaError | undefined
   bare: boolean
   /** Wakes the fiber that waits until the copy is acknowledged or has failed. */
   notify: (() => void) | undefined
@@ -62,6 +66,29 @@ export interface Options {
   readonly restore: (source: string) => Effect.Effect<void, KafkaError>
 }
 
+/** A copy that the broker has not acknowledged for long: its partition waits for it. */
+export interface Unsent {
+  /** The offset of the record. */
+  readonly offset: number
+  /** The topic that the copy is for. */
+  readonly to: string
+  /** For how long, in milliseconds. */
+  readonly waitedMs: number
+  /** Why it was refused last; `undefined` while no broker answered. */
+  readonly error: KafkaError | undefined
+}
+
+/** Who hears of partitions that wait for a copy. */
+export interface Reporter {
+  readonly unsent: (partition: TopicPartition, copy: Unsent) => void
+  /** The partition no longer waits for the copy of this record. */
+  readonly sent: (partition: TopicPartition, offset: number) => void
+}
+
+/** A partition that waits this long for a copy is reported, and again after each `reportEvery`. */
+const reportAfter = 30_000
+const reportEvery = 600_000
+
 type Step = (now: number, input: KafkaError) => Pull.Pull<[unknown, Duration.Duration], never, unknown>
 
 /** Then it is sent once more without the error's message and stack. */
@@ -70,9 +97,15 @@ const isTooLarge = ({ reason }: KafkaError): boolean => reason._tag === "RecordT
 /** One per run. */
 export class Router {
   protected readonly options: Options
+  private reporter: Reporter | undefined
 
   constructor(options: Options) {
     this.options = options
+  }
+
+  /** Reports copies that are not acknowledged for long. */
+  reportTo(reporter: Reporter): void {
+    this.reporter = reporter
   }
 
   /** Makes the copy of a record and hands it to the client; if the client has no space, `settle` does so later. */
@@ -114,6 +147,7 @@ export class Router {
       taken: false,
       acknowledged: false,
       error: undefined,
+      refused: undefined,
       bare: false,
       notify: undefined,
       arrived: undefined
@@ -131,15 +165,43 @@ export class Router {
     source: string,
     copies: ReadonlyArray<Copy>
   ): Effect.fn.Return<Unsendable | undefined> {
-    for (const copy of copies) {
-      // When the first is acknowledged most others are, too: they need no effect.
-      if (copy.acknowledged) continue
-      const error = yield* this.settleOne(state, source, copy)
-      if (error !== undefined) return { copy, error }
-      if (!copy.acknowledged) return undefined
-    }
-    return undefined
+    if (copies.every(({ acknowledged }) => acknowledged)) return undefined
+    const watcher = yield* Effect.forkChild(this.watch(state, copies))
+    const settling = Effect.gen({ self: this }, function*() {
+      for (const copy of copies) {
+        // When the first is acknowledged most others are, too: they need no effect.
+        if (copy.acknowledged) continue
+        const error = yield* this.settleOne(state, source, copy)
+        if (error !== undefined) return { copy, error }
+        if (!copy.acknowledged) return undefined
+      }
+      return undefined
+    })
+    return yield* Effect.ensuring(settling, Fiber.interrupt(watcher))
   })
+
+  /** Reports the first copy that is not acknowledged, after a while and then now and again, until it is interrupted. */
+  private watch(state: PartitionState, copies: ReadonlyArray<Copy>): Effect.Effect<void> {
+    const { clock } = this.options
+    return Effect.gen({ self: this }, function*() {
+      const since = clock.currentTimeMillisUnsafe()
+      yield* Effect.sleep(reportAfter)
+      let reported: number | undefined
+      const sent = () => {
+        if (reported !== undefined) this.reporter?.sent(state, reported)
+      }
+      yield* Effect.addFinalizer(() => Effect.sync(sent))
+      while (true) {
+        const copy = copies.find(({ acknowledged }) => !acknowledged)
+        if (copy === undefined) return
+        const { message: { topic: to }, outcome: { offset }, refused: error } = copy
+        if (reported !== offset) sent()
+        reported = offset
+        this.reporter?.unsent(state, { offset, to, waitedMs: clock.currentTimeMillisUnsafe() - since, error })
+        yield* Effect.sleep(reportEvery)
+      }
+    }).pipe(Effect.scoped)
+  }
 
   private readonly settleOne = Effect.fnUntraced({ self: this as Router }, function*(
     state: PartitionState,
@@ -150,6 +212,7 @@ export class Router {
     while (true) {
       const error = yield* Effect.match(this.attempt(state, copy), { onFailure: (error) => error, onSuccess: () => {} })
       if (error === undefined) return undefined
+      copy.refused = error
       if (isTooLarge(error) && !copy.bare) {
         copy.bare = true
         copy.message = { ...copy.message, headers: copy.bareHeaders() }
@@ -163,7 +226,7 @@ export class Router {
       step ??= yield* Schedule.toStep(this.options.publish)
       const now = this.options.clock.currentTimeMillisUnsafe()
       const delay = yield* nextDelay(step, now, error)
-      if (delay === undefined) return error
+      if (typeof delay !== "number") return delay
       const verdict = yield* this.pause(state, copy, now, delay)
       if (verdict === "left") return undefined
       if (verdict === "skip") {
@@ -215,9 +278,12 @@ export class Router {
   }
 }
 
+/** How long to wait before the copy is sent again, or why it is not. */
 const nextDelay = Effect.fnUntraced(function*(step: Step, now: number, error: KafkaError) {
   const exit = yield* Effect.exit(step(now, error))
-  return Exit.isSuccess(exit) ? Duration.toMillis(exit.value[1]) : undefined
+  if (Exit.isSuccess(exit)) return Duration.toMillis(exit.value[1])
+  if (Pull.isDoneCause(exit.cause)) return error
+  return invalidSetting("retries.publish", `the schedule failed: ${messageOf(Cause.squash(exit.cause))}`)
 })
 
 /** Hands a copy to a client. Returns `false` when the client has no space. */

@@ -71,6 +71,11 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     health.observe(full)
   }
 
+  options.routing?.router.reportTo({
+    unsent: ({ partition, topic }, copy) => publish({ _tag: "Unsent", topic, partition, ...copy }),
+    sent: health.sent
+  })
+
   const makeSignal = () => new Signal(dispatcher)
 
   /** One event for a step, however many of its records went elsewhere. */

@@ -105,6 +105,13 @@ const line = (event: Exclude<ConsumerEvent, Routed | Skipped>): Effect.Effect<vo
       const place = `holding ${event.topic}/${event.partition} at offset ${offset}`
       return written(Effect.logError, place, cause, problem === undefined ? "" : `; ${shortened(problem)}`)
     }
+    case "Unsent":
+      return Effect.logError(
+        `${event.topic}/${event.partition} waits at offset ${event.offset}: its copy for topic "${event.to}" has not `
+          + `been acknowledged for ${Math.round(event.waitedMs / 1000)} s: ${
+            shortened(event.error?.message ?? "no broker answered")
+          }`
+      )
     case "Stalled":
       return Effect.logError(
         `${event.topic}/${event.partition} ${

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ConsumerEvent } from "../../ConsumerEvent.ts"
 import type { TopicPartition } from "../../engine/KafkaEngine.ts"
-import type { ConsumerHealth, HeldPartition, StalledPartition } from "../../Health.ts"
+import type { ConsumerHealth, HeldPartition, StalledPartition, UnsentCopy } from "../../Health.ts"
 import { Registry } from "../../Health.ts"
 
 const same = (a: TopicPartition, b: TopicPartition): boolean => a.topic === b.topic && a.partition === b.partition
@@ -14,6 +14,7 @@ export class HealthCell {
   private assignment: ReadonlyArray<TopicPartition> = []
   private held: ReadonlyArray<HeldPartition> = []
   private stalled: ReadonlyArray<StalledPartition> = []
+  private unsent: ReadonlyArray<UnsentCopy> = []
   private problem: string | undefined
   private lag: number | undefined
   private lastError: ConsumerHealth["lastError"]
@@ -28,10 +29,11 @@ export class HealthCell {
     status: this.status,
     healthy: this.status === "off"
       || (this.status === "running" && this.held.length === 0 && this.stalled.length === 0
-        && this.problem === undefined),
+        && this.unsent.length === 0 && this.problem === undefined),
     assignment: this.assignment,
     held: this.held,
     stalled: this.stalled,
+    unsent: this.unsent,
     problem: this.problem,
     lag: this.lag,
     lastError: this.lastError
@@ -59,6 +61,13 @@ export class HealthCell {
         this.lastError = error
         break
       }
+      case "Unsent": {
+        const { error, offset, partition, to, topic } = event
+        this.sent(event, offset)
+        this.unsent = [...this.unsent, { topic, partition, offset, to, error }]
+        this.lastError = error ?? this.lastError
+        break
+      }
       case "Disturbed": {
         this.lastError = event.error
         break
@@ -82,6 +91,7 @@ export class HealthCell {
     this.assignment = []
     this.held = []
     this.stalled = []
+    this.unsent = []
     this.problem = undefined
   }
 
@@ -107,6 +117,11 @@ export class HealthCell {
   readonly released = (partition: TopicPartition): void => {
     this.held = this.held.filter((held) => !same(held, partition))
     this.stalled = this.stalled.filter((stalled) => !same(stalled, partition))
+  }
+
+  /** A partition no longer waits for the copy of this record. */
+  readonly sent = (partition: TopicPartition, offset: number): void => {
+    this.unsent = this.unsent.filter((unsent) => !(same(unsent, partition) && unsent.offset === offset))
   }
 
   measured(assignment: ReadonlyArray<TopicPartition>, lag: number | undefined): void {

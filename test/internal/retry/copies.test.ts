@@ -4,10 +4,11 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
-import { Codec, Consumer, KafkaError, OnFailure, Producer, Topic } from "millrace"
+import { Codec, Consumer, ConsumerEvent, Health, KafkaError, OnFailure, Producer, Topic } from "millrace"
 import type { Handler, Outcome, RetryTopics } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 
@@ -108,4 +109,62 @@ describe("a copy that fails while there is more to do", () => {
         assert.isBelow(passed, 40)
       })))
   }
+})
+
+describe("a copy that the broker keeps refusing", () => {
+  for (const concurrency of ["partition", { keys: 2 }, { unordered: 2 }] as const) {
+    it.effect(`shows within a minute, and no longer when the broker has it: ${JSON.stringify(concurrency)}`, () => {
+      const lines: Array<string> = []
+      const log = Logger.make(({ logLevel, message }) => lines.push(`${logLevel} ${String(message)}`))
+      return Effect.gen(function*() {
+        const memory = yield* InMemoryKafka
+        const bus = yield* ConsumerEvent.makeBus
+        const healths = new Set<() => Health.ConsumerHealth>()
+        const mine = () => [...healths].map((read) => read()).find(({ group }) => group === "g")!
+        yield* memory.failProduce({ topic: dlt, reason: timeout, times: 8 })
+        yield* send(1)
+        const events = yield* Effect.forkScoped(
+          ConsumerEvent.stream.pipe(
+            Stream.filter(({ _tag }) => _tag === "Unsent"),
+            Stream.take(1),
+            Stream.runHead,
+            Effect.provideService(ConsumerEvent.Bus, bus)
+          )
+        )
+        yield* Effect.forkScoped(
+          Consumer.run(consumer([], {}, concurrency)).pipe(
+            Effect.provideService(ConsumerEvent.Bus, bus),
+            Effect.provideService(Health.Registry, healths)
+          )
+        )
+        yield* seconds(5, Effect.sync(() => mine()?.status === "running"))
+        assert.isBelow(yield* seconds(60, Effect.sync(() => !mine().healthy)), 60)
+        const { unsent } = mine()
+        assert.lengthOf(unsent, 1)
+        assert.deepInclude(unsent[0], { topic: "notes", offset: 0, to: dlt })
+        assert.include(unsent[0]!.error?.message, "produce")
+        assert.deepInclude((yield* Fiber.join(events)).pipe(Option.getOrThrow), { _tag: "Unsent", offset: 0, to: dlt })
+        const line = lines.find((line) => line.includes(dlt))
+        assert.match(
+          line ?? "",
+          /^Error notes\/\d+ waits at offset 0: its copy for topic "g.notes.dlt" .* 30 s: .*produce/
+        )
+        yield* seconds(120, copied)
+        yield* seconds(5, Effect.sync(() => mine().healthy))
+        assert.isTrue(mine().healthy)
+        assert.lengthOf(mine().unsent, 0)
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(InMemoryKafka.layer, Logger.layer([log]))))
+    })
+  }
+
+  it.effect("stops the consumer when the schedule for sending it again is broken, and says so", () =>
+    on(Effect.gen(function*() {
+      const memory = yield* InMemoryKafka
+      yield* memory.failProduce({ topic: dlt, reason: timeout, times: 3 })
+      yield* send(1)
+      const publish = Schedule.modifyDelay(Schedule.spaced("1 second"), () => Effect.die(new Error("a bug")))
+      const fiber = yield* Effect.forkScoped(Effect.flip(Consumer.run(consumer([], { publish }))))
+      yield* TestClock.adjust("10 seconds")
+      assert.include((yield* Fiber.join(fiber)).message, "retries.publish")
+    })))
 })
