@@ -23,140 +23,166 @@ export interface Origin extends TopicPartition {
 }
 
 /**
- * A record of a dead letter topic. `topic`, `partition`, `offset` and `timestamp` (milliseconds) are its own place
- * there; key, value and headers are the bytes as they came. The rest is read from the headers, whichever toolkit wrote
- * them (`family`); headers are not to be trusted, and what cannot be right is `undefined`.
- *
- * - `source`: the topic of the consumer that the dead letter topic belongs to. Where several share one it is told by
- *   `origin`; a record that came from none of them has the topic that its headers tell as its source, or `""`.
- * - `origin`: where it was first read. Some toolkits tell a retry topic here.
- * - `attempts`: how often a handler ran for it.
- * - `failedAt`: when it failed last; the time it was written, if nothing tells.
- * - `replays`: how often it was redriven before.
- * - `decoded`: the record by the consumer's codecs, decoded when it is asked for; fails with `Poison`. Codecs that need
- *   services find them where the stream runs.
+ * A record of a dead letter topic. What its headers say is read from the headers of any known toolkit. Headers are not
+ * trusted: a value that cannot be right is `undefined`.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface DeadLetter extends TopicPartition {
+  /** Its offset in the dead letter topic; `topic` and `partition` are those of the dead letter topic, too. */
   readonly offset: number
+  /** When it was written to the dead letter topic, in milliseconds. */
   readonly timestamp: number
+  /** The bytes of its key, unchanged. */
   readonly key: Uint8Array | null
+  /** The bytes of its value, unchanged. */
   readonly value: Uint8Array | null
+  /** All headers of the dead letter, the user's and those of the retries. */
   readonly headers: ReadonlyArray<RawHeader>
+  /**
+   * The source topic of the consumer that it belongs to. If several sources share the dead letter topic, the one that
+   * `origin` names; if that is none of them, the topic in `origin`, or `""`.
+   */
   readonly source: string
+  /** Where it was first read. Some toolkits write a retry topic there. */
   readonly origin: Origin | undefined
+  /** The group whose handler failed. */
   readonly group: string | undefined
+  /** How often a handler ran for it. */
   readonly attempts: number
+  /** The tag or class of the error. */
   readonly errorTag: string | undefined
+  /** The message of the error. */
   readonly errorMessage: string | undefined
+  /** When it first failed, in milliseconds. */
   readonly firstFailedAt: number | undefined
+  /** When it failed last, in milliseconds; if no header says so, when it was written. */
   readonly failedAt: number
+  /** How often it was redriven before. */
   readonly replays: number
+  /** Which toolkit wrote its headers, such as `"millrace"` or `"spring"`. */
   readonly family: string | undefined
+  /**
+   * The record, decoded by the consumer's codecs when this effect runs. Fails with `Poison`. Codecs get their services
+   * where the stream runs.
+   */
   readonly decoded: Effect.Effect<Record.Record<unknown, unknown>, Poison>
 }
 
 /**
- * A question to a dead letter, and its name. A filtered redrive is resumed by its filter, and of a function only the
- * name can be remembered: give another question another name.
- *
- * `test` may return an effect, to look at `letter.decoded`, or a promise. One that throws or fails ends the work at
- * that record.
+ * A condition for dead letters, with a name. A filtered redrive is resumed by its filter, and of a function only the
+ * name can be kept: give another condition another name.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface Where {
+  /** The name, which stands for the condition in the group of the redrive. */
   readonly name: string
+  /**
+   * Whether the letter is selected. It may return an effect, for example one that uses `letter.decoded`, or a promise.
+   * If it throws or fails, the redrive ends before that record.
+   */
   readonly test: (letter: DeadLetter) => boolean | Effect.Effect<boolean, unknown> | PromiseLike<boolean>
 }
 
 /**
- * Which dead letters are meant: those for which everything that is given holds. Without anything, all of them.
- *
- * - `topic`: those of this source topic.
- * - `partition`, `offset`: their place in the dead letter topic.
- * - `key`: their key as UTF-8 text; `null` for those without one.
- * - `tag`: the tag of their error.
- * - `since` (included), `until` (excluded): when they were written to the dead letter topic, in milliseconds.
- * - `where`: a question of your own.
- * - `parked` (default `false`): those in the parked topic instead, which `partition` and `offset` are then places in.
- * - `waiting` (default `false`): only those that a redrive with this filter has before it. A redrive sees no others.
+ * Which dead letters are selected: those for which all given conditions hold. An empty filter selects all.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface Filter {
+  /** Those of this source topic. */
   readonly topic?: string | undefined
+  /** Those in this partition of the dead letter topic. */
   readonly partition?: number | undefined
+  /** Those at this offset of the dead letter topic. */
   readonly offset?: number | undefined
+  /** Those with this key, as UTF-8 text; `null` for those without a key. */
   readonly key?: string | null | undefined
+  /** Those whose error has this tag. */
   readonly tag?: string | undefined
+  /** Those that were written to the dead letter topic at this time or later, in milliseconds. */
   readonly since?: number | undefined
+  /** Those that were written to the dead letter topic before this time, in milliseconds. */
   readonly until?: number | undefined
+  /** Those for which this condition of your own holds. */
   readonly where?: Where | undefined
+  /** Those in the parked topic instead of the dead letter topic. Default: `false`. */
   readonly parked?: boolean | undefined
+  /** Only those that a redrive with this filter has not reached yet. Default: `false`. A redrive never sees others. */
   readonly waiting?: boolean | undefined
 }
 
 /**
- * So many dead letters with this error tag (`undefined`: none is told).
+ * How many dead letters have an error tag.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface TagCount {
+  /** The tag; `undefined` for those whose headers have none. */
   readonly tag: string | undefined
+  /** How many have it. */
   readonly count: number
 }
 
 /**
  * A dead letter topic of a consumer.
  *
- * - `source`: the topic that its dead letters came from; several that share it are joined by `", "`.
- * - `partitions`: `undefined` when the topic does not exist.
- * - `depth`: end − begin, over all partitions. Counts offsets: after transactions or compaction there are fewer
- *   records.
- * - `waiting`: the part of it that the redrive group has not passed.
- * - `oldest`, `newest`: when the first and the last of them were written, in milliseconds.
- * - `tags`: error tags of the newest records, most frequent first; `scanned` says how many were looked at.
- * - `parked`, `parkedDepth`: the topic of parked records, and its depth (0 when it does not exist).
- *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface Summary {
+  /** The dead letter topic. */
   readonly topic: string
+  /** The topic that its dead letters came from; if several share it, joined by `", "`. */
   readonly source: string
+  /** How many partitions it has; `undefined` when it does not exist. */
   readonly partitions: number | undefined
+  /**
+   * End minus begin, over all partitions. That counts offsets: after transactions or compaction there are fewer
+   * records.
+   */
   readonly depth: number
+  /** The part of the depth that the redrive group has not passed. */
   readonly waiting: number
+  /** When the first of them was written, in milliseconds. */
   readonly oldest: number | undefined
+  /** When the last of them was written, in milliseconds. */
   readonly newest: number | undefined
+  /** The error tags of the newest records, most frequent first. */
   readonly tags: ReadonlyArray<TagCount>
+  /** How many records were read for `tags`. */
   readonly scanned: number
+  /** The parked topic. */
   readonly parked: string
+  /** The depth of the parked topic; 0 when it does not exist. */
   readonly parkedDepth: number
 }
 
 /**
- * So many dead letters of a source topic failed with this tag in the hour that begins at `hour` (milliseconds).
+ * How many dead letters of a source topic failed with a tag within an hour.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface Count {
+  /** The source topic. */
   readonly source: string
+  /** The tag of the error; `undefined` for those whose headers have none. */
   readonly tag: string | undefined
+  /** The beginning of the hour, in milliseconds. */
   readonly hour: number
+  /** How many there are. */
   readonly count: number
 }
 
@@ -176,52 +202,56 @@ export interface Count {
 export type Destination = "first-retry" | "origin" | { readonly topic: string }
 
 /**
- * What a redrive may be told besides its {@link Filter}.
- *
- * - `to` (default `"first-retry"`): see {@link Destination}. A policy without retry topics needs another one.
- * - `allow` (default none): further topics that `to` may name.
- * - `rate` (default unlimited): records per second, of this process.
- * - `max` (default unlimited): so many records are redriven or parked, then it ends.
- * - `canary` (default none): so many records are redriven, then it ends; those that are parked on the way do not count.
- * - `maxReplays` (default 3): a record that was redriven so often goes to the parked topic instead.
- * - `transform`: returns a new value for each record that is redriven, from the decoded one; or an effect or a promise
- *   of it. It is decoded or encoded as the topic's Schema has it, and encoded, so checked, by the topic's codec; what
- *   neither form admits (`undefined` never is) ends the redrive before that record. For a record that cannot be decoded
- *   `value` is the `Poison`; its bytes are in `letter.value`.
- * - `dryRun` (default `false`): says what would be done. Nothing is sent, created or committed.
+ * The options of a redrive, in addition to its {@link Filter}.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface RedriveOptions extends Filter {
+  /** Where the records are sent. Default: `"first-retry"`; a policy without retry topics needs another one. */
   readonly to?: Destination | undefined
+  /** Further topics that `to` may name. Default: none. */
   readonly allow?: ReadonlyArray<string> | undefined
+  /** How many records per second this process sends at most. Default: unlimited. */
   readonly rate?: number | undefined
+  /** Ends after this many records, redriven or parked. Default: unlimited. */
   readonly max?: number | undefined
+  /** Ends after this many redriven records; parked ones do not count. Default: unlimited. */
   readonly canary?: number | undefined
+  /** A record that was redriven this often is parked instead. Default: 3. */
   readonly maxReplays?: number | undefined
+  /**
+   * Returns a new value for each record that is redriven, from the decoded one; or an effect or a promise of it. The
+   * new value may be decoded or encoded, as the topic's Schema has it; the topic's codec encodes and so checks it. A
+   * value that fits neither form (such as `undefined`) ends the redrive before that record. For a record that cannot be
+   * decoded `value` is the `Poison`, and its bytes are in `letter.value`.
+   */
   readonly transform?:
     | ((value: unknown, letter: DeadLetter) => unknown)
     | undefined
+  /** Only says what would be done: nothing is sent, created or committed. Default: `false`. */
   readonly dryRun?: boolean | undefined
 }
 
 /**
- * What parking may be told: a {@link Filter}, and `rate`, `max` and `dryRun` as at {@link RedriveOptions}.
+ * The options of parking, in addition to its {@link Filter}.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface ParkOptions extends Filter {
+  /** How many records per second this process sends at most. Default: unlimited. */
   readonly rate?: number | undefined
+  /** Ends after this many records. Default: unlimited. */
   readonly max?: number | undefined
+  /** Only says what would be done. Default: `false`. */
   readonly dryRun?: boolean | undefined
 }
 
 /**
- * A dead letter that was sent on: redriven, or parked. `offset` is the copy's, `undefined` in a dry run.
+ * A dead letter that was redriven or parked.
  *
  * @stability unstable
  * @since 0.1.0
@@ -229,75 +259,86 @@ export interface ParkOptions extends Filter {
  */
 export interface Moved {
   readonly _tag: "Redriven" | "Parked"
+  /** The dead letter. */
   readonly letter: DeadLetter
+  /** Where its copy is; in a dry run without an offset. */
   readonly to: TopicPartition & { readonly offset: number | undefined }
 }
 
 /**
  * What a redrive, or parking, would do.
  *
- * - `group`: the group that remembers how far it got.
- * - `routes`: from which dead letter topic to which topic, for each source, and how many records are `waiting` in the
- *   dead letter topic, before any filter.
- * - `readers`: groups with committed offsets on a destination that is not this consumer's own retry or parked topic.
- *   They see the records again.
- * - `unknown`: groups whose offsets could not be looked up, so that nobody knows whether they do.
- *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface Plan {
+  /** The group whose committed offsets say how far it got. */
   readonly group: string
+  /**
+   * For each source: from which dead letter topic to which topic, and how many records wait there, before any filter.
+   */
   readonly routes: ReadonlyArray<{
     readonly topic: string
     readonly source: string
     readonly to: string
     readonly waiting: number
   }>
+  /**
+   * Groups that have committed offsets in a destination that is not this consumer's own retry or parked topic: they see
+   * the records again.
+   */
   readonly readers: ReadonlyArray<{ readonly topic: string; readonly groups: ReadonlyArray<string> }>
+  /** Groups whose offsets cannot be read: they may see the records again, too. */
   readonly unknown: ReadonlyArray<string>
 }
 
 /**
- * What is to be discarded: dead letters of one source `topic` and `partition`, or of all; those before the offset
- * `before` (default: the end); with `parked` those in the parked topic instead. With `deleteRecords` they are deleted
- * from the topic as well, for every reader and for good. With `dryRun` nothing is done.
+ * Which dead letters are discarded, and how.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface DiscardOptions {
+  /** Those of this source topic. Default: of all. */
   readonly topic?: string | undefined
+  /** Those in this partition. Default: in all. */
   readonly partition?: number | undefined
+  /** Those before this offset; needs `partition`. Default: all. */
   readonly before?: number | undefined
+  /** Those in the parked topic instead of the dead letter topic. Default: `false`. */
   readonly parked?: boolean | undefined
+  /** Whether they are deleted from the topic as well, for every reader and for good. Default: `false`. */
   readonly deleteRecords?: boolean | undefined
+  /** Only says what would be discarded. Default: `false`. */
   readonly dryRun?: boolean | undefined
 }
 
 /**
- * The dead letters of a partition from offset `from` to before `to`. No redrive sees them any more, unless
- * the offsets of its group are reset.
+ * Discarded dead letters of a partition. No redrive sees them any more, unless the offsets of its group are reset.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface Discarded extends TopicPartition {
+  /** The offset of the first. */
   readonly from: number
+  /** The offset after the last. */
   readonly to: number
 }
 
 /**
- * A line that was imported, counted from 1, and where its record went (offset `undefined` in a dry run).
+ * A line that was imported, and where its record went.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface Imported extends TopicPartition {
+  /** The number of the line, from 1. */
   readonly line: number
+  /** The offset of the record; `undefined` in a dry run. */
   readonly offset: number | undefined
 }

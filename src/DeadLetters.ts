@@ -1,8 +1,8 @@
 /**
- * Working failures off: looking into the dead letter topics of a consumer, and sending their records once more.
+ * Dead letters: inspect, redrive, park, discard, export, import.
  *
- * Everything here needs the engine alone, never the services of the handlers. What is read is bounded by the ends that
- * the topics had when the reading began, so nothing follows its own output.
+ * All of it needs the engine only, never the services of the handlers. Everything ends at the ends that the topics had
+ * when it began, so nothing reads its own output.
  *
  * @stability unstable
  * @since 0.1.0
@@ -82,8 +82,8 @@ export const list = <E, R>(
   Reading.list(consumer, options.scan ?? defaults.scan)
 
 /**
- * The dead letters that a filter means, from the first one that is there to the end of now. Partitions come as they are
- * read, each in its order. Nothing is committed.
+ * The dead letters that a filter selects, from the first to the end that the topic has now, in order per partition.
+ * Nothing is committed.
  *
  * @example
  * ```ts
@@ -113,8 +113,8 @@ export const records = <E, R>(
 ): Stream.Stream<DeadLetter, KafkaError, KafkaEngine.Service> => Reading.records(consumer, filter)
 
 /**
- * How many dead letters there are by source topic, error tag and hour, in the order of time. Reads all that the filter
- * may mean.
+ * How many dead letters there are by source topic, error tag and hour, in the order of time. Reads all records that the
+ * filter can select.
  *
  * @example
  * ```ts
@@ -173,7 +173,7 @@ export const groupOf = <E, R>(consumer: Consumer.Consumer<E, R>, filter: Filter 
   redriveGroup(consumer, filter)
 
 /**
- * What a redrive would do, and which groups would see records again that are sent to a source topic. Looks only.
+ * What a redrive would do, and which groups would see the records again if it sends to a source topic. Changes nothing.
  *
  * @example
  * ```ts
@@ -203,21 +203,22 @@ export const plan = <E, R>(
 ): Effect.Effect<Plan, KafkaError, KafkaEngine.Service> => planOf(consumer, options)
 
 /**
- * Sends dead letters once more, by default to the first retry topic of their source, due at once (though behind what
- * waits there already, see {@link Destination}); answers each as it is done. Key and value are byte for byte the same
- * unless `transform` says otherwise, and so is the partition, where there is one. Attempts start anew; the origin
- * stays, and so does the count of redrives. A record that was redriven `maxReplays` times goes to the parked topic,
- * which is made when it is missing. With `parked` the records of that topic are sent, however often they were before.
+ * Sends dead letters once more, by default to the first retry topic of their source, due at once (but after records
+ * that wait there already, see {@link Destination}). The stream has an element for each. Key and value are byte for
+ * byte the same unless `transform` changes the value; the partition is the same if the destination has it. Attempts are
+ * counted from the beginning again; the origin and the number of redrives are kept. A record that was redriven
+ * `maxReplays` times goes to the parked topic, which is created if it is missing. With `parked` the records of the
+ * parked topic are sent, however often they were before.
  *
  * It runs as a member of the group that {@link groupOf} names: it goes on where the last one ended, and several
  * processes share the partitions. A position is committed when the broker has acknowledged everything before it, so
  * each record arrives at least once, and those since the last commit once more after a crash. Interrupting it finishes
- * the batch in work and commits. It reads on as its reader pulls: one that rests for longer than `maxPollInterval`
- * loses its partitions.
+ * the batch in work and commits. It reads on when its reader pulls: a reader
+ * that pauses for longer than `maxPollInterval` loses its partitions.
  *
  * Fails with `InvalidSetting` for a destination that is not allowed, when `where` or `transform` fails, and at a record
  * of a shared dead letter topic that came from none of its sources: the records before that one are done, it and
- * everything behind it stays.
+ * everything after it stay.
  *
  * @example
  * ```ts
@@ -247,8 +248,8 @@ export const redrive = <E, R>(
 ): Stream.Stream<Moved, KafkaError, KafkaEngine.Service> => Moving.move(consumer, options)
 
 /**
- * Moves dead letters to the parked topic, `<group>.<topic>.parked`, which is made when it is missing. Nothing of them
- * changes. It commits as {@link redrive} with the same filter does, so a redrive with this filter does not see them
+ * Moves dead letters to the parked topic, `<group>.<topic>.parked`, which is created if it is missing. They are not
+ * changed. It commits as {@link redrive} with the same filter does, so a redrive with this filter does not see them
  * again; one with another filter does. Parked without a filter, no redrive does.
  *
  * @example
@@ -279,10 +280,10 @@ export const park = <E, R>(
 ): Stream.Stream<Moved, KafkaError, KafkaEngine.Service> => Moving.move(consumer, { ...options, parks: true })
 
 /**
- * Gives dead letters up: moves the group of the unfiltered redrive behind them, and with `deleteRecords` deletes
- * everything up to there. No redrive sees them any more, unless the offsets of its group are reset. Returns
- * what was passed; with `dryRun`, what would be. No redrive may run meanwhile. Fails with `InvalidSetting` for the
- * `topic` of a source that shares its dead letter topic: what is passed there is passed for all of them.
+ * Discards dead letters: commits offsets past them, so that no redrive sees them any more unless the offsets of its
+ * group are reset. With `deleteRecords` everything before those offsets is deleted. Returns what was, or with `dryRun`
+ * would be, discarded. No redrive may run meanwhile. Fails with `InvalidSetting` for the `topic` of a source that
+ * shares its dead letter topic: offsets there count for all of its sources.
  *
  * @example
  * ```ts
@@ -313,7 +314,7 @@ export const discard = <E, R>(
 ): Effect.Effect<ReadonlyArray<Discarded>, KafkaError, KafkaEngine.Service> => Discarding.discard(consumer, options)
 
 /**
- * The dead letters that a filter means as lines of JSON (without their ends): place, time, source and error tag for the
+ * The dead letters that a filter selects as lines of JSON, without newlines: place, time, source and error tag for the
  * reader, and key, value and headers in base64, so that {@link fromNdjson} writes the same bytes.
  *
  * @example
@@ -343,10 +344,10 @@ export const toNdjson = <E, R>(
 
 /**
  * Writes lines of {@link toNdjson} back to the topics that they name: dead letter and parked topics of the consumer, or
- * those in `allow`. Key, value and headers are byte for byte the same, the partition as far as there is one; the time
- * is that of the import, since retention would remove older records at once. Each line is answered when the broker has
- * acknowledged it. Fails with `InvalidRecord` at the first line that is none; the lines before it are written. With
- * `dryRun` (default `false`) nothing is.
+ * those in `allow`. Key, value and headers are byte for byte the same, and the partition if the topic has it. The
+ * timestamp is that of the import, since retention would remove older records at once. The stream has an element for
+ * each line when the broker has acknowledged its record. Fails with `InvalidRecord` at the first wrong line; the lines
+ * before it are written. With `dryRun` (default `false`) nothing is written.
  *
  * @example
  * ```ts

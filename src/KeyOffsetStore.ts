@@ -40,7 +40,7 @@ export interface Latest {
 export type Observed = Pick<RawRecord, "topic" | "partition" | "offset" | "key">
 
 /**
- * The store could not be asked or told. Whether a record is stale is then unknown: treat it as if it was not.
+ * The store cannot be read or written. Whether a record is stale is then unknown: treat it as if it was not.
  *
  * @stability unstable
  * @since 0.1.0
@@ -64,8 +64,8 @@ export class KeyOffsetStoreError extends Data.TaggedError("KeyOffsetStoreError")
  * - `observe`: notes records as the consumer reads them, a chunk at a time. Records without a key are left out. An
  *   offset never goes back within a partition, so that reading again changes nothing; a key that moved to another
  *   partition (the topic got more of them) is known by what was read last.
- * - `forget`: drops all that is known of a topic. Needed when a topic was deleted and created anew under its name: its
- *   offsets begin at 0 again, and every record of it would look stale.
+ * - `forget`: drops all that is known of a topic. Needed when a topic was deleted and created again: its offsets begin
+ *   at 0, and every record of it would look stale.
  *
  * A consumer observes what it could decode, before its handlers run: a later record in the same chunk counts, one that
  * cannot be decoded does not replace anything.

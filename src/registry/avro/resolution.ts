@@ -131,6 +131,6 @@ export const writtenField = ({ aliases, name }: Field, { fields }: RecordType): 
 /** Why the reader cannot read what the writer wrote; nothing if it can. */
 export const differences = (reader: AvroType, writer: AvroType): ReadonlyArray<Difference> => {
   const found = new Comparison().compare(reader, writer, "")
-  // A pair of types that occurs at two places is compared, and told of, once.
+  // A pair of types that occurs at two places is compared, and reported, once.
   return [...new Set(found)]
 }

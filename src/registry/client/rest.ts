@@ -35,7 +35,7 @@ const verdictOf = (body: unknown): Verdict => {
 
 const nothing = (): void => {}
 
-/** A registry that asks anew for everything. */
+/** A registry without a cache: every question is a request. */
 export const make = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<Registry, RegistryError, HttpClient> {

@@ -229,7 +229,7 @@ export const retries: Group = {
         })
     ),
     scenario(
-      "of an earlier policy is worked off by the next one, which has fewer, more, or other delays",
+      "of an earlier policy is handled by the next one, which has fewer, more, or other delays",
       [],
       (world) =>
         Effect.gen(function*() {

@@ -115,59 +115,63 @@ export const retriesInPlace: Group = {
       lanes({ keys: 1 }, ["1", "4", "7", "10"])
     ),
     scenario("lets all others go on where there is no order", [], lanes({ unordered: 4 }, ["1"])),
-    scenario("depends on the error: by tag, by kind, and anew at each attempt", [], (world) =>
-      Effect.gen(function*() {
-        const { dlt, group, tier, topic } = yield* routes(world, 1)
-        const ledger = new Ledger()
-        yield* world.foreignProduce(
-          ["boom", "bang", "changes", "bug", "interrupted"].map((value) => message(topic, value))
-        )
-        const policy = Retry.blocking(Schedule.spaced("100 millis").pipe(Schedule.upTo({ times: 2 })), {
-          include: ["Boom"]
-        }).pipe(
-          OnFailure.andThen(
-            Retry.nonBlocking(Schedule.spaced("200 millis").pipe(Schedule.upTo({ times: 1 })), {
-              exclude: ["Bang"],
-              defects: false
-            })
+    scenario(
+      "depends on the error: by tag, by kind, and decided again at each attempt",
+      [],
+      (world) =>
+        Effect.gen(function*() {
+          const { dlt, group, tier, topic } = yield* routes(world, 1)
+          const ledger = new Ledger()
+          yield* world.foreignProduce(
+            ["boom", "bang", "changes", "bug", "interrupted"].map((value) => message(topic, value))
           )
-        )
-        const failure = (value: string): Effect.Effect<void, unknown> => {
-          switch (value) {
-            case "boom":
-              return new Boom()
-            case "bang":
-              return new Bang()
-            case "changes":
-              return counts(ledger).get(value) === 1 ? new Boom() : new Bang()
-            case "bug":
-              return Effect.die(new TypeError("a bug"))
-            default:
-              return Effect.interrupt
+          const policy = Retry.blocking(Schedule.spaced("100 millis").pipe(Schedule.upTo({ times: 2 })), {
+            include: ["Boom"]
+          }).pipe(
+            OnFailure.andThen(
+              Retry.nonBlocking(Schedule.spaced("200 millis").pipe(Schedule.upTo({ times: 1 })), {
+                exclude: ["Bang"],
+                defects: false
+              })
+            )
+          )
+          const failure = (value: string): Effect.Effect<void, unknown> => {
+            switch (value) {
+              case "boom":
+                return new Boom()
+              case "bang":
+                return new Bang()
+              case "changes":
+                return counts(ledger).get(value) === 1 ? new Boom() : new Bang()
+              case "bug":
+                return Effect.die(new TypeError("a bug"))
+              default:
+                return Effect.interrupt
+            }
           }
-        }
-        const member = yield* join(world, {
-          group,
-          topics: [topic],
-          ledger,
-          onFailure: policy,
-          work: ({ value }) => failure(value)
+          const member = yield* join(world, {
+            group,
+            topics: [topic],
+            ledger,
+            onFailure: policy,
+            work: ({ value }) => failure(value)
+          })
+          const dead = yield* recordsOf(world, dlt, 5)
+          yield* member.stop
+          const told = new Map(dead.map((record) => [
+            Buffer.from(record.value!).toString(),
+            [textOf(record, "x-retry-executions"), intOf(record, "retry_topic-attempts")]
+          ]))
+          // In place twice, then once through the retry topic.
+          assert.deepStrictEqual(told.get("boom"), ["4", 3])
+          assert.deepStrictEqual(told.get("bang"), ["1", 2])
+          assert.deepStrictEqual(told.get("changes"), ["2", 2])
+          assert.deepStrictEqual(told.get("bug"), ["1", 2])
+          assert.deepStrictEqual(told.get("interrupted"), ["1", 2])
+          const copies = yield* recordsOf(world, tier(1), 1)
+          assert.strictEqual(copies.length, 1)
         })
-        const dead = yield* recordsOf(world, dlt, 5)
-        yield* member.stop
-        const told = new Map(dead.map((record) => [
-          Buffer.from(record.value!).toString(),
-          [textOf(record, "x-retry-executions"), intOf(record, "retry_topic-attempts")]
-        ]))
-        // In place twice, then once through the retry topic.
-        assert.deepStrictEqual(told.get("boom"), ["4", 3])
-        assert.deepStrictEqual(told.get("bang"), ["1", 2])
-        assert.deepStrictEqual(told.get("changes"), ["2", 2])
-        assert.deepStrictEqual(told.get("bug"), ["1", 2])
-        assert.deepStrictEqual(told.get("interrupted"), ["1", 2])
-        const copies = yield* recordsOf(world, tier(1), 1)
-        assert.strictEqual(copies.length, 1)
-      })),
+    ),
     scenario(
       "is given up at once when the consumer stops, and the count goes on with the next one",
       [],

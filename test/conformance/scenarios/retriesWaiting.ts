@@ -236,7 +236,7 @@ export const retriesWaiting: Group = {
         })
     ),
     scenario(
-      "is told of, can be let go before its time, and stands still with its partition",
+      "is shown, can be let go before its time, and stands still with its partition",
       [],
       (world) =>
         Effect.gen(function*() {
