@@ -47,6 +47,8 @@ export interface Source<out K, out V, out RD = never, out H = unknown> {
   readonly match: { readonly _tag: "Name"; readonly name: string } | {
     readonly _tag: "Pattern"
     readonly regex: RegExp
+    /** Whether retry, dead letter and parked topics match as well. */
+    readonly failures?: boolean | undefined
   }
   /** @internal */
   readonly codecs: Codecs
@@ -119,7 +121,16 @@ export const collide = (a: string, b: string): boolean => a !== b && a.replaceAl
  * @category predicates
  */
 export const matches = (source: Pick<AnySource, "match">, name: string): boolean =>
-  source.match._tag === "Name" ? source.match.name === name : matchesPattern(source.match.regex, name)
+  source.match._tag === "Name" ? source.match.name === name : matchesPattern(regexOf(source.match), name)
+
+/** Standard names of retry, dead letter and parked topics, of any group. @internal */
+export const failureName = ".+\\..+\\.(?:retry\\.[1-9]\\d*|dlt|parked)"
+
+/** What a client is to match. Two groups that took each other's dead letters would make topics for ever. @internal */
+export const regexOf = (
+  { failures, regex }: Extract<AnySource["match"], { readonly _tag: "Pattern" }>
+): RegExp =>
+  failures === true ? regex : new RegExp(`(?!${failureName}$)(?:${regex.source})`, regex.flags.replace(/[gy]/g, ""))
 
 /**
  * The source in the words of an error message or a listing: the name, or the pattern between slashes.

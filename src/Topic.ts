@@ -177,7 +177,9 @@ export const make = <K, V, KD, KE, VD, VE, H = unknown, HD = never, HE = never>(
 
 /**
  * Every topic whose whole name matches, now and later. It can be consumed, not produced to. Internal topics (`__…`)
- * never match.
+ * never match; retry, dead letter and parked topics with standard names (`<group>.<topic>.dlt`, …), of any group, only
+ * with `failures: true` (default `false`): two groups that took in each other's dead letters would make topics for
+ * ever.
  *
  * @example
  * ```ts
@@ -196,9 +198,10 @@ export const pattern = <K, V, KD, KE, VD, VE, H = unknown, HD = never, HE = neve
     readonly key: Codec.Codec<K, KD, KE>
     readonly value: Codec.Codec<V, VD, VE>
     readonly headers?: Schema.Codec<H, { readonly [name: string]: string }, HD, HE> | undefined
+    readonly failures?: boolean | undefined
   }
 ): Source<K, V, KD | VD | HD, H> => ({
   [SourceTypeId]: variance,
-  match: { _tag: "Pattern", regex },
+  match: { _tag: "Pattern", regex, failures: codecs.failures ?? false },
   codecs: { key: codecs.key, value: codecs.value, headers: codecs.headers }
 })

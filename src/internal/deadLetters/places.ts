@@ -4,12 +4,11 @@ import * as Effect from "effect/Effect"
 import type { Settings } from "../../ConsumerSettings.ts"
 import type { Filter } from "../../DeadLetter.ts"
 import type { AdminClient, Position, TopicDescription } from "../../engine/KafkaEngine.ts"
-import { matchesPattern } from "../../engine/KafkaEngine.ts"
 import type * as Handler from "../../Handler.ts"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import type * as OnFailure from "../../OnFailure.ts"
 import * as RetryTopics from "../../RetryTopic.ts"
-import type * as Source from "../../Source.ts"
+import * as Source from "../../Source.ts"
 import { format } from "../../TopicPartition.ts"
 import * as Plan from "../plan/plan.ts"
 import * as Names from "../retry/names.ts"
@@ -51,13 +50,17 @@ const sizesOf = (descriptions: ReadonlyArray<TopicDescription>): ReadonlyMap<str
   new Map(descriptions.map(({ name, partitions }) => [name, partitions.length]))
 
 /** The source topics of a pattern: those that exist, and those that are gone but have dead letters. */
-const matching = (group: string, regex: RegExp, names: Iterable<string>): ReadonlyArray<string> => {
+const matching = (
+  group: string,
+  pattern: Pick<Source.AnySource, "match">,
+  names: Iterable<string>
+): ReadonlyArray<string> => {
   const found = new Set<string>()
   for (const name of names) {
     const source = Names.parseDeadLetter(group, name)
-    if (source !== undefined && matchesPattern(regex, source)) found.add(source)
+    if (source !== undefined && Source.matches(pattern, source)) found.add(source)
     // A wide pattern matches retry topics of the group, too; they are no sources.
-    else if (matchesPattern(regex, name) && Names.parse(group, name) === undefined && source === undefined) {
+    else if (Source.matches(pattern, name) && Names.parse(group, name) === undefined && source === undefined) {
       found.add(name)
     }
   }
@@ -70,7 +73,7 @@ export const sourcesOf = Effect.fnUntraced(function*(consumer: AnyConsumer, admi
   const sizes = sizesOf(yield* admin.listTopics)
   const sources = new Map<string, Place>()
   for (const { source: { codecs, match } } of handlers) {
-    const names = match._tag === "Name" ? [match.name] : matching(group, match.regex, sizes.keys())
+    const names = match._tag === "Name" ? [match.name] : matching(group, { match }, sizes.keys())
     for (const source of names) {
       const topics = yield* topology.of(source)
       if (topics === undefined || sources.has(source)) continue

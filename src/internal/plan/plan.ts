@@ -3,7 +3,6 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Settings } from "../../ConsumerSettings.ts"
-import { matchesPattern } from "../../engine/KafkaEngine.ts"
 import type * as Handler from "../../Handler.ts"
 import * as KafkaConfig from "../../KafkaConfig.ts"
 import type { KafkaError } from "../../KafkaError.ts"
@@ -109,7 +108,7 @@ const subscriptionProblem = (handlers: ReadonlyArray<PlannedHandler>): string | 
     if (patterns.has(String(regex))) return `pattern ${regex} has two handlers; put what both do into one`
     patterns.add(String(regex))
     for (const name of names) {
-      if (matchesPattern(regex, name)) {
+      if (Source.matches(source, name)) {
         return `topic "${name}" has a handler of its own and also matches pattern ${regex}; make the pattern narrower`
       }
     }
@@ -210,7 +209,7 @@ export const make = Effect.fnUntraced(function*(consumer: {
     config: settings,
     handlers,
     topics: handlers.flatMap(({ source }) => source.match._tag === "Name" ? [source.match.name] : []),
-    patterns: handlers.flatMap(({ source }) => source.match._tag === "Pattern" ? [source.match.regex] : []),
+    patterns: handlers.flatMap(({ source }) => source.match._tag === "Pattern" ? [Source.regexOf(source.match)] : []),
     limits: {
       chunkRecords,
       maxRecords: bufferRecords,

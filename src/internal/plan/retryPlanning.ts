@@ -33,6 +33,15 @@ const routedOf = Effect.fnUntraced(function*({ call, onFailure, source }: Planne
   for (const topic of topics) {
     const problem = Source.invalidName(topic)
     if (problem !== undefined) return yield* invalidSetting("onFailure", `${Source.show(source)}: ${problem}`)
+    if (Source.matches(source, topic)) {
+      return yield* invalidSetting(
+        "onFailure",
+        `${
+          Source.show(source)
+        }: its policy routes to "${topic}", the source itself: a record that fails again would go `
+          + "in a circle for ever; route to another topic, or retry"
+      )
+    }
   }
   return { source, plan, needsDeadLetter: deadLetter, others: topics } satisfies Routed
 })
@@ -93,5 +102,17 @@ export const topologyOf = Effect.fnUntraced(function*(
   if (problem !== undefined) return yield* invalidSetting(...problem)
   // Names that Kafka would refuse are found now, not at the first failure.
   for (const { source } of handlers) if (source.match._tag === "Name") yield* topology.of(source.match.name)
+  for (const { others, source } of routed) {
+    const topic = others.find((topic) => topology.placeOf(topic) !== undefined)
+    if (topic !== undefined) {
+      return yield* invalidSetting(
+        "onFailure",
+        `${
+          Source.show(source)
+        }: its policy routes to "${topic}", a retry topic of this consumer, which its own retries `
+          + "fill when they are due; use Retry.nonBlocking"
+      )
+    }
+  }
   return topology
 })

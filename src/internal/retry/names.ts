@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import type { Naming, Source, Tier } from "../../RetryTopic.ts"
-import { invalidName } from "../../Source.ts"
+import { type AnySource, failureName, invalidName } from "../../Source.ts"
 
 /** The names of a topic's retry topics, in the order of the tiers, and of its dead letter topic. */
 export interface Names {
@@ -85,13 +85,18 @@ const part = /\\.|\[(?:\\.|[^\]\\])*\]|[\^$]/g
 const nestedPart = /\\.|\[(?:\\.|\[(?:\\.|[^\]\\])*\]|[^[\]\\])*\]|[\^$]/g
 
 /** Matches the retry topics with standard names of every topic that a pattern matches. */
-export const retryPattern = (group: string, { flags, source }: RegExp): RegExp => {
+export const retryPattern = (
+  group: string,
+  { failures, regex: { flags, source } }: Extract<AnySource["match"], { readonly _tag: "Pattern" }>
+): RegExp => {
   const before = `${escaped(group)}\\.`
   const behind = "\\.retry\\.[1-9]\\d*"
   // An anchor means the beginning or the end of the source's name, which is in the middle of the retry topic's.
   const anchors: Record<string, string> = { "^": `(?<=^${before})`, "$": `(?=${behind}$)` }
   const inner = source.replace(flags.includes("v") ? nestedPart : part, (found) => anchors[found] ?? found)
-  return new RegExp(`${before}(?:${inner})${behind}`, flags.replace(/[gy]/g, ""))
+  // A failure topic that is no source has no retry topics either.
+  const none = failures === true ? "" : `(?!${failureName}${behind}$)`
+  return new RegExp(`${before}${none}(?:${inner})${behind}`, flags.replace(/[gy]/g, ""))
 }
 
 /** The source topic of a dead letter topic with a standard name. */

@@ -116,7 +116,7 @@ export const subscribedRetries = Effect.fnUntraced(function*(
   const topics = new Set<string>()
   for (const { plan: { tiers }, source } of topology.handlers) {
     if (source.match._tag === "Pattern") {
-      if (tiers.length > 0) patterns.push(Names.retryPattern(topology.group, source.match.regex))
+      if (tiers.length > 0) patterns.push(Names.retryPattern(topology.group, source.match))
     } else {
       const found = yield* topology.of(source.match.name)
       for (const { name } of found?.tiers ?? []) topics.add(name)

@@ -6,6 +6,7 @@ import { HandlerFailed } from "../../HandlerFailed.ts"
 import * as OnFailure from "../../OnFailure.ts"
 import type { Outcome } from "../../Outcome.ts"
 import { isPoison } from "../../Poison.ts"
+import * as Source from "../../Source.ts"
 import { type Wait, waitOut } from "../partition/waits.ts"
 import * as RetryHeaders from "../retry/retryHeaders.ts"
 import type { Copy, Destination, Unsendable } from "../retry/router.ts"
@@ -226,6 +227,11 @@ const stopWith = (problem: string | undefined): Consequence => ({ _tag: "Stop", 
 
 const deadLetter = (topic: string): Consequence => ({ _tag: "Route", to: { _tag: "DeadLetter", topic } })
 
+/** Whether a dead letter in this topic would come back to the handler that it failed in. */
+const leadsBack = ({ source, topology }: Work, topic: string): boolean =>
+  topology.handlers.some((handler) => Source.matches(handler.source, source) && Source.matches(handler.source, topic))
+  || topology.placeOf(topic) !== undefined
+
 const consequenceOf = (
   work: Work,
   failure: OnFailure.Failure<unknown>,
@@ -246,6 +252,11 @@ const consequenceOf = (
     case "DeadLetter": {
       // Its topic may be another one than those of `needs`, but the usual one was made only if it was asked for.
       const unsaid = decision.topic === undefined && topics?.needsDeadLetter === false
+      if (decision.topic !== undefined && leadsBack(work, decision.topic)) {
+        return stopWith(
+          `its policy decided to send it to "${decision.topic}", which this consumer reads: it would go in a circle`
+        )
+      }
       return router === undefined || topics === undefined || unsaid
         ? stopWith("its policy decided on a dead letter without saying so in `uses`")
         : deadLetter(decision.topic ?? topics.deadLetter)

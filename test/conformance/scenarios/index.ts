@@ -11,6 +11,7 @@ import { records } from "./records.ts"
 import { retries } from "./retries.ts"
 import { retriesFaults } from "./retriesFaults.ts"
 import { retriesInPlace } from "./retriesInPlace.ts"
+import { retriesPatterns } from "./retriesPatterns.ts"
 import { retriesWaiting } from "./retriesWaiting.ts"
 import { running } from "./running.ts"
 import { streams } from "./streams.ts"
@@ -35,5 +36,6 @@ export const groups: ReadonlyArray<Group> = [
   retries,
   retriesInPlace,
   retriesFaults,
+  retriesPatterns,
   retriesWaiting
 ]

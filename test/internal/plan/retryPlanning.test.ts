@@ -13,9 +13,12 @@ const handlerOf = (
   source: string | RegExp,
   onFailure: OnFailure.Any,
   concurrency: Handler.Concurrency = "partition",
-  call?: Handler.Call
+  call?: Handler.Call,
+  takesFailures = false
 ) => ({
-  source: typeof source === "string" ? Topic.make(source, parts) : Topic.pattern(source, parts),
+  source: typeof source === "string"
+    ? Topic.make(source, parts)
+    : Topic.pattern(source, { ...parts, failures: takesFailures }),
   onFailure,
   call: call ?? Topic.handle(Topic.make("any", parts), () => Effect.void, { concurrency }).call
 })
@@ -101,6 +104,27 @@ describe("policies are refused", () => {
     "orders",
     "\"not fine\" is not allowed by Kafka"
   )
+  for (const source of ["orders", /ord.*/]) {
+    refused(
+      `that route ${source} to itself`,
+      [handlerOf(
+        source,
+        OnFailure.route(OnFailure.stop, () => OnFailure.pass, {
+          uses: [OnFailure.deadLetterTo("orders")]
+        })
+      )],
+      {},
+      "onFailure",
+      "\"orders\", the source itself"
+    )
+  }
+  refused(
+    "that route to a retry topic of their own",
+    [handlerOf("orders", OnFailure.poison(later, OnFailure.deadLetterTo("billing.orders.retry.1")))],
+    {},
+    "onFailure",
+    "\"billing.orders.retry.1\", a retry topic of this consumer"
+  )
 })
 
 describe("names are refused", () => {
@@ -183,7 +207,10 @@ describe("a pattern", () => {
   it.effect("is refused when it takes in its own retry topics", () =>
     Effect.gen(function*() {
       for (const policy of [later, OnFailure.deadLetter]) {
-        const topology = yield* topologyOf("billing", [handlerOf(/.*/, policy)], {})
+        const narrow = yield* topologyOf("billing", [handlerOf(/.*/, policy)], {})
+        assert.strictEqual((yield* narrow.of("orders"))?.deadLetter, "billing.orders.dlt")
+        assert.isUndefined(yield* narrow.of("audit.orders.dlt"))
+        const topology = yield* topologyOf("billing", [handlerOf(/.*/, policy, "partition", undefined, true)], {})
         const error = yield* Effect.flip(topology.of("orders"))
         assert.include(error.message, "/.*/ also takes in \"billing.orders.")
         assert.include(error.message, "narrower")
@@ -194,7 +221,7 @@ describe("a pattern", () => {
     "is refused when it takes in those of a topic beside it",
     [
       handlerOf("orders", later),
-      handlerOf(/billing\..*/, OnFailure.stop)
+      handlerOf(/billing\..*/, OnFailure.stop, "partition", undefined, true)
     ],
     {},
     "handlers",

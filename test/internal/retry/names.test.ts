@@ -117,7 +117,10 @@ describe("the retry topics of a pattern", () => {
   it.prop("are those of the topics that it matches", { group: Name, topic: Topic, tier: whole(1, 12) }, (of) => {
     for (const pattern of patterns) {
       const name = `${of.group}.${of.topic}.retry.${of.tier}`
-      const found = matchesPattern(Names.retryPattern(of.group, pattern), name)
+      const found = matchesPattern(
+        Names.retryPattern(of.group, { _tag: "Pattern", regex: pattern, failures: true }),
+        name
+      )
       // A group of the shape "__x" has no topics that a pattern could match.
       if (name.startsWith("__") || of.topic.startsWith("__")) continue
       assert.strictEqual(found, matchesPattern(pattern, of.topic), `${pattern} ${name}`)
@@ -125,7 +128,7 @@ describe("the retry topics of a pattern", () => {
   })
 
   it("are told from others", () => {
-    const pattern = Names.retryPattern("a.b", /^orders-.*$|^users-.*$/)
+    const pattern = Names.retryPattern("a.b", { _tag: "Pattern", regex: /^orders-.*$|^users-.*$/ })
     for (const name of ["a.b.orders-1.retry.1", "a.b.users-.retry.10"]) assert.isTrue(matchesPattern(pattern, name))
     const others = [
       "a.b.orders-1.retry.0",
@@ -135,6 +138,18 @@ describe("the retry topics of a pattern", () => {
       "orders-1"
     ]
     for (const name of others) assert.isFalse(matchesPattern(pattern, name), name)
+  })
+
+  it("are none of retry, dead letter and parked topics, unless these are asked for", () => {
+    for (const source of ["b.orders.dlt", "b.orders.parked", "b.orders.retry.3"]) {
+      const matches = (failures: boolean) =>
+        matchesPattern(Names.retryPattern("a", { _tag: "Pattern", regex: /.*/, failures }), `a.${source}.retry.1`)
+      assert.deepStrictEqual([matches(false), matches(true)], [false, true])
+    }
+    const wide = Names.retryPattern("a", { _tag: "Pattern", regex: /.*/ })
+    for (const source of ["orders", "dlt", "orders.dlt", "orders.retry.0"]) {
+      assert.isTrue(matchesPattern(wide, `a.${source}.retry.1`), source)
+    }
   })
 })
 
