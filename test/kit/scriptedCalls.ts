@@ -1,5 +1,5 @@
 /** What a scripted engine notes, and shows to tests. */
-import type { ConsumerClient, Position, TopicPartition } from "../../src/engine/KafkaEngine.ts"
+import type { Chunk, ConsumerClient, Position, TopicPartition } from "../../src/engine/KafkaEngine.ts"
 
 export type CallName = keyof ConsumerClient
 
@@ -29,4 +29,15 @@ export interface Observer {
   /** A revoke is answered: the positions of its partitions that are now committed. */
   readonly revoked?: (event: Rebalance, committed: (partition: TopicPartition) => number | undefined) => void
   readonly polled?: () => void
+}
+
+/** The first records of a chunk, at most `most`, and what is left of it. */
+export const parted = (chunk: Chunk, most: number): { readonly first: Chunk; readonly rest: Chunk | undefined } => {
+  if (chunk.records.length <= most) return { first: chunk, rest: undefined }
+  const records = chunk.records.slice(0, most)
+  const bytes = records.reduce((sum, { size }) => sum + size, 0)
+  return {
+    first: { ...chunk, records, bytes, next: records[most - 1]!.offset + 1 },
+    rest: { ...chunk, records: chunk.records.slice(most), bytes: chunk.bytes - bytes }
+  }
 }

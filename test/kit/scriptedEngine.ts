@@ -19,7 +19,7 @@ import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import * as Errors from "../../src/KafkaError.ts"
 import type { KafkaError } from "../../src/KafkaError.ts"
 import { format } from "../../src/TopicPartition.ts"
-import type { Call, CallName, Observer, Rebalance } from "./scriptedCalls.ts"
+import { type Call, type CallName, type Observer, parted, type Rebalance } from "./scriptedCalls.ts"
 
 interface Assigned {
   readonly partition: TopicPartition
@@ -298,10 +298,9 @@ export class Script {
     for (let i = 0; i < partitions.length && records > 0 && bytes > 0; i++) {
       const assigned = partitions[(i + this.turn) % partitions.length]!
       if (this.isLeaving(assigned.partition)) continue
-      const { late } = assigned
-      if (late !== undefined && late.records.length > records) continue
-      assigned.late = undefined
-      const chunk = late ?? (assigned.paused ? undefined : this.take(assigned, records, bytes))
+      const late = assigned.late === undefined ? undefined : parted(assigned.late, records)
+      assigned.late = late?.rest
+      const chunk = late?.first ?? (assigned.paused ? undefined : this.take(assigned, records, bytes))
       if (chunk === undefined) continue
       chunks.push(chunk)
       records -= chunk.records.length

@@ -1,12 +1,12 @@
 /** How much is fetched, for whom, and which partitions rest meanwhile: all that uses the fetch budget. */
 import type { Chunk, ConsumerClient } from "../../engine/KafkaEngine.ts"
-import { allowance, type Limits, limitsFor } from "../partition/fetchBudget.ts"
+import { allowance, isCrowded, isReserved, type Limits, limitsFor } from "../partition/fetchBudget.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
 import type { Signal } from "../shared/signal.ts"
 import type { LoopContext } from "./loopContext.ts"
 import { type Ownership, tp } from "./ownership.ts"
 import { upTo } from "./parts.ts"
-import { choosePauses, isCrowded, mayResume } from "./pauses.ts"
+import { anyHungry, choosePauses, mayResume } from "./pauses.ts"
 
 /** Owned by the run loop; `release` is called by workers. */
 export class Fetching {
@@ -43,14 +43,14 @@ export class Fetching {
     this.again = false
     const { assignment } = this.ownership
     const limits = this.limits()
-    const allowed = ending ? { records: 0, bytes: 0 } : allowance(limits, assignment.buffered)
+    const allowed = ending ? { records: 0, bytes: 0 } : this.allowance(limits)
     if (allowed.records === 0) {
       if (ticked) this.client.poll(0, 0)
       return
     }
     if (!this.readable && !ticked) return
-    // What turned out to wait since the last time must not take more of the budget.
-    if (this.context.plan.retrying) this.balancePauses()
+    // What turned out to wait since the last time, or is in the way of others, must not take more of the budget.
+    if (this.context.plan.retrying || this.crowded) this.balancePauses()
     const chunks = this.client.poll(allowed.records, allowed.bytes)
     this.readable = this.again = chunks.length > 0
     for (const chunk of chunks) this.route(chunk)
@@ -66,11 +66,16 @@ export class Fetching {
   readonly release = (state: PartitionState, records: number, bytes: number): void => {
     const { assignment } = this.ownership
     const limits = this.limits()
-    const { bufferedBytes, bufferedRecords } = assignment
+    const { buffered, size } = assignment
     assignment.release(state, records, bytes)
     const room = limits.maxRecords - limits.chunkRecords
-    if (bufferedRecords > room && assignment.bufferedRecords <= room) this.signal.raise()
-    if (bufferedBytes >= limits.maxBytes && assignment.bufferedBytes < limits.maxBytes) this.signal.raise()
+    if (buffered.records > room && assignment.bufferedRecords <= room) this.signal.raise()
+    if (buffered.bytes >= limits.maxBytes && assignment.bufferedBytes < limits.maxBytes) this.signal.raise()
+    if (isReserved(limits, size, buffered)) {
+      const isHungry = state.bufferedRecords === 0
+      if (isHungry) this.crowded = true
+      if (isHungry || !isReserved(limits, size, assignment.buffered)) this.signal.raise()
+    }
     if (state.paused && mayResume(limits, assignment, state, this.now())) {
       this.crowded = true
       this.signal.raise()
@@ -101,6 +106,13 @@ export class Fetching {
       this.context.publish({ _tag: "Resumed", partitions: resume.map(tp) })
       this.ownership.setPaused(resume, false)
     }
+  }
+
+  private allowance(limits: Limits) {
+    const { assignment } = this.ownership
+    const { buffered, size } = assignment
+    // Asked where it matters alone.
+    return allowance(limits, buffered, size, !isReserved(limits, size, buffered) || anyHungry(assignment))
   }
 
   private limits(): Limits {

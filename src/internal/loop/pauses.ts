@@ -2,13 +2,8 @@
  * Fairness between partitions: which ones the client pauses, so that full ones leave room for hungry ones.
  */
 import type { Assignment } from "../partition/assignment.ts"
-import type { Buffered, Limits } from "../partition/fetchBudget.ts"
-import { fullAt, shouldPause } from "../partition/fetchBudget.ts"
+import { type Limits, restingAt, shouldPause } from "../partition/fetchBudget.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
-
-/** Whether so much is buffered that pauses must not wait for the next tick: the rest would be gone by then. */
-export const isCrowded = (limits: Limits, buffered: Buffered): boolean =>
-  buffered.records * 2 > limits.maxRecords || buffered.bytes * 2 > limits.maxBytes
 
 /**
  * How long before its time a waiting partition is resumed, in milliseconds: a client that resumes first waits for the
@@ -28,14 +23,12 @@ export const choosePauses = (
   assignment: Assignment,
   now: number
 ): { readonly pause: ReadonlyArray<PartitionState>; readonly resume: ReadonlyArray<PartitionState> } => {
-  const { size } = assignment
-  const full = fullAt(limits, size)
   const pause: Array<PartitionState> = []
   const resume: Array<PartitionState> = []
   let hungry: boolean | undefined
   for (const state of assignment) {
     if (!isOurs(state)) continue
-    if (!state.paused && !isWaiting(state, now) && state.bufferedRecords < full && state.bufferedBytes === 0) continue
+    if (!state.paused && !isWaiting(state, now) && state.bufferedRecords === 0 && state.bufferedBytes === 0) continue
     hungry ??= anyHungry(assignment)
     const paused = wanted(limits, assignment, state, hungry, now)
     if (paused && !state.paused) pause.push(state)
@@ -47,7 +40,8 @@ export const choosePauses = (
 /** The user's pauses, and partitions that are being given up or held, are not the budget's business. */
 const isOurs = (state: PartitionState): boolean => state.phase === "active" && !state.suspended
 
-const anyHungry = (assignment: Assignment): boolean => {
+/** Whether a partition has nothing to do, and could have. */
+export const anyHungry = (assignment: Assignment): boolean => {
   for (const state of assignment) if (isOurs(state) && state.goesOn && state.bufferedRecords === 0) return true
   return false
 }
@@ -58,13 +52,12 @@ const wanted = (
   state: PartitionState,
   hungry: boolean,
   now: number
-): boolean =>
-  // What waits for its time needs no more than is there; fetched on, it would use up the budget of the others.
-  isWaiting(state, now)
-    && (state.bufferedRecords >= limits.chunkRecords || state.bufferedBytes >= (limits.chunkBytes ?? limits.maxBytes))
-  || shouldPause(
-    limits,
-    assignment.size,
-    { records: state.bufferedRecords, bytes: state.bufferedBytes, paused: state.paused },
-    hungry
-  )
+): boolean => {
+  const { bufferedBytes: bytes, bufferedRecords: records, paused } = state
+  if (isWaiting(state, now)) {
+    // What waits for its time needs no more than is there; fetched on, it would use up the budget of the others.
+    const resting = restingAt(limits, assignment.size)
+    if (records >= resting.records || bytes >= resting.bytes) return true
+  }
+  return shouldPause(limits, assignment.size, { records, bytes, paused }, hungry, assignment.buffered)
+}

@@ -28,13 +28,44 @@ export interface Load {
   readonly paused: boolean
 }
 
-/** How much the next poll may bring; nothing while the budget is used up. */
-export const allowance = (limits: Limits, buffered: Buffered): { readonly records: number; readonly bytes: number } => {
-  const records = limits.maxRecords - buffered.records
-  const bytes = limits.maxBytes - buffered.bytes
-  return records <= 0 || bytes <= 0
-    ? { records: 0, bytes: 0 }
-    : { records: Math.min(limits.chunkRecords, records), bytes: Math.min(limits.chunkBytes ?? bytes, bytes) }
+const isOver = (used: number, max: number, eighths: number): boolean => used * 8 > max * eighths
+
+/** Whether more than half is buffered: from then on what each partition has is looked at. */
+export const isCrowded = (limits: Limits, { bytes, records }: Buffered): boolean =>
+  isOver(records, limits.maxRecords, 4) || isOver(bytes, limits.maxBytes, 4)
+
+/** The last eighth is for partitions that have nothing, when there are several. */
+export const isReserved = (limits: Limits, partitions: number, { bytes, records }: Buffered): boolean =>
+  partitions > 1 && (records * 8 >= limits.maxRecords * 7 || bytes * 8 >= limits.maxBytes * 7)
+
+/** The part of what is left that one partition may take: however many stand still, three quarters remain. */
+const partOf = (max: number, used: number, partitions: number): number =>
+  Math.max(1, Math.floor((max - used) / (4 * partitions)))
+
+const chunkOf = (chunk: number, max: number, used: number, partitions: number): number => {
+  if (partitions === 1) return Math.min(chunk, max - used)
+  return isOver(used, max, 4)
+    ? Math.min(chunk, partOf(max, used, partitions))
+    : Math.min(chunk, Math.max(1, Math.floor(max / 4)))
+}
+
+/**
+ * How much the next poll may bring; nothing while the budget is used up. `hungry` says whether a partition has nothing:
+ * others leave it the reserve.
+ */
+export const allowance = (
+  limits: Limits,
+  buffered: Buffered,
+  partitions = 1,
+  hungry = true
+): { readonly records: number; readonly bytes: number } => {
+  const { chunkBytes, chunkRecords, maxBytes, maxRecords } = limits
+  const { bytes, records } = buffered
+  const isUsedUp = records >= maxRecords || bytes >= maxBytes || !hungry && isReserved(limits, partitions, buffered)
+  return isUsedUp ? { records: 0, bytes: 0 } : {
+    records: chunkOf(chunkRecords, maxRecords, records, partitions),
+    bytes: chunkOf(chunkBytes ?? maxBytes, maxBytes, bytes, partitions)
+  }
 }
 
 /**
@@ -63,13 +94,41 @@ export const fullAt = (limits: Limits, partitions: number): number => {
   return Math.max(1, Math.min(Math.max(2 * limits.chunkRecords, share), Math.floor(limits.maxRecords / 2)))
 }
 
-/** Whether a partition should be paused: when it is full and somebody else is hungry, and then until it is at half. */
-export const shouldPause = (limits: Limits, partitions: number, load: Load, othersHungry: boolean): boolean => {
-  const full = fullAt(limits, partitions)
+/** What a partition keeps whose records wait for their time; all of them together keep a quarter of the budget. */
+export const restingAt = (
+  limits: Limits,
+  partitions: number
+): { readonly records: number; readonly bytes: number } => ({
+  records: Math.min(limits.chunkRecords, partOf(limits.maxRecords, 0, partitions)),
+  bytes: Math.min(limits.chunkBytes ?? limits.maxBytes, partOf(limits.maxBytes, 0, partitions))
+})
+
+/** From where on one dimension of a partition is too much, and until where it then stays paused. */
+const bounds = (full: number, max: number, used: number, partitions: number) => {
+  if (partitions > 1 && isOver(used, max, 6)) {
+    const pause = Math.min(full, partOf(max, used, partitions))
+    return { pause, resume: pause / 2 }
+  }
+  return { pause: full, resume: isOver(used, max, 4) ? Math.min(full / 2, max / (16 * partitions)) : full / 2 }
+}
+
+/**
+ * Whether a partition should be paused: when it is full and somebody else is hungry, and then until it is at half. The
+ * less is left of the budget, the earlier it is full.
+ */
+export const shouldPause = (
+  limits: Limits,
+  partitions: number,
+  load: Load,
+  othersHungry: boolean,
+  buffered: Buffered
+): boolean => {
   const fullBytes = Math.min(
     Math.max(limits.maxBytes / Math.max(1, partitions), limits.maxBytes / 8),
     limits.maxBytes / 2
   )
-  if (load.paused) return load.records > full / 2 || load.bytes > fullBytes / 2
-  return othersHungry && (load.records >= full || load.bytes >= fullBytes)
+  const records = bounds(fullAt(limits, partitions), limits.maxRecords, buffered.records, partitions)
+  const bytes = bounds(fullBytes, limits.maxBytes, buffered.bytes, partitions)
+  if (load.paused) return load.records > records.resume || load.bytes > bytes.resume
+  return othersHungry && (load.records >= records.pause || load.bytes >= bytes.pause)
 }

@@ -14,6 +14,7 @@ import { retriesInPlace } from "./retriesInPlace.ts"
 import { retriesPatterns } from "./retriesPatterns.ts"
 import { retriesWaiting } from "./retriesWaiting.ts"
 import { running } from "./running.ts"
+import { standing } from "./standing.ts"
 import { streams } from "./streams.ts"
 import { topics } from "./topics.ts"
 import { transactions } from "./transactions.ts"
@@ -31,6 +32,7 @@ export const groups: ReadonlyArray<Group> = [
   transactions,
   errors,
   running,
+  standing,
   defaults,
   admin,
   retries,
