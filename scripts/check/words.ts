@@ -65,7 +65,7 @@ const split = ({ lines, path }: SourceFile): ReadonlyArray<Prose> => {
   let fenced = false
   lines.forEach((raw, index) => {
     const line = index + 1
-    const words = path.endsWith(".md") ? raw : comment.exec(raw)?.[1]
+    const words = path.endsWith(".md") ? raw.trim() : comment.exec(raw)?.[1]?.trim()
     if (words === undefined) {
       end()
       found.push(joined([{ text: textOf(raw), line }]))
