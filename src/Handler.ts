@@ -179,7 +179,8 @@ export interface Options<E, out RX> {
 
 /**
  * What a batch handler may say for itself: at most `maxSize` records (default 500) at a time, and up to `maxWait`
- * (default none) of waiting for more when fewer are there.
+ * (default none) of waiting for more when fewer are there. One that the fetch budget has no room for is handed over as
+ * it is.
  *
  * @stability unstable
  * @since 0.1.0
@@ -209,7 +210,8 @@ const batchDefaults = { maxSize: 500, maxWait: 0 } as const
  * Handles a source record by record.
  *
  * **When to use**: the normal case. Write the handler with `Effect.fnUntraced`: an inline `Effect.gen` costs a
- * generator function per record. A handler that requires `Scope` gets one per call.
+ * generator function per record. A handler that requires `Scope` gets one per call, and fibers that it forks as children
+ * end with the call.
  *
  * @example
  * ```ts

@@ -12,6 +12,7 @@ import { hex, Poison } from "../../Poison.ts"
 import * as Record from "../../Record.ts"
 import type { Codecs } from "../../Source.ts"
 import { isError, messageOf, oneLine, readOr } from "../shared/causes.ts"
+import { servicesOfDecoder } from "../shared/codecModel.ts"
 import { readText } from "../shared/utf8.ts"
 
 type AnyRecord = Record.Record<any, any, any>
@@ -56,7 +57,7 @@ const checkTexts = (headers: Headers.Headers, names: ReadonlyArray<string>): voi
 const headerDecoder = (schema: Schema.Top): Effect.Effect<(headers: Headers.Headers) => unknown, never, any> => {
   const decode = Schema.decodeUnknownEffect(schema)
   const names = namesOf(SchemaAST.toEncoded(schema.ast))
-  return Effect.map(Effect.context<any>(), (context) => (headers) => {
+  return Effect.map(servicesOfDecoder<any>(), (context) => (headers) => {
     checkTexts(headers, names)
     const result = decode(Headers.toTexts(headers))
     return Exit.isExit(result) && Exit.isSuccess(result)
@@ -95,14 +96,14 @@ export const prepare = Effect.fnUntraced(function*(
       const headerValues = decodeHeaders === undefined ? noHeaderValues : decodeHeaders(headers)
       if (key instanceof Pending || value instanceof Pending || headerValues instanceof Pending) {
         return new Pending(
-          Effect.gen(function*() {
+          Effect.scoped(Effect.gen(function*() {
             return Record.make(
               raw,
               yield* settle(raw, "key", key),
               yield* settle(raw, "value", value),
               yield* settle(raw, "headers", headerValues)
             )
-          })
+          }))
         )
       }
       return Record.make(raw, key, value, headerValues)

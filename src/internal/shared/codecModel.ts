@@ -1,9 +1,10 @@
 /** What a codec is, and how one is put together. */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Pipeable } from "effect/Pipeable"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import type * as Types from "effect/Types"
 import type { RawHeader } from "../../engine/KafkaEngine.ts"
 import { Proto } from "./proto.ts"
@@ -192,6 +193,11 @@ export const attempt = <A, B>(f: (value: A) => B) => (value: A): Effect.Effect<B
 export const mapResult = <A, B>(result: A | Pending<A>, f: (value: A) => B): B | Pending<B> =>
   result instanceof Pending ? new Pending(Effect.flatMap(result.effect, attempt(f))) : f(result)
 
+/** The services of the fiber that prepares a decoder, but no scope: what decoding a record acquires ends with that. */
+export const servicesOfDecoder = <R>(): Effect.Effect<Context.Context<R>, never, R> =>
+  // A scope that is needed is the decoding fiber's.
+  Effect.map(Effect.context<R>(), (context) => Context.omit(Scope.Scope)(context) as Context.Context<R>)
+
 /** Both directions of a Schema, between its encoded side and bytes. */
 export const ofSchema = <S extends Schema.Top>(
   codec: Schema.Top,
@@ -203,7 +209,7 @@ export const ofSchema = <S extends Schema.Top>(
   const encode = Schema.encodeUnknownEffect(codec as S)
   return fromContextual<S["Type"], S["DecodingServices"], S["EncodingServices"]>(
     (site) =>
-      Effect.map(Effect.context<S["DecodingServices"]>(), (context) =>
+      Effect.map(servicesOfDecoder<S["DecodingServices"]>(), (context) =>
         present(site, (raw: Uint8Array) => {
           const result = decode(parse(raw))
           // A schema without effects returns a finished Exit: no fiber is needed then.

@@ -3,9 +3,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import { Pending } from "../../Codec.ts"
 import type { Chunk, RawRecord } from "../../engine/KafkaEngine.ts"
 import { KeyOffsetStore } from "../../KeyOffsetStore.ts"
+import { Decoders } from "../codec/decoders.ts"
 import type { Decode } from "../codec/decoding.ts"
 import { DueGate } from "../partition/dueGate.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
@@ -116,9 +118,9 @@ export interface Options {
   readonly late: (topic: string, millis: number) => void
 }
 
-/** Makes the work of a partition; codecs are prepared once per topic. */
+/** Makes the work of a partition, for as long as the current scope; codecs are prepared once per topic. */
 export const make = ({ host, late, plan, router }: Options) => {
-  const decoders = new Map<string, Decode>()
+  const decoders = new Decoders()
   const shared = new Set<string>()
 
   /** Says once of a retry topic that another group has it as well. */
@@ -131,17 +133,9 @@ export const make = ({ host, late, plan, router }: Options) => {
     ))
   }
 
-  const decoderOf = Effect.fnUntraced(function*(handler: PlannedHandler, topic: string) {
-    const known = decoders.get(topic)
-    if (known !== undefined) return known
-    const decode = yield* handler.decoder(topic)
-    decoders.set(topic, decode)
-    return decode
-  })
-
   return Effect.fnUntraced(function*(
     state: PartitionState
-  ): Effect.fn.Return<{ readonly handler: PlannedHandler; readonly work: Work } | undefined> {
+  ): Effect.fn.Return<{ readonly handler: PlannedHandler; readonly work: Work } | undefined, never, Scope.Scope> {
     const { retries: { deadLetterLimit }, retrying, topology } = plan
     const source = sourceTopic(plan, state.topic)
     const handler = handlerFor(plan, state.topic)
@@ -156,7 +150,7 @@ export const make = ({ host, late, plan, router }: Options) => {
       ? new DueGate(() => state.take(), dueOf(tier, topics, isForeign), (millis) => late(state.topic, millis))
       : undefined
     state.holdBack(gate)
-    const decode = yield* decoderOf(handler, source)
+    const decode = yield* decoders.use(source, handler.decoder(source))
     const work: Work = {
       host,
       state,
