@@ -210,8 +210,8 @@ const batchDefaults = { maxSize: 500, maxWait: 0 } as const
  * Handles a source record by record.
  *
  * **When to use**: the normal case. Write the handler with `Effect.fnUntraced`: an inline `Effect.gen` costs a
- * generator function per record. A handler that requires `Scope` gets one per call, and fibers that it forks as children
- * end with the call.
+ * generator function per record. A handler that requires `Scope` gets one per call, and fibers that it forks as
+ * children end with the call.
  *
  * @example
  * ```ts

@@ -11,6 +11,7 @@ import type { RawRecord } from "./engine/Model.ts"
 import type { Any, Decision, Failure, Kind, Needs, OnFailure, TagsOf } from "./FailurePolicy.ts"
 import { both, fromDecision, isOnFailure, noNeeds } from "./FailurePolicy.ts"
 import { tagsIn } from "./internal/shared/causes.ts"
+import { effectOf } from "./internal/shared/effectOf.ts"
 
 export * from "./FailurePolicy.ts"
 
@@ -151,9 +152,10 @@ export const make = <E = unknown, R = never, R2 = never>(
     (failure): Effect.Effect<Decision, never, R | R2> =>
       Effect.suspend((): Effect.Effect<Decision, never, R | R2> => {
         const made = decide(failure)
-        return Effect.isEffect(made)
-          ? Effect.flatMap(made, (policy) => policy.decide(failure))
-          : made.decide(failure)
+        if (Effect.isEffect(made)) return Effect.flatMap(made, (policy) => policy.decide(failure))
+        if (isOnFailure(made)) return made.decide(failure)
+        // Neither, whatever the types say.
+        return effectOf(made as unknown as Effect.Effect<never>, "a failure policy")
       })
   )
 

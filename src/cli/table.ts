@@ -7,7 +7,7 @@ export const table = (
   rows: ReadonlyArray<ReadonlyArray<string | number>>
 ): ReadonlyArray<string> => {
   const cells = [header, ...rows.map((row) => row.map((cell) => plain(String(cell))))]
-  const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)))
+  const widths = header.map((_, column) => cells.reduce((width, row) => Math.max(width, row[column]?.length ?? 0), 0))
   return cells.map((row, line) =>
     row.map((cell, column) =>
       line > 0 && typeof rows[line - 1]![column] === "number"

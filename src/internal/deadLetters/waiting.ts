@@ -23,6 +23,9 @@ const tiersOf = ({ group, sizes, source, topics: { tiers } }: Place) => [
   }).sort((a, b) => a.index - b.index)
 ]
 
+const leastOf = (numbers: ReadonlyArray<number>): number | undefined =>
+  numbers.length === 0 ? undefined : numbers.reduce((least, number) => Math.min(least, number))
+
 /** The retry topics, each with the number of records that the retry consumer has not committed. */
 export const waiting = Effect.fnUntraced(function*(
   consumer: AnyConsumer
@@ -56,8 +59,8 @@ export const waiting = Effect.fnUntraced(function*(
           (sum, end) => end.topic === name ? sum + Math.max(0, end.offset - startOf.get(format(end))!) : sum,
           0
         ),
-        nextDue: dues.length === 0 ? undefined : Math.min(...dues),
-        oldest: written.length === 0 ? undefined : Math.min(...written)
+        nextDue: leastOf(dues),
+        oldest: leastOf(written)
       }
     })
   )

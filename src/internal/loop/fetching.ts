@@ -46,6 +46,7 @@ export class Fetching {
     const allowed = ending ? { records: 0, bytes: 0 } : this.allowance(limits)
     if (allowed.records === 0) {
       if (ticked) this.client.poll(0, 0)
+      this.handOver(assignment)
       return
     }
     if (!this.readable && !ticked) return
@@ -55,6 +56,19 @@ export class Fetching {
     this.readable = this.again = chunks.length > 0
     for (const chunk of chunks) this.route(chunk)
     if (isCrowded(limits, assignment.buffered)) this.crowded = true
+    if (this.isUsedUp) this.handOver(assignment)
+  }
+
+  /** Whether nothing more is fetched for a partition before something is given back. */
+  readonly isFull = (state: PartitionState): boolean => state.paused && !state.suspended || this.isUsedUp
+
+  private get isUsedUp(): boolean {
+    return allowance(this.limits(), this.ownership.assignment.buffered).records === 0
+  }
+
+  /** Batches that wait for more would wait until their time is over. */
+  private handOver(states: Iterable<PartitionState>): void {
+    for (const state of states) if (state.isGathering) state.signal.raise()
   }
 
   /** Pauses and resumes partitions: with the tick, or as soon as it is crowded. */
@@ -101,6 +115,7 @@ export class Fetching {
       this.context.publish({ _tag: "Paused", partitions: pause.map(tp) })
       this.context.paused(pause.length)
       this.ownership.setPaused(pause, true)
+      this.handOver(pause)
     }
     if (resume.length > 0) {
       this.context.publish({ _tag: "Resumed", partitions: resume.map(tp) })

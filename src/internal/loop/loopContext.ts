@@ -24,6 +24,8 @@ export type GroupEvent = DistributiveOmit<ConsumerEvent.ConsumerEvent, "group">
 export interface WorkerPort {
   /** Gives back fetch budget. */
   readonly release: (state: PartitionState, records: number, bytes: number) => void
+  /** Nothing more is fetched for this partition before something is given back. */
+  readonly isFull: (state: PartitionState) => boolean
   /** Whether the partition is still this member's, in the assignment that the state belongs to. */
   readonly owns: (state: PartitionState) => boolean
   /** The position of this partition moved. */

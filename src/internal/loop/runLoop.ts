@@ -79,6 +79,8 @@ export class RunLoop implements WorkerPort {
   readonly release = (state: PartitionState, records: number, bytes: number): void =>
     this.fetching.release(state, records, bytes)
 
+  readonly isFull = (state: PartitionState): boolean => this.fetching.isFull(state)
+
   readonly owns = (state: PartitionState): boolean => this.assignment.owns(state)
 
   readonly progressed = (state: PartitionState): void => {

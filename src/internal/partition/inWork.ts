@@ -18,6 +18,7 @@ export class InWork {
   private busySlots = 0
   private finishedSteps = 0
   private otherTurns = 0
+  private gathering = false
 
   /** A record goes to the handler, in a slot where several do at once. */
   begin(offset: number, slot?: Slot): void {
@@ -74,6 +75,15 @@ export class InWork {
   /** How many records are done. */
   get steps(): number {
     return this.finishedSteps
+  }
+
+  /** Whether the worker waits for more records than it has, and wants to know when none can come. */
+  get isGathering(): boolean {
+    return this.gathering
+  }
+
+  gather(gathering: boolean): void {
+    this.gathering = gathering
   }
 
   /** Counts a record that is done. */

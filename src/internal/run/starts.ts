@@ -10,6 +10,7 @@ import { format } from "../../TopicPartition.ts"
 import type { Found } from "../loop/loopContext.ts"
 import type { Starts } from "../loop/rebalanceQueue.ts"
 import { handlerFor, type Plan, sourceTopic } from "../plan/plan.ts"
+import { effectOf } from "../shared/effectOf.ts"
 import type { Routing } from "./routing.ts"
 
 /** What of a run is needed for it. */
@@ -64,7 +65,9 @@ export const make = ({ admin, client, disturbed, plan, routing }: Options): Aski
       if (call._tag !== "Owned") continue
       const own = partitions.filter(({ topic }) => handlerFor(plan, topic) === handler)
       if (own.length === 0) continue
-      const started = yield* Effect.exit(Effect.suspend(() => call.startOffsets(own)))
+      const started = yield* Effect.exit(
+        Effect.scoped(Effect.suspend(() => effectOf(call.startOffsets(own), "`startOffsets`")))
+      )
       if (Exit.isFailure(started)) {
         const { partition, topic } = own[0]!
         const { cause } = started

@@ -12,6 +12,7 @@ import type { GroupEvent, LoopContext, WorkerPort } from "../loop/loopContext.ts
 import type { Zombies } from "../partition/zombies.ts"
 import type { Plan, PlannedHandler } from "../plan/plan.ts"
 import { CurrentGroup } from "../produce/currentGroup.ts"
+import { effectOf } from "../shared/effectOf.ts"
 import { Signal } from "../shared/signal.ts"
 import * as ConsumerMetrics from "../telemetry/consumerMetrics.ts"
 import * as EventLog from "../telemetry/eventLog.ts"
@@ -45,7 +46,8 @@ export interface Options {
 const workerOf = (plan: Plan, { call }: PlannedHandler, work: Work): Effect.Effect<void> => {
   if (call._tag === "Stream") return streamWorker(work, call)
   if (call._tag !== "Record") return batchWorker(work, call)
-  const run = plan.traced ? traced(plan.group, call.run) : call.run
+  const own: typeof call.run = (record) => effectOf(call.run(record), "the handler")
+  const run = plan.traced ? traced(plan.group, own) : own
   if (call.concurrency === "partition") return recordWorker(work, run)
   const mostWaiting = plan.limits.chunkRecords
   return "keys" in call.concurrency
@@ -88,6 +90,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     group: plan.group,
     clock,
     release: port.release,
+    isFull: port.isFull,
     owns: port.owns,
     progressed: port.progressed,
     failed: port.failed,
@@ -136,7 +139,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
           const made = yield* workOf(state)
           if (made !== undefined) yield* workerOf(plan, made.handler, made.work)
         })
-        const inGroup = Effect.provideService(worker, CurrentGroup, client.groupMetadata())
+        const inGroup = Effect.provideService(Effect.scoped(worker), CurrentGroup, client.groupMetadata())
         return Effect.forkDetach(Effect.provideContext(inGroup, services))
       }
     },

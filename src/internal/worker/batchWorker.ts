@@ -10,8 +10,9 @@ import { HandlerFailed } from "../../HandlerFailed.ts"
 import type { Outcome } from "../../Outcome.ts"
 import type { Poison } from "../../Poison.ts"
 import type * as Record from "../../Record.ts"
+import { effectOf } from "../shared/effectOf.ts"
 import { CallScope } from "./callScope.ts"
-import { judge, settleCopies, settled } from "./judge.ts"
+import { isOwnFailure, judge, settleCopies, settled } from "./judge.ts"
 import type { Work } from "./workerHost.ts"
 import { more, nextChunk, take } from "./workerHost.ts"
 
@@ -79,8 +80,12 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     records: ReadonlyArray<RawRecord>,
     cause: Cause.Cause<unknown>
   ): Effect.fn.Return<{ readonly outcomes: ReadonlyArray<Outcome>; readonly isPart: boolean } | undefined> {
-    // One that does not decode is not in the batch yet: it comes behind all that is.
-    const stepOf = (raw: RawRecord) => state.steps + (raws.includes(raw) ? raws.indexOf(raw) : raws.length)
+    let places: Map<RawRecord, number> | undefined
+    const stepOf = (raw: RawRecord) => {
+      places ??= new Map(raws.map((raw, place) => [raw, place]))
+      // One that does not decode is not in the batch yet: it comes behind all that is.
+      return state.steps + (places.get(raw) ?? raws.length)
+    }
     const verdict = yield* judge(work, records, cause, () => state.rest(), stepOf)
     if (verdict._tag === "Again") return { outcomes: [], isPart: true }
     if (verdict._tag === "Stopped") return undefined
@@ -105,7 +110,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
         state.rest()
         batch.records.push(exit.value)
       } else {
-        if (!state.isActive) return false
+        if (!isOwnFailure(state, exit.cause)) return false
         const judged = yield* consequence(batch, [raw], exit.cause)
         if (judged === undefined) return false
         if (judged.isPart) continue
@@ -141,21 +146,27 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
         continue
       }
       const rest = deadline - host.clock.currentTimeMillisUnsafe()
-      if (rest <= 0) return batch
+      // What the budget has no room for is handed over as it is: waiting for more would last until the deadline.
+      if (rest <= 0 || batch.raws.length > 0 && host.isFull(state)) return batch
+      state.gather(true)
       yield* more(work, rest)
+      state.gather(false)
     }
   })
 
   const callBatch = (batch: Batch): Effect.Effect<unknown, unknown> =>
     call._tag === "Batch"
-      ? call.run(batch.records)
-      : call.run({
-        topic: state.topic,
-        partition: state.partition,
-        records: batch.records,
-        start: batch.start,
-        next: batch.next
-      })
+      ? effectOf(call.run(batch.records), "the handler")
+      : effectOf(
+        call.run({
+          topic: state.topic,
+          partition: state.partition,
+          records: batch.records,
+          start: batch.start,
+          next: batch.next
+        }),
+        "the handler"
+      )
 
   /** The owner of the offsets does not know how far the partition is: no record failed, and no policy can help. */
   const notNoted = ({ raws }: Batch, cause: Cause.Cause<unknown>): false => {
@@ -186,7 +197,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       state.begin((failing[0] ?? batch.raws[0]!).offset)
       const exit = yield* scope.run(Effect.suspend(() => callBatch(batch)))
       if (Exit.isSuccess(exit)) break
-      if (state.phase !== "active") return false
+      if (!isOwnFailure(state, exit.cause)) return false
       if (failing.length === 0) return notNoted(batch, exit.cause)
       const judged = yield* consequence(batch, failing, exit.cause)
       if (judged === undefined) return false
@@ -203,8 +214,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       // The records went elsewhere: the owner of the offsets still has to note how far the partition is.
       const noted = yield* scope.run(Effect.suspend(() => callBatch(batch)))
       if (Exit.isSuccess(noted)) break
-      if (state.phase !== "active") return false
-      return notNoted(batch, noted.cause)
+      return isOwnFailure(state, noted.cause) && notNoted(batch, noted.cause)
     }
     return true
   })

@@ -31,7 +31,7 @@ export class DeadLetterCount {
     }
     this.inARow = inARow
     this.last = last
-    this.recent.push(...steps)
+    for (const step of steps) this.recent.push(step)
     return undefined
   }
 }

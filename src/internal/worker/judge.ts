@@ -7,11 +7,13 @@ import * as OnFailure from "../../OnFailure.ts"
 import type { Outcome } from "../../Outcome.ts"
 import { isPoison } from "../../Poison.ts"
 import * as Source from "../../Source.ts"
+import type { PartitionState } from "../partition/partitionState.ts"
 import { type Wait, waitOut } from "../partition/waits.ts"
 import * as RetryHeaders from "../retry/retryHeaders.ts"
 import type { Copy, Destination, Unsendable } from "../retry/router.ts"
 import { tierOf } from "../retry/tiers.ts"
 import { logCause, messageOf } from "../shared/causes.ts"
+import { effectOf } from "../shared/effectOf.ts"
 import type { Work } from "./workerHost.ts"
 
 /**
@@ -43,6 +45,13 @@ const kindOf = (cause: Cause.Cause<unknown>): OnFailure.Kind => {
   }
   return "defect"
 }
+
+/**
+ * Whether a failure is to be judged: also that of a handler which ended in time while its partition drains. Of one that
+ * was interrupted because the budget is over, or whose partition is lost, it is nobody's failure.
+ */
+export const isOwnFailure = (state: PartitionState, cause: Cause.Cause<unknown>): boolean =>
+  state.isActive || state.phase !== "fenced" && !Cause.hasInterruptsOnly(cause)
 
 /** Stops the partition at a record; `more` is for a copy that could not be sent, or a limit. */
 const stopAt = (
@@ -122,7 +131,7 @@ const failureOf = (
 
 /** Asks the policy what to do. A policy that itself dies means stop: nothing may get lost by a bug in it. */
 const decide = (work: Work, failure: OnFailure.Failure<unknown>): Effect.Effect<Consequence> =>
-  Effect.suspend(() => work.onFailure.decide(failure)).pipe(
+  Effect.scoped(Effect.suspend(() => effectOf(work.onFailure.decide(failure), "a failure policy"))).pipe(
     Effect.map((decision) => consequenceOf(work, failure, OnFailure.last(decision))),
     Effect.catchCause((cause) =>
       Effect.as(
@@ -147,6 +156,8 @@ const wait = Effect.fnUntraced(function*(
   delay: number
 ): Effect.fn.Return<Verdict> {
   const { host, state } = work
+  // The attempt is noted with the position; whoever owns the partition next makes the others.
+  if (!state.isActive) return stopped
   const { attempts, cause, failedAt, record } = failure
   const made: Wait = {
     offset: record.offset,
@@ -328,12 +339,12 @@ export const judge = Effect.fnUntraced(function*(
   const problem = limitOf(work, failures, consequences, stepOf)
   if (problem !== undefined) return stopAt(work, records[0]!, cause, { problem, routing: undefined })
   decided(false)
-  const copies: Array<Copy> = []
-  const skipped: Array<Outcome> = []
+  let copies: ReadonlyArray<Copy> = []
+  let skipped: ReadonlyArray<Outcome> = []
   failures.forEach((failure, i) => {
     const consequence = consequences[i]!
-    if (consequence._tag === "Route") copies.push(...route(work, failure, consequence.to))
-    else skipped.push(...skip(work, failure))
+    if (consequence._tag === "Route") copies = copies.concat(route(work, failure, consequence.to))
+    else skipped = skipped.concat(skip(work, failure))
   })
   return copies.length === 0 ? { _tag: "Done", outcomes: skipped, isPart } : { _tag: "Routed", copies, skipped, isPart }
 })

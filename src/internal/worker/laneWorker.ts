@@ -15,7 +15,7 @@ import type { Slot } from "../partition/inWork.ts"
 import { KeyLanes } from "../partition/keyLanes.ts"
 import { OffsetTracker, type Ticket } from "../partition/offsetTracker.ts"
 import { CallScope } from "./callScope.ts"
-import { judge, settleCopies, settled } from "./judge.ts"
+import { isOwnFailure, judge, settleCopies, settled } from "./judge.ts"
 import { callHandler } from "./recordWorker.ts"
 import type { Work } from "./workerHost.ts"
 import { more, take } from "./workerHost.ts"
@@ -189,7 +189,7 @@ export const laneWorker = Effect.fnUntraced(function*(
     do {
       const exit = yield* scope.run(segment)
       if (Exit.isFailure(exit)) {
-        if (!state.isActive || taken === undefined) return
+        if (taken === undefined || !isOwnFailure(state, exit.cause)) return
         const failed: Taken = taken
         const verdict = yield* decide(failed, slot, exit.cause)
         if (verdict === undefined) {

@@ -5,7 +5,7 @@ import { Pending } from "../../Codec.ts"
 import type { Chunk } from "../../engine/KafkaEngine.ts"
 import type * as Record from "../../Record.ts"
 import { CallScope } from "./callScope.ts"
-import { judge } from "./judge.ts"
+import { isOwnFailure, judge } from "./judge.ts"
 import { Steps } from "./steps.ts"
 import type { Work } from "./workerHost.ts"
 import { more, take } from "./workerHost.ts"
@@ -62,12 +62,11 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
     }
     const exit = yield* scope.run(segment)
     if (Exit.isSuccess(exit)) continue
-    // Interrupted because the budget is over or the partition is lost: nobody's failure.
-    if (!state.isActive) break
+    if (!isOwnFailure(state, exit.cause)) break
     const verdict = yield* judge(work, [records[i]!], exit.cause, decided)
     if (verdict._tag === "Again") continue
     if (verdict._tag === "Stopped") break
-    if (verdict._tag === "Done") (step.exceptions ??= []).push(...verdict.outcomes)
+    if (verdict._tag === "Done") step.exceptions = [...step.exceptions ?? [], ...verdict.outcomes]
     else steps.add(step, verdict.copies)
     advance()
   }

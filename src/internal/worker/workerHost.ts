@@ -30,6 +30,8 @@ export interface WorkerHost {
   /** Reports a finished step; waits while the reader of the outcome stream is slow. */
   readonly emit: (state: PartitionState, batch: OutcomeBatch) => Effect.Effect<void>
   readonly skipped: (partition: TopicPartition, offset: number, cause: Cause.Cause<unknown>) => void
+  /** Whether nothing more is fetched for this partition before something is given back. */
+  readonly isFull: (state: PartitionState) => boolean
   /** A record begins to wait for its next attempt. */
   readonly waiting: (state: PartitionState, wait: Wait) => void
 }

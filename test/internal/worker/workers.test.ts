@@ -89,6 +89,25 @@ describe("a batch", () => {
     })))
 })
 
+it.effect("a batch may fail whose records are too many for an argument list", () =>
+  scripted(Effect.fnUntraced(function*(script) {
+    const all = 130_000
+    const handler = Topic.handleBatch(Texts, () => Effect.fail("bad"), { maxSize: all })
+    const consumer = Consumer.make("g", {
+      ...settings,
+      onFailure: OnFailure.skip,
+      chunkRecords: all,
+      bufferRecords: all,
+      handlers: [handler]
+    })
+    const { control } = yield* start(script, consumer)
+    script.produce(p0, texts(0, all - 1))
+    script.emit("assign", [p0])
+    yield* until(() => script.calls.some(({ call }) => call === "store"))
+    yield* control.stop
+    assert.strictEqual(script.committed.get("t/0")?.offset, all)
+  })))
+
 describe("the scope of a call", () => {
   it.effect("is closed with the exit of that call, also when it was interrupted", () =>
     scripted(Effect.fnUntraced(function*(script) {
