@@ -37,6 +37,54 @@ export {
    * @since 0.1.0
    * @category models
    */
+  type Difference,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category administration
+   */
+  ensure,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  type Ensured,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  type Shape
+} from "./TopicAdmin.ts"
+
+export {
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  type From,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category reading
+   */
+  read,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  type ReadOptions
+} from "./TopicReader.ts"
+
+export {
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
   type AnySource,
   /**
    * @stability unstable

@@ -13,6 +13,7 @@ export const floors = [
   "retry",
   "produce",
   "partition",
+  "reading",
   "codec",
   "telemetry",
   "shared"

@@ -5,9 +5,9 @@ import type { Position } from "../../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import { format } from "../../TopicPartition.ts"
+import { byPartition } from "../reading/scan.ts"
 import { redriveGroupOf } from "./filter.ts"
 import { type AnyConsumer, offsetsOf, pilesOf } from "./places.ts"
-import { byPartition } from "./scan.ts"
 
 const positionsOf = (parts: ReadonlyArray<Discarded>): ReadonlyArray<Position> =>
   parts.map(({ partition, to, topic }) => ({ topic, partition, offset: to }))

@@ -11,9 +11,9 @@ import type { ClientEvent, ConsumerClient, Position, RawRecord, TopicPartition }
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import { format } from "../../TopicPartition.ts"
+import { byPartition, fatalOf } from "../reading/scan.ts"
 import * as Signal from "../shared/signal.ts"
 import type { Budget, Fate } from "./judging.ts"
-import { byPartition, fatalOf } from "./scan.ts"
 import type { TokenBucket } from "./tokenBucket.ts"
 
 /** A record, what is to be done with it, and the position after it. */

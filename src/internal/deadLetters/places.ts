@@ -11,11 +11,11 @@ import * as RetryTopics from "../../RetryTopic.ts"
 import * as Source from "../../Source.ts"
 import { format } from "../../TopicPartition.ts"
 import * as Plan from "../plan/plan.ts"
+import { byPartition } from "../reading/scan.ts"
 import * as Names from "../retry/names.ts"
 import type { SourceTopics } from "../retry/topology.ts"
 import { some } from "../shared/suggestions.ts"
 import { redriveGroupOf } from "./filter.ts"
-import { byPartition } from "./scan.ts"
 
 /** A consumer without its types. */
 export interface AnyConsumer {

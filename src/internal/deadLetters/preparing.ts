@@ -6,6 +6,7 @@ import type { AdminClient, Position } from "../../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import { invalidSetting, KafkaError } from "../../KafkaError.ts"
 import { format } from "../../TopicPartition.ts"
+import { byPartition } from "../reading/scan.ts"
 import { ensure } from "../retry/provision.ts"
 import { parkedSpec } from "../retry/topicSpecs.ts"
 import * as Destinations from "./destinations.ts"
@@ -20,7 +21,6 @@ import {
   placesOf,
   startsFrom
 } from "./places.ts"
-import { byPartition } from "./scan.ts"
 
 /** Options of a redrive, or, with a parked target, of parking. */
 export interface Options extends RedriveOptions {

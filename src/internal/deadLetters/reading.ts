@@ -7,10 +7,10 @@ import type { AdminClient, Position, RawRecord } from "../../engine/KafkaEngine.
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import { format } from "../../TopicPartition.ts"
+import { byPartition, scan } from "../reading/scan.ts"
 import { isMeant, redriveGroupOf } from "./filter.ts"
 import * as Letters from "./letters.ts"
 import { type AnyConsumer, offsetsOf, type Pile, pilesOf, startsFrom } from "./places.ts"
-import { byPartition, scan } from "./scan.ts"
 
 const adminOf = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
 
@@ -131,7 +131,7 @@ export const list = Effect.fnUntraced(function*(
           ...begin,
           offset: Math.max(begin.offset, ownEnds.get(format(begin))! - share)
         }))
-        const first = yield* Stream.runCollect(scan(own, ends, 1))
+        const first = yield* Stream.runCollect(scan(own, ends, { perPartition: 1 }))
         const newest = yield* Stream.runCollect(scan(late, ends))
         const read = Letters.readerOf(pile, context)
         return {

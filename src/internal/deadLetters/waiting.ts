@@ -6,11 +6,11 @@ import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { Summary } from "../../RetryTopic.ts"
 import { format } from "../../TopicPartition.ts"
+import { byPartition, scan } from "../reading/scan.ts"
 import { dueTime } from "../retry/dueTime.ts"
 import * as Names from "../retry/names.ts"
 import { retryGroupOf } from "../retry/topology.ts"
 import { type AnyConsumer, offsetsOf, type Place, sourcesOf } from "./places.ts"
-import { byPartition, scan } from "./scan.ts"
 
 /** The retry topics of a source: those of its policy, then those that exist from an earlier policy. */
 const tiersOf = ({ group, sizes, source, topics: { tiers } }: Place) => [
@@ -41,7 +41,7 @@ export const waiting = Effect.fnUntraced(function*(
     .map((begin) => ({ ...begin, offset: Math.max(begin.offset, committed.get(format(begin)) ?? 0) }))
   const startOf = byPartition(starts)
   // The first of each partition is the first that is due there: nothing overtakes in a retry topic.
-  const heads = yield* Stream.runCollect(scan(starts, ends, 1))
+  const heads = yield* Stream.runCollect(scan(starts, ends, { perPartition: 1 }))
   const now = yield* Clock.currentTimeMillis
   return all.flatMap(([{ source, topics }, tiers]) =>
     tiers.map(({ delay, index, name }): Summary => {

@@ -1,9 +1,10 @@
 /** Checks and creates the topics that failure policies need. */
 import * as Effect from "effect/Effect"
-import type { AdminClient, TopicDescription } from "../../engine/AdminClient.ts"
+import type { AdminClient } from "../../engine/AdminClient.ts"
 import type { Capability } from "../../engine/KafkaEngine.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import { create, describe } from "../shared/newTopics.ts"
 import * as Specs from "./topicSpecs.ts"
 import type { SourceTopics } from "./topology.ts"
 
@@ -24,40 +25,6 @@ export interface TopicState {
   readonly partitions: number | undefined
   readonly problems: ReadonlyArray<Specs.Problem>
 }
-
-/** How long a new topic may take until the brokers know it, in milliseconds; usually it takes a moment. */
-const visibleWithin = 30_000
-const lookEvery = 100
-
-const byName = (descriptions: ReadonlyArray<TopicDescription>): ReadonlyMap<string, TopicDescription> =>
-  new Map(descriptions.map((description) => [description.name, description]))
-
-const describe = (admin: AdminClient, names: ReadonlyArray<string>) =>
-  Effect.map(names.length === 0 ? Effect.succeed([]) : admin.describeTopics(names), byName)
-
-const untilVisible = Effect.fnUntraced(function*(admin: AdminClient, names: ReadonlyArray<string>) {
-  for (let waited = 0;; waited += lookEvery) {
-    const found = yield* describe(admin, names)
-    if (names.every((name) => found.has(name))) return
-    if (waited >= visibleWithin) {
-      const operation = `waiting for the created topics ${names.join(", ")}`
-      return yield* Errors.make("create topic", new Errors.Timeout({ operation, timeoutMs: visibleWithin }))
-    }
-    yield* Effect.sleep(lookEvery)
-  }
-})
-
-/** Creates topics. If another process creates one first, that is no failure: the topic exists. */
-const create = Effect.fnUntraced(function*(admin: AdminClient, specs: ReadonlyArray<Specs.TopicSpec>) {
-  const wanted = specs.flatMap((spec) => Specs.newTopicOf(spec) ?? [])
-  const made = yield* Effect.forEach(wanted, (topic) =>
-    admin.createTopic(topic).pipe(
-      Effect.as(topic.name),
-      Effect.catchReason("KafkaError", "TopicExists", () => Effect.undefined)
-    ), { concurrency: 4 })
-  yield* untilVisible(admin, wanted.map(({ name }) => name))
-  return new Set(made)
-})
 
 const listOf = (states: ReadonlyArray<TopicState>, words: (state: TopicState) => string): string =>
   states.map(words).join("; ")
@@ -108,7 +75,7 @@ export const ensure = Effect.fnUntraced(function*(
   let created: ReadonlySet<string | undefined> = new Set()
   const missing = specs.filter(({ name, partitions }) => !found.has(name) && partitions !== undefined)
   if (mode === "create" && missing.length > 0) {
-    created = yield* create(admin, missing)
+    created = yield* create(admin, missing.flatMap((spec) => Specs.newTopicOf(spec) ?? []))
     found = yield* describe(admin, names)
   }
   const states = yield* Effect.forEach(

@@ -7,6 +7,7 @@ import { errors } from "./errors.ts"
 import { membership } from "./membership.ts"
 import { order } from "./order.ts"
 import { positions } from "./positions.ts"
+import { reading } from "./reading.ts"
 import { records } from "./records.ts"
 import { retries } from "./retries.ts"
 import { retriesFaults } from "./retriesFaults.ts"
@@ -24,6 +25,7 @@ export const groups: ReadonlyArray<Group> = [
   records,
   order,
   streams,
+  reading,
   commits,
   membership,
   positions,

@@ -1,10 +1,11 @@
-/** Reads partitions between two positions, without a group. */
+/** Reads partitions from some positions on, without a group. */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { ClientEvent, Position, RawRecord, TopicPartition } from "../../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
+import type { ConsumerConfig } from "../../KafkaConfig.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import { format } from "../../TopicPartition.ts"
 import * as Signal from "../shared/signal.ts"
@@ -24,6 +25,11 @@ export const fatalOf = (event: ClientEvent): KafkaError | undefined => {
   return _tag === "UnknownTopic" || _tag === "AuthorizationFailed" ? event.error : undefined
 }
 
+/** `perPartition`: at most this many records of each partition. */
+export interface Options extends Pick<ConsumerConfig, "isolation"> {
+  readonly perPartition?: number | undefined
+}
+
 interface Part {
   readonly partition: TopicPartition
   readonly end: number
@@ -31,30 +37,35 @@ interface Part {
   done: boolean
 }
 
-/** The records from `starts` to `ends`. `perPartition`: at most this many of each partition. */
+const partsOf = (starts: ReadonlyArray<Position>, ends: ReadonlyArray<Position> | undefined, perPartition: number) => {
+  const endOf = ends === undefined ? undefined : byPartition(ends)
+  return new Map(starts.flatMap((start): ReadonlyArray<[string, Part]> => {
+    const { partition, topic } = start
+    const end = endOf === undefined ? Infinity : endOf.get(format(start)) ?? 0
+    return start.offset < end
+      ? [[format(start), { partition: { topic, partition }, end, left: perPartition, done: false }]]
+      : []
+  }))
+}
+
+/** The records from `starts` to `ends`; without those it goes on until it is left. */
 export const scan = (
   starts: ReadonlyArray<Position>,
-  ends: ReadonlyArray<Position>,
-  perPartition = Infinity
+  ends: ReadonlyArray<Position> | undefined,
+  { isolation, perPartition = Infinity }: Options = {}
 ): Stream.Stream<RawRecord, KafkaError, KafkaEngine.Service> =>
   Stream.unwrap(Effect.gen(function*() {
-    const endOf = byPartition(ends)
-    const wanted = starts.filter((start) => start.offset < (endOf.get(format(start)) ?? 0))
+    const parts = partsOf(starts, ends, perPartition)
+    const wanted = starts.filter((start) => parts.has(format(start)))
     if (wanted.length === 0) return Stream.empty
-    const parts = new Map(wanted.map((start): [string, Part] => [format(start), {
-      partition: { topic: start.topic, partition: start.partition },
-      end: endOf.get(format(start))!,
-      left: perPartition,
-      done: false
-    }]))
     const engine = yield* KafkaEngine.Service
     const signal = yield* Signal.make
     let fatal: KafkaError | undefined
     const client = yield* engine.consumer({
       subscription: { _tag: "Manual", positions: wanted },
       offsetReset: "earliest",
-      config: {},
-      signalEnd: true,
+      config: { isolation },
+      signalEnd: ends !== undefined,
       onReady: () => signal.raise(),
       onEvent: (event) => {
         fatal ??= fatalOf(event)

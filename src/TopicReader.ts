@@ -1,0 +1,102 @@
+/**
+ * Reading topics without a group: `Topic.read`.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import type * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as KafkaEngine from "./engine/KafkaEngine.ts"
+import { decoded } from "./internal/reading/decoded.ts"
+import { partitionsOf, resolve } from "./internal/reading/places.ts"
+import { scan } from "./internal/reading/scan.ts"
+import { consumerDefaults } from "./KafkaConfig.ts"
+import type { KafkaError } from "./KafkaError.ts"
+import { invalidSetting } from "./KafkaError.ts"
+import type { Poison } from "./Poison.ts"
+import type * as Record from "./Record.ts"
+import type { Source } from "./Source.ts"
+
+/**
+ * Where a read begins in each partition: at its first record, behind its last one, at an offset (one outside of the log
+ * is the nearest end of it), that many records before the end, or at the first record at or after a time.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type From =
+  | "earliest"
+  | "latest"
+  | { readonly offset: number }
+  | { readonly last: number }
+  | { readonly time: DateTime.DateTime.Input }
+
+/**
+ * What is read.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReadOptions {
+  /** Where each partition begins. */
+  readonly from: From
+  /** With `"end"` the stream ends where the partitions ended when it began; otherwise it goes on until it is left. */
+  readonly until?: "end" | undefined
+  /** The numbers of the partitions (default: all). */
+  readonly partitions?: ReadonlyArray<number> | undefined
+  /** Whether records of open and aborted transactions are hidden (default `"read_committed"`). */
+  readonly isolation?: "read_committed" | "read_uncommitted" | undefined
+}
+
+/**
+ * The records of a source, read without a group: nothing is committed, and every reader gets all of them. In order
+ * within each partition; inside the stream they come in arrays, as they were fetched.
+ *
+ * Fails with `UnknownTopic` if the topic or one of the partitions does not exist, with `InvalidSetting` for a place
+ * that is none, and with `Poison` at a record that cannot be decoded, after the records before it. Partitions that are
+ * added later are not read.
+ *
+ * **When to use**: to look at a topic, to load it into memory at the start, to copy a part of it. To handle records
+ * once each, with progress that survives a restart, use a consumer.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Codec, Topic } from "millrace"
+ *
+ * const Prices = Topic.make("prices", { key: Codec.string, value: Codec.string })
+ *
+ * // The latest price of each product.
+ * export const load = Effect.fnUntraced(function*() {
+ *   const prices = new Map<string, string>()
+ *   yield* Topic.read(Prices, { from: "earliest", until: "end" }).pipe(
+ *     Stream.runForEach(({ key, value }) => Effect.sync(() => prices.set(key, value)))
+ *   )
+ *   return prices
+ * })
+ *
+ * export const sinceNoon = Topic.read(Prices, { from: { time: "2026-01-31T12:00:00Z" }, partitions: [0] })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category reading
+ */
+export const read = <K, V, RD, H>(
+  source: Source<K, V, RD, H>,
+  options: ReadOptions
+): Stream.Stream<Record.Record<K, V, H>, KafkaError | Poison, RD | KafkaEngine.Service> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const { from, isolation = consumerDefaults.isolation, partitions, until } = options
+    if (until !== undefined && until !== "end") {
+      return yield* invalidSetting("until", `${JSON.stringify(until)} is not "end" or nothing`)
+    }
+    const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
+    const wanted = yield* partitionsOf(admin, source, partitions)
+    const starts = yield* resolve(admin, wanted, from, isolation)
+    const ends = until === undefined ? undefined : yield* resolve(admin, wanted, "latest", isolation)
+    return decoded(scan(starts, ends, { isolation }), source.codecs)
+  }))
