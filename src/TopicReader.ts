@@ -78,7 +78,7 @@ export interface ReadOptions {
  *   return prices
  * })
  *
- * export const sinceNoon = Topic.read(Prices, { from: { time: "2026-01-31T12:00:00Z" }, partitions: [0] })
+ * export const since = (time: Date) => Topic.read(Prices, { from: { time }, partitions: [0] })
  * ```
  *
  * @stability unstable
