@@ -320,7 +320,7 @@ const printJson = (encoded: unknown): Uint8Array => {
  *
  * What has no place in JSON is written in a form that the same Schema reads back (`Schema.toCodecJson`): a `Date` as
  * its ISO text, a class as an object of its fields, a `bigint` as a text of digits, an `Option` as
- * `{"_id":"Option","_tag":"Some","value":…}`, a `Uint8Array` as Base64. For topics that other programs read, use
+ * `{"_tag":"Some","value":…}`, a `Uint8Array` as Base64. For topics that other programs read, use
  * `Schema.OptionFromOptionalKey` for fields that may be missing (the key is left out), and choose the encoded side of
  * everything else as they expect it: `Schema.DateFromString`, `Schema.FiniteFromString`, ….
  *

@@ -157,7 +157,7 @@ const ConsumerProto = {
  * @since 0.1.0
  * @category models
  */
-export type Error<C> = C extends Consumer<infer E, infer _> ? E : never
+export type Error<C> = C extends Consumer<infer E, infer _> ? E : unknown
 
 /**
  * The services of a consumer's handlers.
@@ -166,7 +166,7 @@ export type Error<C> = C extends Consumer<infer E, infer _> ? E : never
  * @since 0.1.0
  * @category models
  */
-export type Services<C> = C extends Consumer<infer _, infer R> ? R : never
+export type Services<C> = C extends Consumer<infer _, infer R> ? R : unknown
 
 /**
  * Describes a consumer. The group is its name in Kafka: members with the same group share the partitions.

@@ -7,13 +7,16 @@
 import type * as Arr from "effect/Array"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type { Pipeable } from "effect/Pipeable"
+import * as Predicate from "effect/Predicate"
 import type * as Types from "effect/Types"
 import type { Position, TopicPartition } from "./engine/KafkaEngine.ts"
+import { Proto } from "./internal/shared/proto.ts"
 import type { KafkaError } from "./KafkaError.ts"
 import type * as OnFailure from "./OnFailure.ts"
 import type { Poison } from "./Poison.ts"
 import type * as Record from "./Record.ts"
-import type { AnySource, Source } from "./Source.ts"
+import { type AnySource, type DecodingServices, type HeaderValues, type Key, show, type Value } from "./Source.ts"
 
 /**
  * @stability unstable
@@ -45,16 +48,18 @@ export type TypeId = typeof TypeId
 export type Concurrency = "partition" | { readonly keys: number } | { readonly unordered: number }
 
 /**
- * Records of one partition given to a handler that owns its offsets. `start` is the offset the batch begins at, `next`
- * the one to store and go on from: it covers gaps and control records.
+ * Records of one partition given to a handler that owns its offsets.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface OwnedBatch<out K, out V, out H = unknown> extends TopicPartition {
+  /** The records, in the order of the partition. */
   readonly records: ReadonlyArray<Record.Record<K, V, H>>
+  /** The offset that the batch begins at. */
   readonly start: number
+  /** The offset to store, and to go on from: it covers gaps and control records. */
   readonly next: number
 }
 
@@ -125,7 +130,8 @@ export type Call<R = any> =
  * @since 0.1.0
  * @category models
  */
-export interface Handler<out E, out R> {
+export interface Handler<out E, out R> extends Pipeable {
+  /** For the type checker alone. */
   readonly [TypeId]: {
     readonly _E: Types.Covariant<E>
     readonly _R: Types.Covariant<R>
@@ -139,7 +145,8 @@ export interface Handler<out E, out R> {
 }
 
 /**
- * Any handler. Opaque on purpose: a wider type would fix the inference of its parts.
+ * Any handler. Opaque on purpose: a wider type would fix the inference of its parts. What it fails with and needs is
+ * not known: a consumer of such handlers needs `unknown`, and cannot be run. Give it a list of their own types.
  *
  * @stability unstable
  * @since 0.1.0
@@ -148,61 +155,89 @@ export interface Handler<out E, out R> {
 export type Any = { readonly [TypeId]: unknown }
 
 /**
- * The error of a handler.
+ * Whether a value is a handler, also one of another copy of this package.
+ *
+ * @example
+ * ```ts
+ * import { Codec, Handler, Topic } from "millrace"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ *
+ * export const yes: boolean = Handler.isHandler(Topic.handle(Notes, Topic.skip))
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category guards
+ */
+export const isHandler = (value: unknown): value is Handler<unknown, unknown> => Predicate.hasProperty(value, TypeId)
+
+/**
+ * The error of a handler; `unknown` of one whose type says nothing.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
-export type Error<H> = H extends Handler<infer E, infer _> ? E : never
+export type Error<H> = H extends Handler<infer E, infer _> ? E : unknown
 
 /**
- * The services of a handler.
+ * The services of a handler; `unknown` of one whose type says nothing.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
-export type Services<H> = H extends Handler<infer _, infer R> ? R : never
+export type Services<H> = H extends Handler<infer _, infer R> ? R : unknown
 
 /**
- * What a handler may say for itself. `onFailure` defaults to the consumer's.
+ * What a handler may say for itself.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface Options<E, out RX> {
+  /** What happens when the handler fails (default: the consumer's `onFailure`). */
   readonly onFailure?: OnFailure.For<E, RX> | undefined
+  /** How many records of a partition are handled at once (default `"partition"`: one). */
   readonly concurrency?: Concurrency | undefined
 }
 
 /**
- * What a batch handler may say for itself: at most `maxSize` records (default 500) at a time, and up to `maxWait`
- * (default none) of waiting for more when fewer are there. One that the fetch budget has no room for is handed over as
- * it is.
+ * What a batch handler may say for itself. A batch that the fetch budget has no room for is handed over as it is.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface BatchOptions<E, out RX> {
+  /** What happens when the handler fails (default: the consumer's `onFailure`). */
   readonly onFailure?: OnFailure.For<E, RX> | undefined
+  /** The most records that are handled at a time (default 500). */
   readonly maxSize?: number | undefined
+  /** How long to wait for more records when there are fewer (default: not at all). */
   readonly maxWait?: Duration.Input | undefined
 }
 
-const make = (
+/** A handler of a call, without its types. @internal */
+export const fromCall = (
   source: Pick<AnySource, "match" | "codecs">,
   call: Call,
   onFailure: OnFailure.Any | undefined
-): Handler<any, any> => ({
+): Handler<any, any> => Object.assign(Object.create(HandlerProto), { source, call, onFailure })
+
+const HandlerProto = {
+  ...Proto,
   // The variance marker exists for the type checker alone.
   [TypeId]: {} as any,
-  source,
-  call,
-  onFailure
-})
+  toJSON(this: Handler<any, any>) {
+    return { _id: "Handler", source: show(this.source), call: this.call._tag }
+  },
+  toString(this: Handler<any, any>) {
+    return `Handler(${show(this.source)})`
+  }
+}
 
 const batchDefaults = { maxSize: 500, maxWait: 0 } as const
 
@@ -234,14 +269,19 @@ const batchDefaults = { maxSize: 500, maxWait: 0 } as const
  * @since 0.1.0
  * @category constructors
  */
-export const handle = <K, V, RD, H, E = never, R = never, RX = never>(
-  source: Source<K, V, RD, H>,
-  handler: (record: Record.Record<K, V, H>) => Effect.Effect<unknown, E, R>,
+export const handle = <S extends AnySource, E = never, R = never, RX = never>(
+  source: S,
+  handler: (record: Record.Of<S>) => Effect.Effect<unknown, E, R>,
   options?: Options<Types.NoInfer<E>, RX>
-): Handler<E, R | RD | RX> =>
-  make(
+): Handler<E, R | DecodingServices<S> | RX> =>
+  fromCall(
     source,
-    { _tag: "Record", run: handler, concurrency: options?.concurrency ?? "partition" },
+    // Its records are decoded by the codecs of the source.
+    {
+      _tag: "Record",
+      run: handler as (record: any) => Effect.Effect<unknown, E, R>,
+      concurrency: options?.concurrency ?? "partition"
+    },
     options?.onFailure
   )
 
@@ -268,16 +308,17 @@ export const handle = <K, V, RD, H, E = never, R = never, RX = never>(
  * @since 0.1.0
  * @category constructors
  */
-export const handleBatch = <K, V, RD, H, E = never, R = never, RX = never>(
-  source: Source<K, V, RD, H>,
-  handler: (records: ReadonlyArray<Record.Record<K, V, H>>) => Effect.Effect<unknown, E, R>,
+export const handleBatch = <S extends AnySource, E = never, R = never, RX = never>(
+  source: S,
+  handler: (records: ReadonlyArray<Record.Of<S>>) => Effect.Effect<unknown, E, R>,
   options?: BatchOptions<Types.NoInfer<E>, RX>
-): Handler<E, R | RD | RX> =>
-  make(
+): Handler<E, R | DecodingServices<S> | RX> =>
+  fromCall(
     source,
     {
       _tag: "Batch",
-      run: handler,
+      // Its records are decoded by the codecs of the source.
+      run: handler as (records: ReadonlyArray<any>) => Effect.Effect<unknown, E, R>,
       maxSize: options?.maxSize ?? batchDefaults.maxSize,
       maxWait: options?.maxWait ?? batchDefaults.maxWait
     },
@@ -300,7 +341,7 @@ export const handleBatch = <K, V, RD, H, E = never, R = never, RX = never>(
  * const Clicks = Topic.make("clicks", { key: Codec.none, value: Codec.string })
  * const offsets = new Map<string, number>()
  *
- * export const tally = Topic.handleOwned(
+ * export const tally = Topic.handleOwningOffsets(
  *   Clicks,
  *   (batch) => Effect.sync(() => offsets.set(`${batch.topic}/${batch.partition}`, batch.next)),
  *   {
@@ -319,16 +360,16 @@ export const handleBatch = <K, V, RD, H, E = never, R = never, RX = never>(
  * @since 0.1.0
  * @category constructors
  */
-export const handleOwned = <K, V, RD, H, E = never, R = never, ES = never, RS = never, RX = never>(
-  source: Source<K, V, RD, H>,
-  handler: (batch: OwnedBatch<K, V, H>) => Effect.Effect<unknown, E, R>,
+export const handleOwningOffsets = <S extends AnySource, E = never, R = never, ES = never, RS = never, RX = never>(
+  source: S,
+  handler: (batch: OwnedBatch<Key<S>, Value<S>, HeaderValues<S>>) => Effect.Effect<unknown, E, R>,
   options: BatchOptions<Types.NoInfer<E>, RX> & {
     readonly startOffsets: (
       partitions: ReadonlyArray<TopicPartition>
     ) => Effect.Effect<ReadonlyArray<Position>, ES, RS>
   }
-): Handler<E | ES, R | RD | RS | RX> =>
-  make(
+): Handler<E | ES, R | DecodingServices<S> | RS | RX> =>
+  fromCall(
     source,
     {
       _tag: "Owned",

@@ -11,38 +11,39 @@ import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import * as Sink from "effect/Sink"
-import type * as Types from "effect/Types"
 import { checked, positionsProblem } from "./engine/checkOffsets.ts"
 import type * as KafkaEngine from "./engine/KafkaEngine.ts"
 import type { Delivery, Position } from "./engine/KafkaEngine.ts"
-import type * as Headers from "./Headers.ts"
 import { CurrentGroup } from "./internal/produce/currentGroup.ts"
 import { currentClient, CurrentTracing } from "./internal/produce/route.ts"
 import * as Sending from "./internal/produce/sending.ts"
 import { CurrentTransaction, within } from "./internal/produce/transactions.ts"
 import type { KafkaError } from "./KafkaError.ts"
 import * as Errors from "./KafkaError.ts"
+import type { Input } from "./Message.ts"
+import type { AnyTopic, EncodingServices } from "./Source.ts"
 import * as Suppression from "./Suppression.ts"
-import type * as Topic from "./Topic.ts"
 
-/**
- * A message for a topic of `K`, `V` and header values `H`. Without a `partition` the key decides (murmur2, like the
- * Java client). `timestamp` is in milliseconds and defaults to the moment of sending. `headerValues` is required when
- * the topic has a header Schema; `headers` come after those.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export type Message<K, V, H = unknown> =
-  & {
-    readonly key: K
-    readonly value: V
-    readonly headers?: Headers.Input | undefined
-    readonly partition?: number | undefined
-    readonly timestamp?: number | undefined
-  }
-  & (unknown extends H ? unknown : { readonly headerValues: H })
+export type {
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  Input,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  KeyedMessage,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  Message
+} from "./Message.ts"
 
 /**
  * Whether sends are traced (default `"off"`, which costs nothing). With `"record"` each `send`, `sendAll` and `offer`
@@ -99,10 +100,10 @@ export const Tracing: Context.Reference<"off" | "record"> = CurrentTracing
  * @since 0.1.0
  * @category producing
  */
-export const send: <K, V, RD, RE, H>(
-  topic: Topic.Topic<K, V, RD, RE, H>,
-  message: Types.NoInfer<Message<K, V, H>>
-) => Effect.Effect<Delivery, KafkaError | Schema.SchemaError, RE | KafkaEngine.Service> = Sending.send
+export const send: <T extends AnyTopic>(
+  topic: T,
+  message: NoInfer<Input<T>>
+) => Effect.Effect<Delivery, KafkaError | Schema.SchemaError, EncodingServices<T> | KafkaEngine.Service> = Sending.send
 
 /**
  * Sends many messages with one wait: it ends when each of them was acknowledged or failed. The deliveries are in the
@@ -122,10 +123,14 @@ export const send: <K, V, RD, RE, H>(
  * @since 0.1.0
  * @category producing
  */
-export const sendAll: <K, V, RD, RE, H>(
-  topic: Topic.Topic<K, V, RD, RE, H>,
-  messages: ReadonlyArray<Types.NoInfer<Message<K, V, H>>>
-) => Effect.Effect<ReadonlyArray<Delivery>, KafkaError | Schema.SchemaError, RE | KafkaEngine.Service> = Sending.sendAll
+export const sendAll: <T extends AnyTopic>(
+  topic: T,
+  messages: ReadonlyArray<NoInfer<Input<T>>>
+) => Effect.Effect<
+  ReadonlyArray<Delivery>,
+  KafkaError | Schema.SchemaError,
+  EncodingServices<T> | KafkaEngine.Service
+> = Sending.sendAll
 
 /**
  * A sink that sends every message of a stream, a chunk of the stream at a time.
@@ -147,9 +152,9 @@ export const sendAll: <K, V, RD, RE, H>(
  * @since 0.1.0
  * @category producing
  */
-export const sink = <K, V, RD, RE, H>(
-  topic: Topic.Topic<K, V, RD, RE, H>
-): Sink.Sink<void, Message<K, V, H>, never, KafkaError | Schema.SchemaError, RE | KafkaEngine.Service> =>
+export const sink = <T extends AnyTopic>(
+  topic: T
+): Sink.Sink<void, Input<T>, never, KafkaError | Schema.SchemaError, EncodingServices<T> | KafkaEngine.Service> =>
   Sink.forEachArray((messages) => sendAll(topic, messages))
 
 /**
@@ -175,11 +180,11 @@ export const sink = <K, V, RD, RE, H>(
  * @since 0.1.0
  * @category producing
  */
-export const offer: <K, V, RD, RE, H, R = never>(
-  topic: Topic.Topic<K, V, RD, RE, H>,
-  message: Types.NoInfer<Message<K, V, H>>,
+export const offer: <T extends AnyTopic, R = never>(
+  topic: T,
+  message: NoInfer<Input<T>>,
   options: { readonly onError: (error: KafkaError) => Effect.Effect<unknown, never, R> }
-) => Effect.Effect<void, KafkaError | Schema.SchemaError, RE | R | KafkaEngine.Service> = Sending.offer
+) => Effect.Effect<void, KafkaError | Schema.SchemaError, EncodingServices<T> | R | KafkaEngine.Service> = Sending.offer
 
 /**
  * Runs an effect without the sends to the targets: topics, names of topics, Schemas ({@link Suppression.Target}), or
@@ -308,10 +313,23 @@ export const isSuppressed = (delivery: Delivery): boolean => delivery.partition 
  * @since 0.1.0
  * @category transactions
  */
-export const transaction: <A, E, R>(
-  transactionalId: string,
-  effect: Effect.Effect<A, E, R>
-) => Effect.Effect<A, E | KafkaError, R | KafkaEngine.Service> = within
+export const transaction: {
+  (
+    transactionalId: string
+  ): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | KafkaError, R | KafkaEngine.Service>
+  <A, E, R>(
+    self: Effect.Effect<A, E, R>,
+    transactionalId: string
+  ): Effect.Effect<A, E | KafkaError, R | KafkaEngine.Service>
+  <A, E, R>(
+    transactionalId: string,
+    self: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | KafkaError, R | KafkaEngine.Service>
+} = (...args: ReadonlyArray<any>): any => {
+  const [first, second] = args
+  if (Effect.isEffect(first)) return within(second, first)
+  return args.length === 1 ? (self: Effect.Effect<any, any, any>) => within(first, self) : within(first, second)
+}
 
 /**
  * Commits positions of the current consumer group as part of the current transaction (KIP-447): the records sent in it

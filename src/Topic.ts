@@ -4,11 +4,12 @@
  * @stability unstable
  * @since 0.1.0
  */
+import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
-import type * as Types from "effect/Types"
 import type * as Codec from "./Codec.ts"
-import { invalidName, SourceTypeId } from "./Source.ts"
-import type { Source } from "./Source.ts"
+import { Proto } from "./internal/shared/proto.ts"
+import { invalidName, show, SourceTypeId, TopicTypeId } from "./Source.ts"
+import type { Keyed, Source, Topic } from "./Source.ts"
 
 export {
   /**
@@ -28,8 +29,23 @@ export {
    * @since 0.1.0
    * @category handlers
    */
-  handleOwned
+  handleOwningOffsets
 } from "./Handler.ts"
+
+export {
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category handlers
+   */
+  handleTags,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category handlers
+   */
+  skip
+} from "./HandlerTags.ts"
 
 export {
   /**
@@ -95,9 +111,45 @@ export {
   /**
    * @stability unstable
    * @since 0.1.0
+   * @category models
+   */
+  type DecodingServices,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  type EncodingServices,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  type HeaderValues,
+  /**
+   * @stability unstable
+   * @since 0.1.0
    * @category validation
    */
   invalidName,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category guards
+   */
+  isSource,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  type Key,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  type Keyed,
   /**
    * @stability unstable
    * @since 0.1.0
@@ -121,41 +173,26 @@ export {
    * @since 0.1.0
    * @category type IDs
    */
-  SourceTypeId
+  SourceTypeId,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  type Topic,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category type IDs
+   */
+  TopicTypeId as TypeId,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  type Value
 } from "./Source.ts"
-
-/**
- * @stability unstable
- * @since 0.1.0
- * @category type IDs
- */
-export const TypeId = "~millrace/Topic"
-
-/**
- * @stability unstable
- * @since 0.1.0
- * @category type IDs
- */
-export type TypeId = typeof TypeId
-
-/**
- * A topic that can be consumed and produced to.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface Topic<in out K, in out V, out RD = never, out RE = never, in out H = unknown>
-  extends Source<K, V, RD, H>
-{
-  readonly name: string
-  readonly [TypeId]: {
-    readonly _K: Types.Invariant<K>
-    readonly _V: Types.Invariant<V>
-    readonly _H: Types.Invariant<H>
-    readonly _RE: Types.Covariant<RE>
-  }
-}
 
 /**
  * Any topic that can be produced to.
@@ -164,39 +201,103 @@ export interface Topic<in out K, in out V, out RD = never, out RE = never, in ou
  * @since 0.1.0
  * @category models
  */
-export type Any = { readonly name: string; readonly [TypeId]: unknown }
+export type Any = { readonly name: string; readonly [TopicTypeId]: unknown }
 
 /**
- * A Schema of header values: its encoded side is an object of texts.
+ * The encoded side of a Schema of headers: an object of texts. A header that may be missing is an optional property.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
-export interface HeaderSchema<H, RD, RE> extends Schema.Codec<H, { readonly [name: string]: string }, RD, RE> {}
+export interface HeaderTexts {
+  readonly [name: string]: string | undefined
+}
+
+/**
+ * A Schema of header values, from an object of texts.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface HeaderSchema<H, RD, RE> extends Schema.Codec<H, HeaderTexts, RD, RE> {}
+
+/**
+ * Whether a value is a topic, also one of another copy of this package.
+ *
+ * @example
+ * ```ts
+ * import { Codec, Topic } from "millrace"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ *
+ * export const yes: boolean = Topic.isTopic(Notes)
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category guards
+ */
+export const isTopic = (value: unknown): value is Topic<unknown, unknown, unknown, unknown, unknown> =>
+  Predicate.hasProperty(value, TopicTypeId)
 
 // The variance markers exist for the type checker alone.
 const variance: any = {}
+
+const SourceProto = {
+  ...Proto,
+  [SourceTypeId]: variance,
+  toJSON(this: Source<unknown, unknown, unknown, unknown>) {
+    return { _id: "Source", pattern: show(this) }
+  },
+  toString(this: Source<unknown, unknown, unknown, unknown>) {
+    return `Source(${show(this)})`
+  }
+}
+
+const TopicProto = {
+  ...SourceProto,
+  [TopicTypeId]: variance,
+  toJSON(this: { readonly name: string }) {
+    return { _id: "Topic", name: this.name }
+  },
+  toString(this: { readonly name: string }) {
+    return `Topic(${this.name})`
+  }
+}
+
+interface Parts<K, V, KD, KE, VD, VE, H, HD, HE> {
+  readonly key: Codec.Codec<K, KD, KE>
+  readonly value: Codec.Codec<V, VD, VE>
+  readonly headers?: Schema.Codec<H, HeaderTexts, HD, HE> | undefined
+}
 
 /**
  * Makes a topic. The name is checked as Kafka checks it; a bad one is a programming error and throws.
  *
  * With `headers`, a Schema from an object of texts, each record's headers are decoded as well (`record.headerValues`),
- * and producing asks for them.
+ * and producing asks for them. With `keyOf`, which takes the key from a value, sends take values as well as messages; a
+ * message with a key keeps it.
  *
  * @example
  * ```ts
  * import { Schema } from "effect"
- * import { Codec, Topic } from "millrace"
+ * import { Codec, Producer, Topic } from "millrace"
  *
  * class Order extends Schema.Class<Order>("Order")({ id: Schema.String, total: Schema.Finite }) {}
  *
- * export const Orders = Topic.make("orders", { key: Codec.string, value: Codec.json(Order) })
+ * export const Orders = Topic.make("orders", {
+ *   key: Codec.string,
+ *   value: Codec.json(Order),
+ *   keyOf: (order) => order.id
+ * })
+ * export const sent = Producer.send(Orders, new Order({ id: "1", total: 5 }))
  *
  * export const Payments = Topic.make("payments", {
  *   key: Codec.string,
  *   value: Codec.json(Order),
- *   headers: Schema.Struct({ tenant: Schema.String, attempt: Schema.FiniteFromString })
+ *   headers: Schema.Struct({ tenant: Schema.String, attempt: Schema.optional(Schema.FiniteFromString) })
  * })
  * ```
  *
@@ -204,23 +305,30 @@ const variance: any = {}
  * @since 0.1.0
  * @category constructors
  */
-export const make = <K, V, KD, KE, VD, VE, H = unknown, HD = never, HE = never>(
+export const make: {
+  <K, V, KD, KE, VD, VE, H = unknown, HD = never, HE = never>(
+    name: string,
+    codecs: Parts<K, V, KD, KE, VD, VE, H, HD, HE> & {
+      readonly keyOf: (value: NoInfer<Exclude<V, null>>) => NoInfer<K>
+    }
+  ): Keyed<K, V, KD | VD | HD, KE | VE | HE, H>
+  <K, V, KD, KE, VD, VE, H = unknown, HD = never, HE = never>(
+    name: string,
+    codecs: Parts<K, V, KD, KE, VD, VE, H, HD, HE> & { readonly keyOf?: undefined }
+  ): Topic<K, V, KD | VD | HD, KE | VE | HE, H>
+} = (
   name: string,
-  codecs: {
-    readonly key: Codec.Codec<K, KD, KE>
-    readonly value: Codec.Codec<V, VD, VE>
-    readonly headers?: Schema.Codec<H, { readonly [name: string]: string }, HD, HE> | undefined
-  }
-): Topic<K, V, KD | VD | HD, KE | VE | HE, H> => {
+  codecs: Parts<any, any, any, any, any, any, any, any, any> & { readonly keyOf?: ((value: any) => any) | undefined }
+): Keyed<any, any, any, any, any> => {
   const problem = invalidName(name)
   if (problem !== undefined) throw new Error(problem)
-  return {
-    [SourceTypeId]: variance,
-    [TypeId]: variance,
+  const { headers, key, keyOf, value } = codecs
+  return Object.assign(Object.create(TopicProto), {
     name,
     match: { _tag: "Name", name },
-    codecs: { key: codecs.key, value: codecs.value, headers: codecs.headers }
-  }
+    codecs: { key, value, headers },
+    ...(keyOf === undefined ? {} : { keyOf })
+  })
 }
 
 /**
@@ -245,11 +353,11 @@ export const pattern = <K, V, KD, KE, VD, VE, H = unknown, HD = never, HE = neve
   codecs: {
     readonly key: Codec.Codec<K, KD, KE>
     readonly value: Codec.Codec<V, VD, VE>
-    readonly headers?: Schema.Codec<H, { readonly [name: string]: string }, HD, HE> | undefined
+    readonly headers?: Schema.Codec<H, HeaderTexts, HD, HE> | undefined
     readonly failures?: boolean | undefined
   }
-): Source<K, V, KD | VD | HD, H> => ({
-  [SourceTypeId]: variance,
-  match: { _tag: "Pattern", regex, failures: codecs.failures ?? false },
-  codecs: { key: codecs.key, value: codecs.value, headers: codecs.headers }
-})
+): Source<K, V, KD | VD | HD, H> =>
+  Object.assign(Object.create(SourceProto), {
+    match: { _tag: "Pattern", regex, failures: codecs.failures ?? false },
+    codecs: { key: codecs.key, value: codecs.value, headers: codecs.headers }
+  })

@@ -201,7 +201,7 @@ describe("Consumer.layer", () => {
 
   it.effect("does not start again for ever what its handler's startOffsets makes impossible", () =>
     scripted(Effect.fnUntraced(function*(script) {
-      const handler = Topic.handleOwned(Texts, () => Effect.void, {
+      const handler = Topic.handleOwningOffsets(Texts, () => Effect.void, {
         startOffsets: () => Effect.succeed([{ ...p0, offset: 1.5 }])
       })
       yield* Layer.build(Consumer.layer(Consumer.make("g", { ...settings, handlers: [handler] })))

@@ -223,6 +223,56 @@ describe("Producer", () => {
       assert.deepStrictEqual(yield* values("notes"), ["a"])
     }).pipe(Effect.provide(InMemoryKafka.layer)))
 
+  it.effect("a topic that knows the keys of its values takes values; a key that is given wins", () =>
+    Effect.gen(function*() {
+      const Keyed = Topic.make("keyed", { key: Codec.string, value: Codec.nullable(Codec.string), keyOf: (v) => v[0]! })
+      yield* Producer.send(Keyed, "a1")
+      yield* Producer.sendAll(Keyed, ["b2", { value: "c3" }, { key: "z", value: "d4" }, { key: "e", value: null }])
+      yield* Producer.offer(Keyed, "f5", { onError: Effect.die })
+      yield* Stream.run(Stream.make("g6", { key: "y", value: "h7" }), Producer.sink(Keyed))
+      yield* Producer.flush()
+      const records = yield* Effect.flatMap(InMemoryKafka, (memory) => memory.records("keyed"))
+      assert.deepStrictEqual(
+        records.map(({ key, value }) => [String(key && Buffer.from(key)), String(value && Buffer.from(value))]),
+        [["a", "a1"], ["b", "b2"], ["c", "c3"], ["z", "d4"], ["e", "null"], ["f", "f5"], ["g", "g6"], ["y", "h7"]]
+      )
+      const tombstone: any = { value: null }
+      const error = yield* Effect.flip(Producer.send(Keyed, tombstone))
+      assert.include(error.message, "key: a tombstone needs its key")
+      const thrown: any = 5
+      const broken = yield* Effect.flip(Producer.sendAll(Keyed, ["a", thrown]))
+      assert.strictEqual((broken as KafkaError.KafkaError).reason._tag, "InvalidRecord")
+      assert.include(broken.message, "index 1, key")
+    }).pipe(Effect.provide(InMemoryKafka.layerWith({ defaultPartitions: 1 }))))
+
+  it.effect("a suppressed Schema is known by the values of such a topic, too", () =>
+    Effect.gen(function*() {
+      const Keyed = Topic.make("keyed", { key: Codec.string, value: Codec.json(Order), keyOf: ({ id }) => id })
+      const delivery = yield* Producer.send(Keyed, new Order({ id: "1", total: 1 })).pipe(Producer.suppress([Order]))
+      assert.isTrue(Producer.isSuppressed(delivery))
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("header values that are optional may be missing", () =>
+    Effect.gen(function*() {
+      const Optional = Topic.make("optional", {
+        key: Codec.none,
+        value: Codec.string,
+        headers: Schema.Struct({ a: Schema.optional(Schema.String), b: Schema.optionalKey(Schema.FiniteFromString) })
+      })
+      const headerValues = [{}, { a: undefined }, { a: "x", b: 1 }]
+      yield* Producer.sendAll(Optional, headerValues.map((headerValues) => ({ key: null, value: "v", headerValues })))
+      const records = yield* Effect.flatMap(InMemoryKafka, (memory) => memory.records("optional"))
+      assert.deepStrictEqual(records.map(({ headers }) => (headers ?? []).map(([name]) => name)), [[], [], ["a", "b"]])
+      const seen: Array<unknown> = []
+      yield* Consumer.run(Consumer.make("g", {
+        offsetReset: "earliest",
+        until: "end",
+        onFailure: OnFailure.stop,
+        handlers: [Topic.handle(Optional, (record) => Effect.sync(() => seen.push(record.headerValues)))]
+      }))
+      assert.deepStrictEqual(seen, [{}, {}, { a: "x", b: 1 }])
+    }).pipe(Effect.provide(InMemoryKafka.layerWith({ defaultPartitions: 1 }))))
+
   it.effect("sink sends a whole stream in order", () =>
     Effect.gen(function*() {
       yield* Stream.range(1, 5).pipe(Stream.map((n) => note(String(n))), Stream.run(Producer.sink(Notes)))

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Codec, Topic } from "millrace"
+import { Codec, Handler, Topic } from "millrace"
+import { inspect } from "node:util"
 
 const codecs = { key: Codec.none, value: Codec.bytes }
 
@@ -34,5 +35,25 @@ describe("Topic", () => {
     assert.isTrue(Topic.collide("a.b", "a_b"))
     assert.isFalse(Topic.collide("a.b", "a.b"))
     assert.isFalse(Topic.collide("a.b", "a-b"))
+  })
+
+  it("says what it is, and what it is not", () => {
+    const topic = Topic.make("orders", codecs)
+    const source = Topic.pattern(/audit.+/, codecs)
+    const handler = Topic.handle(source, Topic.skip)
+    assert.isTrue(Topic.isTopic(topic) && Topic.isSource(topic) && Topic.isSource(source))
+    assert.isFalse(Topic.isTopic(source))
+    assert.isTrue(Handler.isHandler(handler))
+    for (const value of [undefined, null, "orders", {}, { name: "orders" }, () => topic]) {
+      assert.isFalse(Topic.isTopic(value) || Topic.isSource(value) || Handler.isHandler(value))
+    }
+    assert.strictEqual(`${topic} ${source} ${handler}`, "Topic(orders) Source(/audit.+/) Handler(/audit.+/)")
+    assert.deepStrictEqual(JSON.parse(JSON.stringify([topic, source, handler])), [
+      { _id: "Topic", name: "orders" },
+      { _id: "Source", pattern: "/audit.+/" },
+      { _id: "Handler", source: "/audit.+/", call: "Record" }
+    ])
+    assert.strictEqual(inspect(topic), `{ _id: 'Topic', name: 'orders' }`)
+    assert.strictEqual(topic.pipe((topic) => topic.name), "orders")
   })
 })

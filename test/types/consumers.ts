@@ -50,7 +50,7 @@ const asking = OnFailure.make(() => Mail.use((mail) => Effect.as(mail.send("fail
 same<typeof asking, OnFailure.OnFailure<unknown, Mail>>(true)
 const asked = Topic.handle(Audit, () => Effect.void, { onFailure: asking })
 same<typeof asked, Handler.Handler<never, Mail>>(true)
-const owning = Topic.handleOwned(Audit, () => Effect.fail("stored badly" as const), {
+const owning = Topic.handleOwningOffsets(Audit, () => Effect.fail("stored badly" as const), {
   startOffsets: () => Invoices.use((invoices) => Effect.as(invoices.charge(null as never), []))
 })
 same<typeof owning, Handler.Handler<"stored badly" | Declined, Invoices>>(true)

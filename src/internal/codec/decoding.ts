@@ -97,7 +97,7 @@ export const prepare = Effect.fnUntraced(function*(
       if (key instanceof Pending || value instanceof Pending || headerValues instanceof Pending) {
         return new Pending(
           Effect.scoped(Effect.gen(function*() {
-            return Record.make(
+            return Record.fromRaw(
               raw,
               yield* settle(raw, "key", key),
               yield* settle(raw, "value", value),
@@ -106,7 +106,7 @@ export const prepare = Effect.fnUntraced(function*(
           }))
         )
       }
-      return Record.make(raw, key, value, headerValues)
+      return Record.fromRaw(raw, key, value, headerValues)
     } catch (cause) {
       throw poison(raw, part, cause)
     }

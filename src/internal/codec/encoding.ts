@@ -7,6 +7,7 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { RawMessage } from "../../engine/KafkaEngine.ts"
 import * as Headers from "../../Headers.ts"
+import { type AnyMessage, keyOf } from "../../Message.ts"
 import type { Codecs } from "../../Source.ts"
 import type { Codec, EncoderIn, Site } from "../shared/codecModel.ts"
 import { Pending } from "../shared/codecModel.ts"
@@ -18,16 +19,6 @@ export interface Topic {
   readonly name: string
   readonly codecs: Codecs
   readonly keyOf?: ((value: any) => any) | undefined
-}
-
-/** A message without its types. */
-export interface AnyMessage {
-  readonly key?: any
-  readonly value: any
-  readonly headers?: Headers.Input | undefined
-  readonly headerValues?: any
-  readonly partition?: number | undefined
-  readonly timestamp?: number | undefined
 }
 
 type Services = Context.Context<never>
@@ -64,12 +55,6 @@ const headersOf = (texts: Texts | undefined, given: Headers.Input | undefined): 
   return [...Headers.fromInput(present as { [name: string]: string }), ...own ?? Headers.empty]
 }
 
-const keyFrom = ({ keyOf }: Topic, { key, value }: AnyMessage): unknown => {
-  if (key !== undefined || keyOf === undefined) return key
-  if (value === null) throw new Error("a tombstone needs its key: there is no value that keyOf could take it from")
-  return keyOf(value)
-}
-
 /** Puts the encoder of a topic together. */
 const assemble = (topic: Topic, encodeKey: EncoderIn<any>, encodeValue: EncoderIn<any>): Encode => {
   const { codecs, name } = topic
@@ -94,7 +79,7 @@ const assemble = (topic: Topic, encodeKey: EncoderIn<any>, encodeValue: EncoderI
       const problem = messageProblem(message)
       if (problem !== undefined) throw invalid(name, problem)
       part = "key"
-      const key = encodeKey(keyFrom(topic, message), services)
+      const key = encodeKey(keyOf(topic, message), services)
       part = "value"
       const value = encodeValue(message.value, services)
       part = "headers"

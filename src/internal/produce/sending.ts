@@ -8,11 +8,11 @@ import * as Fiber from "effect/Fiber"
 import type * as Tracer from "effect/Tracer"
 import type { Delivery, DeliveryCallback, RawMessage } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
-import type { AnyMessage, Topic } from "../codec/encoding.ts"
+import { type AnyMessage, fromInput } from "../../Message.ts"
+import type { Topic } from "../codec/encoding.ts"
 import { atIndex, type Failure, failureOf } from "../codec/encodingFailure.ts"
 import { Pending } from "../shared/codecModel.ts"
 import * as Tracing from "../telemetry/tracing.ts"
-import { messageOf } from "./messages.ts"
 import { type Route, routeIn, type Services } from "./route.ts"
 import * as Suppression from "./suppressing.ts"
 
@@ -91,7 +91,7 @@ const sendBy = (route: Route, context: Services, message: AnyMessage): Effect.Ef
 /** Sends one message. After the first one of a topic, almost all of the cost is the callback's. */
 export const send = (topic: Topic, input: unknown): Effect.Effect<Delivery, Failure, any> =>
   Effect.callback<Delivery, Failure, any>((resume) => {
-    const message = messageOf(topic, input)
+    const message = fromInput(topic, input)
     // The waiting fiber is the current one: `getCurrent` saves the step that `withFiber` would add.
     const { context } = Fiber.getCurrent()!
     const route = routeIn(context, topic)
@@ -222,7 +222,7 @@ export const sendAll = (
   withRoute(
     topic,
     (route, context) => {
-      const messages = inputs.map((input) => messageOf(topic, input))
+      const messages = inputs.map((input) => fromInput(topic, input))
       return route.suppresses === undefined
         ? sendAllBy(route, context, messages)
         : sendRest(route, context, messages, route.suppresses)
@@ -260,7 +260,7 @@ export const offer = (
   withRoute(
     topic,
     (route, context) => {
-      const message = messageOf(topic, input)
+      const message = fromInput(topic, input)
       if (route.suppresses?.(message?.value)) return Effect.void
       return route.traced
         ? Tracing.sending(topic.name, undefined, (span) => handOver(route, context, message, span, onError))

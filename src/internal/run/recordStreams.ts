@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import type { Settings } from "../../ConsumerSettings.ts"
 import type * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { TopicPartition } from "../../engine/KafkaEngine.ts"
-import type * as Handler from "../../Handler.ts"
+import * as Handler from "../../Handler.ts"
 import type { HandlerFailed } from "../../HandlerFailed.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as OnFailure from "../../OnFailure.ts"
@@ -42,13 +42,7 @@ const planOf = ({ group, settings, source }: Target, read: Handler.StreamCall<an
     group,
     settings,
     onFailure: OnFailure.stop,
-    handlers: [{
-      // The variance marker exists for the type checker alone.
-      "~millrace/Handler": {} as any,
-      source,
-      call: { _tag: "Stream", read },
-      onFailure: undefined
-    }]
+    handlers: [Handler.fromCall(source, { _tag: "Stream", read }, undefined)]
   })
 
 /** An element for each record: the reader has no more in hand than it works on, should it lose the partition. */

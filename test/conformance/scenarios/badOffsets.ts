@@ -61,7 +61,7 @@ export const badOffsets: Group = {
           let handled = 0
           for (const offset of [-1, 1.5, Number.NaN, "1" as unknown as number]) {
             const group = world.name("group")
-            const handler = Topic.handleOwned(
+            const handler = Topic.handleOwningOffsets(
               textTopic(topic),
               () => Effect.sync(() => void handled++),
               { startOffsets: (partitions) => Effect.succeed(partitions.map((one) => ({ ...one, offset }))) }

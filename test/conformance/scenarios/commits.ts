@@ -168,7 +168,7 @@ export const commits: Group = {
             ...world.settings,
             onFailure: OnFailure.stop,
             handlers: [
-              Topic.handleOwned(textTopic(topic), (batch) =>
+              Topic.handleOwningOffsets(textTopic(topic), (batch) =>
                 Effect.sync(() => {
                   assert.strictEqual(store.get(batch.partition) ?? 0, batch.start)
                   for (const record of batch.records) seen.push(`${record.partition}@${record.offset}`)

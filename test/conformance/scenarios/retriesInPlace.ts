@@ -355,7 +355,7 @@ export const retriesInPlace: Group = {
           ])
           const own = new Map<string, number>()
           const seen: Array<string> = []
-          const handler = Topic.handleOwned(textTopic(topic), ({ next, partition, records, topic: at }) =>
+          const handler = Topic.handleOwningOffsets(textTopic(topic), ({ next, partition, records, topic: at }) =>
             Effect.suspend(() => {
               seen.push(...records.map(({ value }) =>
                 value

@@ -83,7 +83,7 @@ export const transactions: Group = {
           yield* produce(source, 0, 40, 4)
           const admin = yield* adminOf
           let healthy = false
-          const copy = Topic.handleOwned(textTopic(source), (batch) =>
+          const copy = Topic.handleOwningOffsets(textTopic(source), (batch) =>
             Producer.transaction(
               id,
               Effect.gen(function*() {

@@ -175,7 +175,7 @@ export class Reference {
           maxWait: 50
         })
       case "owned":
-        return Topic.handleOwned(Records, ({ next, partition, records, topic }) =>
+        return Topic.handleOwningOffsets(Records, ({ next, partition, records, topic }) =>
           Effect.andThen(
             this.work({ topic, partition }, records.map(({ offset }) => offset)),
             Effect.sync(() => {

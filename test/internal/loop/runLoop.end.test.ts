@@ -99,7 +99,7 @@ describe("stopping", () => {
 
   it.effect("answers what is outstanding: an assignment that is being prepared", () =>
     scripted(Effect.fnUntraced(function*(script) {
-      const handler = Topic.handleOwned(Texts, () => Effect.void, { startOffsets: () => Effect.never })
+      const handler = Topic.handleOwningOffsets(Texts, () => Effect.void, { startOffsets: () => Effect.never })
       const { control } = yield* start(script, Consumer.make("g", { ...settings, handlers: [handler] }))
       script.emit("assign", [p0])
       yield* settle

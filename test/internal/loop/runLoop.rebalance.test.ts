@@ -167,7 +167,7 @@ describe("a lost partition", () => {
   it.effect("does not come to life when its assignment is answered after the loss", () =>
     scripted(Effect.fnUntraced(function*(script) {
       const { handle, started } = seen()
-      const handler = Topic.handleOwned(
+      const handler = Topic.handleOwningOffsets(
         Texts,
         ({ partition, records }) =>
           Effect.forEach(records, ({ value }) => handle(() => Effect.void)({ partition, value }), { discard: true }),

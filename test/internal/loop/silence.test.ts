@@ -96,7 +96,7 @@ describe("within a minute it shows", () => {
     ))
 
   it.effect("that startOffsets has not returned", () => {
-    const handler = Topic.handleOwned(Texts, () => Effect.void, { startOffsets: () => Effect.never })
+    const handler = Topic.handleOwningOffsets(Texts, () => Effect.void, { startOffsets: () => Effect.never })
     return scripted(Effect.fnUntraced(function*(script) {
       const { events, health } = yield* observe
       const { exit } = yield* start(script, consumer(handler))
@@ -278,7 +278,7 @@ describe("what moves again", () => {
     scripted(Effect.fnUntraced(function*(script) {
       const { handle, finished } = seen()
       let asked = 0
-      const handler = Topic.handleOwned(
+      const handler = Topic.handleOwningOffsets(
         Texts,
         ({ records }) => Effect.forEach(records, handle(() => Effect.void)),
         { startOffsets: () => asked++ === 0 ? Effect.uninterruptible(Effect.never) : Effect.succeed([]) }
@@ -295,7 +295,7 @@ describe("what moves again", () => {
     scripted(Effect.fnUntraced(function*(script) {
       const { finished, handle } = seen()
       let asked = 0
-      const handler = Topic.handleOwned(
+      const handler = Topic.handleOwningOffsets(
         Texts,
         ({ records }) => Effect.forEach(records, handle(() => Effect.void)),
         { startOffsets: () => asked++ === 0 ? Effect.uninterruptible(Effect.never) : Effect.succeed([]) }

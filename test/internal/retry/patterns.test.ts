@@ -104,7 +104,7 @@ describe("a retry topic whose name is one of two groups", () => {
           headers: [...retryHeaders(2, began), ["kafka_dlt-original-consumer-group", bytes("shop.eu")]]
         })
         const calls: Array<number> = []
-        const handler = Topic.handleOwned(
+        const handler = Topic.handleOwningOffsets(
           Topic.pattern(/[a-z]+\.orders/, texts),
           ({ records }) => Effect.suspend(() => Effect.fail(calls.push(records.length))),
           { startOffsets: () => Effect.succeed([]) }

@@ -20,7 +20,7 @@ const kinds = {
   record: (begun: { count: number }) => Topic.handle(Texts, () => failing(begun)),
   batch: (begun: { count: number }) => Topic.handleBatch(Texts, () => failing(begun), { maxSize: 1 }),
   owned: (begun: { count: number }) =>
-    Topic.handleOwned(Texts, ({ records }) => records.length === 0 ? Effect.void : failing(begun), {
+    Topic.handleOwningOffsets(Texts, ({ records }) => records.length === 0 ? Effect.void : failing(begun), {
       maxSize: 1,
       startOffsets: () => Effect.succeed([])
     }),

@@ -59,7 +59,7 @@ const kinds: { readonly [name: string]: Kind } = {
     holds: 2 * 130,
     run: (seen) =>
       run(
-        Topic.handleOwned(Numbers, ({ records }) => batches(seen)(records), {
+        Topic.handleOwningOffsets(Numbers, ({ records }) => batches(seen)(records), {
           maxSize: 130,
           startOffsets: () => Effect.succeed([])
         })

@@ -16,7 +16,7 @@ const kinds = {
   keys: (run: () => Effect.Effect<void>) => Topic.handle(Texts, run, { concurrency: { keys: 2 } }),
   batch: (run: () => Effect.Effect<void>) => Topic.handleBatch(Texts, run, { maxSize: 1 }),
   owned: (run: () => Effect.Effect<void>) =>
-    Topic.handleOwned(Texts, ({ records }) => records.length === 0 ? Effect.void : run(), {
+    Topic.handleOwningOffsets(Texts, ({ records }) => records.length === 0 ? Effect.void : run(), {
       maxSize: 1,
       startOffsets: () => Effect.succeed([])
     })
@@ -75,7 +75,7 @@ it.effect("a policy that returns a Promise stops at the record, and is named", (
 
 it.effect("`startOffsets` that returns a Promise fails the run, and is named", () =>
   scripted(Effect.fnUntraced(function*(script) {
-    const handler = Topic.handleOwned(Texts, () => Effect.void, {
+    const handler = Topic.handleOwningOffsets(Texts, () => Effect.void, {
       startOffsets: untyped(async () => []) as never
     })
     const { exit } = yield* start(script, Consumer.make("g", { ...settings, handlers: [handler] }))

@@ -37,7 +37,7 @@ describe("a scope", () => {
     scripted(Effect.fnUntraced(function*(script) {
       const { acquire, state } = opened()
       let handled = 0
-      const handler = Topic.handleOwned(Texts, () => Effect.sync(() => handled++), {
+      const handler = Topic.handleOwningOffsets(Texts, () => Effect.sync(() => handled++), {
         startOffsets: () => Effect.as(acquire, [])
       })
       yield* start(script, Consumer.make("g", { ...settings, handlers: [handler] }))
