@@ -1,0 +1,146 @@
+/** Types without parts: numbers, texts, literals, and the classes of Effect and JavaScript that Avro has types for. */
+import * as BigDecimal from "effect/BigDecimal"
+import * as DateTime from "effect/DateTime"
+import type * as SchemaAST from "effect/SchemaAST"
+import type { Annotation, AvroJson, Shape } from "../shape.ts"
+import { NoAvroType, plain } from "../shape.ts"
+
+type Path = ReadonlyArray<string>
+
+/** The ids of checks, those within groups included, and what they are about. */
+const checksOf = (ast: SchemaAST.AST): ReadonlyArray<{ readonly id: string; readonly payload: unknown }> => {
+  const flat = (check: unknown): ReadonlyArray<{ readonly id: string; readonly payload: unknown }> => {
+    const { annotations, checks } = check as {
+      readonly checks?: ReadonlyArray<unknown>
+      readonly annotations?: { readonly representation?: { readonly id: string; readonly payload: unknown } }
+    }
+    const own = annotations?.representation
+    return [...(own === undefined ? [] : [own]), ...(checks ?? []).flatMap(flat)]
+  }
+  return (ast.checks ?? []).flatMap(flat)
+}
+
+const isWithin = (payload: unknown, least: number, most: number): boolean => {
+  const { maximum, minimum } = payload as { readonly minimum?: number; readonly maximum?: number }
+  return minimum !== undefined && maximum !== undefined && minimum >= least && maximum <= most
+}
+
+/** `int` where a check bounds it to 32 bits, `long` for other whole numbers, else `double`. */
+export const number = (ast: SchemaAST.AST): Shape => {
+  const checks = checksOf(ast)
+  if (!checks.some(({ id }) => id === "effect/schema/isInt")) return plain("double")
+  const isInt32 = checks.some(({ id, payload }) =>
+    id === "effect/schema/isBetween" && isWithin(payload, -2_147_483_648, 2_147_483_647)
+  )
+  return plain(isInt32 ? "int" : "long")
+}
+
+export const string = (ast: SchemaAST.AST): Shape =>
+  plain(
+    checksOf(ast).some(({ id }) => id === "effect/schema/isUUID") ? { type: "string", logicalType: "uuid" } : "string"
+  )
+
+/** Read and written as BigInt by the library, because of the attribute `bigint`. */
+export const bigInteger: Shape = {
+  json: { type: "long", bigint: true },
+  toAvro: (value: bigint) => {
+    if (BigInt.asIntN(64, value) === value) return value
+    throw new Error(`${value} does not fit into Avro's long, which has 64 bits`)
+  },
+  fromAvro: undefined
+}
+
+const symbol = /^[A-Za-z_]\w*$/
+
+/** Texts that are symbols make an enum; others are a string. */
+export const literals = (values: ReadonlyArray<unknown>, name: () => object, path: Path): Shape => {
+  if (values.every((value) => typeof value === "string")) {
+    return values.every((value) => symbol.test(value))
+      ? plain({ type: "enum", ...name(), symbols: [...new Set(values)] })
+      : plain("string")
+  }
+  if (values.every((value) => typeof value === "boolean")) return plain("boolean")
+  if (values.every((value) => typeof value === "bigint")) return bigInteger
+  if (values.every((value) => typeof value === "number")) {
+    return plain(values.every(Number.isSafeInteger) ? "long" : "double")
+  }
+  throw new NoAvroType(path, "literals of several types have no Avro type; make them a union of Schemas")
+}
+
+const bytesOf = (unscaled: bigint): Uint8Array => {
+  const bytes: Array<number> = []
+  let rest = unscaled
+  while (true) {
+    const byte = Number(BigInt.asUintN(8, rest))
+    bytes.push(byte)
+    rest >>= 8n
+    const sign = (byte & 0x80) !== 0
+    if (rest === 0n && !sign || rest === -1n && sign) return Uint8Array.from(bytes.toReversed())
+  }
+}
+
+const unscaledOf = (bytes: Uint8Array): bigint => {
+  let value = 0n
+  for (const byte of bytes) value = value << 8n | BigInt(byte)
+  return bytes.length === 0 ? 0n : BigInt.asIntN(8 * bytes.length, value)
+}
+
+/** Bytes with a fixed scale: a value with more digits behind the point is refused, never rounded. */
+const decimal = ({ precision, scale }: Annotation, path: Path): Shape => {
+  if (precision === undefined) {
+    throw new NoAvroType(path, "a BigDecimal needs its digits: .annotate({ avro: { precision: 12, scale: 2 } })")
+  }
+  const digits = scale ?? 0
+  return {
+    json: { type: "bytes", logicalType: "decimal", precision, scale: digits },
+    toAvro: (value: BigDecimal.BigDecimal) => {
+      const scaled = BigDecimal.scale(value, digits)
+      const text = scaled.value < 0n ? -scaled.value : scaled.value
+      if (!BigDecimal.equals(scaled, value) || String(text).length > precision) {
+        throw new Error(
+          `${BigDecimal.format(value)} does not fit into ${precision} digits, ${digits} of them after the point`
+        )
+      }
+      return Buffer.from(bytesOf(scaled.value))
+    },
+    fromAvro: (bytes: Uint8Array) => BigDecimal.make(unscaledOf(bytes), digits)
+  }
+}
+
+const moments = { "timestamp-millis": 1, "timestamp-micros": 1_000, "local-timestamp-millis": 1 } as const
+
+/** A point in time in milliseconds, or in microseconds by annotation; `make` and `millis` are of its class. */
+const moment = <A>(
+  { logicalType = "timestamp-millis" }: Annotation,
+  path: Path,
+  millis: (value: A) => number,
+  make: (millis: number) => A
+): Shape => {
+  if (!(logicalType in moments)) {
+    throw new NoAvroType(path, `a time is ${Object.keys(moments).join(", ")}, not ${logicalType}`)
+  }
+  const factor = moments[logicalType as keyof typeof moments]
+  return {
+    json: { type: "long", logicalType },
+    toAvro: (value: A) => millis(value) * factor,
+    fromAvro: (value: number) => make(Math.floor(value / factor))
+  }
+}
+
+const buffer = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/** The classes that have an Avro type, by what Effect calls their Schemas. */
+export const declared = (id: string | undefined, annotation: Annotation, path: Path): Shape | undefined => {
+  switch (id) {
+    case "effect/schema/Uint8Array":
+      return { json: "bytes", toAvro: buffer, fromAvro: undefined }
+    case "effect/schema/BigDecimal":
+      return decimal(annotation, path)
+    case "effect/schema/Date":
+      return moment<Date>(annotation, path, (date) => date.getTime(), (millis) => new Date(millis))
+    case "effect/schema/DateTimeUtc":
+      return moment<DateTime.Utc>(annotation, path, DateTime.toEpochMillis, (millis) => DateTime.makeUnsafe(millis))
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,42 @@
+/**
+ * What an Effect Schema becomes in Avro: the Avro type as JSON, and how the encoded side's values become Avro's and back
+ * where they are not the same. Pure.
+ */
+
+/** An Avro schema as JSON. */
+export type AvroJson = string | ReadonlyArray<AvroJson> | { readonly [attribute: string]: unknown }
+
+/** Changes a value; `undefined` in its place means that nothing has to be changed. */
+export type Convert = (value: never) => unknown
+
+/** Avro's side of one position of a Schema. */
+export interface Shape {
+  readonly json: AvroJson
+  /** The encoded value to Avro's. */
+  readonly toAvro: Convert | undefined
+  /** Avro's value to the encoded one. */
+  readonly fromAvro: Convert | undefined
+}
+
+/** A shape whose values are the same on both sides. */
+export const plain = (json: AvroJson): Shape => ({ json, toAvro: undefined, fromAvro: undefined })
+
+/** Thrown where a Schema has no Avro type; the message has the path and what to do. */
+export class NoAvroType extends Error {
+  constructor(path: ReadonlyArray<string>, problem: string) {
+    super(`${path.length === 0 ? "the Schema" : path.join(".")}: ${problem}`)
+  }
+}
+
+/** What a Schema says of its Avro type with `.annotate({ avro: … })`. */
+export interface Annotation {
+  readonly name?: string | undefined
+  readonly namespace?: string | undefined
+  readonly aliases?: ReadonlyArray<string> | undefined
+  readonly doc?: string | undefined
+  readonly default?: unknown
+  readonly type?: string | undefined
+  readonly logicalType?: string | undefined
+  readonly precision?: number | undefined
+  readonly scale?: number | undefined
+}
