@@ -1,6 +1,6 @@
 /**
- * What an Effect Schema becomes in Avro: the Avro type as JSON, and how the encoded side's values become Avro's and back
- * where they are not the same. Pure.
+ * What an Effect Schema becomes in Avro: the Avro type as JSON, and how the encoded side's values become Avro's, and
+ * back, where they are not the same. Pure.
  */
 
 /** An Avro schema as JSON. */

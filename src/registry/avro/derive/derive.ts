@@ -5,7 +5,11 @@ import * as SchemaAST from "effect/SchemaAST"
 import type { Annotation, AvroJson, Shape } from "../shape.ts"
 import { NoAvroType, plain } from "../shape.ts"
 import { guardOf } from "./guards.ts"
+import { conversions, isNullable, ordered } from "./records.ts"
+import type { Field } from "./records.ts"
 import * as Scalars from "./scalars.ts"
+import { TypeNames, validName } from "./typeNames.ts"
+import type { Said } from "./typeNames.ts"
 import { union } from "./unions.ts"
 
 type AST = SchemaAST.AST
@@ -15,13 +19,6 @@ type Path = ReadonlyArray<string>
 interface Known {
   readonly name: string
   shape: Shape | undefined
-}
-
-/** What the Schema says of itself and of its encodings, the outermost first. */
-interface Said {
-  readonly avro: Annotation
-  readonly identifier: string | undefined
-  readonly description: string | undefined
 }
 
 const annotationOf = (ast: AST): Annotation => SchemaAST.resolve(ast)?.["avro"] as Annotation | undefined ?? {}
@@ -41,24 +38,21 @@ const unwrap = (ast: AST): { readonly ast: AST; readonly said: Said } => {
   return { ast: encoded, said: { avro, identifier, description } }
 }
 
-const validName = /^[A-Za-z_]\w*$/
-
 const without = <A extends object>(object: A): A =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as A
 
 class Derivation {
   private readonly known = new Map<AST, Known>()
   private readonly enums = new Map<AST, string>()
-  private readonly names = new Map<string, AST>()
-  private namespace: string | undefined
+  private readonly names: TypeNames
 
   constructor(namespace: string | undefined) {
-    this.namespace = namespace
+    this.names = new TypeNames(namespace)
   }
 
   shape(node: AST, path: Path, fallback: string | undefined): Shape {
     const { ast, said } = unwrap(node)
-    const name = () => this.name(said, path, fallback)
+    const name = () => this.names.of(said, path, fallback)
     switch (ast._tag) {
       case "Null":
         return plain("null")
@@ -81,7 +75,7 @@ class Derivation {
       case "Objects":
         return ast.propertySignatures.length === 0 && ast.indexSignatures.length > 0
           ? this.map(ast, path, fallback)
-          : this.record(ast, said, path, () => this.name(said, path, tagOf(ast) ?? fallback))
+          : this.record(ast, said, path, () => this.names.of(said, path, tagOf(ast) ?? fallback))
       case "Union":
         return this.union(ast, said, path, fallback)
       case "Suspend":
@@ -93,16 +87,6 @@ class Derivation {
     }
   }
 
-  private name({ avro, identifier }: Said, path: Path, fallback: string | undefined): string {
-    const name = avro.name ?? identifier ?? fallback
-    if (name === undefined) {
-      throw new NoAvroType(path, "an Avro type needs a name: .annotate({ identifier: \"Order\" }), or a Schema.Class")
-    }
-    const full = name.includes(".") ? name : [avro.namespace ?? this.namespace, name].filter(Boolean).join(".")
-    if (full.split(".").every((part) => validName.test(part))) return full
-    throw new NoAvroType(path, `${JSON.stringify(full)} is not a name in Avro: .annotate({ avro: { name: "…" } })`)
-  }
-
   /** An enum is written once, and by its name after that. */
   private enumeration(values: ReadonlyArray<unknown>, ast: AST, nameOf: () => string, path: Path): Shape {
     const known = this.enums.get(ast)
@@ -110,22 +94,8 @@ class Derivation {
     return Scalars.literals(values, () => {
       const name = nameOf()
       this.enums.set(ast, name)
-      return this.claim(name, ast, path)
+      return this.names.claim(name, ast, path)
     }, path)
-  }
-
-  /** The attributes of a name that is used for the first time. */
-  private claim(name: string, ast: AST, path: Path): { readonly name: string; readonly namespace?: string } {
-    const owner = this.names.get(name)
-    if (owner !== undefined && owner !== ast) {
-      throw new NoAvroType(path, `two types would have the name "${name}": .annotate({ avro: { name: "…" } })`)
-    }
-    this.names.set(name, ast)
-    const at = name.lastIndexOf(".")
-    if (at < 0) return { name }
-    // What is within takes the namespace over, in Avro too.
-    this.namespace ??= name.slice(0, at)
-    return { name: name.slice(at + 1), namespace: name.slice(0, at) }
   }
 
   private array(ast: SchemaAST.Arrays, path: Path, fallback: string | undefined): Shape {
@@ -161,7 +131,7 @@ class Derivation {
     const name = nameOf()
     const entry: Known = { name, shape: undefined }
     this.known.set(ast, entry)
-    const claimed = this.claim(name, ast, path)
+    const claimed = this.names.claim(name, ast, path)
     const fields = ast.propertySignatures.map((property) => this.field(property, path, claimed.name))
     const json: AvroJson = without({
       type: "record",
@@ -211,7 +181,7 @@ class Derivation {
     )
     if (literals.length > 1 && members.every((member) => SchemaAST.isLiteral(member) || SchemaAST.isNull(member))) {
       const values = literals.map(({ literal }) => literal)
-      const shape = this.enumeration(values, ast, () => this.name(said, path, fallback), path)
+      const shape = this.enumeration(values, ast, () => this.names.of(said, path, fallback), path)
       return members.length === literals.length ? shape : union([
         { shape: plain("null"), is: (value) => value === null },
         { shape, is: (value) => value !== null }
@@ -253,57 +223,11 @@ class Derivation {
   }
 }
 
-interface Field {
-  readonly name: string
-  readonly json: AvroJson
-  readonly isOptional: boolean
-  readonly admitsNull: boolean
-  readonly shape: Shape
-}
-
 /** The tag of a tagged struct: a better name than that of the field it is in. */
 const tagOf = ({ propertySignatures }: SchemaAST.Objects): string | undefined => {
   const type = propertySignatures.find(({ name }) => name === "_tag")?.type
   const literal = type !== undefined && SchemaAST.isLiteral(type) ? type.literal : undefined
   return typeof literal === "string" && validName.test(literal) ? literal : undefined
-}
-
-const isNullable = (json: AvroJson): boolean => Array.isArray(json) && json.includes("null")
-
-/** A default is of the union's first branch, as Avro asks. */
-const ordered = (json: AvroJson, standard: unknown): AvroJson => {
-  if (!Array.isArray(json) || standard === undefined || standard === null) return json
-  return [...json.filter((branch) => branch !== "null"), ...json.filter((branch) => branch === "null")]
-}
-
-/** Changes only the fields that need it, in a copy. */
-const conversions = (fields: ReadonlyArray<Field>): Pick<Shape, "toAvro" | "fromAvro"> => {
-  const out = fields.flatMap(({ isOptional, name, shape: { toAvro } }) =>
-    toAvro === undefined && !isOptional ? [] : [{ name, change: toAvro as ((value: unknown) => unknown) | undefined }]
-  )
-  const back = fields.flatMap(({ admitsNull, isOptional, name, shape: { fromAvro } }) =>
-    fromAvro === undefined && !isOptional
-      ? []
-      : [{ name, drops: isOptional && !admitsNull, change: fromAvro as ((value: unknown) => unknown) | undefined }]
-  )
-  const toAvro = (record: Readonly<Record<string, unknown>>) => {
-    const copy: Record<string, unknown> = { ...record }
-    for (const { change, name } of out) {
-      const value = copy[name]
-      copy[name] = value === undefined ? null : change === undefined ? value : change(value)
-    }
-    return copy
-  }
-  const fromAvro = (record: Record<string, unknown>) => {
-    const copy: Record<string, unknown> = { ...record }
-    for (const { change, drops, name } of back) {
-      const value = copy[name]
-      if (value === null && drops) delete copy[name]
-      else if (change !== undefined) copy[name] = change(value)
-    }
-    return copy
-  }
-  return { toAvro: out.length === 0 ? undefined : toAvro, fromAvro: back.length === 0 ? undefined : fromAvro }
 }
 
 /** The Avro type of a Schema's encoded side. Throws {@link NoAvroType} with the path of what has none. */

@@ -2,7 +2,7 @@
 import * as BigDecimal from "effect/BigDecimal"
 import * as DateTime from "effect/DateTime"
 import type * as SchemaAST from "effect/SchemaAST"
-import type { Annotation, AvroJson, Shape } from "../shape.ts"
+import type { Annotation, Shape } from "../shape.ts"
 import { NoAvroType, plain } from "../shape.ts"
 
 type Path = ReadonlyArray<string>

@@ -1,0 +1,50 @@
+/** Names of Avro types: from identifiers and annotations, each used once. */
+import type * as SchemaAST from "effect/SchemaAST"
+import type { Annotation } from "../shape.ts"
+import { NoAvroType } from "../shape.ts"
+
+/** What the Schema says of itself and of its encodings. */
+export interface Said {
+  readonly avro: Annotation
+  readonly identifier: string | undefined
+  readonly description: string | undefined
+}
+
+type Path = ReadonlyArray<string>
+
+export const validName = /^[A-Za-z_]\w*$/
+
+/** The names of one derivation. */
+export class TypeNames {
+  private readonly owners = new Map<string, SchemaAST.AST>()
+  private namespace: string | undefined
+
+  constructor(namespace: string | undefined) {
+    this.namespace = namespace
+  }
+
+  /** The full name of a type. */
+  of({ avro, identifier }: Said, path: Path, fallback: string | undefined): string {
+    const name = avro.name ?? identifier ?? fallback
+    if (name === undefined) {
+      throw new NoAvroType(path, "an Avro type needs a name: .annotate({ identifier: \"Order\" }), or a Schema.Class")
+    }
+    const full = name.includes(".") ? name : [avro.namespace ?? this.namespace, name].filter(Boolean).join(".")
+    if (full.split(".").every((part) => validName.test(part))) return full
+    throw new NoAvroType(path, `${JSON.stringify(full)} is not a name in Avro: .annotate({ avro: { name: "…" } })`)
+  }
+
+  /** The attributes of a name that is used for the first time. */
+  claim(name: string, ast: SchemaAST.AST, path: Path): { readonly name: string; readonly namespace?: string } {
+    const owner = this.owners.get(name)
+    if (owner !== undefined && owner !== ast) {
+      throw new NoAvroType(path, `two types would have the name "${name}": .annotate({ avro: { name: "…" } })`)
+    }
+    this.owners.set(name, ast)
+    const at = name.lastIndexOf(".")
+    if (at < 0) return { name }
+    // What is within takes the namespace over, in Avro too.
+    this.namespace ??= name.slice(0, at)
+    return { name: name.slice(at + 1), namespace: name.slice(0, at) }
+  }
+}

@@ -1,0 +1,94 @@
+/** The schemas that records were written with: looked up at the first sight of an id, and kept with what reads them. */
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { Pending } from "../../Codec.ts"
+import type { SchemaId } from "../format/wireFormat.ts"
+import * as Errors from "../RegistryError.ts"
+import type { RegistryError } from "../RegistryError.ts"
+import type { Reference, Registry, SchemaText, SchemaType } from "../RegistryModel.ts"
+
+/** A schema with the texts that it needs, each after those it needs itself. */
+export interface Resolved extends SchemaText {
+  readonly needed: ReadonlyArray<string>
+}
+
+/** Reads a payload. Throws where it cannot. */
+export type Read = (payload: Uint8Array) => unknown
+
+/** A registry that is down holds the partition back: it makes no poison, however long it lasts. */
+const whileDown = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("10 seconds")])
+
+const mostReferences = 1_000
+
+const referenced = Effect.fnUntraced(function*(
+  registry: Registry,
+  references: ReadonlyArray<Reference>,
+  seen: Set<string>
+): Effect.fn.Return<ReadonlyArray<string>, RegistryError> {
+  const texts: Array<string> = []
+  for (const { subject, version } of references) {
+    const key = `${subject}/${version}`
+    if (seen.has(key)) continue
+    if (seen.add(key).size > mostReferences) {
+      const problem = `it refers to more than ${mostReferences} schemas`
+      return yield* Errors.make("get references", new Errors.InvalidSchema({ subject, problem }))
+    }
+    const schema = yield* registry.version(subject, version)
+    texts.push(...yield* referenced(registry, schema.references ?? [], seen), schema.text)
+  }
+  return texts
+})
+
+/** A schema with everything it refers to. */
+export const resolve = (registry: Registry, schema: SchemaText): Effect.Effect<Resolved, RegistryError> =>
+  Effect.map(referenced(registry, schema.references ?? [], new Set()), (needed) => ({ ...schema, needed }))
+
+const showId = (id: SchemaId): string => id._tag === "Id" ? `id ${id.id}` : `GUID ${id.guid}`
+
+/** Why a schema cannot be read with this codec, whatever its text. */
+const refusal = (id: SchemaId, schema: SchemaText, type: SchemaType): string | undefined => {
+  if (schema.type !== type) {
+    return `the schema with ${showId(id)} is ${schema.type}, and the topic's codec reads ${type}`
+  }
+  if (schema.rules === undefined || schema.rules.length === 0) return undefined
+  return `the schema with ${showId(id)} has rules (${
+    schema.rules.join(", ")
+  }), such as encryption, which Millrace does `
+    + "not run: its fields would not be what they seem"
+}
+
+/** Makes what reads the records of one topic and part. `readerOf` may throw: such a schema cannot be read. */
+export const readers = (
+  registry: Registry,
+  subject: string,
+  type: SchemaType,
+  readerOf: (schema: Resolved) => Read
+): (id: SchemaId) => Read | Pending<Read> => {
+  const known = new Map<string, Read>()
+  /** More ids than any topic has: it bounds what hostile ones can fill. */
+  const most = 1_000
+
+  const load = Effect.fnUntraced(function*(id: SchemaId) {
+    const schema = yield* id._tag === "Id" ? registry.byId(id.id, subject) : registry.byGuid(id.guid)
+    const refused = refusal(id, schema, type)
+    if (refused !== undefined) return yield* Effect.fail(new Error(refused))
+    const resolved = yield* resolve(registry, schema)
+    return yield* Effect.try({ try: () => readerOf(resolved), catch: (error) => error })
+  })
+
+  return (id) => {
+    const key = id._tag === "Id" ? String(id.id) : id.guid
+    const read = known.get(key)
+    if (read !== undefined) return read
+    return new Pending(
+      load(id).pipe(
+        Effect.retry({ while: (error) => Errors.isRegistryError(error) && error.isRetryable, schedule: whileDown }),
+        Effect.tap((made) =>
+          Effect.sync(() => {
+            if (known.size < most) known.set(key, made)
+          })
+        )
+      )
+    )
+  }
+}

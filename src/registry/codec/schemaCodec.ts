@@ -1,0 +1,55 @@
+/** A codec of a Schema over the bytes of its encoded side. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import * as Codec from "../../Codec.ts"
+import type { RawHeader } from "../../engine/Model.ts"
+
+type Result<A> = A | Codec.Pending<A>
+
+/** Reads and writes encoded values, for one site. */
+export interface Bytes {
+  readonly read: (bytes: Uint8Array, headers: ReadonlyArray<RawHeader>) => Result<unknown>
+  readonly write: (encoded: unknown) => Result<Uint8Array>
+}
+
+/** Goes on with a result when it is there: at once where it is. */
+const then = <A, B>(result: Result<A>, next: (value: A) => Result<B>): Result<B> =>
+  result instanceof Codec.Pending
+    ? new Codec.Pending(Effect.flatMap(result.effect, (value) =>
+      Effect.suspend(() => {
+        try {
+          const following = next(value)
+          return following instanceof Codec.Pending ? following.effect : Effect.succeed(following)
+        } catch (error) {
+          return Effect.fail(error)
+        }
+      })))
+    : next(result)
+
+/** A Schema without effects returns a finished Exit: no fiber is needed then. */
+const resultOf = <A>(effect: Effect.Effect<A, unknown>): Result<A> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect) ? effect.value as A : new Codec.Pending(effect)
+
+export const schemaCodec = <S extends Schema.Top, R>(
+  schema: S,
+  bytes: (site: Codec.Site) => Effect.Effect<Bytes, never, R>
+): Codec.Codec<S["Type"], S["DecodingServices"] | R, S["EncodingServices"] | R> => {
+  const decode = Schema.decodeUnknownEffect(schema)
+  const encode = Schema.encodeUnknownEffect(schema)
+  return Codec.make<S["Type"], S["DecodingServices"] | R, S["EncodingServices"] | R>({
+    schema,
+    decoder: Effect.fnUntraced(function*(site) {
+      const { read } = yield* bytes(site)
+      const services = yield* Effect.context<S["DecodingServices"]>()
+      return (raw: Uint8Array, headers: ReadonlyArray<RawHeader>) =>
+        then(read(raw, headers), (encoded) => resultOf(Effect.provideContext(decode(encoded), services)))
+    }),
+    encoder: Effect.fnUntraced(function*(site) {
+      const { write } = yield* bytes(site)
+      const services = yield* Effect.context<S["EncodingServices"]>()
+      return (value: S["Type"]) =>
+        then(resultOf(Effect.provideContext(encode(value), services)), write) as Uint8Array | Codec.Pending<Uint8Array>
+    })
+  })
+}

@@ -1,0 +1,58 @@
+/** Which registered schema a topic writes with: found once, before its first record. */
+import * as Effect from "effect/Effect"
+import * as Errors from "../RegistryError.ts"
+import type { RegistryError } from "../RegistryError.ts"
+import type { Registry, SchemaText } from "../RegistryModel.ts"
+import { resolve } from "./readers.ts"
+import type { Resolved } from "./readers.ts"
+
+/**
+ * How the id that records carry is found:
+ *
+ * - `"lookup"` (default): the version of the subject with exactly this schema. It must have been registered, by
+ *   `millrace schemas register` or by a pipeline.
+ * - `"register"`: as `"lookup"`, and registered where it is missing. For development; in production a program that is
+ *   rolled out by mistake would change the subject.
+ * - `"latest"`: the latest version, which has to have the layout of this schema.
+ * - `{ metadata }`: the latest version with these metadata, and `{ id }`: the schema with this id, likewise.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type WriteWith =
+  | "lookup"
+  | "register"
+  | "latest"
+  | { readonly metadata: Readonly<Record<string, string>> }
+  | { readonly id: number }
+
+/** What is written with, and where it is registered. */
+export interface Writing {
+  readonly registry: Registry
+  readonly subject: string
+  readonly schema: SchemaText
+  readonly normalize: boolean
+  /** How a schema of the registry differs from this one in what it writes; `undefined` if it does not. */
+  readonly difference: (registered: Resolved) => string | undefined
+}
+
+/** The id to write; a schema that is not the one to be written is refused with the first difference. */
+export const idOf = (mode: WriteWith, writing: Writing): Effect.Effect<number, RegistryError> => {
+  const { difference, normalize, registry, schema, subject } = writing
+  const checked = Effect.fnUntraced(function*(id: number, registered: SchemaText) {
+    const found = difference(yield* resolve(registry, registered))
+    if (found === undefined) return id
+    const problem = `the schema with id ${id} has another layout than the topic's Schema, at ${found}`
+    return yield* Errors.make("prepare writing", new Errors.InvalidSchema({ subject, problem }), { url: registry.url })
+  })
+  if (mode === "register") return Effect.map(registry.register(subject, schema, { normalize }), ({ id }) => id)
+  if (mode === "lookup") return Effect.map(registry.lookup(subject, schema, { normalize }), ({ id }) => id)
+  if (mode === "latest") {
+    return Effect.flatMap(registry.version(subject, "latest"), (latest) => checked(latest.id, latest))
+  }
+  if ("metadata" in mode) {
+    return Effect.flatMap(registry.latestWithMetadata(subject, mode.metadata), (found) => checked(found.id, found))
+  }
+  return Effect.flatMap(registry.byId(mode.id, subject), (found) => checked(mode.id, found))
+}
