@@ -93,3 +93,23 @@ export const Order: Order_.Order<TopicPartition> = Order_.combine(
   Order_.mapInput(Order_.String, ({ topic }: TopicPartition) => topic),
   Order_.mapInput(Order_.Number, ({ partition }: TopicPartition) => partition)
 )
+
+/**
+ * Each partition once, in the order of the first mentions. What is more than topic and partition stays that of the last
+ * mention.
+ *
+ * @example
+ * ```ts
+ * import { TopicPartition } from "millrace"
+ *
+ * const first = TopicPartition.make("orders", 0)
+ * export const one = TopicPartition.distinct([first, first])
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category combinators
+ */
+export const distinct = <A extends TopicPartition>(partitions: ReadonlyArray<A>): ReadonlyArray<A> => [
+  ...new Map(partitions.map((partition) => [format(partition), partition])).values()
+]

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import { distinct } from "../../TopicPartition.ts"
 import { positionsProblem, specProblem } from "../checkOffsets.ts"
 import type {
   AdminClient,
@@ -63,7 +64,7 @@ export class MemoryAdmin implements AdminClient {
   ): Effect.Effect<ReadonlyArray<TopicDescription>, KafkaError> =>
     this.cluster.request("describe topics", () =>
       Effect.sync(() =>
-        names.flatMap((name) => {
+        [...new Set(names)].flatMap((name) => {
           const topic = this.cluster.topics.get(name)
           return topic === undefined ? [] : [describe(topic)]
         })
@@ -160,7 +161,7 @@ export class MemoryAdmin implements AdminClient {
     this.cluster.request("list offsets", () => {
       const wrong = specProblem("listOffsets", partitions, at)
       if (wrong !== undefined) return Effect.fail(wrong)
-      return Effect.forEach(partitions, ({ partition, topic }) => {
+      return Effect.forEach(distinct(partitions), ({ partition, topic }) => {
         const log = this.cluster.topics.log({ topic, partition })
         return log === undefined
           ? Effect.fail(Errors.make("list offsets", new Errors.UnknownTopic({ topic, partition })))

@@ -66,6 +66,21 @@ export const admin: Group = {
         assert.deepStrictEqual(yield* at({ timestamp: start - 1 }), [0, 0])
         assert.deepStrictEqual(yield* at({ timestamp: start + 1_000_000_000 }), [10, 0])
       })),
+    scenario(
+      "tells of each topic and partition once, however often it is named",
+      ["topics admin"],
+      (world) =>
+        Effect.gen(function*() {
+          const admin = yield* adminOf
+          const topic = yield* world.topic(2)
+          const twice = yield* admin.describeTopics([topic, topic])
+          assert.deepStrictEqual(twice.map(({ name }) => name), [topic])
+          const partitions = [{ topic, partition: 1 }, { topic, partition: 0 }, { topic, partition: 1 }]
+          for (const spec of ["earliest", "latest", { timestamp: 1 }] as const) {
+            assert.lengthOf(yield* admin.listOffsets(partitions, spec), 2)
+          }
+        })
+    ),
     scenario("deletes records before an offset", ["records admin"], (world) =>
       Effect.gen(function*() {
         const admin = yield* adminOf

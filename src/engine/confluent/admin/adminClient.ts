@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Errors from "../../../KafkaError.ts"
 import type { KafkaError } from "../../../KafkaError.ts"
+import { distinct } from "../../../TopicPartition.ts"
 import { checked, positionsProblem, specProblem } from "../../checkOffsets.ts"
 import type { AdminClient, GroupDescription, OffsetSpec, Position, TopicDescription } from "../../KafkaEngine.ts"
 import { toNative, toPartition, toPositions } from "../consumer/commits.ts"
@@ -122,7 +123,9 @@ export const make = Effect.fnUntraced(function*(
       )
   }
 
-  const describeTopics = Effect.fnUntraced(function*(names: ReadonlyArray<string>) {
+  const describeTopics = Effect.fnUntraced(function*(named: ReadonlyArray<string>) {
+    // librdkafka refuses a request that names one twice.
+    const names = [...new Set(named)]
     if (names.length === 0) return []
     const topics = yield* call<ReadonlyArray<NativeTopicDescription>>(
       { operation: "describe topics" },
@@ -189,12 +192,13 @@ export const make = Effect.fnUntraced(function*(
       : new native.OffsetSpec(at.timestamp)
 
   const listOffsets = Effect.fnUntraced(function*(
-    partitions: ReadonlyArray<NativePosition>,
+    named: ReadonlyArray<NativePosition>,
     at: OffsetSpec,
     isolation: "read_committed" | "read_uncommitted" = "read_committed"
   ): Effect.fn.Return<ReadonlyArray<Position>, KafkaError> {
-    const wrong = specProblem("listOffsets", partitions, at)
+    const wrong = specProblem("listOffsets", named, at)
     if (wrong !== undefined) return yield* wrong
+    const partitions = distinct(named)
     if (partitions.length === 0) return []
     const operation = "list offsets"
     const offset = toSpec(at)
