@@ -389,6 +389,7 @@ export const layer = <E, R>(
     for (const plan of Runtime.plansOf(yield* Plan.make(consumer))) {
       const health = yield* HealthCell.register(plan.group)
       yield* supervise((onStarted) => Runtime.startIfOn(plan, { holds: true, health, emit: undefined }, onStarted), {
+        group: plan.group,
         restart,
         health
       })

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
@@ -184,7 +185,10 @@ describe("Consumer.layer", () => {
   it.effect("starts again by its schedule, and gives up when that is over", () =>
     scripted(Effect.fnUntraced(function*(script) {
       const restart = Schedule.spaced("10 seconds").pipe(Schedule.upTo({ times: 2 }))
-      yield* Layer.build(Consumer.layer(Consumer.make("g", { ...settings, restart, handlers: [quick] })))
+      const logged: Array<unknown> = []
+      const logger = Logger.layer([Logger.make(({ message }) => logged.push([message].flat()[0]))])
+      const consumer = Consumer.layer(Consumer.make("g", { ...settings, restart, handlers: [quick] }))
+      yield* Layer.build(Layer.provide(consumer, logger))
       for (const clients of [1, 2, 3]) {
         yield* until(() => script.clients === clients && script.isOpen)
         assert.strictEqual((yield* health).status, "running")
@@ -197,6 +201,8 @@ describe("Consumer.layer", () => {
       yield* TestClock.adjust("5 minutes")
       assert.strictEqual(script.clients, 3)
       assert.strictEqual((yield* health).status, "failed")
+      assert.lengthOf(logged.filter((line) => line === "consumer of group \"g\" ended; starting it again"), 3)
+      assert.include(logged, "consumer of group \"g\" is not started again: its restart schedule is over")
     })))
 
   it.effect("does not start again for ever what its handler's startOffsets makes impossible", () =>

@@ -35,7 +35,11 @@ const isWrong = (cause: Cause.Cause<KafkaError | HandlerFailed<any>>): boolean =
  */
 export const supervise = Effect.fnUntraced(function*(
   start: (onStarted: (run: Running) => Effect.Effect<void>) => Effect.Effect<Running, KafkaError, KafkaEngine.Service>,
-  options: { readonly restart: Schedule.Schedule<unknown, unknown>; readonly health: HealthCell }
+  options: {
+    readonly group: string
+    readonly restart: Schedule.Schedule<unknown, unknown>
+    readonly health: HealthCell
+  }
 ): Effect.fn.Return<void, KafkaError, KafkaEngine.Service | Scope.Scope> {
   let current: Running | undefined
   const attempt = start((run) =>
@@ -63,12 +67,14 @@ export const supervise = Effect.fnUntraced(function*(
         return options.health.givenUp()
       }
       options.health.restarting()
-      yield* logCause(Effect.logWarning, "consumer ended; starting it again", ended.cause)
+      yield* logCause(Effect.logWarning, `consumer of group "${options.group}" ended; starting it again`, ended.cause)
       if ((yield* Clock.currentTimeMillis) - startedAt > settled) {
         delay = yield* Schedule.toStepWithSleep(options.restart)
       }
       if (Exit.isFailure(yield* Effect.exit(delay(ended.cause)))) {
-        yield* Effect.logError("consumer is not started again: its restart schedule is over")
+        yield* Effect.logError(
+          `consumer of group "${options.group}" is not started again: its restart schedule is over`
+        )
         return options.health.givenUp()
       }
       exit = yield* Effect.exit(attempt)

@@ -236,16 +236,26 @@ export interface Native {
 
 const driver = "@confluentinc/kafka-javascript"
 
-const missing = (cause: unknown): KafkaError =>
-  Errors.make(
-    "load the native client",
-    new Errors.DriverMissing({
-      driver,
-      problem: cause instanceof Error ? cause.message.split("\n")[0]! : String(cause),
-      command: `CKJS_LINKING=dynamic npm install ${driver}`
-    }),
-    cause
-  )
+const problemOf = (cause: unknown): { readonly problem: string; readonly command: string } => {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  const [, built, wanted] = /NODE_MODULE_VERSION (\d+)[^]*NODE_MODULE_VERSION (\d+)/.exec(text) ?? []
+  if (built !== undefined) {
+    return {
+      problem: `it was built for Node's ABI ${built}, and this Node, ${process.version}, has ABI ${wanted}`,
+      command: `npm rebuild ${driver}`
+    }
+  }
+  const isThere = !(cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND")
+  return {
+    problem: text.split("\n")[0]!,
+    // Installed without its scripts, it has no native part.
+    command: isThere ? `npm rebuild ${driver}` : `CKJS_LINKING=dynamic npm install ${driver}`
+  }
+}
+
+/** Why the package cannot be loaded, and what to do. Pure but for this Node's version. */
+export const missing = (cause: unknown): KafkaError =>
+  Errors.make("load the native client", new Errors.DriverMissing({ driver, ...problemOf(cause) }), cause)
 
 /** Loads the package. It is an optional peer: everything else works without it. */
 export const load: Effect.Effect<Native, KafkaError> = Effect.tryPromise({
