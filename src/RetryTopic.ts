@@ -144,7 +144,8 @@ export const defaults = {
 
 /**
  * A retry topic of a consumer. `delay` is in milliseconds, `undefined` for a topic that an earlier policy left behind
- * (found by our own names alone); `waiting` counts what the retry consumer has not passed.
+ * (found by our own names alone); `waiting` counts records of this group, each
+ * where its latest copy is; where more than 10,000 wait in all, the offsets that the retry consumer has not committed.
  * `nextDue` is when the first record is due, `oldest` when the oldest one was written, both in milliseconds.
  *
  * @stability unstable

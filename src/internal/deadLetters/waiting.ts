@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import type { Position, RawRecord } from "../../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { Summary } from "../../RetryTopic.ts"
@@ -9,6 +10,7 @@ import { format } from "../../TopicPartition.ts"
 import { byPartition, scan } from "../reading/scan.ts"
 import { dueTime } from "../retry/dueTime.ts"
 import * as Names from "../retry/names.ts"
+import * as RetryHeaders from "../retry/retryHeaders.ts"
 import { retryGroupOf } from "../retry/topology.ts"
 import { type AnyConsumer, offsetsOf, type Place, sourcesOf } from "./places.ts"
 
@@ -23,10 +25,56 @@ const tiersOf = ({ group, sizes, source, topics: { tiers } }: Place) => [
   }).sort((a, b) => a.index - b.index)
 ]
 
-const leastOf = (numbers: ReadonlyArray<number>): number | undefined =>
-  numbers.length === 0 ? undefined : numbers.reduce((least, number) => Math.min(least, number))
+/** Up to this many waiting records are read to be counted; of more, offsets are. */
+const mostRead = 10_000
 
-/** The retry topics, each with the number of records that the retry consumer has not committed. */
+const least = (values: ReadonlyArray<number>): number | undefined =>
+  values.length === 0 ? undefined : values.reduce((a, b) => Math.min(a, b))
+
+/**
+ * Each record once, where it got to: the retry consumer commits a moment after it sent a copy on, and until then both
+ * are before it. Records of other groups, which names like Spring's let into the same topics, are not among them.
+ */
+const latestCopies = (group: string, records: ReadonlyArray<RawRecord>): ReadonlyArray<RawRecord> => {
+  const latest = new Map<string, number>()
+  const own = records.flatMap((raw) => {
+    const { attempts, group: owner, origin, replays } = RetryHeaders.read(raw)
+    if (owner !== undefined && owner !== group) return []
+    const key = origin === undefined
+      ? `in ${format(raw)} ${raw.offset}`
+      : `${format(origin)} ${origin.offset} ${replays}`
+    latest.set(key, Math.max(attempts, latest.get(key) ?? 0))
+    return [{ attempts, key, raw }]
+  })
+  return own.flatMap(({ attempts, key, raw }) => attempts === latest.get(key) ? [raw] : [])
+}
+
+/** What is between the committed offsets and the ends. `heads`: of each partition the first that is due. */
+const look = Effect.fnUntraced(function*(
+  group: string,
+  starts: ReadonlyArray<Position>,
+  ends: ReadonlyArray<Position>
+): Effect.fn.Return<
+  { readonly heads: ReadonlyArray<RawRecord>; readonly count: (topic: string) => number },
+  KafkaError,
+  KafkaEngine.Service
+> {
+  const startOf = byPartition(starts)
+  const between = (topic?: string) =>
+    ends.reduce(
+      (sum, end) =>
+        topic === undefined || end.topic === topic ? sum + Math.max(0, end.offset - startOf.get(format(end))!) : sum,
+      0
+    )
+  if (between() <= mostRead) {
+    const records = latestCopies(group, yield* Stream.runCollect(scan(starts, ends)))
+    return { heads: records, count: (name) => records.filter(({ topic }) => topic === name).length }
+  }
+  // The first of each partition is the first that is due there: nothing overtakes in a retry topic.
+  return { heads: yield* Stream.runCollect(scan(starts, ends, { perPartition: 1 })), count: between }
+})
+
+/** The retry topics, each with the number of records that wait in it. */
 export const waiting = Effect.fnUntraced(function*(
   consumer: AnyConsumer
 ): Effect.fn.Return<ReadonlyArray<Summary>, KafkaError, KafkaEngine.Service> {
@@ -39,28 +87,21 @@ export const waiting = Effect.fnUntraced(function*(
   const ends = yield* offsetsOf(admin, sizes, names, "latest")
   const starts = (yield* offsetsOf(admin, sizes, names, "earliest"))
     .map((begin) => ({ ...begin, offset: Math.max(begin.offset, committed.get(format(begin)) ?? 0) }))
-  const startOf = byPartition(starts)
-  // The first of each partition is the first that is due there: nothing overtakes in a retry topic.
-  const heads = yield* Stream.runCollect(scan(starts, ends, { perPartition: 1 }))
+  const { count, heads } = yield* look(consumer.group, starts, ends)
   const now = yield* Clock.currentTimeMillis
   return all.flatMap(([{ source, topics }, tiers]) =>
     tiers.map(({ delay, index, name }): Summary => {
       const own = heads.filter(({ topic }) => topic === name)
       const due = dueTime(delay, topics.tiers)
-      const dues = own.map((head) => due(head, now))
-      const written = own.map(({ timestamp }) => timestamp).filter((timestamp) => timestamp >= 0)
       return {
         topic: name,
         source,
         tier: index,
         delay,
         partitions: sizes.get(name),
-        waiting: ends.reduce(
-          (sum, end) => end.topic === name ? sum + Math.max(0, end.offset - startOf.get(format(end))!) : sum,
-          0
-        ),
-        nextDue: leastOf(dues),
-        oldest: leastOf(written)
+        waiting: count(name),
+        nextDue: least(own.map((head) => due(head, now))),
+        oldest: least(own.map(({ timestamp }) => timestamp).filter((timestamp) => timestamp >= 0))
       }
     })
   )
