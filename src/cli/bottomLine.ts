@@ -3,6 +3,8 @@ import { stripVTControlCharacters } from "node:util"
 
 /** As much of a terminal's stream as is needed. */
 export interface Output {
+  /** How many characters a line has. */
+  readonly columns?: number | undefined
   write(chunk: string | Uint8Array, ...rest: Array<any>): boolean
 }
 
@@ -27,11 +29,13 @@ export class BottomLine {
   private isMidLine = false
   private isOver = false
   private readonly write: (text: string) => void
+  private readonly own: Output
   private readonly undo: ReadonlyArray<() => void>
 
   /** `streams` are those that lead to the terminal; the line is written to the first one. */
   constructor(streams: readonly [Output, ...Array<Output>]) {
     const [own] = streams
+    this.own = own
     const write = own.write
     this.write = (text) => void write.call(own, text)
     this.undo = streams.map((stream) => {
@@ -67,8 +71,15 @@ export class BottomLine {
 
   private show(): void {
     if (this.text === "" || this.isMidLine) return
-    this.write(this.text)
+    this.write(this.fitted())
     this.isShown = true
+  }
+
+  /** A line that is wider than the terminal would wrap, and only its last part would be taken away again. */
+  private fitted(): string {
+    const { columns } = this.own
+    if (columns === undefined || columns <= 0 || this.text.length < columns) return this.text
+    return `${this.text.slice(0, Math.max(0, columns - 2))}…`
   }
 
   private hide(): void {

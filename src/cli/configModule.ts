@@ -3,12 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { existsSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
-import { pathToFileURL } from "node:url"
 import * as Consumer from "../Consumer.ts"
 import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
 import { isConfig } from "./Config.ts"
 import { UsageError } from "./exit.ts"
+import * as Modules from "./userModules.ts"
 
 const names = ["millrace.config.ts", "millrace.config.mts", "millrace.config.mjs", "millrace.config.js"]
 
@@ -21,16 +21,16 @@ const find = (folder: string): string | undefined => {
   }
 }
 
-const usage = (problem: string, cause?: unknown) => new UsageError({ problem, cause })
+const usage = (problem: string) => new UsageError({ problem })
 
 /** What is wrong with a config that no type checker saw. */
 export const untyped = ({ consumers, engine, layer, topics }: Config): string | undefined => {
   if (!Layer.isLayer(engine)) return "engine must be a Layer, such as ConfluentKafka.layer({ … })"
   if (!Array.isArray(topics) || !topics.every((topic) => Topic.TypeId in Object(topic))) {
-    return "topics must be an array of what Topic.make answers"
+    return "topics must be an array of what Topic.make returns"
   }
   if (!Array.isArray(consumers) || !consumers.every((consumer) => Consumer.TypeId in Object(consumer))) {
-    return "consumers must be an array of what Consumer.make answers"
+    return "consumers must be an array of what Consumer.make returns"
   }
   return Layer.isLayer(layer) ? undefined : "layer must be a Layer; Layer.empty if the consumers need nothing"
 }
@@ -54,11 +54,7 @@ export const load = Effect.fnUntraced(function*(
     return yield* usage(`no ${names[0]} in ${folder} or above; write one with defineConfig, or name it with --config`)
   }
   if (!existsSync(file)) return yield* usage(`config module ${file} does not exist`)
-  const module = yield* Effect.tryPromise({
-    try: (): Promise<{ readonly default?: unknown }> => import(pathToFileURL(file).href),
-    catch: (cause) =>
-      usage(`config module ${file} cannot be loaded: ${cause instanceof Error ? cause.message : cause}`, cause)
-  })
+  const module = yield* Modules.load("config module", file)
   const config = module.default
   if (!isConfig(config)) {
     return yield* usage(`config module ${file} must export a defineConfig({ … }) as its default`)

@@ -9,7 +9,7 @@ import type { TagCount } from "../DeadLetter.ts"
 import * as DeadLetters from "../DeadLetters.ts"
 import { consumer, filter, filterOf } from "./dltFilter.ts"
 import { config, json } from "./root.ts"
-import { select, selectOne } from "./selection.ts"
+import { ofEach, select, selectOne } from "./selection.ts"
 import { table } from "./table.ts"
 import { plain, timeOf, toJson } from "./values.ts"
 
@@ -23,9 +23,12 @@ const ls = Command.make(
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     const selected = yield* select(loaded, flags.consumers)
-    const lists = yield* Effect.provide(Effect.forEach(selected, (one) => DeadLetters.list(one)), loaded.engine)
-    const summaries = lists.flat()
-    if (flags.json) return yield* Console.log(toJson(summaries))
+    const lists = ofEach(selected, (one) => DeadLetters.list(one))
+    const { failed, found: summaries } = yield* Effect.provide(lists, loaded.engine)
+    if (flags.json) {
+      yield* Console.log(toJson(summaries))
+      return yield* failed
+    }
     const rows = summaries.map((one) => [
       one.topic,
       one.partitions === undefined ? "MISSING" : one.partitions,
@@ -38,6 +41,7 @@ const ls = Command.make(
     ])
     const header = ["TOPIC", "PARTITIONS", "WAITING", "DEPTH", "PARKED", "OLDEST", "NEWEST", "TAGS"]
     for (const line of table(header, rows)) yield* Console.log(line)
+    yield* failed
   })
 ).pipe(Command.withDescription("List dead letter topics: how much is in them, how old, and of what"))
 

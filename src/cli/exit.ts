@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { messageOf, nameOf, readOr } from "../internal/shared/causes.ts"
 import { plain } from "./values.ts"
 
@@ -38,6 +39,12 @@ export class ConsumerFailed extends Data.TaggedError("ConsumerFailed")<{
 /** Says in an error which consumer it is about. */
 export const naming = (consumer: string) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.mapError(effect, (error) => new ConsumerFailed({ consumer, error }))
+
+/** Fails with everything that failed, if anything did. */
+export const failAll = (exits: ReadonlyArray<Exit.Exit<unknown, unknown>>): Effect.Effect<void, unknown> => {
+  const reasons = exits.flatMap((exit) => Exit.isFailure(exit) ? exit.cause.reasons : [])
+  return reasons.length === 0 ? Effect.void : Effect.failCause(Cause.fromReasons(reasons))
+}
 
 const tagOf = (error: unknown): unknown =>
   readOr(() => typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined, undefined)

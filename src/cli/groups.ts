@@ -7,9 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { AdminClient, Position } from "../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../engine/KafkaEngine.ts"
-import { unknown } from "../internal/shared/suggestions.ts"
+import { nearest, unknown } from "../internal/shared/suggestions.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import { UsageError, WorkFailed } from "./exit.ts"
+import { describeGroup } from "./groupLines.ts"
 import * as Places from "./places.ts"
 import { config, json } from "./root.ts"
 import { table } from "./table.ts"
@@ -21,37 +22,7 @@ const listGroups = Effect.fnUntraced(function*(admin: AdminClient, json: boolean
   for (const line of table(["GROUP", "STATE", "PROTOCOL"], rows)) yield* Console.log(line)
 })
 
-const known = Effect.fnUntraced(function*(admin: AdminClient, group: string) {
-  const names = (yield* admin.listGroups).map(({ groupId }) => groupId)
-  if (!names.includes(group)) return yield* new UsageError({ problem: unknown("group", group, names) })
-})
-
-const describeGroup = Effect.fnUntraced(function*(admin: AdminClient, group: string, json: boolean) {
-  yield* known(admin, group)
-  const [description] = yield* admin.describeGroups([group])
-  const committed = yield* admin.groupOffsets(group)
-  const ends = yield* admin.listOffsets(committed, "latest")
-  const lines = committed.map(({ offset, partition, topic }) => {
-    const end = ends.find((end) => end.topic === topic && end.partition === partition)?.offset ?? offset
-    const member = description?.members.find(({ assignment }) =>
-      assignment.some((mine) => mine.topic === topic && mine.partition === partition)
-    )
-    return {
-      topic,
-      partition,
-      committed: offset,
-      end,
-      lag: Math.max(0, end - offset),
-      member: member?.memberId ?? null
-    }
-  }).sort((a, b) => a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1)
-  if (json) {
-    return yield* Console.log(JSON.stringify({ group, state: description?.state ?? "unknown", partitions: lines }))
-  }
-  yield* Console.log(`group ${group}: ${description?.state ?? "unknown"}, ${description?.members.length ?? 0} members`)
-  const rows = lines.map((l) => [l.topic, l.partition, l.committed, l.end, l.lag, l.member ?? "-"])
-  for (const line of table(["TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "MEMBER"], rows)) yield* Console.log(line)
-})
+const namesOf = (admin: AdminClient) => Effect.map(admin.listGroups, (all) => all.map(({ groupId }) => groupId))
 
 const resetOffsets = Effect.fnUntraced(function*(
   admin: AdminClient,
@@ -76,6 +47,13 @@ const resetOffsets = Effect.fnUntraced(function*(
   }
   if (partitions.length === 0) {
     return yield* new UsageError({ problem: `group "${group}" has no offsets; name a topic with --topic` })
+  }
+  const groups = yield* namesOf(admin)
+  if (!groups.includes(group)) {
+    const near = nearest(group, groups)
+    yield* Console.error(
+      `group "${group}" does not exist${near === undefined ? "" : `; did you mean "${near}"?`} Setting offsets makes it`
+    )
   }
   const wanted = yield* Places.resolve(admin, partitions, place)
   const before = (position: Position) =>
@@ -122,7 +100,7 @@ export const groups = Command.make(
     if (!flags.resetOffsets && (flags.execute || Option.isSome(flags.to) || Option.isSome(flags.topic))) {
       return yield* new UsageError({ problem: "--to, --topic and --execute need --reset-offsets" })
     }
-    const { engine } = yield* config
+    const loaded = yield* config
     const work = Effect.gen(function*() {
       const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
       if (Option.isNone(flags.group)) {
@@ -133,8 +111,8 @@ export const groups = Command.make(
       const to = Option.getOrElse(flags.to, () => "beginning")
       return flags.resetOffsets
         ? yield* resetOffsets(admin, flags.group.value, { ...flags, to, topic })
-        : yield* describeGroup(admin, flags.group.value, flags.json)
+        : yield* describeGroup(admin, flags.group.value, { config: loaded, json: flags.json })
     })
-    yield* Effect.provide(work, engine)
+    yield* Effect.provide(work, loaded.engine)
   })
 ).pipe(Command.withDescription("List consumer groups, show the lag of one, reset its offsets"))

@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect"
 import { existsSync, readFileSync } from "node:fs"
 import { resolve } from "node:path"
-import { pathToFileURL } from "node:url"
 import { hash } from "../internal/retry/tiers.ts"
 import { UsageError } from "./exit.ts"
+import * as Modules from "./userModules.ts"
 
 /** The default export of a module. `id` is the same for the same text of the module, wherever it is. */
 export interface Loaded {
@@ -19,14 +19,7 @@ export const functionOf = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Loaded, UsageError> {
   const path = resolve(process.cwd(), file)
   if (!existsSync(path)) return yield* new UsageError({ problem: `--${flag}: module ${path} does not exist` })
-  const module = yield* Effect.tryPromise({
-    try: (): Promise<{ readonly default?: unknown }> => import(pathToFileURL(path).href),
-    catch: (cause) =>
-      new UsageError({
-        problem: `--${flag}: module ${path} cannot be loaded: ${cause instanceof Error ? cause.message : cause}`,
-        cause
-      })
-  })
+  const module = yield* Modules.load(`--${flag}: module`, path)
   const call = module.default
   if (typeof call !== "function") {
     return yield* new UsageError({ problem: `--${flag}: module ${path} must export a function as its default` })

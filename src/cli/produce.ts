@@ -9,7 +9,7 @@ import type { RawMessage } from "../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../engine/KafkaEngine.ts"
 import { isDelivered, sendAll } from "../internal/deadLetters/sending.ts"
 import { unknown } from "../internal/shared/suggestions.ts"
-import type { KafkaError, Reason } from "../KafkaError.ts"
+import type { KafkaError } from "../KafkaError.ts"
 import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
 import { leftUndone, worksOn } from "./ending.ts"
@@ -23,8 +23,10 @@ interface Numbered {
   readonly message: RawMessage
 }
 
-/** What makes a record impossible to send, and not the cluster that cannot take any. */
-const ofTheRecord: ReadonlySet<Reason["_tag"]> = new Set(["InvalidRecord", "RecordTooLarge"])
+/** Whether it is this record that cannot be sent, and not the cluster that cannot take any. */
+const isOfTheRecord = ({ reason }: KafkaError): boolean =>
+  reason._tag === "InvalidRecord" || reason._tag === "RecordTooLarge"
+  || reason._tag === "UnknownTopic" && reason.partition !== undefined
 
 /** What becomes of the lines, in numbers. */
 class Tally {
@@ -65,7 +67,7 @@ const deliver = Effect.fnUntraced(function*(messages: ReadonlyArray<Numbered>, t
   for (const [i, fate] of fates.entries()) {
     const { number } = messages[i]!
     if (isDelivered(fate)) tally.sent++
-    else if (ofTheRecord.has(fate.reason._tag)) yield* tally.refuse(number, fate.message)
+    else if (isOfTheRecord(fate)) yield* tally.refuse(number, fate.message)
     else lost ??= { number, error: fate }
   }
   if (lost === undefined) return
@@ -105,7 +107,10 @@ export const sendLines = Effect.fnUntraced(function*(
 })
 
 /** The topic of that name, with the codecs that the config has for it. */
-const find = Effect.fnUntraced(function*({ consumers, topics }: Config, name: string) {
+export const find = Effect.fnUntraced(function*(
+  { consumers, topics }: Pick<Config, "consumers" | "topics">,
+  name: string
+) {
   const sources = [...topics, ...consumers.flatMap(({ handlers }) => handlers).map(({ source }) => source)]
   const source = sources.find(({ match }) => match._tag === "Name" && match.name === name)
     ?? sources.find((source) => Topic.matches(source, name))

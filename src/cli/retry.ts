@@ -4,13 +4,14 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as KafkaEngine from "../engine/KafkaEngine.ts"
 import { neededOf } from "../internal/deadLetters/places.ts"
 import { provision, type TopicState } from "../internal/retry/provision.ts"
 import * as RetryTopics from "../RetryTopics.ts"
-import { UsageError, WorkFailed } from "./exit.ts"
+import { failAll, naming, UsageError, WorkFailed } from "./exit.ts"
 import { config, json } from "./root.ts"
-import { select } from "./selection.ts"
+import { ofEach, select } from "./selection.ts"
 import { table } from "./table.ts"
 import { timeOf } from "./values.ts"
 
@@ -22,9 +23,12 @@ const ls = Command.make(
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     const selected = yield* select(loaded, flags.consumers)
-    const lists = yield* Effect.provide(Effect.forEach(selected, (one) => RetryTopics.list(one)), loaded.engine)
-    const tiers = lists.flat()
-    if (flags.json) return yield* Console.log(JSON.stringify(tiers))
+    const lists = ofEach(selected, (one) => RetryTopics.list(one))
+    const { failed, found: tiers } = yield* Effect.provide(lists, loaded.engine)
+    if (flags.json) {
+      yield* Console.log(JSON.stringify(tiers))
+      return yield* failed
+    }
     const rows = tiers.map(({ delay, nextDue, oldest, partitions, topic, waiting }) => [
       topic,
       partitions === undefined ? "MISSING" : partitions,
@@ -35,6 +39,7 @@ const ls = Command.make(
     ])
     const header = ["TOPIC", "PARTITIONS", "DELAY", "WAITING", "NEXT DUE", "OLDEST"]
     for (const line of table(header, rows)) yield* Console.log(line)
+    yield* failed
   })
 ).pipe(Command.withDescription("List retry topics: how much waits in them, and until when"))
 
@@ -55,10 +60,17 @@ const topics = Command.make(
     const work = Effect.gen(function*() {
       const engine = yield* KafkaEngine.Service
       const admin = yield* engine.admin
-      const needed = (yield* Effect.forEach(selected, (one) => neededOf(one, admin))).flat()
-      return yield* provision(admin, engine.capabilities, needed, flags.create ? "create" : "plan")
+      const exits = yield* Effect.forEach(
+        selected,
+        ({ consumer, name }) => Effect.exit(naming(name)(neededOf(consumer, admin)))
+      )
+      const needed = exits.flatMap((exit) => Exit.isSuccess(exit) ? exit.value : [])
+      return {
+        states: yield* provision(admin, engine.capabilities, needed, flags.create ? "create" : "plan"),
+        failed: failAll(exits)
+      }
     })
-    const states = yield* Effect.provide(work, loaded.engine)
+    const { failed, states } = yield* Effect.provide(work, loaded.engine)
     if (flags.json) {
       const shown = states.map((
         { partitions, problems, spec: { config, name, partitions: wanted, source }, status }
@@ -77,6 +89,7 @@ const topics = Command.make(
       for (const line of table(["TOPIC", "PARTITIONS", "CONFIG", "STATE"], rows)) yield* Console.log(line)
     }
     const missing = states.filter(({ status }) => status === "missing")
+    yield* failed
     if (missing.length === 0) return
     if (!flags.create) return yield* Console.error(`${missing.length} are missing; add --create to make them`)
     const sources = [...new Set(missing.map(({ spec }) => spec.source))]

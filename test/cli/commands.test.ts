@@ -1,15 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as TestClock from "effect/testing/TestClock"
 import * as TestConsole from "effect/testing/TestConsole"
 import { Producer } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "../../src/cli/Config.ts"
-import { untyped } from "../../src/cli/configModule.ts"
+import { load, untyped } from "../../src/cli/configModule.ts"
+import * as Lines from "../../src/cli/lines.ts"
 import { run } from "../../src/cli/main.ts"
-import { sendLines } from "../../src/cli/produce.ts"
+import { find, sendLines } from "../../src/cli/produce.ts"
 import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import { built, cluster, Orders } from "./fixtures/memory.config.ts"
 
@@ -34,7 +37,8 @@ describe("the command", () => {
       const { code, out } = yield* millrace("consume", "billing", "--dry-run")
       assert.strictEqual(code, 1)
       assert.include(out, "orders  MISSING")
-      assert.include(out, "commitInterval = 5 seconds")
+      assert.include(out, "offsetReset = earliest")
+      assert.notInclude(out, "commitInterval")
     }))
 
   it.effect("lists topics, consumes, and shows groups with their lag", () =>
@@ -154,6 +158,27 @@ describe("the command", () => {
         assert.include(untyped(defineConfig(config as any)) ?? "accepted", problem)
       }
       assert.strictEqual(untyped(defineConfig({ ...good, layer })), undefined)
+    }))
+
+  it.effect("a config that never finishes loading says so, and is given up", () =>
+    Effect.gen(function*() {
+      const never = fileURLToPath(new URL("fixtures/never.config.ts", import.meta.url))
+      const loading = yield* Effect.forkChild(Effect.flip(load(never, ".")))
+      yield* TestClock.adjust("10 seconds")
+      assert.include(String((yield* TestConsole.errorLines).at(-1)), "does a top-level await in it never settle?")
+      yield* TestClock.adjust("50 seconds")
+      assert.include((yield* Fiber.join(loading)).message, "was not loaded within a minute")
+    }))
+
+  it.effect("sends to topics of a pattern by the pattern's codecs", () =>
+    Effect.gen(function*() {
+      const { consumers, topics } = yield* load(memory, ".")
+      const bytes = yield* find({ consumers, topics }, "nothing.new")
+      assert.strictEqual(bytes.name, "nothing.new")
+      const message = yield* (yield* Lines.reader(bytes))("{\"valueBase64\":\"AP8=\"}")
+      assert.deepStrictEqual([message.topic, ...message.value!], ["nothing.new", 0, 255])
+      const { problem } = yield* Effect.flip(find({ consumers, topics }, "else"))
+      assert.include(problem, "there is: orders, and what matches /nothing\\..+/")
     }))
 
   it.effect("help is not an error", () =>

@@ -70,6 +70,10 @@ describe("working failures off by the command", () => {
       assert.include(shown.out, "Timeout after 3 attempts")
       assert.include(shown.out, "{\"id\":\"2\",\"total\":500}")
       assert.notInclude(shown.out, "k1")
+      assert.include(shown.out, `${deadLetter} 0/1  `)
+      assert.include(shown.out, "  header   retry_topic-attempts: 4")
+      assert.include(shown.out, "  header   kafka_original-timestamp: 1970-01-01T00:00:05.000Z")
+      assert.include(shown.out, "  header   retry_topic-backoff-timestamp: 1970-01-01T00:01:30.000Z")
       const poison = yield* millrace("dlt", "show", "--partition", "0", "--offset", "2")
       assert.include(poison.out, "redriven 3 times")
       assert.include(poison.out, "nonsense  (undecodable value")
@@ -115,6 +119,9 @@ describe("working failures off by the command", () => {
       assert.include(rest.out, "1 redriven")
       assert.include(rest.out, "1 parked")
       assert.include((yield* millrace("dlt", "redrive", "--yes")).out, "nothing was sent")
+      assert.strictEqual((yield* millrace("dlt", "show", "--waiting")).out, "")
+      assert.strictEqual((yield* millrace("dlt", "show", "--waiting", "--tag", "Timeout", "--json")).out, "")
+      assert.lengthOf((yield* millrace("dlt", "show", "--json")).out.split("\n"), 3)
     }))
 
   it.effect("shows what waits in the retry topics", () =>

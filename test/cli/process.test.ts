@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { existsSync, mkdtempSync, readFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout } from "node:timers/promises"
@@ -67,6 +67,26 @@ describe("the config module", () => {
     const { code, err, out } = await millrace(["consume", "--list"], { cwd })
     assert.strictEqual(code, 0, err)
     assert.include(out, "billing")
+  })
+
+  it("may import what Node cannot run as it is, and says how it is written instead", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "millrace-"))
+    const domain = join(folder, "domain.ts")
+    writeFileSync(domain, "export enum Color { Red }\nexport interface Order { readonly id: string }\n")
+    const saying = async (text: string) => {
+      const config = join(folder, "millrace.config.mts")
+      writeFileSync(config, text)
+      const { code, err } = await millrace(["topics", "--config", config])
+      assert.strictEqual(code, 2)
+      assert.notInclude(err, "    at ")
+      return err
+    }
+    assert.include(await saying("import \"./domain.js\""), "write import \"./domain.ts\" in ")
+    assert.include(await saying("import \"./domain\""), "write import \"./domain.ts\" in ")
+    const noEnum = await saying("import \"./domain.ts\"")
+    assert.include(noEnum, `${domain}:1: Node takes types away and compiles nothing: no enums`)
+    writeFileSync(domain, "export interface Order { readonly id: string }\n")
+    assert.include(await saying("import { Order } from \"./domain.ts\"; Order"), "if Order is a type, import it with")
   })
 
   it("is asked for where there is none", async () => {

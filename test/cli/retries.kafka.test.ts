@@ -57,7 +57,7 @@ describe("a failing order on a real Kafka", () => {
     assert.deepInclude(summary, { topic: deadLetters, depth: 1, waiting: 1 })
     assert.include((await run("dlt", "show")).out, "{\"id\":\"o-2\",\"total\":250}")
     assert.include((await run("dlt", "redrive", "--dry-run")).out, "1 would be redriven")
-    assert.include((await run("dlt", "redrive")).out, `${deadLetters} -> ${tier(1)}: 1 redriven`)
+    assert.include((await run("dlt", "redrive", "--yes")).out, `${deadLetters} -> ${tier(1)}: 1 redriven`)
     const { child, ended, until } = start(["consume", "--config", shop], env({ BANK: "up" }))
     await until("charged o-2: 250")
     child.kill("SIGTERM")

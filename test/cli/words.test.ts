@@ -1,14 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Config from "effect/Config"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as TestConsole from "effect/testing/TestConsole"
 import { BottomLine } from "../../src/cli/bottomLine.ts"
-import { codeOf, render, UsageError, wantsStacks, WorkFailed } from "../../src/cli/exit.ts"
+import { codeOf, naming, render, UsageError, wantsStacks, WorkFailed } from "../../src/cli/exit.ts"
 import { parse, timeFromFlag } from "../../src/cli/places.ts"
 import { Progress } from "../../src/cli/progress.ts"
 import { table } from "../../src/cli/table.ts"
 import { inWords, plain, timeOf, toJson } from "../../src/cli/values.ts"
 import { nearest, unknown } from "../../src/internal/shared/suggestions.ts"
+import { invalidSetting } from "../../src/KafkaError.ts"
 
 describe("places", () => {
   it("are ends, offsets, counts back, and times", () => {
@@ -106,6 +110,44 @@ describe("exits", () => {
     assert.deepStrictEqual(render(failed, false), ["the last commit failed"])
   })
 
+  it.effect("a Config that is missing is wrong usage, with its name", () =>
+    Effect.gen(function*() {
+      const cause = Cause.fail(yield* Effect.flip(Config.String("MILLRACE_NOWHERE")))
+      assert.strictEqual(codeOf(cause), 2)
+      assert.match(render(cause, false).join(), /MILLRACE_NOWHERE/)
+    }))
+
+  it("what is behind a failure is said as well, once", () => {
+    const inner = new Error("no route", { cause: new Error("cable cut") })
+    assert.deepStrictEqual(render(Cause.fail(new Error("the layer failed", { cause: inner })), false), [
+      "the layer failed\n  because: no route\n  because: cable cut"
+    ])
+    assert.deepStrictEqual(
+      render(Cause.fail(new Error("it failed: no route", { cause: new Error("no route") })), false),
+      [
+        "it failed: no route"
+      ]
+    )
+    class Silent extends Data.TaggedError("Silent")<{ readonly cause: unknown }> {}
+    assert.deepStrictEqual(render(Cause.fail(new Silent({ cause: "cable cut" })), false), [
+      "Silent\n  because: cable cut"
+    ])
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    revoke()
+    for (const failure of [Cause.fail(proxy), Cause.fail(new Silent({ cause: proxy })), Cause.die(proxy)]) {
+      assert.lengthOf(render(failure, false), 1)
+      assert.strictEqual(codeOf(failure), 1)
+    }
+  })
+
+  it.effect("a consumer's failure names it, and keeps its exit code", () =>
+    Effect.gen(function*() {
+      const wrong = yield* Effect.exit(naming("billing#2")(Effect.fail(invalidSetting("until", "no"))))
+      const cause = Exit.isFailure(wrong) ? wrong.cause : Cause.empty
+      assert.strictEqual(codeOf(cause), 2)
+      assert.deepStrictEqual(render(cause, false), ["consumer billing#2: configuration: setting `until`: no"])
+    }))
+
   it("wrong usage is 2, failed work says nothing more", () => {
     assert.strictEqual(codeOf(Cause.fail(new UsageError({ problem: "no" }))), 2)
     assert.deepStrictEqual(render(Cause.fail(new UsageError({ problem: "no" })), false), ["no"])
@@ -174,6 +216,18 @@ describe("the line at the bottom of a terminal", () => {
     line.end()
     out.write("after\n")
     assert.deepStrictEqual(seen, ["after\n"])
+  })
+
+  it("is cut to the width of the terminal", () => {
+    const { err, line, screen } = terminal()
+    Object.assign(err, { columns: 10 })
+    line.set("123456789")
+    assert.deepStrictEqual(screen(), ["123456789"])
+    line.set("1234567890")
+    assert.deepStrictEqual(screen(), ["12345678…"])
+    Object.assign(err, { columns: 4 })
+    line.set("1234567890")
+    assert.deepStrictEqual(screen(), ["12…"])
   })
 
   it("is left where it is in the end", () => {
