@@ -21,7 +21,7 @@ const idioms: ReadonlyArray<Idiom> = [
   { pattern: /\btowards Kafka\b/gi, instead: "\"in Kafka\"" },
   { pattern: /\blonger than nothing\b/gi, instead: "\"longer than zero\"" },
   {
-    pattern: /\bwork(?:s|ed|ing)? (?:(?!on\b|with\b|and\b)[a-z]+ )?off\b/gi,
+    pattern: /\bwork(?:s|ed|ing)? (?:(?!on\b|with\b|and\b)[a-z]+ ){0,2}off\b/gi,
     instead: "what is done: \"handled\", \"redriven\", \"processed\""
   },
   {

@@ -1,4 +1,4 @@
-/** Commits the attempts of records that begin to wait: with the tick, and one commit at a time. */
+/** Commits how often waiting records have failed: at a tick, and one commit at a time. */
 import * as Effect from "effect/Effect"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
@@ -29,7 +29,7 @@ export class AttemptCommits {
     return this.committing || this.waiting.size === 0
   }
 
-  /** Begins a commit. What comes to wait meanwhile is in the next one. */
+  /** Begins a commit. Records that begin to wait meanwhile are in the next one. */
   begin(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const positions = this.ownership.noted([...this.waiting])
@@ -40,7 +40,7 @@ export class AttemptCommits {
         onFailure: (error) => this.done(error),
         onSuccess: () => this.done(undefined)
       })
-      // Called now, by the loop: later the partitions may be somebody else's, or the client closed.
+      // It must begin in the loop's own step: later the partitions may be lost, or the client closed.
       return Effect.asVoid(Effect.forkDetach(commit, { startImmediately: true }))
     })
   }

@@ -1,4 +1,4 @@
-/** When a bounded read is over: every partition of this member reached the end that it had when it was assigned. */
+/** Decides when a bounded read is over: each partition of this member reached the end that it had at its assignment. */
 import type { Assignment } from "../partition/assignment.ts"
 
 /** How long a member without partitions waits for others before its read counts as over, in milliseconds. */
@@ -11,7 +11,7 @@ export class BoundedRead {
   private had = false
   private emptySince: number | undefined
 
-  /** An assignment was made, perhaps of nothing. */
+  /** An assignment was made; it may be empty. */
   onAssigned(): void {
     this.assigned = true
     this.had = false
@@ -26,7 +26,7 @@ export class BoundedRead {
       return true
     }
     if (!this.had) return true
-    // Given up before its end, in a rebalance or with the session: others read it, or this member goes on.
+    // The last partition was taken away before its end: another member reads it, or this one gets it again.
     this.emptySince ??= now
     return now - this.emptySince >= regainMillis
   }

@@ -1,4 +1,6 @@
-/** How much is fetched, for whom, and which partitions rest meanwhile: all that uses the fetch budget. */
+/**
+ * Everything that uses the fetch budget: how much is polled, which partitions pause, what handled records give back.
+ */
 import type { Chunk, ConsumerClient } from "../../engine/KafkaEngine.ts"
 import { allowance, isCrowded, isReserved, type Limits, limitsFor } from "../partition/fetchBudget.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
@@ -16,9 +18,9 @@ export class Fetching {
   private readonly signal: Signal
   /** The client may have records. */
   private readable = true
-  /** The last poll brought some: there may be more at once. */
+  /** The last poll returned records: there may be more right away. */
   private again = false
-  /** Pauses have to be looked at before the next tick. */
+  /** The budget is getting short: pauses have to be decided before the next tick. */
   private crowded = false
 
   constructor(context: LoopContext, client: ConsumerClient, ownership: Ownership, signal: Signal) {
@@ -28,7 +30,7 @@ export class Fetching {
     this.signal = signal
   }
 
-  /** The client may have records: it said so, or a partition came or moved. */
+  /** The client may have records: it said so, a partition was assigned, or a seek moved one. */
   readonly expect = (): void => {
     this.readable = true
   }
@@ -38,7 +40,9 @@ export class Fetching {
     return this.again
   }
 
-  /** Fetches within the budget; with nothing to spare, or at the end, the client only hears that its owner lives. */
+  /**
+   * Polls within the budget. If there is none left, or the run is ending, it only shows the client that it is alive.
+   */
   fetch(ticked: boolean, ending: boolean): void {
     this.again = false
     const { assignment } = this.ownership
@@ -50,7 +54,7 @@ export class Fetching {
       return
     }
     if (!this.readable && !ticked) return
-    // What turned out to wait since the last time, or is in the way of others, must not take more of the budget.
+    // Partitions that began to wait since the last poll, or crowd others out, must not get more of the budget.
     if (this.context.plan.retrying || this.crowded) this.balancePauses()
     const chunks = this.client.poll(allowed.records, allowed.bytes)
     this.readable = this.again = chunks.length > 0
@@ -71,7 +75,7 @@ export class Fetching {
     for (const state of states) if (state.isGathering) state.signal.raise()
   }
 
-  /** Pauses and resumes partitions: with the tick, or as soon as it is crowded. */
+  /** Pauses and resumes partitions, at a tick or as soon as the budget is getting short. */
   balance(ticked: boolean): void {
     if (this.crowded || ticked) this.balancePauses()
   }
@@ -97,7 +101,7 @@ export class Fetching {
   }
 
   /**
-   * Gives a chunk to its worker. Dropped is only what belongs to a partition that is being given up or stands still.
+   * Gives a chunk to its worker. A chunk of a partition that is draining, held or gone is dropped.
    */
   private route(chunk: Chunk): void {
     const { assignment } = this.ownership

@@ -1,4 +1,4 @@
-/** The way into the run loop: everything that client callbacks and other fibers may call, and what of it waits. */
+/** The way into the run loop: all that client callbacks and other fibers may call, and what waits for the loop. */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { ClientEvent, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
@@ -7,9 +7,9 @@ import * as Errors from "../../KafkaError.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
 import type { Signal } from "../shared/signal.ts"
 
-/** An order to the loop. `done` has its result. */
+/** A command to the loop. `done` gets its result. */
 export type Command =
-  /** Goes on at another offset; done when the partition did. */
+  /** Moves a partition to another offset; done when it goes on there. */
   | { readonly _tag: "Seek"; readonly position: Position; readonly done: Deferred.Deferred<void, KafkaError> }
   /** Suspends partitions for the user, or resumes them. */
   | {
@@ -26,7 +26,7 @@ const closed = Errors.make("consumer control", new Errors.Closed({ client: "cons
 /** Takes everything out of an array. */
 const drained = <A>(array: Array<A>): ReadonlyArray<A> => array.length === 0 ? array : array.splice(0)
 
-/** Made before the client, whose callbacks it is. Whatever comes in raises the signal that the loop rests on. */
+/** Made before the client, which gets its callbacks. Everything that comes in raises the signal that wakes the loop. */
 export class Inbox {
   readonly signal: Signal
   private readonly events: Array<ClientEvent> = []
@@ -68,12 +68,12 @@ export class Inbox {
     return this.open
   }
 
-  /** The orders that the loop did not take yet. */
+  /** The commands that the loop has not taken yet. */
   get waiting(): ReadonlyArray<Command> {
     return this.commands
   }
 
-  /** Gives the loop an order and waits until it is done. */
+  /** Gives the loop a command and waits for its result. */
   request<A>(make: (done: Deferred.Deferred<A, KafkaError>) => Command): Effect.Effect<A, KafkaError> {
     return Effect.suspend(() => {
       if (!this.open) return Effect.fail(closed)
@@ -110,7 +110,7 @@ export class Inbox {
     return ticks > 0
   }
 
-  /** Orders fail from now on. */
+  /** From now on commands fail. */
   close(): void {
     this.open = false
   }

@@ -1,7 +1,7 @@
 /**
- * How far each partition is behind its end, from the assignment on. What records alone would tell is looked up: where a
- * partition begins before its first record is there, and where one ends that is not fetched, because it waits or is
- * paused.
+ * How far each partition is behind its end, from its assignment on. Fetched records do not say everything, so the rest
+ * is looked up: where a partition begins before its first record arrives, and where one ends that is not fetched
+ * because it waits or is paused.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import type { PartitionState } from "../partition/partitionState.ts"
 import type { Found, LoopContext } from "./loopContext.ts"
 import { tp } from "./ownership.ts"
 
-/** How long a look-up is good for, in milliseconds: of partitions that are not fetched, and of all others. */
+/** How long a look-up is valid, in milliseconds. */
 const freshFor = 10_000
 const freshForAll = 30_000
 
@@ -41,7 +41,7 @@ export class Lag {
     return end === undefined || position === undefined ? undefined : Math.max(0, end - position)
   }
 
-  /** How many records all of them are behind; `undefined` until that is known of each. */
+  /** How many records all partitions together are behind; `undefined` until it is known of each. */
   get total(): number | undefined {
     let total = 0
     for (const state of this.assignment) {
@@ -82,12 +82,12 @@ export class Lag {
     })
   }
 
-  /** No look-up goes on behind the end of the client. */
+  /** Ends a look-up under way: the client is about to be closed. */
   close(): void {
     this.lookup?.interruptUnsafe()
   }
 
-  /** Those that were asked about. */
+  /** The partitions that were looked up. */
   private readonly asked = new WeakSet<PartitionState>()
 
   private isUnknown(state: PartitionState): boolean {
@@ -98,7 +98,7 @@ export class Lag {
     return this.isUnknown(state) && !this.asked.has(state)
   }
 
-  /** The higher one: the client's own figure stands still while a partition is paused. */
+  /** The higher of the looked-up end and the client's, which does not move while a partition is paused. */
   private endOf(state: PartitionState): number | undefined {
     const end = this.context.client.highWatermark(state)
     const found = this.ends.get(state)

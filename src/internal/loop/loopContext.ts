@@ -1,4 +1,4 @@
-/** What the run loop stands on: the services of its run, and what it offers to the workers. */
+/** What the run loop is given, and what it offers to the workers. */
 import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -36,7 +36,9 @@ export interface WorkerPort {
   readonly waiting: (state: PartitionState) => void
 }
 
-/** Starts the worker of a partition; `previous` are workers of it that have not ended: one owner at a time. */
+/**
+ * Starts the worker of a partition, which waits for the `previous` workers that have not ended: one owner at a time.
+ */
 export type StartWorker = (
   state: PartitionState,
   previous: ReadonlyArray<Fiber.Fiber<unknown, unknown>>
@@ -54,16 +56,16 @@ export interface LoopContext {
   readonly plan: Plan
   readonly clock: Clock.Clock
   readonly client: ConsumerClient
-  /** A partition whose policy says stop is held, instead of ending the run. */
+  /** Whether a policy that says stop holds the partition instead of ending the run. */
   readonly holds: boolean
   /**
    * No partition comes any more: a bounded read is at its end, or the run was asked to stop. With it a bounded read
    * goes on until it is stopped: its reader may still have something to commit. May be called more than once.
    */
   readonly atEnd: (() => void) | undefined
-  /** Assignments have to be prepared: own offsets, or a bounded read. */
+  /** Whether an assignment has to be prepared before it is answered, such as for own offsets or a bounded read. */
   readonly needsStarts: boolean
-  /** How many times records failed is kept with the committed offsets. */
+  /** Whether the number of attempts of failing records is committed with the offsets. */
   readonly keepsAttempts: boolean
   readonly prepareStarts: (
     partitions: ReadonlyArray<TopicPartition>,
@@ -73,17 +75,17 @@ export interface LoopContext {
   /** Called once, by the loop. */
   readonly workers: (port: WorkerPort) => StartWorker
   readonly makeSignal: () => Signal
-  /** Ticks while a shutdown waits, also when the clock of a test stands still. Returns what ends it. */
+  /** Ticks in real time while a shutdown waits, because the clock of a test may stand still. Returns what ends it. */
   readonly tickInRealTime: (tick: () => void) => () => void
   readonly publish: (event: GroupEvent) => void
   readonly publishStored: (positions: ReadonlyArray<Position>) => void
-  /** Hands what was published to the bus and the log. */
+  /** Passes published events on to the bus and the log. */
   readonly report: Effect.Effect<void>
   readonly held: (failure: HandlerFailed<unknown>) => void
   readonly released: (partition: TopicPartition) => void
   /** The partitions where nothing moves. */
   readonly stalled: (stalls: ReadonlyArray<Stall>) => void
-  /** What keeps the whole member from working, if something does. */
+  /** What keeps the whole member from working; `undefined` if nothing does. */
   readonly trouble: (problem: string | undefined) => void
   /** Looks up where partitions end, and where those of them begin that `starts` names. */
   readonly lookUp: (

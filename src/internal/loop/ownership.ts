@@ -1,4 +1,4 @@
-/** The right to act for a partition: how it begins with a worker, and the ways it ends. */
+/** Owning a partition: how it begins, with a worker, and the ways in which it ends. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
@@ -61,13 +61,13 @@ export class Ownership {
     })
   }
 
-  /** No further record is started; the worker ends after the current one. */
+  /** Lets the worker end after the record in work. */
   drain(state: PartitionState): void {
     this.assignment.discard(state)
     state.drain()
   }
 
-  /** Interrupts the handlers that did not end in time, and says so. */
+  /** Interrupts handlers that did not end in time, and publishes that. */
   interrupt(states: ReadonlyArray<PartitionState>, duration: number, budget: string): void {
     for (const state of states) {
       const reason = `its handler was still at offset ${state.current ?? "?"} ${budget}`
@@ -76,7 +76,7 @@ export class Ownership {
     }
   }
 
-  /** Takes the right away at once: whatever the worker still does no longer counts. */
+  /** Ends the ownership at once: what the worker still does no longer counts. */
   fence(partitions: ReadonlyArray<TopicPartition>): void {
     for (const state of this.assignment.of(partitions)) {
       state.fence()
@@ -89,13 +89,13 @@ export class Ownership {
     this.fence([...this.assignment])
   }
 
-  /** Lets a partition go that was drained, or not to be waited for any longer. */
+  /** Ends the ownership of a partition that was drained, or whose worker is not waited for any longer. */
   forget(state: PartitionState): void {
     this.assignment.remove(state)
     this.context.released(state)
   }
 
-  /** The ones whose handlers are still running. */
+  /** The partitions whose workers have not ended. */
   running(states: Iterable<PartitionState>): Array<PartitionState> {
     const running: Array<PartitionState> = []
     for (const state of states) if (!state.ended) running.push(state)
@@ -115,13 +115,13 @@ export class Ownership {
     if (stored !== undefined) this.context.publishStored(stored)
   }
 
-  /** The positions of partitions with failing records, with how often those failed: to be committed as they are. */
+  /** The positions of partitions with failing records, with the numbers of attempts as metadata, for a commit. */
   noted(states: Iterable<PartitionState>): Array<Position> {
     const noted: Array<Position> = []
     for (const state of states) {
       const position = state.failings.isEmpty || !this.assignment.owns(state) ? undefined : state.noted
       if (position?.metadata === undefined) continue
-      // What the client has is what it commits by itself, at the end for instance: that must not be older.
+      // The client commits by itself what is stored, for instance at the end: that must not be an older position.
       this.client.store(position)
       state.wasStored(position)
       noted.push(position)

@@ -37,10 +37,10 @@ export const choosePauses = (
   return { pause, resume }
 }
 
-/** The user's pauses, and partitions that are being given up or held, are not the budget's business. */
+/** Partitions that the user paused, or that are draining or held, are not paused or resumed for the budget. */
 const isOurs = (state: PartitionState): boolean => state.phase === "active" && !state.suspended
 
-/** Whether a partition has nothing to do, and could have. */
+/** Whether any partition has nothing queued although its worker could go on. */
 export const anyHungry = (assignment: Assignment): boolean => {
   for (const state of assignment) if (isOurs(state) && state.goesOn && state.bufferedRecords === 0) return true
   return false

@@ -1,6 +1,6 @@
 /**
- * The rebalance events of one member, answered once each and in the order they came. Pure but for its own queue: what
- * is to be done is the owner's business, who reports when it is done.
+ * The rebalance events of one member. Each is answered once, in the order in which they came. Pure but for its queue:
+ * the owner carries the events out and moves them from phase to phase.
  */
 import type { Position, TopicPartition } from "../../engine/KafkaEngine.ts"
 
@@ -11,7 +11,7 @@ export interface Rebalance {
   readonly partitions: ReadonlyArray<TopicPartition>
 }
 
-/** Where an assignment starts and, for a bounded read, ends; and what was noted with its committed offsets. */
+/** Where an assignment starts, where it ends if the read is bounded, and the metadata of its committed offsets. */
 export interface Starts {
   readonly positions: ReadonlyArray<Position>
   readonly ends: ReadonlyArray<Position>
@@ -20,7 +20,7 @@ export interface Starts {
 
 /**
  * - `queued`: an earlier one is not answered yet.
- * - `preparing`: an assignment whose start offsets are being asked for.
+ * - `preparing`: an assignment whose start offsets are being looked up.
  * - `draining`: a revoke whose handlers are finishing, until `deadline`; after it they are interrupted and get until
  *   `lastDeadline`.
  * - `ready`: to be answered.
@@ -36,7 +36,7 @@ export interface Pending extends Rebalance {
   cancel: (() => void) | undefined
 }
 
-/** How long an interrupted handler may take to end before its partition is given up all the same, in milliseconds. */
+/** How long an interrupted handler may take to end, in milliseconds. Then its partition is given up all the same. */
 export const interruptGrace = 1_000
 
 /** The queue. */
@@ -56,7 +56,7 @@ export class Rebalances {
     })
   }
 
-  /** The one to be worked on. */
+  /** The oldest event, which is the one under way. */
   get head(): Pending | undefined {
     return this.queue[0]
   }
@@ -65,14 +65,14 @@ export class Rebalances {
     return this.queue.length === 0
   }
 
-  /** Whether a partition is to be given up by one of them. */
+  /** Whether one of the events takes a partition away. */
   takes({ partition, topic }: TopicPartition): boolean {
     return this.queue.some(({ kind, partitions }) =>
       kind !== "assign" && partitions.some((taken) => taken.topic === topic && taken.partition === partition)
     )
   }
 
-  /** Takes the head out, after its answer. */
+  /** Removes the head, after its answer. */
   settle(): void {
     this.queue.shift()
   }
@@ -87,7 +87,7 @@ export const startDraining = (pending: Pending, now: number, budget: number): vo
 
 /**
  * What a draining revoke needs now: `done` when every handler ended, `interrupt` once when the budget is over, `giveUp`
- * when even that did not help, else `wait`.
+ * when a handler did not end even then, else `wait`.
  */
 export const drainStep = (
   pending: Pending,

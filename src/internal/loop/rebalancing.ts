@@ -10,7 +10,7 @@ import { drainStep, Rebalances, startDraining } from "./rebalanceQueue.ts"
 import type { Pending, Rebalance } from "./rebalanceQueue.ts"
 import type { RunExit } from "./stopping.ts"
 
-/** What rebalancing asks of the loop. */
+/** What rebalancing needs of the loop. */
 export interface Hooks {
   readonly isStopping: () => boolean
   readonly stop: (exit: RunExit) => void
@@ -49,7 +49,7 @@ export class Rebalancing {
     return this.queue.head?.phase === "preparing" ? this.queue.head : undefined
   }
 
-  /** Takes an event in. A loss is acted upon at once, everything else in its turn. */
+  /** Takes an event in. Lost partitions are fenced at once; everything else happens in its turn. */
   add(event: Rebalance): void {
     if (event.kind === "lost") this.ownership.fence(event.partitions)
     this.queue.add(event)
@@ -60,7 +60,7 @@ export class Rebalancing {
     preparing.cancel?.()
   }
 
-  /** Goes on as far as possible without waiting. */
+  /** Carries on as far as possible without waiting. */
   readonly settle = Effect.fnUntraced({ self: this as Rebalancing }, function*() {
     while (true) {
       const pending = this.queue.head
@@ -125,7 +125,7 @@ export class Rebalancing {
       case "interrupt":
         return ownership.interrupt(running, now - pending.startedAt, "after the drain budget")
       case "giveUp":
-        // What they finished before is theirs to be committed; what they still do is not.
+        // What they have finished may be committed; what they still do may not.
         ownership.store(running)
         ownership.fence(running)
     }
@@ -159,7 +159,7 @@ export class Rebalancing {
         )
       }
       case "lost": {
-        // Once more: the assignment of these partitions may have been answered after the loss was heard of.
+        // Fenced again: an assignment of these partitions may have been answered after the loss was taken in.
         ownership.fence(partitions)
         this.context.publish({ _tag: "Lost", partitions })
         return this.disturbing(ownership.client.answer(pending.id))

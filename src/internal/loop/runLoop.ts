@@ -24,7 +24,7 @@ import { Stopping } from "./stopping.ts"
 import type { Moment, RunExit } from "./stopping.ts"
 import { Watch } from "./watch.ts"
 
-/** How often the loop looks around by itself, in milliseconds. */
+/** How often the loop runs without anything having come in, in milliseconds. */
 export const tickMillis = 250
 
 /** One run of a consumer, from its client's first event to the close. */
@@ -42,7 +42,7 @@ export class RunLoop implements WorkerPort {
   private readonly boundedRead = new BoundedRead()
   private stopping: Stopping | undefined
   private lastNotes: ReadonlyArray<Position> = []
-  /** Set once the run is over but for the close. */
+  /** How the run ended; only closing the client is left. */
   private exit: RunExit | undefined
 
   constructor(context: LoopContext, inbox: Inbox) {
@@ -93,8 +93,8 @@ export class RunLoop implements WorkerPort {
   readonly waiting = (state: PartitionState): void => this.attemptCommits.add(state)
 
   /**
-   * Begins the end: nothing new is started, everything running gets the drain budget. It takes effect at once, not with
-   * the next step: any fiber may call it.
+   * Begins the end: no further record is started, and running handlers get the drain budget. Any fiber may call it, and
+   * it takes effect at once, not with the next step.
    */
   readonly stop = (exit: RunExit): void => {
     if (this.stopping !== undefined || this.exit !== undefined) return
@@ -108,23 +108,24 @@ export class RunLoop implements WorkerPort {
   /**
    * Drives the client until the run is over, then closes it. Never fails: the exit says how it ended.
    *
-   * The loop's contract. Between two steps nothing of it is half done, and a step waits for nobody but the client.
+   * The loop's contract: between two steps nothing is half done, and no step waits for anything but the client.
    *
-   * 1. `takeIn`: what came in is applied or queued. Then lost partitions are fenced, and `Failed` ended the run.
-   * 2. `obey`: orders are carried out, or queued as seeks. After it each has its answer, or somebody who will give it.
+   * 1. `takeIn`: applies or queues the client's events. After it lost partitions are fenced, and `Failed` has ended the
+   *    run.
+   * 2. `obey`: carries commands out, or queues them as seeks. After it each has its result, or is a seek that waits.
    * 3. `rebalancing.settle`: may assume that all events so far are queued. After it the head of the queue waits for a
-   *    worker or for a preparation, or the queue is empty. Partitions are added and forgotten here and by seeks alone.
-   * 4. `seeks.settle`: may assume that partitions which are being given up are known. After it those whose worker ended
-   *    have moved.
-   * 5. `reap`: may assume that states whose partition left are not in the assignment. After it a partition whose policy
+   *    worker or for a preparation, or the queue is empty. Only here and by seeks are partitions added and forgotten.
+   * 4. `seeks.settle`: may assume that it is known which partitions are about to go. After it those whose worker has
+   *    ended have moved.
+   * 5. `reap`: may assume that partitions which are gone are not in the assignment. After it a partition whose policy
    *    said stop is held, or the run is ending.
    * 6. `storeFinished`: after it the client has every position that moved before this step.
-   * 7. `attemptCommits.begin`: may assume 6, so that no older position is committed with the notes.
-   * 8. `fetching.fetch`: the only poll, and the only place where chunks reach workers. After it the client heard of us.
-   * 9. `fetching.balance`, `lookAround`: fairness, stalled handlers, figures. May assume that the budget is up to date.
-   * 10. `checkEnd`, `advanceStop`: may end the run; then nothing of the assignment is left.
-   * 11. `context.report`: events leave in the order in which they were published.
-   * 12. `rest`: until the signal, or one turn of the other fibers while there may be more to fetch.
+   * 7. `attemptCommits.begin`: may assume 6, so that no older position is committed with the attempts.
+   * 8. `fetching.fetch`: the only poll, and the only place where chunks reach workers.
+   * 9. `fetching.balance`, `lookAround`: pauses, stalled handlers, metrics. May assume that the budget is up to date.
+   * 10. `checkEnd`, `advanceStop`: may end the run; after that the assignment is empty.
+   * 11. `context.report`: passes events on in the order in which they were published.
+   * 12. `rest`: waits for the signal; or, while there may be more to fetch, only lets the other fibers run once.
    */
   get run(): Effect.Effect<RunExit> {
     const steps = Effect.gen({ self: this }, function*() {
@@ -178,7 +179,7 @@ export class RunLoop implements WorkerPort {
       case "Failed": {
         this.ownership.fenceAll()
         const { stopping } = this
-        // What began the end says more than what happened to the client on the way out.
+        // The error that began the end says more than what happened to the client afterwards.
         this.end(stopping !== undefined && Exit.isFailure(stopping.exit) ? stopping.exit : Exit.fail(event.error))
         return
       }
@@ -215,21 +216,21 @@ export class RunLoop implements WorkerPort {
     }
     const states = this.assignment.of(partitions)
     for (const state of states) state.suspend(suspended)
-    // A held partition stays paused; it is the next seek that remembers what the user wanted.
+    // A held partition stays paused; the next seek takes over what the user wanted.
     const movable = states.filter((state) => state.phase !== "held")
     if (movable.length > 0) this.ownership.setPaused(movable, suspended)
     this.context.publish({ _tag: suspended ? "Paused" : "Resumed", partitions })
     return Exit.void
   }
 
-  /** With what is noted of failing records: a commit without it would erase that. */
+  /** With the attempts of failing records: a commit without this metadata would erase them. */
   private positions(): ReadonlyArray<Position> {
     return Array.from(this.assignment).flatMap(({ noted, position }): Array<Position> =>
       position === undefined || noted === undefined ? [] : [noted]
     )
   }
 
-  /** Judges the workers that ended by themselves: their partition is held, or the run is over. */
+  /** For each worker that ended by itself because its policy said stop: holds the partition, or ends the run. */
   private reap(ended: ReadonlyArray<PartitionState>): void {
     for (const state of ended) {
       if (!this.assignment.owns(state)) continue
@@ -243,7 +244,7 @@ export class RunLoop implements WorkerPort {
           this.stop(Exit.fail(state.failure))
         }
       }
-      // What it did not get to would count for as long as the partition is held.
+      // Records that it did not handle would use up the budget while the partition is held.
       if (state.ended) this.assignment.empty(state)
     }
   }
@@ -253,7 +254,7 @@ export class RunLoop implements WorkerPort {
     this.ownership.store(ticked || this.stopping !== undefined ? this.assignment : this.assignment.takeMoved())
   }
 
-  /** What need not happen at every step: whether something stands still, figures. */
+  /** What is only done at a tick: looking for what stands still, and metrics. */
   private lookAround(): Effect.Effect<void> {
     const now = this.now().clock
     if (this.stopping === undefined) {
@@ -274,7 +275,7 @@ export class RunLoop implements WorkerPort {
     else this.context.atEnd()
   }
 
-  /** Ends the run when every worker ended, or when even interrupting them did not help. */
+  /** Ends the run when every worker has ended, or has not ended although it was interrupted. */
   private advanceStop(): void {
     const { ownership, stopping } = this
     if (stopping === undefined || this.exit !== undefined) return
@@ -304,7 +305,8 @@ export class RunLoop implements WorkerPort {
   }
 
   /**
-   * Leaves nobody waiting and the client closed, however the run ended. A bug on the way is the exit of a clean run.
+   * Closes the client, however the run ended, and lets nobody wait. If a defect occurs here after a clean run, it
+   * becomes the exit.
    */
   private close(exit: RunExit): Effect.Effect<RunExit> {
     const { client, plan } = this.context
@@ -339,7 +341,7 @@ export class RunLoop implements WorkerPort {
     if (state.failure !== undefined && state.phase === "draining" && !this.context.holds) {
       this.stop(Exit.fail(state.failure))
     }
-    // A worker ends by its state, by interruption, or by a bug; the last one must not go unseen.
+    // A worker ends because of its state, by an interruption, or by a bug, which must not go unseen.
     if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) {
       this.stop(Exit.failCause(Cause.fromReasons(exit.cause.reasons.filter(Cause.isDieReason))))
     }

@@ -1,4 +1,4 @@
-/** Partitions that go on from another offset as soon as their handler ended. */
+/** Seeks: each waits until the worker of its partition has ended, then the partition goes on at another offset. */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,13 +15,13 @@ type Done = Deferred.Deferred<void, KafkaError>
 interface Seek {
   readonly state: PartitionState
   position: Position
-  /** When its handler is interrupted, which happens once. */
+  /** When the handler is interrupted, once. */
   deadline: number
-  /** Everybody who asked; the last one decides where to. */
+  /** All seeks of the partition that wait; the last one decides the offset. */
   readonly done: Array<Done>
 }
 
-/** What seeking asks of the loop. */
+/** What seeking needs of the loop. */
 export interface Hooks {
   readonly isStopping: () => boolean
   readonly stop: (exit: RunExit) => void
@@ -109,8 +109,8 @@ export class Seeks {
     const { paused, suspended } = old
     const sought = yield* Effect.exit(ownership.client.seek(position))
     if (Exit.isFailure(sought)) {
-      // Its worker ended and its queue is gone: nothing of this assignment can go on. When the client does not have the
-      // partition any more, that is as it should be: a rebalance is on its way.
+      // The worker has ended and the queue is gone, so this partition cannot go on, and the run ends; unless the client
+      // does not have the partition any more: then a rebalance is on its way.
       const error = Exit.findErrorOption(sought)
       if (error._tag === "None" || error.value.reason._tag !== "UnknownTopic") this.hooks.stop(sought)
       return yield* sought

@@ -1,4 +1,4 @@
-/** Measures for how long nothing moved: of what is in work, and of what should be. */
+/** Measures for how long a partition made no progress, with a record in work or although one should be. */
 import type { TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { Slot } from "../partition/inWork.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
@@ -23,7 +23,7 @@ interface Seen {
   readonly since: number
 }
 
-/** What is in work, and how many times something was: the partition as a whole, or each of its slots. */
+/** What is in work, with a count that changes with each execution: the partition as a whole, or each of its slots. */
 function* inWork(
   state: PartitionState
 ): Iterable<{ readonly of: PartitionState | Slot; readonly offset: number; readonly turn: number }> {
@@ -36,12 +36,12 @@ function* inWork(
   }
 }
 
-/** Looks at the partitions now and then; remembers nothing of those that are gone. */
+/** Looks at the partitions from time to time, and forgets those that are gone. */
 export class StallGuard {
   private working = new Map<PartitionState | Slot, Seen>()
   private idle = new Map<PartitionState, Seen>()
 
-  /** In each partition the execution that is under way for longest. */
+  /** Of each partition, the execution that has been under way longest. */
   handlers(states: Iterable<PartitionState>, now: number): ReadonlyArray<Stall> {
     const working = new Map<PartitionState | Slot, Seen>()
     const stalls: Array<Stall> = []

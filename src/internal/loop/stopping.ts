@@ -1,4 +1,4 @@
-/** The end of a run in the making: every partition drains until the deadline. */
+/** The shutdown of a run: every partition drains until the deadline. */
 import type * as Exit from "effect/Exit"
 import type { HandlerFailed } from "../../HandlerFailed.ts"
 import type { KafkaError } from "../../KafkaError.ts"
@@ -29,8 +29,8 @@ export class Stopping {
   }
 
   /**
-   * What is to be done now: `interrupt` once when the budget is over, `done` when nothing runs any more or even that
-   * did not help, else `wait`.
+   * What is to be done now: `interrupt` once when the budget is over, `done` when nothing runs any more, or still runs
+   * although it was interrupted, else `wait`.
    */
   step(now: Moment, running: boolean): "wait" | "interrupt" | "done" {
     if (!running) return "done"

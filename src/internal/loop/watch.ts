@@ -1,6 +1,6 @@
 /**
- * Sees to it that nothing stops in silence: where nothing moves for a minute although something should, the health is
- * red, there is an event and a line in the log, until it moves again.
+ * Makes sure that nothing stops in silence: if a partition makes no progress for a minute although it should, health is
+ * red, and there is an event and a line in the log, until it goes on.
  */
 import * as Duration from "effect/Duration"
 import type { TopicPartition } from "../../engine/KafkaEngine.ts"
@@ -15,10 +15,10 @@ import { tp } from "./ownership.ts"
 import type { Pending } from "./rebalanceQueue.ts"
 import { type Expectation, type Stall, StallGuard } from "./stallGuard.ts"
 
-/** After this long without a move it is said, in milliseconds: early enough to be said within a minute. */
+/** After this long without progress it is reported, in milliseconds: early enough to be seen within a minute. */
 export const quietMillis = 50_000
 
-/** Errors that are further apart than this are not about the same, in milliseconds. */
+/** Errors that are further apart than this belong to different troubles, in milliseconds. */
 const errorsCountFor = 60_000
 
 /** Owned by the run loop. */
@@ -30,7 +30,7 @@ export class Watch {
   private reported = new Map<string, TopicPartition>()
   /** The last error of the client since something was assigned. */
   private met: { readonly error: KafkaError; readonly since: number; readonly at: number } | undefined
-  /** Since when everything was lost, and nothing assigned. */
+  /** When all partitions were lost, if none was assigned since. */
   private lostSince: number | undefined
   private unreachable: KafkaError | undefined
 
@@ -40,7 +40,7 @@ export class Watch {
     this.lag = lag
   }
 
-  /** The client met an error. While nothing is assigned, that is likely to be why. */
+  /** The client met an error. If nothing is assigned, that is probably the reason. */
   disturbed(error: KafkaError, now: number): void {
     const { met } = this
     this.met = { error, since: met !== undefined && now - met.at < errorsCountFor ? met.since : now, at: now }
@@ -53,8 +53,8 @@ export class Watch {
   }
 
   /**
-   * Looks around, and says what it found; `preparing` is an assignment that is. Returns what a handler, or the
-   * preparation, has been at for longer than `maxHandlerStall`.
+   * Looks for partitions without progress, and publishes them. `preparing`: the assignment that is being prepared, if
+   * any. Returns a stall that has lasted longer than `maxHandlerStall`.
    */
   look(preparing: Pending | undefined, now: number): Stall | undefined {
     const { maxHandlerStall } = this.context.plan
@@ -65,7 +65,7 @@ export class Watch {
     return handlers.find(({ stalledMs }) => stalledMs >= maxHandlerStall)
   }
 
-  /** Publishes what is new among the stalls, and what moves again. */
+  /** Publishes new stalls, and those that are over. */
   private say(stalls: ReadonlyArray<Stall>): void {
     const current = new Map(stalls.map((stall) => [format(stall), stall]))
     for (const [key, stall] of current) {
@@ -94,7 +94,7 @@ export class Watch {
       : undefined
   }
 
-  /** What should move in a partition where nothing is in work, and why it may not; `undefined` if nothing has to. */
+  /** Why a partition should make progress although no record is in work; `undefined` if it need not. */
   private expected(state: PartitionState, now: number): Expectation | undefined {
     const behind = this.lag.of(state) ?? 0
     if (state.bufferedRecords === 0 && behind === 0) return undefined
@@ -104,7 +104,7 @@ export class Watch {
     }
     if ((state.waitsUntil ?? 0) > now) return undefined
     const call = handlerFor(this.context.plan, state.topic)?.call
-    // What was handed to the reader of a stream is the reader's business.
+    // The reader of a stream has records; how long it takes for them is up to it.
     if (call?._tag === "Stream" && state.bufferedRecords > 0) return undefined
     const patience = call?._tag === "Batch" || call?._tag === "Owned"
       ? Duration.toMillis(Duration.fromInputUnsafe(call.maxWait))

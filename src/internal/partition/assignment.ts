@@ -1,4 +1,4 @@
-/** The partitions of one member, what is buffered for them, and which of them changed since somebody last looked. */
+/** The partitions of one member, how much is buffered for them, and whose positions moved since the last look. */
 import type { Chunk, TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { Buffered } from "./fetchBudget.ts"
 import type { PartitionState } from "./partitionState.ts"
@@ -57,8 +57,8 @@ export class Assignment {
   }
 
   /**
-   * Takes a partition out. Its buffer no longer counts, and what its worker still reports is ignored; while the worker
-   * is alive the next one of the same partition waits for it.
+   * Removes a partition. Its buffer no longer counts, and reports of its worker are ignored. While that worker is alive
+   * the next worker of the partition waits for it.
    */
   remove(state: PartitionState): void {
     if (!this.owns(state)) return
@@ -98,7 +98,7 @@ export class Assignment {
     this.bufferedBytes -= dropped.bytes
   }
 
-  /** Gives back everything of a partition: nobody works on it any more. */
+  /** Gives back all budget of a partition: nothing of it is in work any more. */
   empty(state: PartitionState): void {
     this.discard(state)
     this.release(state, state.bufferedRecords, state.bufferedBytes)

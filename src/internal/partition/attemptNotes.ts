@@ -1,9 +1,9 @@
 /**
- * How often records failed so far, as the text that Kafka keeps with a committed offset: a maximum of attempts is one
- * across restarts and rebalances too.
+ * How often records have failed, as the text (metadata) that Kafka keeps with a committed offset: so a maximum of
+ * attempts also holds across restarts and rebalances.
  */
 
-/** What is carried on of a failing record. `firstFailedAt` is in milliseconds. */
+/** What is kept of a failing record. `firstFailedAt` is in milliseconds. */
 export interface Note {
   readonly offset: number
   readonly executions: number
@@ -35,7 +35,7 @@ const whole = (text: string | undefined, most: number): number | undefined => {
   return number <= most ? number : undefined
 }
 
-/** Notes that were written by {@link encode}. Anything else, another tool's metadata included, tells nothing. */
+/** Reads notes that {@link encode} wrote. Anything else, such as another tool's metadata, is no note. */
 export const decode = (metadata: string | undefined): ReadonlyArray<Note> => {
   if (metadata === undefined || !metadata.startsWith(prefix)) return []
   const notes: Array<Note> = []

@@ -1,4 +1,4 @@
-/** Hands out the records of a retry topic when they are due: what was fetched is kept, nothing is read twice. */
+/** Hands out the records of a retry topic when they are due. Records that are not due are kept, not fetched again. */
 import type { Chunk, RawRecord } from "../../engine/KafkaEngine.ts"
 
 /** Between the queue of a partition and its worker. */
@@ -46,7 +46,7 @@ export class DueGate {
     this.force()
   }
 
-  /** What is due now, of one chunk. */
+  /** The records of one chunk that are due now. */
   take(now: number): Chunk | undefined {
     this.chunk ??= this.next()
     const { chunk } = this
@@ -55,7 +55,7 @@ export class DueGate {
     let end = 0
     for (; end < records.length; end++) {
       const record = records[end]!
-      // Once per record: the bound of a header that lies moves with the time.
+      // Once per record: the bound of a wrong header moves with the time.
       this.headDue ??= this.dueOf(record, now)
       if (this.headDue > now && record.offset !== this.forced) break
       this.late(Math.max(0, now - this.headDue))

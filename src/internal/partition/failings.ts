@@ -9,7 +9,7 @@ export interface Failing {
   readonly memory: Map<unknown, unknown>
 }
 
-/** What the record itself carries, when it was routed here. */
+/** What the headers of a record from a retry topic say. */
 export interface Carried {
   readonly executions: number
   readonly firstFailedAt: number | undefined
@@ -35,7 +35,7 @@ export class Failings {
       failing = {
         offset,
         executions: note?.executions ?? carried?.executions ?? 0,
-        // What is said to fail first in the future would never reach a timeout.
+        // A first-failure time in the future (clock skew) would keep `timeout` from ever being reached.
         firstFailedAt: Math.min(note?.firstFailedAt ?? carried?.firstFailedAt ?? now, now),
         memory: new Map()
       }
@@ -51,12 +51,12 @@ export class Failings {
     if (this.noted.size > 0) this.noted.delete(offset)
   }
 
-  /** Nothing is to be kept with the offset. */
+  /** Whether there is nothing to keep with the offset. */
   get isEmpty(): boolean {
     return !this.kept || this.failing.size === 0 && this.noted.size === 0
   }
 
-  /** What is to be committed with a position: nothing of records that lie before it. */
+  /** What is committed with a position: the notes of records from there on. */
   metadataAt(position: number): string | undefined {
     if (this.isEmpty) return undefined
     for (const offset of this.noted.keys()) if (offset < position) this.noted.delete(offset)

@@ -21,7 +21,7 @@ export interface Buffered {
   readonly bytes: number
 }
 
-/** A partition in the eyes of the budget. */
+/** The part of a partition that the budget needs. */
 export interface Load {
   readonly records: number
   readonly bytes: number
@@ -30,11 +30,11 @@ export interface Load {
 
 const isOver = (used: number, max: number, eighths: number): boolean => used * 8 > max * eighths
 
-/** Whether more than half is buffered: from then on what each partition has is looked at. */
+/** Whether more than half of the budget is used: from then on it is checked how much each partition uses. */
 export const isCrowded = (limits: Limits, { bytes, records }: Buffered): boolean =>
   isOver(records, limits.maxRecords, 4) || isOver(bytes, limits.maxBytes, 4)
 
-/** The last eighth is for partitions that have nothing, when there are several. */
+/** With several partitions, the last eighth of the budget is reserved for those that have nothing. */
 export const isReserved = (limits: Limits, partitions: number, { bytes, records }: Buffered): boolean =>
   partitions > 1 && (records * 8 >= limits.maxRecords * 7 || bytes * 8 >= limits.maxBytes * 7)
 
@@ -50,8 +50,8 @@ const chunkOf = (chunk: number, max: number, used: number, partitions: number): 
 }
 
 /**
- * How much the next poll may bring; nothing while the budget is used up. `hungry` says whether a partition has nothing:
- * others leave it the reserve.
+ * How much the next poll may return; nothing while the budget is used up. `hungry`: whether a partition has nothing, so
+ * that the reserve may be used.
  */
 export const allowance = (
   limits: Limits,
@@ -86,15 +86,16 @@ export const limitsFor = (
 }
 
 /**
- * At how many records a partition counts as full: an equal share of the budget less the chunk that may come on top, or
- * two chunks when that is more, but never more than half of the budget: one that stands still must not take it all.
+ * At how many records a partition counts as full: an equal share of the budget, minus the chunk that may come in
+ * addition; or two chunks, if that is more. Never more than half of the budget, so that one partition cannot use it
+ * all.
  */
 export const fullAt = (limits: Limits, partitions: number): number => {
   const share = Math.floor(limits.maxRecords / Math.max(1, partitions)) - limits.chunkRecords
   return Math.max(1, Math.min(Math.max(2 * limits.chunkRecords, share), Math.floor(limits.maxRecords / 2)))
 }
 
-/** What a partition keeps whose records wait for their time; all of them together keep a quarter of the budget. */
+/** How much a partition keeps whose records are not due; all of those together keep a quarter of the budget. */
 export const restingAt = (
   limits: Limits,
   partitions: number
@@ -113,8 +114,8 @@ const bounds = (full: number, max: number, used: number, partitions: number) => 
 }
 
 /**
- * Whether a partition should be paused: when it is full and somebody else is hungry, and then until it is at half. The
- * less is left of the budget, the earlier it is full.
+ * Whether a partition should be paused: when it is full and another is hungry, and then until it is half full. The less
+ * budget is left, the earlier it counts as full.
  */
 export const shouldPause = (
   limits: Limits,

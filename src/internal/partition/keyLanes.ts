@@ -1,7 +1,7 @@
 /**
- * Which record may run next when order holds per key: records of one key queue up behind each other in a lane, lanes
- * run free of each other, and there is no barrier at the end of a chunk. A record that is out may come back, to be
- * taken once more; its lane is closed until it is finished.
+ * Which record may run next if order is kept per key. The records of one key are in one lane, one after the other;
+ * lanes do not wait for each other, nor for the end of a chunk. A record that is out may come back, to be taken once
+ * more; its lane is closed until it is finished.
  */
 import { FifoQueue } from "./fifoQueue.ts"
 
@@ -56,7 +56,7 @@ export class KeyLanes<A> {
     return { key: lane.key, item: lane.out }
   }
 
-  /** Every other time, so that items which come back again and again do not keep the others from going. */
+  /** Used every other time, so that items that come back again and again do not keep the others from running. */
   private takeBack(): Lane<A> | undefined {
     const ready = this.backWasLast ? this.takeReady() : undefined
     this.backWasLast = ready === undefined

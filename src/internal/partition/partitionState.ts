@@ -14,10 +14,10 @@ import { InWork } from "./inWork.ts"
 import type { Wait } from "./waits.ts"
 
 /**
- * - `active`: chunks are taken in and handled.
- * - `draining`: no record is started any more; the worker ends after the current one.
- * - `held`: the policy said stop and the consumer goes on without this partition.
- * - `fenced`: the partition belongs to somebody else; nothing of it counts any more.
+ * - `active`: chunks are queued and handled.
+ * - `draining`: no further record is started; the worker ends after the record in work.
+ * - `held`: the policy said stop, and the consumer goes on without this partition.
+ * - `fenced`: the partition is lost or given up; what its worker still does no longer counts.
  */
 export type Phase = "active" | "draining" | "held" | "fenced"
 
@@ -27,7 +27,7 @@ export interface Amount {
   readonly bytes: number
 }
 
-/** One partition within one assignment. A new assignment (or a seek) makes a new one with the next epoch. */
+/** One partition within one epoch: each assignment, and each seek, makes a new state. */
 export class PartitionState extends InWork implements TopicPartition {
   readonly topic: string
   readonly partition: number
@@ -60,7 +60,7 @@ export class PartitionState extends InWork implements TopicPartition {
   private dueGate: DueGate | undefined = undefined
   private readonly queue = new FifoQueue<Chunk>()
 
-  /** `failings` knows what was noted with the committed offset, which was `metadata`. */
+  /** `metadata`: what was committed with the offset, which `failings` has read. */
   constructor(partition: TopicPartition, epoch: number, signal: Signal, failings: Failings, metadata?: string) {
     super()
     this.topic = partition.topic
@@ -83,26 +83,26 @@ export class PartitionState extends InWork implements TopicPartition {
     this.wake()
   }
 
-  /** The partition stands still where its policy said stop. */
+  /** The partition stays at the record where its policy said stop. */
   hold(): void {
     if (this.currentPhase === "active") this.currentPhase = "held"
   }
 
-  /** Takes the right away at once: what the worker still does no longer counts. */
+  /** Ends the ownership at once: what the worker still does no longer counts. */
   fence(): void {
     this.currentPhase = "fenced"
     this.wake()
   }
 
   /**
-   * The policy said stop at a record. Nothing more is started, but what comes before the record may still be finished:
-   * a batch, copies on their way. Of several the first record counts.
+   * The policy said stop at a record. Nothing more is started, but records before it may still be finished, such as a
+   * batch, or copies on their way. If it is called for several records, the first of them counts.
    */
   stopAt(failure: HandlerFailed<unknown>): void {
     if (this.stopsAfter === undefined || failure.offset <= this.stopsAfter.offset) this.stopsAfter = failure
   }
 
-  /** What {@link stopAt} said comes into force: nothing before its record is in work any more, or may hold it up. */
+  /** Makes the stop of {@link stopAt} final: no record before it is in work any more. */
   fail(): void {
     this.stopped ??= this.stopsAfter
   }
@@ -112,7 +112,7 @@ export class PartitionState extends InWork implements TopicPartition {
     return this.stopped
   }
 
-  /** Why it is about to. */
+  /** Why the worker will stop, once the records before are done. */
   get stopAfter(): HandlerFailed<unknown> | undefined {
     return this.stopsAfter
   }
@@ -137,7 +137,7 @@ export class PartitionState extends InWork implements TopicPartition {
     this.isPaused = paused
   }
 
-  /** The phase changed, or the user suspended or resumed it: what sleeps looks again. */
+  /** Wakes the worker and waiting records: the phase changed, or the user suspended or resumed the partition. */
   wake(): void {
     this.signal.raise()
     for (const { signal } of this.waits) signal.raise()
@@ -148,12 +148,12 @@ export class PartitionState extends InWork implements TopicPartition {
     return this.goesOn && !this.isSuspended
   }
 
-  /** Whether what is in work may take its time: wait for its next attempt, be sent again. */
+  /** Whether records in work may still wait: for their next attempt, or to be sent again. */
   get isActive(): boolean {
     return this.currentPhase === "active" && this.stopped === undefined
   }
 
-  /** Whether more than what is in work comes to be handled. */
+  /** Whether further records will be handled after those in work. */
   get goesOn(): boolean {
     return this.currentPhase === "active" && this.stopsAfter === undefined
   }
@@ -165,7 +165,7 @@ export class PartitionState extends InWork implements TopicPartition {
     this.worker = worker
   }
 
-  /** Its fiber ended: what it was to stop after is done. */
+  /** The worker's fiber ended, so a pending stop becomes final. */
   workerEnded(): void {
     this.hasEnded = true
     this.fail()
@@ -201,7 +201,7 @@ export class PartitionState extends InWork implements TopicPartition {
     this.copies += copies
   }
 
-  /** The broker has them, or they are given up. */
+  /** This many copies are acknowledged, or given up. */
   arrived(copies: number): void {
     this.copies -= copies
   }
@@ -220,16 +220,15 @@ export class PartitionState extends InWork implements TopicPartition {
   }
 
   /**
-   * Nothing of a draining partition runs any more, and nothing of it is on its way: at most what it did still waits to
-   * be read. A slow reader of the outcomes is no reason to hold the group up.
+   * Whether nothing of a draining partition runs any more, and no copy is on its way. Finished steps may still wait for
+   * the reader of the outcomes: a slow reader must not hold up the group.
    */
   get isDrained(): boolean {
     return this.hasEnded || this.reports > 0 && this.current === undefined && this.copies === 0
   }
 
   /**
-   * When the first of its records is to be handled, if all of them wait for their time: for the next attempt of a
-   * failed one, or in a retry topic.
+   * When the first of its records is due, if all of them wait: for their next attempt, or in a retry topic.
    */
   get waitsUntil(): number | undefined {
     if (this.dueGate?.dueAt !== undefined) return this.dueGate.dueAt
@@ -241,7 +240,7 @@ export class PartitionState extends InWork implements TopicPartition {
 
   // What is buffered.
 
-  /** Delivered to the worker's side and not finished. */
+  /** How many records were queued for the worker and are not done. */
   get bufferedRecords(): number {
     return this.records
   }
@@ -298,7 +297,7 @@ export class PartitionState extends InWork implements TopicPartition {
     this.finishedEpoch = leaderEpoch
   }
 
-  /** Where it begins according to what is committed; its first record, once it is there, tells it better. */
+  /** Sets where the partition begins, by its committed offset, until its first record says it exactly. */
   startsAt(offset: number): void {
     if (!this.hasOffered) this.firstKnown = offset
   }
@@ -313,7 +312,7 @@ export class PartitionState extends InWork implements TopicPartition {
     return this.finishedTo
   }
 
-  /** The position to be stored, when it moved since the last time, or what is noted with it changed. */
+  /** The position to be stored, if it or its metadata changed since it was stored last. */
   get unstored(): Position | undefined {
     const { failings, finishedTo, storedMetadata, storedTo } = this
     if (finishedTo === undefined) return undefined
@@ -324,13 +323,13 @@ export class PartitionState extends InWork implements TopicPartition {
     return finishedTo === storedTo && metadata === storedMetadata ? undefined : this.placed(finishedTo, metadata)
   }
 
-  /** The position with what is known of failing records, to be committed at once; also when nothing is finished yet. */
+  /** The position with the attempts of failing records as metadata, also when nothing is finished yet. */
   get noted(): Position | undefined {
     const position = this.finishedTo ?? this.firstTaken
     return position === undefined ? undefined : this.placed(position, this.failings.metadataAt(position))
   }
 
-  /** The client has a position now. */
+  /** The client has stored a position. */
   wasStored({ metadata, offset }: Position): void {
     this.storedTo = offset
     this.storedMetadata = metadata

@@ -23,7 +23,7 @@ interface Waiting {
   readonly suspended: boolean
 }
 
-/** The longest timer that JavaScript has; a longer wait looks again. */
+/** JavaScript's longest timer, in milliseconds; a longer wait is made of several. */
 const longest = 2_000_000_000
 
 /** Lets a fiber sleep until a signal, at most `millis` milliseconds. */

@@ -11,7 +11,7 @@ type Worker = Fiber.Fiber<unknown, unknown>
 const none: ReadonlyArray<Worker> = []
 
 /**
- * The ones of one group. A partition may have several: one may have been waiting for another when it was taken away
+ * The zombies of one group. A partition may have several: one may have been waiting for another when it was taken away,
  * too.
  */
 export class Zombies {
@@ -36,7 +36,7 @@ export class Zombies {
 
 const byEngine = new WeakMap<object, Map<string, Zombies>>()
 
-/** What a group of an engine shares. */
+/** The zombies that all members of a group on an engine share. */
 export const ofGroup = (engine: object, group: string): Zombies => {
   const groups = byEngine.get(engine) ?? new Map<string, Zombies>()
   byEngine.set(engine, groups)

@@ -1,4 +1,4 @@
-/** Everything around the run loop: workers, events, health and figures of one run. */
+/** Everything around the run loop of one run: workers, events, health, metrics. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -29,7 +29,7 @@ import * as Starts from "./starts.ts"
 
 const realTickMillis = 50
 
-/** What a run is made of. */
+/** What a run needs. */
 export interface Options {
   readonly plan: Plan
   readonly holds: boolean
@@ -42,7 +42,7 @@ export interface Options {
   readonly client: ConsumerClient
 }
 
-/** The effect that works a partition off, by the kind of its handler. */
+/** The worker of a partition, by the kind of its handler. */
 const workerOf = (plan: Plan, { call }: PlannedHandler, work: Work): Effect.Effect<void> => {
   if (call._tag === "Stream") return streamWorker(work, call)
   if (call._tag !== "Record") return batchWorker(work, call)
@@ -55,7 +55,7 @@ const workerOf = (plan: Plan, { call }: PlannedHandler, work: Work): Effect.Effe
     : laneWorker(work, run, "unordered", call.concurrency.unordered, mostWaiting)
 }
 
-/** Makes the surroundings of a run. */
+/** Makes the context of a run loop. */
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<LoopContext> {
   const { client, emit, health, plan } = options
   const { services } = plan
@@ -80,7 +80,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
 
   const makeSignal = () => new Signal(dispatcher)
 
-  /** One event for a step, however many of its records went elsewhere. */
+  /** One event per step for all of its records that were routed. */
   const routed = ({ exceptions, partition, topic }: OutcomeBatch): void => {
     const outcomes = exceptions.filter((outcome) => outcome._tag !== "Skipped")
     if (outcomes.length > 0) publish({ _tag: "Routed", topic, partition, outcomes })
@@ -110,7 +110,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
 
   const asking = Starts.make({ ...options, disturbed: (error) => publish({ _tag: "Disturbed", error }) })
 
-  /** Runs beside the loop, which hears of the end. */
+  /** Runs an effect beside the loop, and calls `done` at its end. */
   const beside = <A, E>(effect: Effect.Effect<A, E>, done: (exit: Exit.Exit<A, E>) => void) =>
     Effect.tap(Effect.forkDetach(effect), (fiber) => {
       fiber.addObserver(done)

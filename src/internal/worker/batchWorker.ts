@@ -20,7 +20,7 @@ type AnyRecord = Record.Record<any, any, any>
 
 type BatchCall = Extract<Handler.Call<never>, { readonly _tag: "Batch" | "Owned" }>
 
-/** A batch in the making: everything raw that it covers, and what of it was decoded. */
+/** A batch that is being collected: all raw records that it covers, and those that were decoded. */
 interface Batch {
   readonly raws: Array<RawRecord>
   records: Array<AnyRecord>
@@ -63,7 +63,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       } catch (poison) {
         return Effect.fail(poison as Poison)
       }
-      // What a codec waits for fails with poison alone: `Decode` made sure of that.
+      // `Decode` turns every failure of a pending part into poison.
       if (record instanceof Pending) return record.effect as Effect.Effect<AnyRecord, Poison>
       batch.records.push(record)
       advance(batch, current, raw)
@@ -72,8 +72,8 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
   }
 
   /**
-   * Judges records and carries the decision out; `undefined` when they are not done and the worker is to end. With
-   * `isPart` the records without an outcome are to be handled again.
+   * Judges records and carries the decision out. Returns `undefined` when they are not done and the worker ends. With
+   * `isPart` the records without an outcome are handled again.
    */
   const consequence = Effect.fnUntraced(function*(
     { raws }: Batch,
@@ -83,7 +83,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     let places: Map<RawRecord, number> | undefined
     const stepOf = (raw: RawRecord) => {
       places ??= new Map(raws.map((raw, place) => [raw, place]))
-      // One that does not decode is not in the batch yet: it comes behind all that is.
+      // A record that does not decode is not in the batch yet: it comes after all of its records.
       return state.steps + (places.get(raw) ?? raws.length)
     }
     const verdict = yield* judge(work, records, cause, () => state.rest(), stepOf)
@@ -120,7 +120,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     }
   })
 
-  /** Gathers up to `maxSize` records, waiting up to `maxWait` for more when the first ones are there. */
+  /** Collects up to `maxSize` records. Once there is one, it waits up to `maxWait` for more. */
   const gather = Effect.fnUntraced(function*() {
     if (chunk === undefined) {
       chunk = yield* nextChunk(work)
@@ -146,7 +146,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
         continue
       }
       const rest = deadline - host.clock.currentTimeMillisUnsafe()
-      // What the budget has no room for is handed over as it is: waiting for more would last until the deadline.
+      // If the fetch budget is used up no more records can come: the batch is handled as it is.
       if (rest <= 0 || batch.raws.length > 0 && host.isFull(state)) return batch
       state.gather(true)
       yield* more(work, rest)
@@ -168,7 +168,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
         "the handler"
       )
 
-  /** The owner of the offsets does not know how far the partition is: no record failed, and no policy can help. */
+  /** The owner of the offsets could not store the position. No record failed, so no policy can help. */
   const notNoted = ({ raws }: Batch, cause: Cause.Cause<unknown>): false => {
     state.stopAt(
       new HandlerFailed<unknown>({
@@ -183,7 +183,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     return false
   }
 
-  /** Hands a batch to the handler, again and again if the policy says so; `false` when it is not done. */
+  /** Hands a batch to the handler, again if the policy says so. Returns `false` when it is not done. */
   const handle = Effect.fnUntraced(function*(batch: Batch) {
     if (batch.records.length === 0 && call._tag === "Batch") return true
     // The decision covers the records that were handed over; the undecodable ones among them were judged before. An
@@ -211,7 +211,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       }
       batch.records = []
       if (call._tag === "Batch") break
-      // The records went elsewhere: the owner of the offsets still has to note how far the partition is.
+      // All records were routed or skipped: the owner of the offsets still has to store the position.
       const noted = yield* scope.run(Effect.suspend(() => callBatch(batch)))
       if (Exit.isSuccess(noted)) break
       return isOwnFailure(state, noted.cause) && notNoted(batch, noted.cause)

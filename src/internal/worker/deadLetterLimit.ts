@@ -1,9 +1,9 @@
-/** Notices when a partition is on the way into the dead letter topic as a whole. */
+/** Notices when too many records of a partition go to the dead letter topic. */
 import type { DeadLetterLimit } from "../../RetryTopic.ts"
 
 const defaultWindow = 1000
 
-/** Of one partition. A step is the number of its records before one. */
+/** The count of one partition. A step: the number of records before a record. */
 export class DeadLetterCount {
   private readonly limit: DeadLetterLimit
   private inARow = 0
@@ -15,7 +15,7 @@ export class DeadLetterCount {
     this.limit = limit
   }
 
-  /** Whether these are too many; if not they are counted. */
+  /** Why these would be too many, or `undefined`; then they are counted. */
   exceeds(steps: ReadonlyArray<number>): string | undefined {
     const { consecutive = Infinity, ratio, window = defaultWindow } = this.limit
     const newest = steps.reduce((a, b) => Math.max(a, b), 0)

@@ -1,4 +1,6 @@
-/** From failure to consequence: the one place where a failed record is judged. */
+/**
+ * Judges failed records: asks the policy and works out what its decision means. Nothing else decides about failures.
+ */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { RawRecord } from "../../engine/KafkaEngine.ts"
@@ -17,10 +19,10 @@ import { effectOf } from "../shared/effectOf.ts"
 import type { Work } from "./workerHost.ts"
 
 /**
- * - `Again`: the handler is to be run once more.
- * - `Done`: the work goes on behind the records.
- * - `Routed`: so it does, as far as the records are concerned; they are done when their copies are settled.
- * - `Stopped`: the state says why, or the partition is being given up.
+ * - `Again`: the worker runs the handler once more.
+ * - `Done`: the worker goes on after the records.
+ * - `Routed`: the worker goes on; these records count as done once the broker has their copies.
+ * - `Stopped`: the worker ends. The state says why, or the partition is being given up.
  *
  * `isPart`: only some records of a batch are done; the handler is to be run again with the others.
  */
@@ -38,7 +40,7 @@ export type Verdict =
 const again: Verdict = { _tag: "Again" }
 const stopped: Verdict = { _tag: "Stopped" }
 
-/** How a cause counts. An interruption of the handler by itself is treated as a defect: nobody else asked for it. */
+/** The kind of a cause. A handler that interrupted itself counts as a defect, because nothing else interrupted it. */
 const kindOf = (cause: Cause.Cause<unknown>): OnFailure.Kind => {
   for (const reason of cause.reasons) {
     if (Cause.isFailReason(reason)) return isPoison(reason.error) ? "poison" : "error"
@@ -47,8 +49,8 @@ const kindOf = (cause: Cause.Cause<unknown>): OnFailure.Kind => {
 }
 
 /**
- * Whether a failure is to be judged: also that of a handler which ended in time while its partition drains. Of one that
- * was interrupted because the budget is over, or whose partition is lost, it is nobody's failure.
+ * Whether a failure is judged. It is also judged when the handler ended in time while its partition drains. It is not
+ * when the handler was interrupted because the drain budget was over, or because the partition was lost.
  */
 export const isOwnFailure = (state: PartitionState, cause: Cause.Cause<unknown>): boolean =>
   state.isActive || state.phase !== "fenced" && !Cause.hasInterruptsOnly(cause)
@@ -92,7 +94,7 @@ export const settled = ({ host, state }: Work, copies: ReadonlyArray<Copy>): Rea
     return outcome
   })
 
-/** What a record of a retry topic says of itself. */
+/** What the headers of a record from a retry topic say. */
 const carriedBy = ({ delivery, retrying }: Work, record: RawRecord): RetryHeaders.RetryState | undefined =>
   retrying ? RetryHeaders.read(record, { attempts: delivery }) : undefined
 
@@ -129,7 +131,7 @@ const failureOf = (
   }
 }
 
-/** Asks the policy what to do. A policy that itself dies means stop: nothing may get lost by a bug in it. */
+/** Asks the policy what to do. A policy that itself dies means stop, so that a bug in it loses no record. */
 const decide = (work: Work, failure: OnFailure.Failure<unknown>): Effect.Effect<Consequence> =>
   Effect.scoped(Effect.suspend(() => effectOf(work.onFailure.decide(failure), "a failure policy"))).pipe(
     Effect.map((decision) => consequenceOf(work, failure, OnFailure.last(decision))),
@@ -156,7 +158,7 @@ const wait = Effect.fnUntraced(function*(
   delay: number
 ): Effect.fn.Return<Verdict> {
   const { host, state } = work
-  // The attempt is noted with the position; whoever owns the partition next makes the others.
+  // The attempt is committed with the position; the next owner of the partition makes the other attempts.
   if (!state.isActive) return stopped
   const { attempts, cause, failedAt, record } = failure
   const made: Wait = {
@@ -178,7 +180,7 @@ const wait = Effect.fnUntraced(function*(
     : stopped
 })
 
-/** A record of a retry topic that an operator gave up while it was held back: no policy is asked, no attempt counts. */
+/** A record of a retry topic that an operator skipped before it was due. No policy is asked, no attempt is counted. */
 const skipHeld = (work: Work, record: RawRecord, cause: Cause.Cause<unknown>): Verdict => {
   const { offset } = record
   work.host.skipped(work.state, offset, cause)
@@ -186,7 +188,7 @@ const skipHeld = (work: Work, record: RawRecord, cause: Cause.Cause<unknown>): V
   return { _tag: "Done", outcomes: [{ _tag: "Skipped", offset, attempts, cause }], isPart: false }
 }
 
-/** A record's own part of the failure of a batch: in a retry topic each one has its own past. */
+/** The failure of a batch, as it counts for one of its records: in a retry topic each record has its own attempts. */
 const partOf = (work: Work, failure: OnFailure.Failure<unknown>, record: RawRecord): OnFailure.Failure<unknown> => {
   const own = record === failure.record ? undefined : carriedBy(work, record)
   if (own === undefined) return failure
@@ -204,8 +206,8 @@ const route = (work: Work, failure: OnFailure.Failure<unknown>, to: Destination)
 }
 
 /**
- * The failures to be judged: of a batch from a retry topic one for each number of attempts, so that every record has
- * as many as it should.
+ * The failures to be judged. A failed batch from a retry topic has one for each number of attempts, so that each record
+ * gets as many as its policy says.
  */
 const failuresOf = (
   work: Work,
@@ -223,7 +225,7 @@ const failuresOf = (
   return Array.from(byAttempts.values(), (alike) => failureOf(work, alike, cause))
 }
 
-/** What a decision comes to, before anything is done about it. */
+/** What a decision means, before it is carried out. */
 type Consequence =
   | { readonly _tag: "Stop"; readonly problem: string | undefined }
   | { readonly _tag: "Skip" }
@@ -231,7 +233,7 @@ type Consequence =
   | { readonly _tag: "Route"; readonly to: Destination }
   | { readonly _tag: "Part"; readonly records: ReadonlyArray<RawRecord>; readonly of: Leaving }
 
-/** What lets records of a batch go, so that the others can be handled without them. */
+/** The consequences that take records out of a batch, so that the others can be handled without them. */
 type Leaving = Extract<Consequence, { readonly _tag: "Skip" | "Route" }>
 
 const stopWith = (problem: string | undefined): Consequence => ({ _tag: "Stop", problem })
@@ -261,7 +263,7 @@ const consequenceOf = (
         : stopWith("its policy decided to retry, but has no retry topic left; say in `uses` what it uses")
     }
     case "DeadLetter": {
-      // Its topic may be another one than those of `needs`, but the usual one was made only if it was asked for.
+      // The usual topic exists only if `needs` asked for it; a topic that the decision names may be any.
       const unsaid = decision.topic === undefined && topics?.needsDeadLetter === false
       if (decision.topic !== undefined && leadsBack(work, decision.topic)) {
         return stopWith(

@@ -1,8 +1,8 @@
 /**
  * The worker of a partition whose records are handled several at once, in order per key or in none.
  *
- * A record that waits for its next attempt is in nobody's way but that of its key: its runner makes room for another
- * one, and when its time has come the record is taken like any other.
+ * A record that waits for its next attempt holds up only its key: its runner makes room for another one, and when it is
+ * due the record is taken like any other.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ import { more, take } from "./workerHost.ts"
 
 type Run = (record: Record.Record<any, any, any>) => Effect.Effect<unknown, unknown>
 
-/** A chunk that is being handled; reported when its last record is done. Its records are kept by their lanes alone. */
+/** A chunk that is being handled; reported when its last record is done. Only the lanes keep its records. */
 interface OpenChunk {
   readonly from: number
   readonly to: number
@@ -47,7 +47,7 @@ interface Taken {
   readonly item: Item
 }
 
-/** How many records may be handled, or wait in their lanes, behind the first one that is not finished. */
+/** How many records after the first unfinished one may be handled, or wait in their lanes. */
 const mostAhead = 100_000
 
 /** Which lane a record queues up in. */
@@ -58,8 +58,8 @@ const laneOf = (order: "keys" | "unordered", raw: RawRecord): string => {
 }
 
 /**
- * Works with up to `limit` lanes at once until the partition is given up or stops. Up to `mostWaiting` records may wait
- * besides.
+ * Handles up to `limit` lanes at once until the partition is given up or stops. In addition up to `mostWaiting` records
+ * may wait for their next attempt.
  */
 export const laneWorker = Effect.fnUntraced(function*(
   work: Work,
@@ -103,7 +103,7 @@ export const laneWorker = Effect.fnUntraced(function*(
     state.signal.raise()
   }
 
-  /** Books a finished record; the answer is its chunk when that is complete. */
+  /** Notes a finished record. Returns its chunk if that is complete now. */
   const finish = (key: string, item: Item): OpenChunk | undefined => {
     if (tracker.finish(item.ticket)) {
       state.advance(tracker.position!, tracker.leaderEpoch)
@@ -112,7 +112,7 @@ export const laneWorker = Effect.fnUntraced(function*(
     state.finished(item.raw.offset)
     lanes.release(key)
     const { open } = item
-    // What a chunk weighs is for the engine to say; its last record gives back what is left.
+    // The engine says how many bytes a chunk has; its last record gives back what is left of them.
     const bytes = --open.left === 0 ? open.bytesLeft : Math.min(item.raw.size, open.bytesLeft)
     open.bytesLeft -= bytes
     host.release(state, 1, bytes)
@@ -139,7 +139,7 @@ export const laneWorker = Effect.fnUntraced(function*(
     })
   }
 
-  /** Reports of the chunks that were left in the middle what will be committed. */
+  /** Reports the finished prefix of chunks that are given up before their end: that part will be committed. */
   const reportRest = Effect.fnUntraced(function*() {
     for (const open of [...opened]) {
       const count = Math.min(tracker.passed - open.before, open.records)

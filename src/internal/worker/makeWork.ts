@@ -1,4 +1,4 @@
-/** Puts together what the worker of one partition works with. */
+/** Makes what the worker of one partition works with. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -27,13 +27,13 @@ const dueOf = (
   isForeign: Work["isForeign"]
 ) => {
   const due = dueTime(tier?.delay, topics?.tiers ?? [])
-  // Ours must not wait for another group's.
+  // A foreign record is passed over at once, so that ours do not wait for it.
   return (record: RawRecord, now: number): number => isForeign?.(record) === true ? now : due(record, now)
 }
 
 /**
- * django-kafka's records carry the number of their attempt in the name of the topic alone. It has a topic for each
- * retry, also where their delays are equal and one is enough for us.
+ * The number of the delivery of records in a retry topic that have no header for it: django-kafka has it only in the
+ * name of the topic. It has a topic for each retry, also for equal delays, for which we have one.
  */
 const deliveryIn = (group: string, topic: string, tier: TierTopic | undefined): number | undefined => {
   const index = tier?.index ?? Names.parse(group, topic)?.tier
@@ -41,8 +41,8 @@ const deliveryIn = (group: string, topic: string, tier: TierTopic | undefined): 
 }
 
 /**
- * Tells records that another group sent to a retry topic of this one. With dots in groups and topics both may have it:
- * that of "eu.orders" in group "shop" and that of "orders" in group "shop.eu" have the same name.
+ * Recognizes foreign records: another group sent them to a retry topic of this one. With dots in groups and topics, two
+ * groups may have a topic of the same name: "eu.orders" in group "shop", and "orders" in group "shop.eu".
  */
 const foreignIn = (
   group: string,
@@ -50,7 +50,7 @@ const foreignIn = (
   met: (group: string) => void
 ): ((record: RawRecord) => boolean) | undefined => {
   const source = Names.parse(group, topic)?.topic
-  // What has no dots can be taken apart in one way alone.
+  // Without dots the name can be parsed in only one way.
   if (source === undefined || !(source.includes(".") || group.includes("."))) return undefined
   return (record) => {
     const sender = RetryHeaders.readGroup(record)
@@ -60,7 +60,7 @@ const foreignIn = (
   }
 }
 
-/** Codecs that have to wait do so for this many records at once. */
+/** How many records are decoded at once when their codecs have to wait. */
 const decodedAtOnce = 16
 
 /**
@@ -69,7 +69,7 @@ const decodedAtOnce = 16
  */
 const patience = "5 seconds"
 
-/** Whether a record can be decoded, or what finds out. */
+/** Whether a record can be decoded, or an effect that finds out. */
 const decodable = (decode: Decode, raw: RawRecord): boolean | Effect.Effect<boolean> => {
   try {
     const record = decode(raw)
@@ -79,7 +79,7 @@ const decodable = (decode: Decode, raw: RawRecord): boolean | Effect.Effect<bool
   }
 }
 
-/** A record that cannot be decoded replaces nothing. */
+/** The records that can be decoded: another record does not make an earlier one of its key stale. */
 const decodableOf = (
   decode: Decode,
   records: ReadonlyArray<RawRecord>
@@ -93,16 +93,16 @@ const decodableOf = (
   return Effect.map(Effect.timeoutOption(all, patience), (answers) => picked(Option.getOrElse(answers, () => found)))
 }
 
-/** Why a record that was given up while it was held back has no outcome of a handler. */
+/** The error of a record that an operator skipped before it was due. */
 const notDue = new Error("skipped by hand before it was due")
 
-/** What is to be skipped gets to no handler, whichever worker has it: it fails like a record that does not decode. */
+/** Keeps a record that is to be skipped from its handler, in every kind of worker: it fails as if it did not decode. */
 const passing = (decode: Decode, gate: DueGate): Decode => (raw) => {
   if (gate.skips.has(raw.offset)) throw notDue
   return decode(raw)
 }
 
-/** Tells the store of the records that are about to be handled. Without it a stale record is merely not noticed. */
+/** Reports records to the store before they are handled. If that fails a stale record may go unnoticed, no more. */
 const observer = (decode: Decode, store: KeyOffsetStore["Service"]) =>
   Effect.fnUntraced(function*({ records }: Chunk) {
     const observed = store.observe(yield* decodableOf(decode, records))
@@ -123,7 +123,7 @@ export const make = ({ host, late, plan, router }: Options) => {
   const decoders = new Decoders()
   const shared = new Set<string>()
 
-  /** Says once of a retry topic that another group has it as well. */
+  /** Warns once per retry topic that another group has a topic of the same name. */
   const warnOf = (topic: string, context: Context.Context<never>) => (group: string): void => {
     if (shared.has(topic)) return
     shared.add(topic)

@@ -1,4 +1,4 @@
-/** The records of one partition, as they are asked for. */
+/** Hands out the records of one partition to its reader on request. */
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -12,8 +12,8 @@ import type { Poison } from "../../Poison.ts"
 import type { Work } from "./workerHost.ts"
 
 /**
- * Hands out records of a partition until it is given up, and takes commits for as long as the partition is this
- * member's. What was handed out counts as buffered until more is asked for.
+ * Hands out records of a partition until it is given up, and accepts commits while the partition is this member's. What
+ * was handed out counts as buffered until the reader asks for more.
  */
 export class PartitionReader implements Reading {
   readonly topic: string
@@ -26,7 +26,7 @@ export class PartitionReader implements Reading {
   /** Handed out, and not given back to the fetch budget. */
   private records = 0
   private bytes = 0
-  /** Behind the last record that was handed out. */
+  /** The offset after the last record that was handed out. */
   private handedTo: number | undefined
   private first: number | undefined
   private over = false
@@ -81,7 +81,7 @@ export class PartitionReader implements Reading {
 
   readonly close = (): void => {
     this.leave()
-    // To the stall guard a partition that nobody reads on is a handler that makes no progress.
+    // For the stall guard a reader that does not read on is a handler that makes no progress.
     if (!this.over && this.inHand === 0) this.work.state.begin(this.handedTo ?? 0)
   }
 
@@ -187,14 +187,14 @@ export class PartitionReader implements Reading {
 
   private awaited(raw: RawRecord, { effect }: Pending<Uncommitted["record"]>): Effect.Effect<Next, Poison> {
     const { chunk } = this
-    // What a codec waits for fails with poison alone: `Decode` made sure of that.
+    // `Decode` turns every failure of a pending part into poison.
     return Effect.matchEffect(effect as Effect.Effect<Uncommitted["record"], Poison>, {
       onFailure: (poison) => this.over ? Effect.succeed<Next>("over") : this.poisoned(raw, poison),
       onSuccess: (record) => Effect.sync((): Next => this.over ? "over" : [this.hand(chunk!, raw, record)])
     })
   }
 
-  /** The partition stops before the record: nothing more is fetched for it until it is sought or assigned again. */
+  /** Stops the partition before the record: nothing more is fetched until a seek moves it or it is assigned again. */
   private poisoned(raw: RawRecord, poison: Poison): Effect.Effect<never, Poison> {
     return Effect.suspend(() => {
       const { host, state } = this.work

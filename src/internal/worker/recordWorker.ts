@@ -13,8 +13,8 @@ import { more, take } from "./workerHost.ts"
 type Run = (record: Record.Record<any, any, any>) => Effect.Effect<unknown, unknown>
 
 /**
- * Decodes one record and calls the handler. What a codec throws becomes a failure; what the handler throws, before it
- * answers an effect, dies in the fiber like any defect.
+ * Decodes one record and calls the handler. What a codec throws becomes a failure. What the handler function throws
+ * before it returns an effect is a defect.
  */
 export const callHandler = (work: Work, run: Run, raw: Chunk["records"][number]): Effect.Effect<unknown, unknown> => {
   if (work.isForeign?.(raw) === true) return Effect.void

@@ -1,8 +1,8 @@
 /**
- * Steps of a partition whose records are handled one after the other: a chunk each. A step whose copies are on their
- * way stays open while the next ones are handled, and is reported when the broker has them all.
+ * The steps of a partition whose records are handled one after the other; each step is a chunk. A step with copies on
+ * their way stays open while the next steps are handled, and is reported when the broker has all of its copies.
  *
- * The position stays before the first copy that the broker did not acknowledge.
+ * The position stays before the first copy that the broker has not acknowledged.
  */
 import * as Effect from "effect/Effect"
 import type { Chunk } from "../../engine/KafkaEngine.ts"
@@ -11,7 +11,9 @@ import type { Copy, Unsendable } from "../retry/router.ts"
 import { settled, unsendable } from "./judge.ts"
 import { noExceptions, type Work } from "./workerHost.ts"
 
-/** A chunk, and what became of it. `count` records from its beginning are handled, or on their way. */
+/**
+ * A chunk and what became of its records. `count`: how many, from its beginning, are handled or have copies on the way.
+ */
 export interface Step {
   readonly chunk: Chunk
   readonly startedAt: number
@@ -20,7 +22,7 @@ export interface Step {
   count: number
 }
 
-/** More copies than this are waited for before the next chunk: each keeps its record in memory. */
+/** With this many copies on their way the next chunk has to wait: each keeps its record in memory. */
 const mostCopies = 2_000
 const mostSteps = 16
 
@@ -33,11 +35,11 @@ export class Steps {
   private arrived = 0
   /** The leader epoch of the record before each of them. */
   private epochs: Array<number | undefined> = []
-  /** Where the position is when all of them have arrived. */
+  /** The position when all copies are acknowledged. */
   private end: number | undefined
   private lastEpoch: number | undefined
   private unsent: Unsendable | undefined
-  /** Whether the client had no space for a copy, or could not send one: nothing more is handled until it is settled. */
+  /** Whether a copy failed, or found no space at the client: nothing more is handled until it is settled. */
   isHeldBack = false
 
   constructor(work: Work) {
@@ -53,13 +55,13 @@ export class Steps {
     return this.open.length === 0
   }
 
-  /** Whether copies have to arrive before more is handled. */
+  /** Whether copies have to be acknowledged before more records are handled. */
   get isFull(): boolean {
     const { copies } = this
     return this.open.length >= mostSteps || copies.length - this.arrived >= mostCopies || this.isHeldBack
   }
 
-  /** Copies of records of a step are on their way. */
+  /** Adds copies of records of a step. */
   add(step: Step, copies: ReadonlyArray<Copy>): void {
     step.copies ??= []
     for (const copy of copies) {
@@ -72,7 +74,7 @@ export class Steps {
     }
   }
 
-  /** Everything before `next` is handled, or on its way. */
+  /** Everything before `next` is handled, or has a copy on the way. */
   reached(next: number, leaderEpoch: number | undefined): void {
     this.lastEpoch = leaderEpoch
     if (this.copies.length === 0) this.work.state.advance(next, leaderEpoch)
@@ -82,14 +84,14 @@ export class Steps {
     }
   }
 
-  /** A chunk is handled as far as it goes: reports it, or keeps it open. */
+  /** Nothing more of a chunk will be handled: reports it, or keeps it open until its copies are acknowledged. */
   close(step: Step): Effect.Effect<void> {
     if (this.isEmpty && step.copies === undefined) return this.report(step, step.count)
     this.open.push(step)
     return this.reportComplete()
   }
 
-  /** Reports the steps from the oldest on whose copies have arrived. */
+  /** Reports open steps, from the oldest on, as far as their copies are acknowledged. */
   reportComplete(): Effect.Effect<void> {
     if (this.isEmpty || !isComplete(this.open[0]!)) return Effect.void
     return Effect.whileLoop({
@@ -117,7 +119,7 @@ export class Steps {
     yield* this.reportComplete()
   })
 
-  /** Settles, and reports what is left as far as the position is. */
+  /** Settles all copies, and reports open steps up to the position. */
   readonly finish = Effect.fnUntraced({ self: this as Steps }, function*() {
     const { state } = this.work
     yield* this.settle()
@@ -138,7 +140,7 @@ export class Steps {
     this.work.host.progressed(this.work.state)
   }
 
-  /** Moves the position as far as copies have arrived. */
+  /** Moves the position as far as copies are acknowledged. */
   private move(): void {
     const { copies, work: { state } } = this
     if (copies.length === 0) return
@@ -154,12 +156,12 @@ export class Steps {
     this.epochs = []
     this.arrived = 0
     this.isHeldBack = false
-    // Behind the copies alone: what was handled since moved the position by itself.
+    // Only if something was handled after the last copy.
     if (this.end !== undefined) state.advance(this.end, this.lastEpoch)
     this.end = undefined
   }
 
-  /** Gives the chunk back, and tells of the records that are done: `count` from its beginning. */
+  /** Gives the chunk's budget back, and reports the records that are done: `count` from its beginning. */
   private report({ chunk, exceptions, copies, startedAt }: Step, count: number): Effect.Effect<void> {
     const { host, state } = this.work
     const { bytes, partition, records, topic } = chunk

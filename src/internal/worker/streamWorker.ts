@@ -29,14 +29,14 @@ const stop = ({ host: { group }, state }: Work, reader: PartitionReader, cause: 
   const { partition, phase, topic } = state
   state.stopAt(new HandlerFailed<unknown>({ group, topic, partition, offset: reader.openOffset, cause }))
   state.fail()
-  // A run that is ending already says nothing more.
+  // The run is ending, so nothing else would report this.
   const line = `the reader of ${topic}/${partition} failed while its partition was given up`
   return phase === "draining" ? logCause(Effect.logWarning, line, cause) : Effect.void
 }
 
 /**
- * Runs the reader until it is done with the partition. Interrupted, it still waits for records that somebody has in
- * hand: the next worker of the partition must not begin beside them.
+ * Runs the reader until it is done with the partition. When it is interrupted it still waits for records that the
+ * reader has in hand: the next worker of the partition must not begin before they are done.
  */
 export const streamWorker = (work: Work, { read }: StreamCall): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) =>

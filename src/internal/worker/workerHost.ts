@@ -1,4 +1,4 @@
-/** What a partition worker needs of the run loop, and how it comes by its records. */
+/** What a partition worker needs of the run loop, and how it gets its records. */
 import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -43,14 +43,14 @@ export interface Work {
   readonly decode: Decode
   readonly onFailure: OnFailure.OnFailure<unknown>
   readonly topology: Topology
-  /** The topic that the records were first read from. */
+  /** The source topic: of records of a retry topic, the one that they were first read from. */
   readonly source: string
   readonly topics: SourceTopics | undefined
   /** Whether the records come from a retry topic. */
   readonly retrying: boolean
-  /** The number of the delivery that records are in this retry topic, where they do not tell. */
+  /** The number of the delivery of records in this retry topic that have no header for it. */
   readonly delivery: number | undefined
-  /** Tells the records in a retry topic that are another group's: they are passed over. */
+  /** Recognizes foreign records in a retry topic, which are passed over. */
   readonly isForeign: ((record: RawRecord) => boolean) | undefined
   readonly router: Router | undefined
   readonly limit: DeadLetterCount | undefined
@@ -59,21 +59,21 @@ export interface Work {
   readonly observe: ((chunk: Chunk) => Effect.Effect<void>) | undefined
 }
 
-/** No exceptions: shared, so that a clean step allocates none. */
+/** An empty list, shared so that a step without exceptions allocates none. */
 export const noExceptions: ReadonlyArray<Outcome> = []
 
-/** What may be handled now, if there is anything. */
+/** The records that may be handled now, if there are any. */
 export const take = ({ gate, host, state }: Work): Chunk | undefined =>
   state.suspended ? undefined : gate === undefined ? state.take() : gate.take(host.clock.currentTimeMillisUnsafe())
 
-/** Until there may be more to do: a chunk, a record that is due, or another phase; at most `millis`. */
+/** Waits until there may be more to do (a chunk, a record that is due, another phase), at most `millis`. */
 export const more = ({ gate, host, state }: Work, millis = Infinity): Effect.Effect<void> => {
   const due = gate?.dueAt
   const rest = due === undefined ? millis : Math.min(millis, due - host.clock.currentTimeMillisUnsafe())
   return rest === Infinity || state.suspended ? state.signal.wait : sleep(state.signal, rest)
 }
 
-/** The next chunk, or `undefined` when the worker is to end. The chunk stays counted as buffered. */
+/** Waits for the next chunk; `undefined` when the worker has to end. The chunk still counts as buffered. */
 export const nextChunk = Effect.fnUntraced(function*(work: Work) {
   const { observe, state } = work
   while (state.goesOn) {
