@@ -10,6 +10,7 @@ import { neededOf } from "../internal/deadLetters/places.ts"
 import { provision, type TopicState } from "../internal/retry/provision.ts"
 import * as RetryTopics from "../RetryTopics.ts"
 import { failAll, naming, UsageError, WorkFailed } from "./exit.ts"
+import { adopt, handBack } from "./retryAdopt.ts"
 import { config, json } from "./root.ts"
 import { ofEach, select } from "./selection.ts"
 import { table } from "./table.ts"
@@ -102,6 +103,6 @@ const topics = Command.make(
 
 /** Everything about retry topics. */
 export const retry = Command.make("retry").pipe(
-  Command.withSubcommands([ls, topics]),
+  Command.withSubcommands([ls, topics, adopt, handBack]),
   Command.withDescription("Look at what waits for a retry, and at the topics that policies need")
 )

@@ -13,8 +13,8 @@ import type { KafkaError } from "../../KafkaError.ts"
 import { format } from "../../TopicPartition.ts"
 import { byPartition, fatalOf } from "../reading/scan.ts"
 import * as Signal from "../shared/signal.ts"
+import type { TokenBucket } from "../shared/tokenBucket.ts"
 import type { Budget, Fate } from "./judging.ts"
-import type { TokenBucket } from "./tokenBucket.ts"
 
 /** A record, what is to be done with it, and the position after it. */
 export interface Judged {

@@ -11,6 +11,7 @@ import type { RawRecord } from "../../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import { KafkaError } from "../../KafkaError.ts"
 import { scan } from "../reading/scan.ts"
+import { TokenBucket } from "../shared/tokenBucket.ts"
 import type * as Destinations from "./destinations.ts"
 import * as Drives from "./drive.ts"
 import { Budget, type Fate, judge, type Rules } from "./judging.ts"
@@ -18,7 +19,6 @@ import * as Letters from "./letters.ts"
 import type { AnyConsumer } from "./places.ts"
 import { defaultReplays, makeParked, type Options, prepare, type Prepared, type Route } from "./preparing.ts"
 import { isDelivered, sendAll } from "./sending.ts"
-import { TokenBucket } from "./tokenBucket.ts"
 
 /** The target, if all sources of a dead letter topic have the same. */
 const commonOf = (routes: ReadonlyArray<Route>): Destinations.Target | undefined => {

@@ -13,7 +13,7 @@ import { format } from "../../TopicPartition.ts"
 import * as Plan from "../plan/plan.ts"
 import { byPartition } from "../reading/scan.ts"
 import * as Names from "../retry/names.ts"
-import type { SourceTopics } from "../retry/topology.ts"
+import type { SourceTopics, Topology } from "../retry/topology.ts"
 import { some } from "../shared/suggestions.ts"
 import { redriveGroupOf } from "./filter.ts"
 
@@ -34,6 +34,7 @@ export interface Place {
   readonly deadLetter: string
   readonly parked: string
   readonly sizes: ReadonlyMap<string, number>
+  readonly topology: Topology
 }
 
 /**
@@ -78,7 +79,8 @@ export const sourcesOf = Effect.fnUntraced(function*(consumer: AnyConsumer, admi
       const topics = yield* topology.of(source)
       if (topics === undefined || sources.has(source)) continue
       const { deadLetter } = topics
-      sources.set(source, { group, source, codecs, topics, deadLetter, parked: Names.parkedOf(deadLetter), sizes })
+      const parked = Names.parkedOf(deadLetter)
+      sources.set(source, { group, source, codecs, topics, deadLetter, parked, sizes, topology })
     }
   }
   return [...sources.values()]

@@ -14,16 +14,28 @@ import * as RetryHeaders from "../retry/retryHeaders.ts"
 import { retryGroupOf } from "../retry/topology.ts"
 import { type AnyConsumer, offsetsOf, type Place, sourcesOf } from "./places.ts"
 
+interface Listed {
+  readonly name: string
+  readonly index: number | undefined
+  readonly delay: number | undefined
+  /** When its records are due, also for a topic of an earlier policy whose name tells its delay. */
+  readonly waits: number | undefined
+}
+
 /** The retry topics of a source: those of its policy, then those that exist from an earlier policy. */
-const tiersOf = ({ group, sizes, source, topics: { tiers } }: Place) => [
-  ...tiers,
-  ...[...sizes.keys()].flatMap((name) => {
-    const parsed = Names.parse(group, name)
-    return parsed?.topic === source && !tiers.some((tier) => tier.name === name)
-      ? { name, index: parsed.tier, delay: undefined }
-      : []
-  }).sort((a, b) => a.index - b.index)
-]
+export const tiersOf = ({ group, sizes, source, topics: { tiers }, topology }: Place): ReadonlyArray<Listed> => {
+  const left = [...sizes.keys()].flatMap((name): ReadonlyArray<Listed> => {
+    const place = tiers.some((tier) => tier.name === name) ? undefined : topology.placeOf(name)
+    if (place?.source !== source) return []
+    const parsed = topology.naming.parse?.(group, name) ?? Names.parse(group, name)
+    return [{ name, index: parsed?.tier, delay: undefined, waits: place.delay }]
+  })
+  const order = ({ index, waits }: Listed): number => index ?? waits ?? 0
+  return [
+    ...tiers.map(({ delay, index, name }) => ({ name, index, delay, waits: delay })),
+    ...left.sort((a, b) => order(a) - order(b))
+  ]
+}
 
 /** Up to this many waiting records are read to be counted; of more, offsets are. */
 const mostRead = 10_000
@@ -83,16 +95,16 @@ export const waiting = Effect.fnUntraced(function*(
   const sizes = places[0]?.sizes ?? new Map<string, number>()
   const all = places.map((place) => [place, tiersOf(place)] as const)
   const names = all.flatMap(([, tiers]) => tiers.map(({ name }) => name))
-  const committed = byPartition(yield* admin.groupOffsets(retryGroupOf(consumer.group)))
+  const committed = byPartition(yield* admin.groupOffsets(retryGroupOf(consumer.group, consumer.settings.retries)))
   const ends = yield* offsetsOf(admin, sizes, names, "latest")
   const starts = (yield* offsetsOf(admin, sizes, names, "earliest"))
     .map((begin) => ({ ...begin, offset: Math.max(begin.offset, committed.get(format(begin)) ?? 0) }))
   const { count, heads } = yield* look(consumer.group, starts, ends)
   const now = yield* Clock.currentTimeMillis
   return all.flatMap(([{ source, topics }, tiers]) =>
-    tiers.map(({ delay, index, name }): Summary => {
+    tiers.map(({ delay, index, name, waits }): Summary => {
       const own = heads.filter(({ topic }) => topic === name)
-      const due = dueTime(delay, topics.tiers)
+      const due = dueTime(waits, topics.tiers)
       return {
         topic: name,
         source,

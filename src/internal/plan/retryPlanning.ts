@@ -46,6 +46,22 @@ const routedOf = Effect.fnUntraced(function*({ call, onFailure, source }: Planne
   return { source, plan, needsDeadLetter: deadLetter, others: topics } satisfies Routed
 })
 
+/** More topics than this are not separated by mistake only. */
+const mostSeparate = 32
+
+const separated = (routed: Routed): Effect.Effect<Routed, KafkaError> => {
+  const plan = Tiers.separate(routed.plan)
+  return plan !== undefined && plan.tiers.length <= mostSeparate
+    ? Effect.succeed({ ...routed, plan })
+    : Effect.fail(invalidSetting(
+      "retries.naming",
+      `${Source.show(routed.source)}: a topic for each retry would be ${
+        plan?.tiers.length ?? "topics without an end"
+      }, `
+        + `more than ${mostSeparate}; end the schedule with Schedule.upTo, or let equal delays share a topic`
+    ))
+}
+
 const limitProblem = ({ consecutive, ratio, window }: RetryTopics.DeadLetterLimit): string | undefined => {
   for (const [name, value] of [["consecutive", consecutive], ["window", window]] as const) {
     if (value !== undefined && !(Number.isSafeInteger(value) && value > 0)) {
@@ -61,7 +77,14 @@ const optionsProblem = (
   handlers: ReadonlyArray<Planned>,
   topology: Topology
 ): readonly [setting: string, problem: string] | undefined => {
-  const { deadLetterLimit, naming, transactional } = options
+  const { deadLetterLimit, group, naming, transactional } = options
+  if (group !== undefined && (group.trim() === "" || group === topology.group)) {
+    return [
+      "retries.group",
+      `"${group}" is ${group === topology.group ? "the consumer's own group" : "empty"}; the retry `
+      + "topics need a group of their own"
+    ]
+  }
   if (deadLetterLimit !== undefined) {
     const problem = limitProblem(deadLetterLimit)
     if (problem !== undefined) return ["retries.deadLetterLimit", problem]
@@ -96,8 +119,10 @@ export const topologyOf = Effect.fnUntraced(function*(
   handlers: ReadonlyArray<Planned>,
   options: RetryTopics.Options
 ): Effect.fn.Return<Topology, KafkaError> {
-  const routed = yield* Effect.forEach(handlers, routedOf)
-  const topology = new Topology(group, options.naming ?? RetryTopics.defaults.naming, routed)
+  const naming = options.naming ?? RetryTopics.defaults.naming
+  const planned = yield* Effect.forEach(handlers, routedOf)
+  const routed = naming.separate === true ? yield* Effect.forEach(planned, separated) : planned
+  const topology = new Topology(group, naming, routed, options.config)
   const problem = optionsProblem(options, handlers, topology)
   if (problem !== undefined) return yield* invalidSetting(...problem)
   // Names that Kafka would refuse are found now, not at the first failure.

@@ -1,7 +1,7 @@
 /** Names of retry topics and dead letter topics. */
 import * as Effect from "effect/Effect"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
-import type { Naming, Source, Tier } from "../../RetryTopic.ts"
+import { type Naming, type Source, standard, type Tier } from "../../RetryTopic.ts"
 import { type AnySource, failureName, invalidName } from "../../Source.ts"
 
 /** The names of a topic's retry topics, in the order of the tiers, and of its dead letter topic. */
@@ -72,9 +72,8 @@ export const parse = (
   group: string,
   name: string
 ): { readonly topic: string; readonly tier: number } | undefined => {
-  const suffix = /\.retry\.([1-9]\d{0,4})$/.exec(name)
-  const topic = suffix === null ? undefined : sourceOf(group, name, suffix[0].length)
-  return topic === undefined ? undefined : { topic, tier: Number(suffix![1]) }
+  const parsed = standard.parse!(group, name)
+  return parsed === undefined ? undefined : { topic: parsed.topic, tier: parsed.tier! }
 }
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")
@@ -102,15 +101,3 @@ export const retryPattern = (
 /** The source topic of a dead letter topic with a standard name. */
 export const parseDeadLetter = (group: string, name: string): string | undefined =>
   name.endsWith(".dlt") ? sourceOf(group, name, ".dlt".length) : undefined
-
-/**
- * Source topic and delay (in milliseconds) of one of Spring's retry topics. When there is only one, its name does not
- * contain the delay.
- */
-export const parseSpring = (
-  name: string
-): { readonly topic: string; readonly delay: number | undefined } | undefined => {
-  const found = /^(.+)-retry(?:-(\d{1,15}))?$/.exec(name)
-  if (found === null) return undefined
-  return { topic: found[1]!, delay: found[2] === undefined ? undefined : Number(found[2]) }
-}

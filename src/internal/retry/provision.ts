@@ -4,6 +4,7 @@ import type { AdminClient } from "../../engine/AdminClient.ts"
 import type { Capability } from "../../engine/KafkaEngine.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import { collide } from "../../Source.ts"
 import { create, describe } from "../shared/newTopics.ts"
 import * as Specs from "./topicSpecs.ts"
 import type { SourceTopics } from "./topology.ts"
@@ -24,6 +25,24 @@ export interface TopicState {
   readonly status: "exists" | "created" | "missing"
   readonly partitions: number | undefined
   readonly problems: ReadonlyArray<Specs.Problem>
+}
+
+/** Brokers refuse a topic whose name differs from that of another by "." and "_" alone. */
+const collision = (
+  wanted: ReadonlyArray<{ readonly name: string }>,
+  existing: ReadonlyArray<{ readonly name: string }>
+): KafkaError | undefined => {
+  for (const { name } of wanted) {
+    const other = existing.find((other) => collide(name, other.name))
+    if (other !== undefined) {
+      return Errors.invalidSetting(
+        "retries.naming",
+        `topic "${name}" cannot be created beside "${other.name}": Kafka does not tell "." and "_" apart in names; `
+          + "choose another group id, or name the topics yourself"
+      )
+    }
+  }
+  return undefined
 }
 
 const listOf = (states: ReadonlyArray<TopicState>, words: (state: TopicState) => string): string =>
@@ -59,6 +78,22 @@ const losing = (states: ReadonlyArray<TopicState>): KafkaError | undefined => {
   )
 }
 
+/** The largest record of each source, as far as the engine and the permissions tell. */
+const largestOf = Effect.fnUntraced(function*(
+  admin: AdminClient,
+  capabilities: ReadonlySet<Capability>,
+  specs: ReadonlyArray<Specs.TopicSpec>
+) {
+  const largest = new Map<string, number>()
+  if (!capabilities.has("configs")) return largest
+  for (const source of new Set(specs.map(({ source }) => source))) {
+    const config = yield* Effect.result(admin.describeConfigs(source))
+    const bytes = config._tag === "Success" ? Specs.largestRecord(config.success) : undefined
+    if (bytes !== undefined) largest.set(source, bytes)
+  }
+  return largest
+})
+
 /**
  * The state of these topics; with `create`, the missing ones are created first. With `create` and `require` a topic in
  * which records would be lost is an error, other problems are logged. Settings are not checked on an engine without the
@@ -67,14 +102,18 @@ const losing = (states: ReadonlyArray<TopicState>): KafkaError | undefined => {
 export const ensure = Effect.fnUntraced(function*(
   admin: AdminClient,
   capabilities: ReadonlySet<Capability>,
-  specs: ReadonlyArray<Specs.TopicSpec>,
+  wanted: ReadonlyArray<Specs.TopicSpec>,
   mode: Mode
 ): Effect.fn.Return<ReadonlyArray<TopicState>, KafkaError> {
+  const largest = yield* largestOf(admin, capabilities, wanted)
+  const specs = wanted.map((spec) => Specs.sized(spec, largest.get(spec.source)))
   const names = specs.map(({ name }) => name)
   let found = yield* describe(admin, names)
   let created: ReadonlySet<string | undefined> = new Set()
   const missing = specs.filter(({ name, partitions }) => !found.has(name) && partitions !== undefined)
   if (mode === "create" && missing.length > 0) {
+    const colliding = collision(missing, yield* admin.listTopics)
+    if (colliding !== undefined) return yield* colliding
     created = yield* create(admin, missing.flatMap((spec) => Specs.newTopicOf(spec) ?? []))
     found = yield* describe(admin, names)
   }

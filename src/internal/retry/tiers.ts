@@ -200,6 +200,13 @@ export const plan = Effect.fnUntraced(
   }
 )
 
+/** The same with a topic for each retry, as some applications have it; `undefined` without an end. */
+export const separate = (plan: Tiers): Tiers | undefined => {
+  if (plan.maxAttempts === Infinity) return undefined
+  const delays = plan.tiers.flatMap(({ attempts, delay }) => Array.from({ length: attempts }, () => delay))
+  return { ...plan, tiers: delays.map((delay, i) => ({ index: i + 1, delay, attempts: 1 })) }
+}
+
 /** The tier of the next retry after `retriesDone` of them, or `undefined` when there is none. */
 export const tierOf = (plan: Tiers, retriesDone: number): Tier | undefined => {
   let room = 0

@@ -22,7 +22,7 @@ export interface TopicSpec {
  * compacted away.
  */
 export interface Problem {
-  readonly kind: "few-partitions" | "compacted" | "short-retention"
+  readonly kind: "few-partitions" | "compacted" | "short-retention" | "small-records"
   readonly fatal: boolean
   readonly words: string
 }
@@ -44,13 +44,13 @@ export const parkedSpec = (topics: SourceTopics, partitions: number | undefined)
   source: topics.source,
   delay: 0,
   partitions,
-  config: config(deadLetterRetention)
+  config: { ...config(deadLetterRetention), ...topics.config }
 })
 
 /** The topics that the policy of a source topic needs, in the order in which a record gets there. */
 export const specsOf = (topics: SourceTopics, partitions: number | undefined): ReadonlyArray<TopicSpec> => {
   const { deadLetter, needsDeadLetter, others, source, tiers } = topics
-  const last = { source, delay: 0, partitions, config: config(deadLetterRetention) }
+  const last = { source, delay: 0, partitions, config: { ...config(deadLetterRetention), ...topics.config } }
   return [
     ...tiers.map(({ delay, name }): TopicSpec => ({
       name,
@@ -58,12 +58,27 @@ export const specsOf = (topics: SourceTopics, partitions: number | undefined): R
       source,
       delay,
       partitions,
-      config: config(Math.max(leastRetention, 10 * delay))
+      config: { ...config(Math.max(leastRetention, 10 * delay)), ...topics.config }
     })),
     ...(needsDeadLetter ? [{ ...last, name: deadLetter, role: "deadLetter" as const }] : []),
     ...others.map((name) => ({ ...last, name, role: "other" as const }))
   ]
 }
+
+/** The largest record of a topic, in bytes, where its settings tell. */
+export const largestRecord = (config: Readonly<{ [name: string]: string }> | undefined): number | undefined => {
+  const bytes = Number(config?.["max.message.bytes"])
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined
+}
+
+/** What the headers of a copy may add to its record. */
+const headerBytes = 16_384
+
+/** With room for every record of a source that takes records of at most this many bytes. */
+export const sized = (spec: TopicSpec, largest: number | undefined): TopicSpec =>
+  largest === undefined || spec.config["max.message.bytes"] !== undefined
+    ? spec
+    : { ...spec, config: { ...spec.config, "max.message.bytes": String(largest + headerBytes) } }
 
 /** Sources may share a topic: it then needs as many partitions as the widest source. */
 export const merge = (specs: ReadonlyArray<TopicSpec>): ReadonlyArray<TopicSpec> => {
@@ -102,6 +117,17 @@ export const problemsOf = (
     })
   }
   if (config === undefined) return problems
+  const largest = largestRecord(spec.config)
+  const own = largestRecord(config)
+  if (spec.role !== "other" && largest !== undefined && own !== undefined && own < largest - headerBytes) {
+    problems.push({
+      kind: "small-records",
+      fatal: false,
+      words:
+        `it takes records of at most ${own} bytes and "${spec.source}" larger ones: a large record that fails would `
+        + `stop the consumer; set max.message.bytes=${largest}`
+    })
+  }
   if (config["cleanup.policy"]?.includes("compact")) {
     problems.push({
       kind: "compacted",

@@ -1,7 +1,7 @@
 /** Which retry and dead letter topics belong to which source topic of a consumer, in both directions. */
 import * as Effect from "effect/Effect"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
-import type { Naming, Tier } from "../../RetryTopic.ts"
+import type { Naming, Options, Parsed, Tier } from "../../RetryTopic.ts"
 import * as Source from "../../Source.ts"
 import * as Names from "./names.ts"
 import type * as Tiers from "./tiers.ts"
@@ -21,12 +21,16 @@ export interface SourceTopics {
   readonly needsDeadLetter: boolean
   /** Other topics that the policy routes to. */
   readonly others: ReadonlyArray<string>
+  /** Settings of topics that are created, over those that are chosen for them. */
+  readonly config: Readonly<{ [name: string]: string }>
 }
 
 /** The source topic of a retry topic. `tier` is `undefined` for one that the policy no longer has (an orphan tier). */
 export interface Place {
   readonly source: string
   readonly tier: TierTopic | undefined
+  /** Of a topic of an earlier policy, its delay in milliseconds, where the name tells it. */
+  readonly delay?: number
 }
 
 /** What the policy of a handler needs. */
@@ -41,17 +45,20 @@ export interface Routed {
 export const usesTopics = ({ needsDeadLetter, plan }: Routed): boolean => needsDeadLetter || plan.tiers.length > 0
 
 /** The group that consumes the retry topics of a group. */
-export const retryGroupOf = (group: string): string => `${group}.retry`
+export const retryGroupOf = (group: string, retries: Pick<Options, "group"> = {}): string =>
+  retries.group ?? `${group}.retry`
 
 /** The retry and dead letter topics of one consumer. For a pattern they are known once a matching topic is. */
 export class Topology {
   readonly group: string
   readonly handlers: ReadonlyArray<Routed>
-  private readonly naming: Naming
+  readonly naming: Naming
+  private readonly config: SourceTopics["config"]
   private readonly bySource = new Map<string, SourceTopics>()
   private readonly byTier = new Map<string, Place>()
 
-  constructor(group: string, naming: Naming, handlers: ReadonlyArray<Routed>) {
+  constructor(group: string, naming: Naming, handlers: ReadonlyArray<Routed>, config: SourceTopics["config"] = {}) {
+    this.config = config
     this.group = group
     this.naming = naming
     this.handlers = handlers
@@ -77,7 +84,15 @@ export class Topology {
         : Effect.sync((): Names.Names => ({ retry: [], deadLetter: this.naming.deadLetter(of) }))
       return Effect.map(named, ({ deadLetter, retry }) => {
         const tiers = plan.tiers.map((tier, i): TierTopic => ({ ...tier, name: retry[i]! }))
-        const topics: SourceTopics = { source: topic, tiers, plan, deadLetter, needsDeadLetter, others }
+        const topics: SourceTopics = {
+          source: topic,
+          tiers,
+          plan,
+          deadLetter,
+          needsDeadLetter,
+          others,
+          config: this.config
+        }
         this.bySource.set(topic, topics)
         for (const tier of tiers) this.byTier.set(tier.name, { source: topic, tier })
         return topics
@@ -126,14 +141,19 @@ export class Topology {
   placeOf(name: string): Place | undefined {
     const known = this.byTier.get(name)
     if (known !== undefined) return known
-    const parsed = Names.parse(this.group, name)
+    // One of an earlier policy, which may have had standard names.
+    const parsed = this.naming.parse?.(this.group, name) ?? Names.parse(this.group, name)
     const handler = parsed && this.handlers.find(({ source }) => Source.matches(source, parsed.topic))
     if (parsed === undefined || handler === undefined) return undefined
+    // Names without the group in them may be those of sources.
+    if (this.handlers.some(({ source }) => source.match._tag === "Name" && source.match.name === name)) return undefined
     // For a pattern, a retry topic may be assigned before its source topic is known.
     const { tiers } = handler.plan
-    const tier = tiers[parsed.tier - 1]
+    const tier = parsed.tier === undefined ? undefined : tiers[parsed.tier - 1]
     const current = tier !== undefined
       && this.naming.retry({ group: this.group, topic: parsed.topic }, tier, tiers) === name
-    return { source: parsed.topic, tier: current ? { ...tier, name } : undefined }
+    if (current) return { source: parsed.topic, tier: { ...tier, name } }
+    const { delay } = parsed as Parsed
+    return { source: parsed.topic, tier: undefined, ...(delay === undefined ? {} : { delay }) }
   }
 }

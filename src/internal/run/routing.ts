@@ -15,6 +15,7 @@ import type { SourceTopics } from "../retry/topology.ts"
 import { retryGroupOf } from "../retry/topology.ts"
 import { TransactionalRouter } from "../retry/transactionalRouter.ts"
 import type { Signal } from "../shared/signal.ts"
+import { checkReaders } from "./otherReaders.ts"
 
 /** The routing of one run. */
 export interface Routing {
@@ -104,7 +105,14 @@ export const make = Effect.fnUntraced(function*(
 export const retryPlan = (plan: Plan): Plan | undefined =>
   plan.topology.routes && !plan.bounded && !plan.retrying
     // From the beginning: records may have been routed there before this group first committed.
-    ? { ...plan, group: retryGroupOf(plan.group), retrying: true, offsetReset: "earliest", topics: [], patterns: [] }
+    ? {
+      ...plan,
+      group: retryGroupOf(plan.group, plan.retries),
+      retrying: true,
+      offsetReset: "earliest",
+      topics: [],
+      patterns: []
+    }
     : undefined
 
 /** The retry topics to read: those of the policy, and those that exist from an earlier policy. */
@@ -133,5 +141,6 @@ export const subscribedRetries = Effect.fnUntraced(function*(
     if (handler === undefined || handler.source.match._tag === "Pattern" && handler.plan.tiers.length > 0) continue
     topics.add(name)
   }
+  yield* checkReaders(plan, [...topics])
   return { topics: [...topics], patterns }
 })

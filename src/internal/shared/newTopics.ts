@@ -14,7 +14,7 @@ export const describe = (
   names: ReadonlyArray<string>
 ): Effect.Effect<ReadonlyMap<string, TopicDescription>, KafkaError> =>
   Effect.map(
-    names.length === 0 ? Effect.succeed([]) : admin.describeTopics(names),
+    names.length === 0 ? Effect.succeed([]) : admin.describeTopics([...new Set(names)]),
     (descriptions) => new Map(descriptions.map((description) => [description.name, description]))
   )
 

@@ -22,11 +22,11 @@ import type { Work, WorkerHost } from "./workerHost.ts"
 
 /** When a record of a retry topic is to be handled, in milliseconds. */
 const dueOf = (
-  tier: TierTopic | undefined,
+  delay: number | undefined,
   topics: SourceTopics | undefined,
   isForeign: Work["isForeign"]
 ) => {
-  const due = dueTime(tier?.delay, topics?.tiers ?? [])
+  const due = dueTime(delay, topics?.tiers ?? [])
   // A foreign record is passed over at once, so that ours do not wait for it.
   return (record: RawRecord, now: number): number => isForeign?.(record) === true ? now : due(record, now)
 }
@@ -142,12 +142,17 @@ export const make = ({ host, late, plan, router }: Options) => {
     if (handler === undefined) return undefined
     // Its names were checked with the plan, or when the topic was assigned.
     const topics = yield* Effect.orDie(topology.of(source))
-    const tier = retrying ? topology.placeOf(state.topic)?.tier : undefined
+    const place = retrying ? topology.placeOf(state.topic) : undefined
+    const tier = place?.tier
     const isForeign = retrying
       ? foreignIn(topology.group, state.topic, warnOf(state.topic, yield* Effect.context<never>()))
       : undefined
     const gate = retrying
-      ? new DueGate(() => state.take(), dueOf(tier, topics, isForeign), (millis) => late(state.topic, millis))
+      ? new DueGate(
+        () => state.take(),
+        dueOf(tier?.delay ?? place?.delay, topics, isForeign),
+        (millis) => late(state.topic, millis)
+      )
       : undefined
     state.holdBack(gate)
     const decode = yield* decoders.use(source, handler.decoder(source))

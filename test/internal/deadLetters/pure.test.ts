@@ -8,8 +8,8 @@ import { redriveGroupOf } from "../../../src/internal/deadLetters/filter.ts"
 import { reader } from "../../../src/internal/deadLetters/letters.ts"
 import * as Ndjson from "../../../src/internal/deadLetters/ndjson.ts"
 import { histogram } from "../../../src/internal/deadLetters/reading.ts"
-import { TokenBucket } from "../../../src/internal/deadLetters/tokenBucket.ts"
 import * as RetryHeaders from "../../../src/internal/retry/retryHeaders.ts"
+import { TokenBucket } from "../../../src/internal/shared/tokenBucket.ts"
 
 const whole = (minimum: number, maximum: number) =>
   Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum, maximum })))

@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import { Codec, Retry, Topic } from "millrace"
 import { matchesPattern } from "../../../src/engine/KafkaEngine.ts"
+import { topologyOf } from "../../../src/internal/plan/retryPlanning.ts"
 import * as Names from "../../../src/internal/retry/names.ts"
-import { type Naming, spring, standard, type Tier } from "../../../src/RetryTopic.ts"
+import { type Naming, spring, springWith, standard, type Tier } from "../../../src/RetryTopic.ts"
 import { whole } from "./records.ts"
 
 const tiersOf = (...delays: ReadonlyArray<number>): ReadonlyArray<Tier> =>
@@ -220,12 +223,52 @@ describe("Spring's names", () => {
     }))
 
   it("lead back to topic and delay", () => {
-    assert.deepStrictEqual(Names.parseSpring("orders-retry-1000"), { topic: "orders", delay: 1000 })
-    assert.deepStrictEqual(Names.parseSpring("orders-retry"), { topic: "orders", delay: undefined })
-    assert.deepStrictEqual(Names.parseSpring("a-retry-5-retry-7"), { topic: "a-retry-5", delay: 7 })
+    const parse = (name: string) => spring.parse!("any", name)
+    assert.deepStrictEqual(parse("orders-retry-1000"), { topic: "orders", tier: undefined, delay: 1000 })
+    assert.deepStrictEqual(parse("orders-retry"), { topic: "orders", tier: undefined, delay: undefined })
+    assert.deepStrictEqual(parse("a-retry-5-retry-7"), { topic: "a-retry-5", tier: undefined, delay: 7 })
+    assert.deepStrictEqual(parse("orders-retry-3000-1"), { topic: "orders", tier: undefined, delay: 3000 })
     for (const name of ["orders", "-retry", "orders-retry-", "orders-retry-x", "orders-dlt", "orders-retry-1e3"]) {
-      assert.isUndefined(Names.parseSpring(name), name)
+      assert.isUndefined(parse(name), name)
     }
-    assert.isUndefined(Names.parseSpring(`orders-retry-${"9".repeat(16)}`))
+    assert.isUndefined(parse(`orders-retry-${"9".repeat(16)}`))
   })
+
+  // As Spring's DestinationTopicPropertiesFactory makes them.
+  const table = [
+    ["equal delays, one topic", {}, [1000, 1000], ["orders-retry"]],
+    ["equal delays, a topic each", { sameInterval: "multiple" }, [1000, 1000], ["orders-retry-0", "orders-retry-1"]],
+    ["one retry, a topic each", { sameInterval: "multiple" }, [1000], ["orders-retry-0"]],
+    ["a cap, one topic for it", {}, [1000, 2000, 2000], ["orders-retry-1000", "orders-retry-2000"]],
+    ["a cap, a topic each", { sameInterval: "multiple" }, [1000, 2000, 2000], [
+      "orders-retry-1000",
+      "orders-retry-2000-0",
+      "orders-retry-2000-1"
+    ]],
+    ["by index", { suffix: "index" }, [1000, 2000, 4000], ["orders-retry-0", "orders-retry-1", "orders-retry-2"]],
+    ["suffixes of its own", { retrySuffix: ".again", dltSuffix: ".dead" }, [1000, 2000], [
+      "orders.again-1000",
+      "orders.again-2000"
+    ]]
+  ] as const
+  for (const [what, names, delays, expected] of table) {
+    it.effect(`are those of an application with ${what}`, () =>
+      Effect.gen(function*() {
+        const naming = springWith(names)
+        const handler = {
+          source: Topic.make("orders", { key: Codec.none, value: Codec.none }),
+          call: Topic.handle(Topic.make("any", { key: Codec.none, value: Codec.none }), () => Effect.void).call,
+          onFailure: Retry.nonBlocking(
+            delays.map((delay) => Schedule.spaced(delay).pipe(Schedule.upTo({ times: 1 }))).reduce<
+              Schedule.Schedule<unknown, unknown>
+            >((a, b) => Schedule.concat(a, b), Schedule.recurs(0))
+          )
+        }
+        const topology = yield* topologyOf("billing", [handler], { naming })
+        const topics = (yield* topology.of("orders"))!
+        assert.deepStrictEqual(topics.tiers.map(({ name }) => name), [...expected])
+        assert.strictEqual(topics.plan.maxAttempts, delays.length + 1)
+        for (const { name } of topics.tiers) assert.strictEqual(naming.parse!("billing", name)?.topic, "orders")
+      }))
+  }
 })

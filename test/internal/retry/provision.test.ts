@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/testing/TestClock"
-import { Codec, Consumer, type KafkaError, OnFailure, Retry, Topic } from "millrace"
+import { Codec, Consumer, type KafkaError, OnFailure, Retry, type RetryTopics, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import type { AdminClient, Capability } from "../../../src/engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
@@ -23,10 +23,11 @@ const policy = Retry.nonBlocking(
   )
 ).pipe(OnFailure.route(() => OnFailure.pass, { uses: [OnFailure.deadLetterTo("bugs")] }))
 
-const topicsOf = Effect.fnUntraced(function*(sources: ReadonlyArray<string>) {
+const topicsOf = Effect.fnUntraced(function*(sources: ReadonlyArray<string>, retries: RetryTopics.Options = {}) {
   const plan = yield* Plan.make(Consumer.make("billing", {
     offsetReset: "earliest",
     onFailure: policy,
+    retries,
     handlers: sources.map((name) => Topic.handle(textTopic(name), () => Effect.void))
   }))
   return yield* Effect.forEach(sources, (name) => Effect.map(plan.topology.of(name), (topics) => topics!))
@@ -144,6 +145,7 @@ describe("topics of failure policies", () => {
       let blind = 4
       const slow: AdminClient = {
         ...admin,
+        listTopics: admin.listTopics,
         createTopic: admin.createTopic,
         describeConfigs: admin.describeConfigs,
         describeTopics: (wanted) =>
@@ -181,6 +183,57 @@ describe("topics of failure policies", () => {
       // What cannot be looked up is not held against anybody.
       const blind = yield* run("require", { capabilities: new Set() })
       assert.deepStrictEqual(blind.flatMap(({ problems }) => problems.map(({ kind }) => kind)), ["few-partitions"])
+    }).pipe(onCluster))
+
+  it.effect("take what their source takes, with room for the headers of a copy", () =>
+    Effect.gen(function*() {
+      yield* withTopic("orders", 1, { "max.message.bytes": "20000000" })
+      yield* withTopic("billing.orders.dlt", 1, { "max.message.bytes": "1000000" })
+      const states = yield* run("create")
+      const admin = yield* adminOf
+      const sizes = yield* Effect.forEach(names, (name) =>
+        Effect.map(admin.describeConfigs(name), (config) => config["max.message.bytes"]))
+      assert.deepStrictEqual(sizes, ["20016384", "20016384", "1000000", "20016384"])
+      const [problem] = states.find(({ spec }) =>
+        spec.name === "billing.orders.dlt"
+      )!.problems
+      assert.strictEqual(problem?.kind, "small-records")
+      assert.include(problem?.words, "set max.message.bytes=20016384")
+    }).pipe(onCluster))
+
+  it.effect("are made with the settings that the consumer names, where the engine tells none", () =>
+    Effect.gen(function*() {
+      yield* withTopic("orders", 1)
+      const config = { "max.message.bytes": "5000000", "retention.ms": "60000000" }
+      const admin = yield* adminOf
+      const topics = yield* topicsOf(["orders"], { config })
+      yield* provision(admin, new Set(), topics, "create")
+      for (const name of names) assert.deepInclude(yield* admin.describeConfigs(name), config)
+    }).pipe(onCluster))
+
+  it.effect("name the topic that their name collides with", () =>
+    Effect.gen(function*() {
+      yield* withTopic("orders", 1)
+      yield* withTopic("billing_orders.dlt", 1)
+      const error = yield* Effect.flip(run("create"))
+      assert.include(error.message, "\"billing.orders.dlt\" cannot be created beside \"billing_orders.dlt\"")
+    }).pipe(onCluster))
+
+  it.effect("are looked up once, however many consumers read their source", () =>
+    Effect.gen(function*() {
+      yield* withTopic("orders", 1)
+      const asked: Array<ReadonlyArray<string>> = []
+      const admin = yield* adminOf
+      const [topics] = yield* topicsOf(["orders"])
+      const noting: AdminClient = {
+        ...admin,
+        listTopics: admin.listTopics,
+        describeConfigs: (name) => admin.describeConfigs(name),
+        createTopic: (topic) => admin.createTopic(topic),
+        describeTopics: (names) => (asked.push(names), admin.describeTopics(names))
+      }
+      yield* provision(noting, allConfigs, [topics!, topics!], "create")
+      for (const names of asked) assert.strictEqual(new Set(names).size, names.length, names.join())
     }).pipe(onCluster))
 })
 

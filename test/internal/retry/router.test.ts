@@ -19,7 +19,8 @@ const topics = {
   plan: none,
   deadLetter: "g.t.dlt",
   needsDeadLetter: true,
-  others: []
+  others: [],
+  config: {}
 }
 
 const failureOf = (offset: number): Failure<string> => {

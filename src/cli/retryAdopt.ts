@@ -1,0 +1,76 @@
+/** `millrace retry adopt` and `hand-back`: taking retry topics over from other groups, and giving them back. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as KafkaEngine from "../engine/KafkaEngine.ts"
+import type { KafkaError } from "../KafkaError.ts"
+import * as RetryTopics from "../RetryTopics.ts"
+import { config, json } from "./root.ts"
+import { type AnyConsumer, selectOne } from "./selection.ts"
+import { table } from "./table.ts"
+
+const consumer = Argument.String("consumer").pipe(
+  Argument.withDescription("The consumer, by its group; may be left out when there is one"),
+  Argument.optional
+)
+
+const yes = Flag.Boolean("yes").pipe(
+  Flag.withDescription("Really do it; without it only the plan is shown"),
+  Flag.withDefault(false)
+)
+
+type Move = (
+  one: AnyConsumer,
+  groups: ReadonlyArray<string>,
+  dryRun: boolean
+) => Effect.Effect<ReadonlyArray<RetryTopics.Adopted>, KafkaError, KafkaEngine.Service>
+
+const run = Effect.fnUntraced(function*(
+  flags: { readonly consumer: Option.Option<string>; readonly yes: boolean; readonly json: boolean },
+  groups: ReadonlyArray<string>,
+  move: Move
+) {
+  const loaded = yield* config
+  const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
+  const moved = yield* Effect.provide(move(one, groups, !flags.yes), loaded.engine)
+  if (flags.json) return yield* Console.log(JSON.stringify({ executed: flags.yes, offsets: moved }))
+  const rows = moved.map((
+    { after, before, group, partition, topic }
+  ) => [group, topic, partition, before ?? "-", after])
+  for (const line of table(["GROUP", "TOPIC", "PARTITION", "BEFORE", "AFTER"], rows)) yield* Console.log(line)
+  if (moved.length === 0) yield* Console.error("no offset is to be changed")
+  else if (!flags.yes) yield* Console.error("nothing was done; add --yes to do it")
+})
+
+/** Takes retry topics over. */
+export const adopt = Command.make(
+  "adopt",
+  {
+    consumer,
+    fromGroup: Flag.String("from-group").pipe(
+      Flag.withDescription("A group that read the retry topics before; may be repeated"),
+      Flag.atLeast(1)
+    ),
+    yes,
+    json
+  },
+  (flags) => run(flags, flags.fromGroup, (one, from, dryRun) => RetryTopics.adopt(one, { from, dryRun }))
+).pipe(Command.withDescription("Go on in retry topics where other groups, such as Spring's, ended"))
+
+/** Gives retry topics back. */
+export const handBack = Command.make(
+  "hand-back",
+  {
+    consumer,
+    toGroup: Flag.String("to-group").pipe(
+      Flag.withDescription("A group that is to read the retry topics again; may be repeated"),
+      Flag.atLeast(1)
+    ),
+    yes,
+    json
+  },
+  (flags) => run(flags, flags.toGroup, (one, to, dryRun) => RetryTopics.handBack(one, { to, dryRun }))
+).pipe(Command.withDescription("Let other groups go on in retry topics where this consumer ended"))

@@ -1,0 +1,33 @@
+/** Whether other groups read the retry topics of a consumer: each record would be handled by both. */
+import * as Effect from "effect/Effect"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
+import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
+import * as RetryTopics from "../../RetryTopic.ts"
+import type { Plan } from "../plan/plan.ts"
+
+/** Standard names have the group in them: nobody else has them by chance. */
+const mayBeShared = ({ retries, topology }: Plan): boolean =>
+  topology.naming !== RetryTopics.standard || retries.group !== undefined
+
+/** Refuses, or warns of, groups with members that read one of these topics. */
+export const checkReaders = Effect.fnUntraced(function*(
+  plan: Plan,
+  topics: ReadonlyArray<string>
+): Effect.fn.Return<void, KafkaError, KafkaEngine.Service> {
+  if (!mayBeShared(plan)) return
+  const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
+  const groups = (yield* admin.listGroups).map(({ groupId }) => groupId).filter((groupId) => groupId !== plan.group)
+  const wanted = new Set(topics)
+  const readers = (yield* admin.describeGroups(groups)).flatMap(({ groupId, members }) => {
+    const read = members.flatMap(({ assignment }) => assignment).find(({ topic }) => wanted.has(topic))
+    return read === undefined ? [] : [{ groupId, topic: read.topic }]
+  })
+  const [first] = readers
+  if (first === undefined) return
+  const words =
+    `group "${first.groupId}" reads "${first.topic}" as well, and each record there would be handled twice: `
+    + `stop it and take its place with \`millrace retry adopt --from-group ${first.groupId}\`, or set retries.group `
+    + "to it"
+  if (plan.retries.otherReaders === "warn") return yield* Effect.logWarning(words)
+  return yield* invalidSetting("retries.otherReaders", words)
+})
