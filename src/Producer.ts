@@ -76,7 +76,7 @@ export const Tracing: Context.Reference<"off" | "record"> = CurrentTracing
  * A full buffer is waited for. Fails with `SchemaError` when the message does not fit the topic's Schema, and with
  * `KafkaError` otherwise (`RecordTooLarge`, `UnknownTopic`, `AuthorizationFailed`, `InvalidRecord`, …). The client
  * retries by itself, in order and without duplicates, for up to `deliveryTimeout`. Interrupting it does not take back a
- * record. A suppressed message is not sent; {@link isSuppressed} tells by the answer.
+ * record. A suppressed message is not sent; {@link isSuppressed} knows its delivery.
  *
  * **When to use**: for single messages. Awaiting one after the other costs a round trip each: use {@link sendAll} for
  * many.
@@ -192,7 +192,7 @@ export const offer: <T extends AnyTopic, R = never>(
  * nested ones add up, everything stays everything, and {@link unsuppress} ends all of them. Whoever uses the effect
  * decides, when it runs.
  *
- * A suppressed message is neither encoded nor sent. `send` and `sendAll` answer a delivery that {@link isSuppressed}
+ * A suppressed message is neither encoded nor sent. `send` and `sendAll` return a delivery that {@link isSuppressed}
  * knows, `offer` does nothing. Copies to retry and dead letter topics are never suppressed.
  *
  * **When to use**: to write what came out of Kafka without sending it back there, or to run a migration quietly.
@@ -276,6 +276,18 @@ export const suppressLayer: {
 /**
  * Whether a delivery is that of a suppressed message, which was not sent. Its `partition`, `offset` and `timestamp` are
  * -1.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Producer, Topic } from "millrace"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ *
+ * export const program = Producer.send(Notes, { key: null, value: "a" }).pipe(
+ *   Effect.tap((delivery) => Producer.isSuppressed(delivery) ? Effect.log("not sent") : Effect.void)
+ * )
+ * ```
  *
  * @stability unstable
  * @since 0.1.0
@@ -379,6 +391,18 @@ export const sendOffsets = Effect.fnUntraced(function*(
 /**
  * Waits until everything that was handed to the shared client is acknowledged or failed; fails with `Timeout` after
  * `timeout` (default 30 seconds). The end of the engine's layer does it by itself.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec, Producer, Topic } from "millrace"
+ *
+ * const Clicks = Topic.make("clicks", { key: Codec.none, value: Codec.string })
+ *
+ * export const checkpoint = Producer.offer(Clicks, { key: null, value: "home" }, { onError: Effect.logWarning }).pipe(
+ *   Effect.andThen(Producer.flush("5 seconds"))
+ * )
+ * ```
  *
  * @stability unstable
  * @since 0.1.0

@@ -15,7 +15,7 @@ import * as RecordStreams from "./internal/run/recordStreams.ts"
 import type { KafkaError } from "./KafkaError.ts"
 import type { Poison } from "./Poison.ts"
 import type * as Record from "./Record.ts"
-import type { Source } from "./Source.ts"
+import type { AnySource, DecodingServices, HeaderValues, Key, Value } from "./Source.ts"
 
 /**
  * A record that was read and not handled yet.
@@ -34,6 +34,8 @@ export interface Uncommitted<out K, out V, out H = unknown> {
    */
   readonly commit: Effect.Effect<void, KafkaError>
 }
+
+type UncommittedOf<S> = Uncommitted<Key<S>, Value<S>, HeaderValues<S>>
 
 /**
  * The partitions of a source as they are assigned to this member of the group, each with the stream of its records. A
@@ -72,15 +74,15 @@ export interface Uncommitted<out K, out V, out H = unknown> {
  * @since 0.1.0
  * @category streams
  */
-export const partitioned = <K, V, RD, H>(
+export const partitioned = <S extends AnySource>(
   group: string,
-  source: Source<K, V, RD, H>,
+  source: S,
   settings: Settings
 ): Stream.Stream<
-  readonly [TopicPartition, Stream.Stream<Uncommitted<K, V, H>, Poison>],
+  readonly [TopicPartition, Stream.Stream<UncommittedOf<S>, Poison>],
   KafkaError,
-  RD | KafkaEngine.Service
-> => Stream.unwrap(RecordStreams.partitioned<RD>({ group, source, settings }))
+  DecodingServices<S> | KafkaEngine.Service
+> => Stream.unwrap(RecordStreams.partitioned<DecodingServices<S>>({ group, source, settings }))
 
 /**
  * The records of a source, of all partitions of this member together; in order within each partition. With
@@ -107,12 +109,12 @@ export const partitioned = <K, V, RD, H>(
  * @since 0.1.0
  * @category streams
  */
-export const records = <K, V, RD, H>(
+export const records = <S extends AnySource>(
   group: string,
-  source: Source<K, V, RD, H>,
+  source: S,
   settings: Settings
-): Stream.Stream<Uncommitted<K, V, H>, KafkaError | Poison, RD | KafkaEngine.Service> =>
-  Stream.unwrap(RecordStreams.records<RD>({ group, source, settings }))
+): Stream.Stream<UncommittedOf<S>, KafkaError | Poison, DecodingServices<S> | KafkaEngine.Service> =>
+  Stream.unwrap(RecordStreams.records<DecodingServices<S>>({ group, source, settings }))
 
 /**
  * Runs a reader for each partition of a source that is assigned to this member, from its assignment to its end.
@@ -148,13 +150,13 @@ export const records = <K, V, RD, H>(
  * @since 0.1.0
  * @category streams
  */
-export const runPartitions = <K, V, RD, H, E = never, R = never>(
+export const runPartitions = <S extends AnySource, E = never, R = never>(
   group: string,
-  source: Source<K, V, RD, H>,
+  source: S,
   settings: Settings,
   run: (
     partition: TopicPartition,
-    records: Stream.Stream<Uncommitted<K, V, H>, Poison>
+    records: Stream.Stream<UncommittedOf<S>, Poison>
   ) => Effect.Effect<unknown, E, R>
-): Effect.Effect<void, KafkaError | HandlerFailed<E>, R | RD | KafkaEngine.Service> =>
-  RecordStreams.runPartitions<E, R | RD>({ group, source, settings }, run)
+): Effect.Effect<void, KafkaError | HandlerFailed<E>, R | DecodingServices<S> | KafkaEngine.Service> =>
+  RecordStreams.runPartitions<E, R | DecodingServices<S>>({ group, source, settings }, run)

@@ -16,7 +16,7 @@ import type { KafkaError } from "./KafkaError.ts"
 import { invalidSetting } from "./KafkaError.ts"
 import type { Poison } from "./Poison.ts"
 import type * as Record from "./Record.ts"
-import type { Source } from "./Source.ts"
+import type { AnySource, DecodingServices } from "./Source.ts"
 
 /**
  * Where a read begins in each partition: at its first record, behind its last one, at an offset (one outside of the log
@@ -85,10 +85,10 @@ export interface ReadOptions {
  * @since 0.1.0
  * @category reading
  */
-export const read = <K, V, RD, H>(
-  source: Source<K, V, RD, H>,
+export const read = <S extends AnySource>(
+  source: S,
   options: ReadOptions
-): Stream.Stream<Record.Record<K, V, H>, KafkaError | Poison, RD | KafkaEngine.Service> =>
+): Stream.Stream<Record.Of<S>, KafkaError | Poison, DecodingServices<S> | KafkaEngine.Service> =>
   Stream.unwrap(Effect.gen(function*() {
     const { from, isolation = consumerDefaults.isolation, partitions, until } = options
     if (until !== undefined && until !== "end") {
@@ -98,5 +98,6 @@ export const read = <K, V, RD, H>(
     const wanted = yield* partitionsOf(admin, source, partitions)
     const starts = yield* resolve(admin, wanted, from, isolation)
     const ends = until === undefined ? undefined : yield* resolve(admin, wanted, "latest", isolation)
-    return decoded(scan(starts, ends, { isolation }), source.codecs)
+    // Its records are decoded by the codecs of the source.
+    return decoded(scan(starts, ends, { isolation }), source.codecs) as Stream.Stream<any, KafkaError | Poison>
   }))

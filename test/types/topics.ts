@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Sink from "effect/Sink"
+import * as Stream from "effect/Stream"
 import type { KafkaEngine, KafkaError } from "millrace"
 import { Codec, Consumer, Handler, Headers, OnFailure, Producer, Record, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
@@ -113,6 +114,22 @@ export const send17 = Producer.send(toEither, { key: "1", value: order })
 export const send18 = Producer.send(toEither, { key: null, value: order })
 // @ts-expect-error no value fits both
 export const send19 = Producer.send(either, { key: "1", value: order })
+
+const readEither = Topic.read(either, { from: "earliest", until: "end" })
+same<
+  Stream.Success<typeof readEither>,
+  Record.Record<string, Order, unknown> | Record.Record<string | null, Payment, unknown>
+>(true)
+const streamed = Consumer.records("g", either, { offsetReset: "earliest" })
+same<Stream.Success<typeof streamed>, Consumer.Uncommitted<string | null, Order | Payment, unknown>>(true)
+export const parts = Consumer.partitioned("g", either, { offsetReset: "earliest" })
+const readers = Consumer.runPartitions(
+  "g",
+  either,
+  { offsetReset: "earliest" },
+  (_, records) => Stream.runDrain(records)
+)
+same<Effect.Services<typeof readers>, KafkaEngine.Service>(true)
 
 // Code about any topic of some types.
 export const forward = <K, V, RE>(topic: Topic.Topic<K, V, never, RE>, key: K, value: V) =>

@@ -4,16 +4,15 @@ import { Pending } from "../../Codec.ts"
 import type { DeadLetter, Filter, Where } from "../../DeadLetter.ts"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import { hash } from "../retry/tiers.ts"
+import { messageOf } from "../shared/causes.ts"
 
 /** How an error names a record. */
 export const placeOf = ({ offset, partition, topic }: Pick<DeadLetter, "topic" | "partition" | "offset">): string =>
   `${topic}/${partition} at offset ${offset}`
 
-const textOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
-
 /** The error for a function of the operator (`where`, `transform`) that failed at a record. */
 export const failedAt = (setting: string, letter: DeadLetter, problem: unknown): KafkaError =>
-  invalidSetting(setting, `${placeOf(letter)}: ${textOf(problem)}`)
+  invalidSetting(setting, `${placeOf(letter)}: ${messageOf(problem)}`)
 
 const keyText = (key: Uint8Array | null): string | null => key === null ? null : Buffer.from(key).toString("utf8")
 

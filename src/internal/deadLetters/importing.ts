@@ -7,6 +7,7 @@ import type { RawMessage } from "../../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import { messageOf } from "../shared/causes.ts"
 import * as Ndjson from "./ndjson.ts"
 import { type AnyConsumer, placesOf } from "./places.ts"
 import { isDelivered, sendAll } from "./sending.ts"
@@ -36,7 +37,7 @@ const importBatch = Effect.fnUntraced(function*(
   for (const { number, text } of lines) {
     const read = yield* Effect.result(Effect.try({
       try: () => Ndjson.decode(text),
-      catch: (cause) => refused(number, cause instanceof Error ? cause.message : String(cause))
+      catch: (cause) => refused(number, messageOf(cause))
     }))
     const size = read._tag === "Success" ? sizes.get(read.success.topic) : undefined
     if (read._tag === "Failure") error = read.failure

@@ -81,7 +81,7 @@ const makeRoute = (
   return route
 }
 
-/** The last answer, for the program that sends one record after the other. More would keep contexts alive. */
+/** The last route, for the program that sends one record after the other. More would keep contexts alive. */
 const last: { context: Services | undefined; topic: Encoding.Topic | undefined; route: Route | undefined } = {
   context: undefined,
   topic: undefined,
@@ -91,7 +91,7 @@ const last: { context: Services | undefined; topic: Encoding.Topic | undefined; 
 /**
  * The route of a topic in a context, and `undefined` when the whole topic is suppressed: then neither an encoder nor a
  * client is made. Contexts come and go, with each span a new one, so
- * that nothing is kept by context but the last answer.
+ * that nothing is kept by context but the last route.
  */
 export const routeIn = (
   context: Services,

@@ -1,6 +1,7 @@
 import { assert } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { Consumer, OnFailure, Producer, Topic } from "millrace"
 import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import type { Group } from "../harness.ts"
@@ -130,6 +131,38 @@ export const transactions: Group = {
           yield* reader.stop
           assert.strictEqual(new Set(ledger.values).size, 40)
           assert.strictEqual(ledger.values.length, 40, sorted(ledger.values).join())
+        })
+    ),
+    scenario(
+      "that is over takes nothing more from a fiber that outlived it",
+      ["transactions"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = textTopic(yield* world.topic(1))
+          const id = world.name("tx")
+          const go = yield* Deferred.make<void>()
+          const outliving = yield* Deferred.make<Fiber.Fiber<unknown, unknown>>()
+          const late = Effect.forkDetach(Effect.andThen(Deferred.await(go), Producer.send(topic, message("late"))))
+          const failing = Effect.flatMap(
+            late,
+            (fiber) => Effect.andThen(Deferred.succeed(outliving, fiber), Effect.fail("no"))
+          )
+          assert.strictEqual(yield* Effect.flip(Producer.transaction(id, failing)), "no")
+          yield* Producer.transaction(
+            id,
+            Effect.gen(function*() {
+              yield* Producer.send(topic, message("kept"))
+              yield* Deferred.succeed(go, undefined)
+              const error = yield* Effect.flip(Fiber.join(yield* Deferred.await(outliving)))
+              assert.strictEqual(reasonOf(error), "TransactionFailed")
+            })
+          )
+          const ledger = new Ledger()
+          yield* Producer.send(topic, message("end"))
+          const member = yield* join(world, { group: world.name("group"), topics: [topic.name], ledger })
+          yield* world.until("all are read", Effect.sync(() => ledger.values.includes("end")))
+          yield* member.stop
+          assert.deepStrictEqual(ledger.values, ["kept", "end"])
         })
     ),
     scenario("of an older producer with the same id is fenced", ["transactions"], (world) =>
