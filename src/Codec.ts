@@ -235,6 +235,13 @@ export const map: {
 /**
  * Bytes as they are, without a copy. Anything but a `Uint8Array` (which a `Buffer` is) is refused.
  *
+ * @example
+ * ```ts
+ * import { Codec, Topic } from "millrace"
+ *
+ * export const Pictures = Topic.make("pictures", { key: Codec.string, value: Codec.bytes })
+ * ```
+ *
  * @stability unstable
  * @since 0.1.0
  * @category codecs
@@ -249,6 +256,13 @@ export const bytes: Codec<Uint8Array> = make({
  * cannot express (with half of a surrogate pair), because two keys would become one. A byte order mark is part of the
  * text.
  *
+ * @example
+ * ```ts
+ * import { Codec, Topic } from "millrace"
+ *
+ * export const Notes = Topic.make("notes", { key: Codec.string, value: Codec.string })
+ * ```
+ *
  * @stability unstable
  * @since 0.1.0
  * @category codecs
@@ -261,6 +275,15 @@ export const string: Codec<string> = make({
 /**
  * For a key, or a value, that is not used: always null. Bytes that are there are not read; anything but null (or
  * nothing) that is to be sent is refused.
+ *
+ * @example
+ * ```ts
+ * import { Codec, Producer, Topic } from "millrace"
+ *
+ * const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
+ *
+ * export const program = Producer.send(Notes, { key: null, value: "hello" })
+ * ```
  *
  * @stability unstable
  * @since 0.1.0
