@@ -59,7 +59,7 @@ const budgets: { readonly [subpath: string]: Budget } = {
   ".": { gzipKb: 115, modules: 330, sourceKb: 5_000 },
   "./confluent": { gzipKb: 45, modules: 240, sourceKb: 4_800 },
   "./testing": { gzipKb: 42, modules: 130, sourceKb: 2_100 },
-  "./registry": { gzipKb: 75, modules: 250, sourceKb: 4_500 },
+  "./registry": { gzipKb: 95, modules: 250, sourceKb: 4_500 },
   "./cli": { gzipKb: 155, modules: 420, sourceKb: 6_000 }
 }
 

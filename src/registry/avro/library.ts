@@ -129,7 +129,8 @@ const make = (avsc: typeof Avsc): MakeBinary => {
       write: (value) => type.toBuffer(value),
       read: (bytes) => type.fromBuffer(buffer(bytes)),
       reading: (writer) => {
-        const resolver = type.createResolver(binaries.get(writer)!)
+        // As the specification says: names match without their namespaces.
+        const resolver = type.createResolver(binaries.get(writer)!, { ignoreNamespaces: true })
         return (bytes) => type.fromBuffer(buffer(bytes), resolver)
       }
     }

@@ -13,7 +13,7 @@ import type { SchemaText } from "../RegistryModel.ts"
 import { Service } from "../SchemaRegistry.ts"
 import type { Resolved } from "./readers.ts"
 import { readers } from "./readers.ts"
-import { schemaCodec } from "./schemaCodec.ts"
+import { goOn, schemaCodec } from "./schemaCodec.ts"
 import type { Bytes } from "./schemaCodec.ts"
 import type { SubjectStrategy } from "./subject.ts"
 import { subjectOf } from "./subject.ts"
@@ -103,19 +103,9 @@ export const avro = <S extends Schema.Top>(
         read: (raw, headers) => {
           const { framed, inHeader, payload } = Wire.find(raw, headers, site.part)
           const body = inHeader ? payload : payload.subarray(framed.at)
-          const reader = readerFor(framed.schema)
-          return reader instanceof Codec.Pending
-            ? new Codec.Pending(
-              Effect.flatMap(reader.effect, (read) => Effect.try({ try: () => read(body), catch: (error) => error }))
-            )
-            : reader(body)
+          return goOn(readerFor(framed.schema), (read) => read(body))
         },
-        write: (encoded) =>
-          id !== undefined
-            ? frame(encoded, id)
-            : new Codec.Pending(
-              Effect.flatMap(found, (each) => Effect.try({ try: () => frame(encoded, each), catch: (error) => error }))
-            )
+        write: (encoded) => goOn(id ?? new Codec.Pending(found), (each) => frame(encoded, each))
       }
     })
   )

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { Pending } from "../../Codec.ts"
 import type { SchemaId } from "../format/wireFormat.ts"
+import { FormatError } from "../format/wireFormat.ts"
 import * as Errors from "../RegistryError.ts"
 import type { RegistryError } from "../RegistryError.ts"
 import type { Reference, Registry, SchemaText, SchemaType } from "../RegistryModel.ts"
@@ -71,9 +72,15 @@ export const readers = (
   const load = Effect.fnUntraced(function*(id: SchemaId) {
     const schema = yield* id._tag === "Id" ? registry.byId(id.id, subject) : registry.byGuid(id.guid)
     const refused = refusal(id, schema, type)
-    if (refused !== undefined) return yield* Effect.fail(new Error(refused))
+    if (refused !== undefined) return yield* Effect.fail(new FormatError(refused))
     const resolved = yield* resolve(registry, schema)
-    return yield* Effect.try({ try: () => readerOf(resolved), catch: (error) => error })
+    return yield* Effect.try({
+      try: () => readerOf(resolved),
+      catch: (cause) => {
+        const problem = cause instanceof Error ? cause.message : String(cause)
+        return new FormatError(`the topic's Schema cannot read the schema with ${showId(id)}: ${problem}`)
+      }
+    })
   })
 
   return (id) => {

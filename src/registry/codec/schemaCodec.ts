@@ -14,7 +14,7 @@ export interface Bytes {
 }
 
 /** Goes on with a result when it is there: at once where it is. */
-const then = <A, B>(result: Result<A>, next: (value: A) => Result<B>): Result<B> =>
+export const goOn = <A, B>(result: Result<A>, next: (value: A) => Result<B>): Result<B> =>
   result instanceof Codec.Pending
     ? new Codec.Pending(Effect.flatMap(result.effect, (value) =>
       Effect.suspend(() => {
@@ -43,13 +43,13 @@ export const schemaCodec = <S extends Schema.Top, R>(
       const { read } = yield* bytes(site)
       const services = yield* Effect.context<S["DecodingServices"]>()
       return (raw: Uint8Array, headers: ReadonlyArray<RawHeader>) =>
-        then(read(raw, headers), (encoded) => resultOf(Effect.provideContext(decode(encoded), services)))
+        goOn(read(raw, headers), (encoded) => resultOf(Effect.provideContext(decode(encoded), services)))
     }),
     encoder: Effect.fnUntraced(function*(site) {
       const { write } = yield* bytes(site)
       const services = yield* Effect.context<S["EncodingServices"]>()
       return (value: S["Type"]) =>
-        then(resultOf(Effect.provideContext(encode(value), services)), write) as Uint8Array | Codec.Pending<Uint8Array>
+        goOn(resultOf(Effect.provideContext(encode(value), services)), write) as Uint8Array | Codec.Pending<Uint8Array>
     })
   })
 }

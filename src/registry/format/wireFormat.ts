@@ -5,6 +5,7 @@
  *
  * Source: KAFKA's de facto standard of Confluent's serializers, which Apicurio, Karapace and Redpanda share.
  */
+import * as Data from "effect/Data"
 import type { RawHeader } from "../../engine/Model.ts"
 
 /** The id of a schema: a number within a context, or a GUID that is unique everywhere. */
@@ -18,8 +19,12 @@ export interface Framed {
   readonly at: number
 }
 
-/** Thrown where bytes are not in the format; the message says what was found. */
-export class FormatError extends Error {}
+/** Thrown where bytes are not in the format, or of a schema that cannot be read; says what was found. */
+export class FormatError extends Data.TaggedError("FormatError")<{ readonly message: string }> {
+  constructor(message: string) {
+    super({ message })
+  }
+}
 
 const idSize = 4
 const guidSize = 16

@@ -212,7 +212,9 @@ class Derivation {
 
   private option(ast: AST, path: Path, fallback: string | undefined): Shape {
     const { fromAvro, json, toAvro } = this.shape(ast, path, fallback)
-    if (isNullable(json)) throw new NoAvroType(path, "an Option of something nullable is the same as null in Avro")
+    if (isNullable(json)) {
+      throw new NoAvroType(path, "an Option of something nullable cannot be distinguished from its null")
+    }
     const call = (convert: Shape["toAvro"], value: unknown) =>
       convert === undefined ? value : (convert as (value: unknown) => unknown)(value)
     return {
