@@ -22,7 +22,7 @@ import type { HandlerFailed } from "./HandlerFailed.ts"
 import type * as Health from "./Health.ts"
 import * as Plan from "./internal/plan/plan.ts"
 import * as Runtime from "./internal/run/runtime.ts"
-import { supervise } from "./internal/run/supervisor.ts"
+import { superviseAll, type Supervised } from "./internal/run/supervisor.ts"
 import { Proto } from "./internal/shared/proto.ts"
 import * as HealthCell from "./internal/telemetry/healthCell.ts"
 import type { KafkaError } from "./KafkaError.ts"
@@ -386,14 +386,13 @@ export const layer = <E, R>(
 ): Layer.Layer<never, KafkaError, Exclude<R, Scope.Scope> | KafkaEngine.Service> =>
   Layer.effectDiscard(Effect.gen(function*() {
     const restart = consumer.settings.restart ?? defaultRestart
+    const members: Array<Supervised> = []
     for (const plan of Runtime.plansOf(yield* Plan.make(consumer))) {
       const health = yield* HealthCell.register(plan.group)
-      yield* supervise((onStarted) => Runtime.startIfOn(plan, { holds: true, health, emit: undefined }, onStarted), {
-        group: plan.group,
-        restart,
-        health
-      })
+      const options = { holds: true, health, emit: undefined }
+      members.push({ group: plan.group, health, start: (onStarted) => Runtime.startIfOn(plan, options, onStarted) })
     }
+    yield* superviseAll(members, restart)
   }))
 
 const defaultRestart: Schedule.Schedule<unknown, unknown> = Schedule.min([

@@ -28,7 +28,10 @@ export interface ConsumerControl {
   /**
    * Goes on from another offset, once the record in work is finished. The new position is committed, so a replay
    * survives a restart. A held partition goes on as well: seek behind the record to pass it over, to the record to try
-   * it again.
+   * it again. A handler that does not finish within `drainTimeout` is interrupted.
+   *
+   * Inside a handler of the same partition the seek returns at once: no further record is started, and it takes effect
+   * when the handler has returned. Otherwise it ends when the partition goes on from there.
    */
   readonly seek: (position: Position) => Effect.Effect<void, KafkaError>
   /**
@@ -56,9 +59,15 @@ export interface ConsumerControl {
    * which no handler sees then. Returns whether it was waiting. ({@link seek} goes on behind, or before, any record.)
    */
   readonly skip: (record: TopicPartition & { readonly offset: number }) => Effect.Effect<boolean>
-  /** Commits what is finished, now, and ends when the broker acknowledged. */
+  /**
+   * Commits what is finished, now, and ends when the broker acknowledged. A partition is not given up meanwhile, for at
+   * most `drainTimeout`; after that, and when it is lost, this fails with `CommitFailed`.
+   */
   readonly commit: Effect.Effect<void, KafkaError>
-  /** Drains, commits and leaves the group; bounded by the consumer's timeouts. */
+  /**
+   * Drains, commits and leaves the group, within `drainTimeout` and `closeTimeout` together, also when no broker
+   * answers. Inside a handler of this member it returns at once, and the member ends after the handler has returned.
+   */
   readonly stop: Effect.Effect<void>
 }
 

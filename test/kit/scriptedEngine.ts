@@ -45,6 +45,8 @@ export class Script {
   readonly dying = new Set<CallName>()
   /** Calls that never return. */
   readonly hanging = new Set<CallName>()
+  /** What calls wait for before they take effect. */
+  readonly slow = new Map<CallName, Effect.Effect<void>>()
   /** Whether the client does not know where partitions end, and hands out no records. */
   silent = false
   /** Whether the admin client reaches nobody. */
@@ -195,7 +197,7 @@ export class Script {
       this.note(call, details)
       if (this.hanging.has(call)) return Effect.never
       const at = this.failing.indexOf(call)
-      if (at === -1) return Effect.sync(run)
+      if (at === -1) return Effect.andThen(this.slow.get(call) ?? Effect.void, Effect.sync(run))
       this.failing.splice(at, 1)
       return Effect.fail(broken(call))
     })

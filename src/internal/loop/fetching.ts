@@ -7,8 +7,13 @@ import type { PartitionState } from "../partition/partitionState.ts"
 import type { Signal } from "../shared/signal.ts"
 import type { LoopContext } from "./loopContext.ts"
 import { type Ownership, tp } from "./ownership.ts"
-import { upTo } from "./parts.ts"
 import { anyHungry, choosePauses, mayResume } from "./pauses.ts"
+
+/** The part of a chunk before an offset, or `undefined` when there is none. */
+const upTo = (chunk: Chunk, end: number): Chunk | undefined => {
+  const records = chunk.records.filter((record) => record.offset < end)
+  return records.length === 0 ? undefined : { ...chunk, records, next: end }
+}
 
 /** Owned by the run loop; `release` is called by workers. */
 export class Fetching {

@@ -18,8 +18,8 @@ export type Command =
     readonly suspended: boolean
     readonly done: Deferred.Deferred<void, KafkaError>
   }
-  /** The positions that can be committed now. */
-  | { readonly _tag: "Positions"; readonly done: Deferred.Deferred<ReadonlyArray<Position>, KafkaError> }
+  /** Commits what is finished; done when the broker has it. */
+  | { readonly _tag: "Commit"; readonly done: Deferred.Deferred<void, KafkaError> }
 
 const closed = Errors.make("consumer control", new Errors.Closed({ client: "consumer" }))
 
@@ -74,13 +74,20 @@ export class Inbox {
   }
 
   /** Gives the loop a command and waits for its result. */
-  request<A>(make: (done: Deferred.Deferred<A, KafkaError>) => Command): Effect.Effect<A, KafkaError> {
+  request(make: (done: Deferred.Deferred<void, KafkaError>) => Command): Effect.Effect<void, KafkaError> {
+    return Effect.flatMap(this.send(make), Deferred.await)
+  }
+
+  /** Gives the loop a command, and does not wait for its result. */
+  send(
+    make: (done: Deferred.Deferred<void, KafkaError>) => Command
+  ): Effect.Effect<Deferred.Deferred<void, KafkaError>, KafkaError> {
     return Effect.suspend(() => {
       if (!this.open) return Effect.fail(closed)
-      const done = Deferred.makeUnsafe<A, KafkaError>()
+      const done = Deferred.makeUnsafe<void, KafkaError>()
       this.commands.push(make(done))
       this.signal.raise()
-      return Deferred.await(done)
+      return Effect.succeed(done)
     })
   }
 

@@ -22,6 +22,8 @@ export type GroupEvent = DistributiveOmit<ConsumerEvent.ConsumerEvent, "group">
 
 /** What workers may call of the loop, from their own fibers. All of it is synchronous and cheap. */
 export interface WorkerPort {
+  /** Of this run alone. */
+  readonly assignment: Assignment
   /** Gives back fetch budget. */
   readonly release: (state: PartitionState, records: number, bytes: number) => void
   /** Nothing more is fetched for this partition before something is given back. */

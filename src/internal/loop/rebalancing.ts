@@ -1,8 +1,9 @@
 /** Carries rebalances out, one after the other. Each is answered when everything that it asks for is done. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import type { Commits } from "./commits.ts"
 import type { LoopContext } from "./loopContext.ts"
 import type { Ownership } from "./ownership.ts"
 import { tp } from "./ownership.ts"
@@ -27,11 +28,13 @@ export class Rebalancing {
   private readonly queue = new Rebalances()
   private readonly context: LoopContext
   private readonly ownership: Ownership
+  private readonly commits: Commits
   private readonly hooks: Hooks
 
-  constructor(context: LoopContext, ownership: Ownership, hooks: Hooks) {
+  constructor(context: LoopContext, ownership: Ownership, commits: Commits, hooks: Hooks) {
     this.context = context
     this.ownership = ownership
+    this.commits = commits
     this.hooks = hooks
   }
 
@@ -51,7 +54,10 @@ export class Rebalancing {
 
   /** Takes an event in. Lost partitions are fenced at once; everything else happens in its turn. */
   add(event: Rebalance): void {
-    if (event.kind === "lost") this.ownership.fence(event.partitions)
+    if (event.kind === "lost") {
+      this.ownership.fence(event.partitions)
+      this.commits.abandon(event.partitions)
+    }
     this.queue.add(event)
     const { preparing } = this
     if (preparing === undefined || preparing.partitions.some((partition) => !this.takes(partition))) return
@@ -74,12 +80,12 @@ export class Rebalancing {
   })
 
   /** At the end of a run no rebalance may be left without its answer: closing the client would wait for it. */
-  readonly answerRest = Effect.fnUntraced({ self: this as Rebalancing }, function*() {
+  readonly answerRest = Effect.fnUntraced({ self: this as Rebalancing }, function*(client: ConsumerClient) {
     while (this.queue.head !== undefined) {
       const { cancel, id } = this.queue.head
       cancel?.()
       this.queue.settle()
-      yield* this.disturbing(Effect.suspend(() => this.ownership.client.answer(id)))
+      yield* this.disturbing(Effect.suspend(() => client.answer(id)))
     }
   })
 
@@ -116,13 +122,14 @@ export class Rebalancing {
   }
 
   private drainRevoked(pending: Pending): void {
-    const { ownership } = this
+    const { commits, ownership } = this
     const running = ownership.assignment.of(pending.partitions).filter((state) => !state.isDrained)
     const now = this.now()
-    switch (drainStep(pending, now, running.length === 0)) {
+    switch (drainStep(pending, now, running.length === 0 && !commits.isBusy(pending.partitions))) {
       case "wait":
         return
       case "interrupt":
+        commits.abandon(pending.partitions)
         return ownership.interrupt(running, now - pending.startedAt, "after the drain budget")
       case "giveUp":
         // What they have finished may be committed; what they still do may not.

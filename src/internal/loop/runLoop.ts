@@ -4,15 +4,17 @@
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { ClientEvent, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { ClientEvent, ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { Assignment } from "../partition/assignment.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
-import { AttemptCommits } from "./attemptCommits.ts"
 import { BoundedRead } from "./boundedRead.ts"
+import { Commits } from "./commits.ts"
+import { boundedBy, Deadline } from "./deadline.ts"
 import { Fetching } from "./fetching.ts"
 import type { Command, Inbox } from "./inbox.ts"
 import { Lag } from "./lag.ts"
@@ -20,7 +22,7 @@ import type { LoopContext, WorkerPort } from "./loopContext.ts"
 import { Ownership, tp } from "./ownership.ts"
 import { Rebalancing } from "./rebalancing.ts"
 import { Seeks } from "./seeks.ts"
-import { Stopping } from "./stopping.ts"
+import { isOver, Stopping } from "./stopping.ts"
 import type { Moment, RunExit } from "./stopping.ts"
 import { Watch } from "./watch.ts"
 
@@ -38,23 +40,30 @@ export class RunLoop implements WorkerPort {
   private readonly fetching: Fetching
   private readonly lag: Lag
   private readonly watch: Watch
-  private readonly attemptCommits: AttemptCommits
+  private readonly commits: Commits
+  /** Ends what the client is asked for, when the time for draining is over. */
+  private readonly patience: Deadline
+  /** Without that end, for the close. */
+  private readonly unbounded: ConsumerClient
   private readonly boundedRead = new BoundedRead()
   private stopping: Stopping | undefined
   private lastNotes: ReadonlyArray<Position> = []
   /** How the run ended; only closing the client is left. */
   private exit: RunExit | undefined
 
-  constructor(context: LoopContext, inbox: Inbox) {
-    this.context = context
+  constructor(given: LoopContext, inbox: Inbox) {
     this.inbox = inbox
-    const { client } = context
+    this.unbounded = given.client
+    this.patience = new Deadline(given.plan.drainTimeout)
+    const client = boundedBy(this.patience, given.client)
+    const context = this.context = { ...given, client }
     const { signal } = inbox
     this.ownership = new Ownership(context, context.workers(this), this.onWorkerEnd)
     this.assignment = this.ownership.assignment
     this.fetching = new Fetching(context, client, this.ownership, signal)
+    this.commits = new Commits(this.ownership, context, signal)
     const isStopping = () => this.stopping !== undefined || this.exit !== undefined
-    this.rebalancing = new Rebalancing(context, this.ownership, {
+    this.rebalancing = new Rebalancing(context, this.ownership, this.commits, {
       isStopping,
       stop: this.stop,
       assigned: () => {
@@ -71,7 +80,6 @@ export class RunLoop implements WorkerPort {
     })
     this.lag = new Lag(context, this.assignment)
     this.watch = new Watch(context, this.assignment, this.lag)
-    this.attemptCommits = new AttemptCommits(this.ownership, context, signal)
   }
 
   // The port of the workers.
@@ -90,7 +98,7 @@ export class RunLoop implements WorkerPort {
 
   readonly failed = (state: PartitionState): void => this.inbox.workerEnded(state)
 
-  readonly waiting = (state: PartitionState): void => this.attemptCommits.add(state)
+  readonly waiting = (state: PartitionState): void => this.commits.add(state)
 
   /**
    * Begins the end: no further record is started, and running handlers get the drain budget. Any fiber may call it, and
@@ -99,7 +107,11 @@ export class RunLoop implements WorkerPort {
   readonly stop = (exit: RunExit): void => {
     if (this.stopping !== undefined || this.exit !== undefined) return
     const { drainTimeout } = this.context.plan
-    this.stopping = new Stopping(exit, this.now(), drainTimeout, this.context.tickInRealTime(this.inbox.tick))
+    const endTicks = this.context.tickInRealTime(() => {
+      if (this.stopping?.isOver(this.now()) === true) this.patience.expire()
+      this.inbox.tick()
+    })
+    this.stopping = new Stopping(exit, this.now(), drainTimeout, endTicks)
     for (const state of this.assignment) this.ownership.drain(state)
     if (Exit.isSuccess(exit)) this.context.atEnd?.()
     this.inbox.signal.raise()
@@ -120,7 +132,7 @@ export class RunLoop implements WorkerPort {
    * 5. `reap`: may assume that partitions which are gone are not in the assignment. After it a partition whose policy
    *    said stop is held, or the run is ending.
    * 6. `storeFinished`: after it the client has every position that moved before this step.
-   * 7. `attemptCommits.begin`: may assume 6, so that no older position is committed with the attempts.
+   * 7. `commits.note`: may assume 6, so that no older position is committed with the attempts.
    * 8. `fetching.fetch`: the only poll, and the only place where chunks reach workers.
    * 9. `fetching.balance`, `lookAround`: pauses, stalled handlers, metrics. May assume that the budget is up to date.
    * 10. `checkEnd`, `advanceStop`: may end the run; after that the assignment is empty.
@@ -138,7 +150,7 @@ export class RunLoop implements WorkerPort {
         if (!this.seeks.isIdle) yield* this.seeks.settle()
         this.reap(this.inbox.takeEnded())
         this.storeFinished(ticked)
-        if (ticked && !this.attemptCommits.isIdle) yield* this.attemptCommits.begin()
+        if (ticked && this.commits.isDue) yield* this.commits.note()
         this.fetching.fetch(ticked, this.stopping !== undefined)
         if (this.stopping === undefined) this.fetching.balance(ticked)
         if (ticked) yield* this.lookAround()
@@ -203,8 +215,8 @@ export class RunLoop implements WorkerPort {
         return this.seeks.add(command.position, command.done)
       case "Suspend":
         return Deferred.done(command.done, this.suspend(command.partitions, command.suspended))
-      case "Positions":
-        return Deferred.succeed(command.done, this.positions())
+      case "Commit":
+        return this.commits.commit(command.done)
     }
   }
 
@@ -221,13 +233,6 @@ export class RunLoop implements WorkerPort {
     if (movable.length > 0) this.ownership.setPaused(movable, suspended)
     this.context.publish({ _tag: suspended ? "Paused" : "Resumed", partitions })
     return Exit.void
-  }
-
-  /** With the attempts of failing records: a commit without this metadata would erase them. */
-  private positions(): ReadonlyArray<Position> {
-    return Array.from(this.assignment).flatMap(({ noted, position }): Array<Position> =>
-      position === undefined || noted === undefined ? [] : [noted]
-    )
   }
 
   /** For each worker that ended by itself because its policy said stop: holds the partition, or ends the run. */
@@ -305,13 +310,15 @@ export class RunLoop implements WorkerPort {
   }
 
   /**
-   * Closes the client, however the run ended, and lets nobody wait. If a defect occurs here after a clean run, it
-   * becomes the exit.
+   * Closes the client within `closeTimeout`, however the run ended, and lets nobody wait. If a defect occurs here after
+   * a clean run, it becomes the exit.
    */
   private close(exit: RunExit): Effect.Effect<RunExit> {
-    const { client, plan } = this.context
+    const { plan } = this.context
+    const client = this.unbounded
     this.end(exit)
     this.stopping?.endTicks()
+    this.patience.expire()
     this.lag.close()
     this.ownership.fenceAll()
     let result = exit
@@ -322,13 +329,22 @@ export class RunLoop implements WorkerPort {
           if (error._tag === "Some") this.context.publish({ _tag: "Disturbed", error: error.value })
           else if (Exit.isSuccess(result)) result = Exit.failCause(cause)
         }))
+    const since = this.now()
+    const budget = Duration.toMillis(plan.closeTimeout)
+    const deadline = new Deadline(budget)
+    const endTicks = this.context.tickInRealTime(() => {
+      if (isOver(since, budget, this.now())) deadline.expire()
+    })
+    const rest = () => Duration.millis(Math.max(0, budget - (this.now().real - since.real)))
     return Effect.gen({ self: this }, function*() {
       this.takeIn()
-      yield* attempt(this.rebalancing.answerRest())
+      yield* attempt(this.rebalancing.answerRest(boundedBy(deadline, client)))
       yield* this.seeks.failRest
       yield* this.obey(this.inbox.takeCommands())
-      if (this.lastNotes.length > 0) yield* attempt(client.commit(this.lastNotes))
-      yield* attempt(Effect.suspend(() => client.close(plan.closeTimeout)))
+      yield* attempt(deadline.bound("commit", this.commits.settled))
+      if (this.lastNotes.length > 0) yield* attempt(deadline.bound("commit", client.commit(this.lastNotes)))
+      yield* attempt(Effect.suspend(() => client.close(rest())))
+      endTicks()
       this.takeIn()
       yield* this.context.report
       return result

@@ -13,6 +13,10 @@ export interface Moment {
   readonly real: number
 }
 
+/** Whether a budget is over, on one of the two clocks. */
+export const isOver = (since: Moment, budget: number, now: Moment): boolean =>
+  now.clock - since.clock >= budget || now.real - since.real >= budget
+
 /** Made when the end begins. */
 export class Stopping {
   readonly exit: RunExit
@@ -28,14 +32,18 @@ export class Stopping {
     this.endTicks = endTicks
   }
 
+  /** Whether the time for draining is over. */
+  isOver(now: Moment): boolean {
+    return isOver(this.since, this.interrupted ? this.budget + interruptGrace : this.budget, now)
+  }
+
   /**
    * What is to be done now: `interrupt` once when the budget is over, `done` when nothing runs any more, or still runs
    * although it was interrupted, else `wait`.
    */
   step(now: Moment, running: boolean): "wait" | "interrupt" | "done" {
     if (!running) return "done"
-    const budget = this.interrupted ? this.budget + interruptGrace : this.budget
-    if (now.clock - this.since.clock < budget && now.real - this.since.real < budget) return "wait"
+    if (!this.isOver(now)) return "wait"
     if (this.interrupted) return "done"
     this.interrupted = true
     return "interrupt"

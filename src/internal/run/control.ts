@@ -1,14 +1,17 @@
 /** The controls of a run, as orders to its loop. */
 import type * as DateTime from "effect/DateTime"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { ConsumerControl } from "../../ConsumerControl.ts"
 import { checked, partitionsProblem, positionsProblem } from "../../engine/checkOffsets.ts"
-import type { AdminClient, ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { AdminClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as Errors from "../../KafkaError.ts"
+import { Equivalence } from "../../TopicPartition.ts"
 import type { Inbox } from "../loop/inbox.ts"
 import { tp } from "../loop/ownership.ts"
 import type { Assignment } from "../partition/assignment.ts"
+import { CurrentPartition } from "../partition/currentPartition.ts"
 import type { Plan } from "../plan/plan.ts"
 import * as Times from "../shared/times.ts"
 import * as Waiting from "./waitingRecords.ts"
@@ -18,25 +21,38 @@ const example = "\"2026-01-31T12:00:00Z\""
 /** What a run's controls need of it. */
 export interface Options {
   readonly plan: Plan
-  readonly client: ConsumerClient
   readonly admin: Effect.Effect<AdminClient, KafkaError>
   readonly inbox: Inbox
   readonly assignment: Assignment
-  readonly stop: Effect.Effect<void>
+  /** Begins the end of the run. */
+  readonly halt: () => void
+  /** Ends with the run. */
+  readonly ended: Effect.Effect<void>
 }
 
 /** Makes the controls of one run. */
-export const make = ({ admin, assignment, client, inbox, plan, stop }: Options): ConsumerControl => {
+export const make = ({ admin, assignment, ended, halt, inbox, plan }: Options): ConsumerControl => {
   const partitions = Effect.sync(() => Array.from(assignment, tp))
+  // A handler that waits for the end of itself would wait until it is interrupted.
   const seek = (position: Position) =>
     checked(
       positionsProblem("seek", [position]),
-      inbox.request<void>((done) => ({ _tag: "Seek", position, done }))
+      Effect.flatMap(Effect.service(CurrentPartition), (current) => {
+        const sent = inbox.send((done) => ({ _tag: "Seek", position, done }))
+        const isOwn = current?.assignment === assignment && Equivalence(current.partition, position)
+        if (!isOwn) return Effect.flatMap(sent, Deferred.await)
+        // Now, not with the loop's next step: no record behind this one is started.
+        return Effect.map(sent, () => assignment.get(position.topic, position.partition)?.drain())
+      })
     )
+  const stop = Effect.flatMap(Effect.service(CurrentPartition), (current) => {
+    halt()
+    return current?.assignment === assignment ? Effect.void : ended
+  })
   const suspend = (partitions: ReadonlyArray<TopicPartition>, suspended: boolean) =>
     checked(
       partitionsProblem(suspended ? "pause" : "resume", partitions),
-      inbox.request<void>((done) => ({ _tag: "Suspend", partitions, suspended, done }))
+      inbox.request((done) => ({ _tag: "Suspend", partitions, suspended, done }))
     )
   return {
     group: plan.group,
@@ -62,10 +78,7 @@ export const make = ({ admin, assignment, client, inbox, plan, stop }: Options):
     waiting: Effect.sync(() => Waiting.waitingIn(assignment)),
     retryNow: (at) => Effect.sync(() => Waiting.retryNow(assignment.get(at.topic, at.partition), at)),
     skip: ({ offset, partition, topic }) => Effect.sync(() => Waiting.skip(assignment.get(topic, partition), offset)),
-    commit: Effect.flatMap(
-      inbox.request<ReadonlyArray<Position>>((done) => ({ _tag: "Positions", done })),
-      (positions) => positions.length === 0 || !inbox.isOpen ? Effect.void : client.commit(positions)
-    ),
+    commit: inbox.request((done) => ({ _tag: "Commit", done })),
     stop
   }
 }

@@ -28,9 +28,19 @@ import * as Surroundings from "./surroundings.ts"
 export interface Running {
   /** Ends when the run does, with its error; what handlers failed with gets its type back from the consumer. */
   readonly await: Effect.Effect<void, KafkaError | HandlerFailed<any>>
+  /** Begins the end, at once: no further record is started. */
+  readonly halt: () => void
   /** Drains, commits, leaves the group; bounded by the drain and close timeouts. */
   readonly stop: Effect.Effect<void>
 }
+
+/** Stops runs together: none of them starts another record, and they have the time of one. */
+export const stopAll = (runs: Iterable<Running>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const all = [...runs]
+    for (const { halt } of all) halt()
+    return Effect.forEach(all, ({ stop }) => stop, { concurrency: "unbounded", discard: true })
+  })
 
 /** A run with its loop. */
 export interface Run extends Running {
@@ -130,14 +140,14 @@ export const start = <R>(
         return yield* outcome
       })
       const fiber = yield* Effect.forkDetach(whole, { uninterruptible: true })
-      const stop = Effect.uninterruptible(
-        Effect.andThen(Effect.sync(() => loop.stop(Exit.void)), Effect.asVoid(Fiber.await(fiber)))
-      )
+      const halt = () => loop.stop(Exit.void)
+      const ended = Effect.asVoid(Fiber.await(fiber))
       const registry = yield* ConsumerControl.Registry
-      const control = Control.make({ plan, client, admin: engine.admin, inbox, assignment: loop.assignment, stop })
+      const control = Control.make({ plan, admin: engine.admin, inbox, assignment: loop.assignment, halt, ended })
       registry.add(control)
       fiber.addObserver(() => registry.delete(control))
-      const run: Run = { loop, await: Fiber.join(fiber), stop }
+      const stop = Effect.uninterruptible(Effect.andThen(Effect.sync(halt), ended))
+      const run: Run = { loop, await: Fiber.join(fiber), halt, stop }
       yield* onStarted(run)
       return run
     })
@@ -156,7 +166,7 @@ export const prepare = Effect.fnUntraced(function*(
 /** A run that reads nothing: it never ends by itself, or at once with `until: "end"`. */
 const nothing = (plan: Plan, health: HealthCell): Running => {
   health.switchedOff()
-  return { await: plan.bounded ? Effect.void : Effect.never, stop: Effect.void }
+  return { await: plan.bounded ? Effect.void : Effect.never, halt: () => {}, stop: Effect.void }
 }
 
 /** Prepares and starts, unless consuming is switched off or there is nothing to read. */
@@ -194,9 +204,14 @@ export const startAllScoped = Effect.fnUntraced(function*(
   emit: Options["emit"]
 ): Effect.fn.Return<Running["await"], KafkaError, KafkaEngine.Service | Scope.Scope> {
   const runs: Array<Running> = []
-  for (const each of plansOf(plan)) {
-    const health = yield* HealthCells.register(each.group)
-    runs.push(yield* startScoped(each, { holds: false, health, emit }))
+  const members = yield* Effect.forEach(
+    plansOf(plan),
+    (each) => Effect.map(HealthCells.register(each.group), (health) => ({ each, health }))
+  )
+  yield* Effect.addFinalizer(() => stopAll(runs))
+  for (const { each, health } of members) {
+    const run = yield* startIfOn(each, { holds: false, health, emit }, (run) => Effect.sync(() => void runs.push(run)))
+    if (!runs.includes(run)) runs.push(run)
   }
   return Effect.raceAllFirst(runs.map((run) => run.await))
 })

@@ -10,7 +10,7 @@ import type { HandlerFailed } from "../../HandlerFailed.ts"
 import type { KafkaError, Reason } from "../../KafkaError.ts"
 import { logCause } from "../shared/causes.ts"
 import type { HealthCell } from "../telemetry/healthCell.ts"
-import type { Running } from "./runtime.ts"
+import { type Running, stopAll } from "./runtime.ts"
 
 /** A run that lasted this long was healthy: the restart schedule starts from its beginning. In milliseconds. */
 const settled = 60_000
@@ -29,25 +29,40 @@ const isWrong = (cause: Cause.Cause<KafkaError | HandlerFailed<any>>): boolean =
   return error._tag === "Some" && error.value._tag === "KafkaError" && error.value.reason._tag === "InvalidSetting"
 }
 
+/** A member to be supervised. */
+export interface Supervised {
+  readonly group: string
+  readonly start: (
+    onStarted: (run: Running) => Effect.Effect<void>
+  ) => Effect.Effect<Running, KafkaError, KafkaEngine.Service>
+  readonly health: HealthCell
+}
+
+/** Starts the members of a consumer in the current scope, each with a supervisor; they are stopped together. */
+export const superviseAll = Effect.fnUntraced(function*(
+  members: ReadonlyArray<Supervised>,
+  restart: Schedule.Schedule<unknown, unknown>
+): Effect.fn.Return<void, KafkaError, KafkaEngine.Service | Scope.Scope> {
+  const running = new Map<Supervised, Running>()
+  yield* Effect.addFinalizer(() => stopAll(running.values()))
+  for (const member of members) {
+    yield* supervise(member, restart, (run) => {
+      if (run === undefined) running.delete(member)
+      else running.set(member, run)
+    })
+  }
+})
+
 /**
  * Starts the consumer in the current scope. When the first start fails with an error that no restart can heal, so does
  * this effect; after any other error the supervisor goes on trying in the background.
  */
-export const supervise = Effect.fnUntraced(function*(
-  start: (onStarted: (run: Running) => Effect.Effect<void>) => Effect.Effect<Running, KafkaError, KafkaEngine.Service>,
-  options: {
-    readonly group: string
-    readonly restart: Schedule.Schedule<unknown, unknown>
-    readonly health: HealthCell
-  }
+const supervise = Effect.fnUntraced(function*(
+  { group, health, start }: Supervised,
+  restart: Schedule.Schedule<unknown, unknown>,
+  current: (run: Running | undefined) => void
 ): Effect.fn.Return<void, KafkaError, KafkaEngine.Service | Scope.Scope> {
-  let current: Running | undefined
-  const attempt = start((run) =>
-    Effect.sync(() => {
-      current = run
-    })
-  )
-  yield* Effect.addFinalizer(() => current === undefined ? Effect.void : current.stop)
+  const attempt = start((run) => Effect.sync(() => current(run)))
   const first = yield* Effect.exit(attempt)
   if (Exit.isFailure(first)) {
     const error = Cause.findErrorOption(first.cause)
@@ -56,26 +71,26 @@ export const supervise = Effect.fnUntraced(function*(
 
   const again = Effect.fnUntraced(function*(before: Exit.Exit<Running, KafkaError>) {
     let exit: Exit.Exit<Running, KafkaError> = before
-    let delay = yield* Schedule.toStepWithSleep(options.restart)
+    let delay = yield* Schedule.toStepWithSleep(restart)
     while (true) {
       const startedAt = yield* Clock.currentTimeMillis
       const ended = Exit.isSuccess(exit) ? yield* Effect.exit(exit.value.await) : Exit.asVoid(exit)
-      current = undefined
+      current(undefined)
       if (Exit.isSuccess(ended)) return
       if (isWrong(ended.cause)) {
         yield* logCause(Effect.logError, "consumer ended; it is not started again, which would not help", ended.cause)
-        return options.health.givenUp()
+        return health.givenUp()
       }
-      options.health.restarting()
-      yield* logCause(Effect.logWarning, `consumer of group "${options.group}" ended; starting it again`, ended.cause)
+      health.restarting()
+      yield* logCause(Effect.logWarning, `consumer of group "${group}" ended; starting it again`, ended.cause)
       if ((yield* Clock.currentTimeMillis) - startedAt > settled) {
-        delay = yield* Schedule.toStepWithSleep(options.restart)
+        delay = yield* Schedule.toStepWithSleep(restart)
       }
       if (Exit.isFailure(yield* Effect.exit(delay(ended.cause)))) {
         yield* Effect.logError(
-          `consumer of group "${options.group}" is not started again: its restart schedule is over`
+          `consumer of group "${group}" is not started again: its restart schedule is over`
         )
-        return options.health.givenUp()
+        return health.givenUp()
       }
       exit = yield* Effect.exit(attempt)
     }

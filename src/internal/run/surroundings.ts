@@ -9,6 +9,7 @@ import type { AdminClient, ConsumerClient } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { OutcomeBatch } from "../../Outcome.ts"
 import type { GroupEvent, LoopContext, WorkerPort } from "../loop/loopContext.ts"
+import { CurrentPartition } from "../partition/currentPartition.ts"
 import type { Zombies } from "../partition/zombies.ts"
 import type { Plan, PlannedHandler } from "../plan/plan.ts"
 import { CurrentGroup } from "../produce/currentGroup.ts"
@@ -140,7 +141,9 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
           if (made !== undefined) yield* workerOf(plan, made.handler, made.work)
         })
         const inGroup = Effect.provideService(Effect.scoped(worker), CurrentGroup, client.groupMetadata())
-        return Effect.forkDetach(Effect.provideContext(inGroup, services))
+        const current = { assignment: port.assignment, partition: { topic: state.topic, partition: state.partition } }
+        const inPartition = Effect.provideService(inGroup, CurrentPartition, current)
+        return Effect.forkDetach(Effect.provideContext(inPartition, services))
       }
     },
     makeSignal,

@@ -15,6 +15,7 @@ import { retriesInPlace } from "./retriesInPlace.ts"
 import { retriesPatterns } from "./retriesPatterns.ts"
 import { retriesWaiting } from "./retriesWaiting.ts"
 import { running } from "./running.ts"
+import { shutdown } from "./shutdown.ts"
 import { standing } from "./standing.ts"
 import { streams } from "./streams.ts"
 import { topics } from "./topics.ts"
@@ -34,6 +35,7 @@ export const groups: ReadonlyArray<Group> = [
   transactions,
   errors,
   running,
+  shutdown,
   standing,
   defaults,
   admin,

@@ -1,0 +1,120 @@
+/**
+ * Commits that are asked for: how many times records failed, when they begin to wait, and what a user wants to have
+ * committed now. While one is on its way its partitions are not given up: it would take the next owner's offset back.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type { Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import * as Errors from "../../KafkaError.ts"
+import { format } from "../../TopicPartition.ts"
+import type { PartitionState } from "../partition/partitionState.ts"
+import type { Signal } from "../shared/signal.ts"
+import type { LoopContext } from "./loopContext.ts"
+import type { Ownership } from "./ownership.ts"
+
+interface InFlight {
+  readonly partitions: ReadonlySet<string>
+  readonly fiber: Fiber.Fiber<void, KafkaError>
+  readonly done: (exit: Exit.Exit<void, KafkaError>) => void
+}
+
+/** Owned by the run loop. */
+export class Commits {
+  private readonly waiting = new Set<PartitionState>()
+  private readonly inFlight = new Set<InFlight>()
+  private readonly ownership: Ownership
+  private readonly context: LoopContext
+  private readonly signal: Signal
+  private readonly givenUp: KafkaError
+  private noting = false
+
+  constructor(ownership: Ownership, context: LoopContext, signal: Signal) {
+    this.ownership = ownership
+    this.context = context
+    this.signal = signal
+    const { group } = context.plan
+    const problem = "a partition was given up before the broker answered; its next owner may handle its records again"
+    this.givenUp = Errors.make("commit", new Errors.CommitFailed({ group, problem, retryable: false }))
+  }
+
+  /** A record of this partition begins to wait. */
+  add(state: PartitionState): void {
+    this.waiting.add(state)
+  }
+
+  /** Whether there are attempts to be noted now: one commit of them at a time. */
+  get isDue(): boolean {
+    return !this.noting && this.waiting.size > 0
+  }
+
+  /** Notes attempts. What comes to wait meanwhile is in the next commit. */
+  note(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const positions = this.ownership.noted([...this.waiting])
+      this.waiting.clear()
+      if (positions.length === 0) return Effect.void
+      this.noting = true
+      return this.begin(positions, (exit) => {
+        this.noting = false
+        const error = Exit.findErrorOption(exit)
+        if (error._tag === "Some") this.context.publish({ _tag: "Disturbed", error: error.value })
+      })
+    })
+  }
+
+  /** Commits what is finished, with what is noted of failing records: a commit without it would erase that. */
+  commit(done: Deferred.Deferred<void, KafkaError>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const positions = Array.from(this.ownership.assignment).flatMap(({ noted, position }): Array<Position> =>
+        position === undefined || noted === undefined ? [] : [noted]
+      )
+      if (positions.length === 0) return Effect.asVoid(Deferred.succeed(done, undefined))
+      return this.begin(positions, (exit) => void Deferred.doneUnsafe(done, exit))
+    })
+  }
+
+  /** Whether a commit of one of these partitions is on its way. */
+  isBusy(partitions: ReadonlyArray<TopicPartition>): boolean {
+    return this.concerning(partitions).length > 0
+  }
+
+  /** Waits for no commit of these partitions any longer: they are given up, or gone. */
+  abandon(partitions: ReadonlyArray<TopicPartition>): void {
+    for (const commit of this.concerning(partitions)) {
+      this.inFlight.delete(commit)
+      commit.fiber.interruptUnsafe()
+      commit.done(Exit.fail(this.givenUp))
+    }
+  }
+
+  /** Until no commit is on its way. */
+  readonly settled: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach([...this.inFlight], ({ fiber }) => Fiber.await(fiber), { discard: true })
+  )
+
+  private concerning(partitions: ReadonlyArray<TopicPartition>): ReadonlyArray<InFlight> {
+    if (this.inFlight.size === 0) return []
+    const keys = partitions.map(format)
+    return [...this.inFlight].filter((commit) => keys.some((key) => commit.partitions.has(key)))
+  }
+
+  private begin(
+    positions: ReadonlyArray<Position>,
+    done: (exit: Exit.Exit<void, KafkaError>) => void
+  ): Effect.Effect<void> {
+    // Called now, by the loop: later the partitions may be somebody else's, or the client closed.
+    const forked = Effect.forkDetach(this.context.client.commit(positions), { startImmediately: true })
+    return Effect.map(forked, (fiber) => {
+      const commit: InFlight = { partitions: new Set(positions.map(format)), fiber, done }
+      this.inFlight.add(commit)
+      fiber.addObserver((exit) => {
+        if (!this.inFlight.delete(commit)) return
+        done(exit)
+        this.signal.raise()
+      })
+    })
+  }
+}
