@@ -75,17 +75,22 @@ const configDifferences = Effect.fnUntraced(function*(
   )
 })
 
-/** In what a topic differs. Its settings are compared where the engine can read them. */
-const differencesOf = Effect.fnUntraced(function*(
+/** A shape as far as it is said. @internal */
+export interface Asked extends Omit<Shape, "partitions"> {
+  readonly partitions?: number | undefined
+}
+
+/** In what a topic differs. Its settings are compared where the engine can read them. @internal */
+export const differencesOf = Effect.fnUntraced(function*(
   engine: KafkaEngine.Service["Service"],
   { name, partitions: found }: TopicDescription,
-  { config = {}, partitions, replication }: Shape
+  { config = {}, partitions, replication }: Asked
 ): Effect.fn.Return<ReadonlyArray<Difference>, KafkaError> {
   const differences: Array<Difference> = []
   const compare = (what: string, wanted: number, found: number) => {
     if (wanted !== found) differences.push({ what, wanted: String(wanted), found: String(found) })
   }
-  compare("partitions", partitions, found.length)
+  if (partitions !== undefined) compare("partitions", partitions, found.length)
   const replicas = found[0]?.replicas.length
   if (replication !== undefined && replicas !== undefined) compare("replication", replication, replicas)
   const readable = engine.capabilities.has("configs") && Object.keys(config).length > 0

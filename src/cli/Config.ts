@@ -28,6 +28,7 @@ export interface Config {
   readonly [TypeId]: true
   readonly engine: Layer.Layer<KafkaEngine.Service, unknown>
   readonly topics: ReadonlyArray<Topic.Topic<any, any, any, any, any>>
+  readonly shapes: Readonly<{ [topic: string]: Topic.Shape }>
   readonly consumers: ReadonlyArray<Consumer.Consumer<any, any>>
   readonly layer: Layer.Layer<any, unknown, any>
 }
@@ -38,6 +39,7 @@ export interface Config {
  * - `engine`: the layer of the cluster. Listing, dry runs, `topics`, `groups`, `tail` and `produce` build nothing else.
  * - `consumers`: what `millrace consume` runs, named by their groups.
  * - `topics`: topics that `tail` and `produce` know the codecs of, besides those of the consumers.
+ * - `shapes`: how `millrace topics --create` makes topics, by name; `--partitions` and the like are for all others.
  * - `layer`: everything the consumers need. It may itself use the engine. A missing service is a type error.
  *
  * @example
@@ -70,6 +72,7 @@ export interface Config {
 export const defineConfig = <const C extends ReadonlyArray<Consumer.Any>, EE, EL>(config: {
   readonly engine: Layer.Layer<KafkaEngine.Service, EE>
   readonly topics?: ReadonlyArray<Topic.Any> | undefined
+  readonly shapes?: Readonly<{ [topic: string]: Topic.Shape }> | undefined
   readonly consumers: C
   readonly layer: Layer.Layer<
     Exclude<Consumer.Services<C[number]>, KafkaEngine.Service | Scope.Scope>,
@@ -81,6 +84,7 @@ export const defineConfig = <const C extends ReadonlyArray<Consumer.Any>, EE, EL
   engine: config.engine,
   // Opaque to the outside, so that the types of the elements stay exact.
   topics: (config.topics ?? []) as ReadonlyArray<any>,
+  shapes: config.shapes ?? {},
   consumers: config.consumers as ReadonlyArray<any>,
   layer: config.layer
 })

@@ -4,18 +4,16 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import type { Position } from "../engine/KafkaEngine.ts"
+import * as Stream from "effect/Stream"
 import * as KafkaEngine from "../engine/KafkaEngine.ts"
-import { fatalOf } from "../internal/reading/scan.ts"
-import * as Signal from "../internal/shared/signal.ts"
+import { scan } from "../internal/reading/scan.ts"
 import { unknown } from "../internal/shared/suggestions.ts"
-import type { KafkaError } from "../KafkaError.ts"
 import type { Codecs } from "../Source.ts"
 import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
 import { UsageError, WorkFailed } from "./exit.ts"
 import * as Places from "./places.ts"
-import { type Printer, printer } from "./recordLines.ts"
+import { printer } from "./recordLines.ts"
 import { config } from "./root.ts"
 
 /** The codecs that the config knows for a topic, if any. */
@@ -23,48 +21,6 @@ const codecsOf = (config: Config, name: string): Codecs | undefined =>
   config.topics.find((topic) => topic.name === name)?.codecs
     ?? config.consumers.flatMap(({ handlers }) => handlers).find(({ source }) => Topic.matches(source, name))?.source
       .codecs
-
-/** Reads from positions until the ends, or until `most` records were printed. */
-const follow = Effect.fnUntraced(function*(
-  start: ReadonlyArray<Position>,
-  options: { readonly ends: ReadonlyArray<Position> | undefined; readonly most: number },
-  print: Printer,
-  json: boolean
-) {
-  const engine = yield* KafkaEngine.Service
-  const signal = yield* Signal.make
-  let fatal: KafkaError | undefined
-  const reached = new Map(start.map(({ offset, partition }) => [partition, offset]))
-  const done = () => options.ends?.every((end) => (reached.get(end.partition) ?? 0) >= end.offset) ?? false
-  const client = yield* engine.consumer({
-    subscription: { _tag: "Manual", positions: start },
-    offsetReset: "earliest",
-    config: {},
-    signalEnd: options.ends !== undefined,
-    onReady: () => signal.raise(),
-    onEvent: (event) => {
-      fatal ??= fatalOf(event)
-      // Behind the last record there may be control records, which no chunk shows.
-      if (event._tag === "EndOfPartition") reached.set(event.partition, event.offset)
-      signal.raise()
-    }
-  })
-  let printed = 0
-  while (printed < options.most && !done()) {
-    if (fatal !== undefined) return yield* fatal
-    const chunks = client.poll(Math.min(500, options.most - printed), 8_388_608)
-    for (const chunk of chunks) {
-      for (const raw of chunk.records) {
-        const end = options.ends?.find(({ partition }) => partition === chunk.partition)?.offset
-        if (end !== undefined && raw.offset >= end) continue
-        yield* Console.log(yield* print(raw, json))
-        printed++
-      }
-      reached.set(chunk.partition, chunk.next)
-    }
-    if (chunks.length === 0) yield* signal.wait
-  }
-})
 
 /** What `--until` says: the end, a number of records, or for ever. */
 const limit = (until: string): Effect.Effect<{ readonly toEnd: boolean; readonly most: number }, UsageError> =>
@@ -107,7 +63,11 @@ export const tail = Command.make(
       const partitions = description.partitions.map(({ partition }) => ({ topic: flags.topic, partition }))
       const start = yield* Places.resolve(admin, partitions, place)
       const ends = toEnd ? yield* admin.listOffsets(partitions, "latest", "read_committed") : undefined
-      yield* follow(start, { ends, most }, yield* printer(codecs, flags.topic), flags.json)
+      const print = yield* printer(codecs, flags.topic)
+      yield* scan(start, ends).pipe(
+        Stream.take(most),
+        Stream.runForEach((raw) => Effect.flatMap(print(raw, flags.json), Console.log))
+      )
     })
     // The codecs' services, if any, are the application's; without its layer only the engine is there.
     yield* Effect.scoped(Effect.provide(work as Effect.Effect<void, unknown, KafkaEngine.Service>, loaded.engine))

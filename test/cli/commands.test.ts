@@ -32,6 +32,41 @@ const admin = Effect.flatMap(Context.get(cluster, KafkaEngine.Service).admin, Ef
 
 /** One cluster, so one story: each step stands on the ones before. */
 describe("the command", () => {
+  it.effect("plans the topics of its config, and makes them only when their shape is known", () =>
+    Effect.gen(function*() {
+      const shaped = ["--config", fixture("shaped")]
+      const at = Effect.fnUntraced(function*(...args: ReadonlyArray<string>) {
+        const before = (yield* TestConsole.logLines).length
+        const code = yield* run("0.0.0", ["topics", ...args, ...shaped])
+        return { code, out: (yield* TestConsole.logLines).slice(before).map(String).join("\n") }
+      })
+      const plan = yield* at("--plan")
+      assert.strictEqual(plan.code, 0)
+      assert.deepStrictEqual(plan.out.split("\n"), [
+        "TOPIC   PARTITIONS  REPLICATION  STATE",
+        "orders  ?           default      missing",
+        "users            3            1  missing"
+      ])
+      assert.include(String((yield* TestConsole.errorLines).at(-1)), "2 are missing; add --create")
+      // Nothing is made before all that is missing can be.
+      assert.strictEqual((yield* at("--create")).code, 2)
+      assert.deepStrictEqual(JSON.parse((yield* at("--json")).out), [])
+      const created = JSON.parse((yield* at("--create", "--partitions", "2", "--json")).out)
+      assert.deepStrictEqual(
+        created.map((
+          { partitions, status, topic }: { readonly [name: string]: unknown }
+        ) => [topic, partitions, status]),
+        [["orders", 2, "created"], ["users", 3, "created"]]
+      )
+      assert.include((yield* at("--plan", "orders", "--partitions", "5")).out, "exists; partitions is 2, not 5")
+      assert.include((yield* at("--create", "users", "--set", "retention.ms=1")).out, "exists")
+      for (
+        const wrong of [["order", "--plan"], ["--plan", "--create"], ["--partitions", "3"], ["--plan", "--set", "x"]]
+      ) {
+        assert.strictEqual((yield* at(...wrong)).code, 2, wrong.join(" "))
+      }
+    }))
+
   it.effect("tells what is missing before anything runs", () =>
     Effect.gen(function*() {
       const { code, out } = yield* millrace("consume", "billing", "--dry-run")
@@ -151,6 +186,7 @@ describe("the command", () => {
         ["engine must be a Layer", { ...good, layer, engine: {} }],
         ["topics must be", { ...good, layer, topics: ["orders"] }],
         ["consumers must be", { ...good, layer, consumers: {} }],
+        ["shapes must be", { ...good, layer, shapes: { orders: {} } }],
         ["layer must be a Layer", good]
       ]
       for (const [problem, config] of configs) {

@@ -3,12 +3,16 @@ import * as Arbitrary from "effect/Arbitrary"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { Codec, Topic } from "millrace"
+import { Codec, DeadLetters, Topic } from "millrace"
+import { InMemoryKafka } from "millrace/testing"
+import { importLines } from "../../src/cli/dltImport.ts"
 import { split } from "../../src/cli/inputLines.ts"
 import * as Lines from "../../src/cli/lines.ts"
 import { printer } from "../../src/cli/recordLines.ts"
+import { plain } from "../../src/cli/values.ts"
 import type { RawHeader, RawRecord } from "../../src/engine/KafkaEngine.ts"
 import * as Encoding from "../../src/internal/codec/encoding.ts"
+import { billing, deadLetter, makeTopics, onCluster } from "../internal/deadLetters/letters.ts"
 import { whole } from "../internal/retry/records.ts"
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -89,6 +93,8 @@ async function* pieces(text: string) {
   yield text
 }
 
+const plainly = (bytes: Uint8Array | null) => bytes === null ? null : Buffer.from(bytes).toString("hex")
+
 const place = { topic: "t", partition: 3, offset: 5, timestamp: 1_700_000_000_123, size: 0 }
 
 const check = Effect.fnUntraced(function*(
@@ -98,7 +104,6 @@ const check = Effect.fnUntraced(function*(
   headers: ReadonlyArray<RawHeader> = []
 ) {
   const message = yield* through(topic, { ...place, key, value, headers })
-  const plainly = (bytes: Uint8Array | null) => bytes === null ? null : Buffer.from(bytes).toString("hex")
   assert.strictEqual(plainly(message.key), plainly(key))
   assert.strictEqual(plainly(message.value), plainly(value))
   assert.deepStrictEqual(
@@ -218,4 +223,53 @@ describe("what tail --json prints, produce takes", () => {
       const problem = yield* Effect.flip((yield* Lines.reader(orders))(line))
       assert.include(problem.problem, "value: ")
     }))
+})
+
+describe("what dlt export prints, dlt import writes", () => {
+  it.effect.prop(
+    "byte by byte",
+    {
+      letters: Arbitrary.array(
+        Arbitrary.all([Arbitrary.schema(Schema.NullOr(Schema.String)), Binary, Pairs, whole(0, 2), whole(0, 3)]),
+        { minLength: 1, maxLength: 6 }
+      )
+    },
+    ({ letters }) =>
+      Effect.gen(function*() {
+        yield* makeTopics({ orders: 3, [deadLetter]: 3 })
+        const kafka = yield* InMemoryKafka
+        for (const [key, bytes, headers, partition, kind] of letters) {
+          const deep = `${"[".repeat(5000)}12345678901234567890${"]".repeat(5000)}`
+          const value = kind === 0 ? null : kind === 1 ? utf8(deep) : bytes
+          yield* kafka.produce({
+            topic: deadLetter,
+            partition,
+            key: key === null ? null : utf8(key),
+            value,
+            headers: [...headers, ["kafka_original-partition", Uint8Array.of(0, 0, 0, partition)]]
+          })
+        }
+        const shown = Effect.map(kafka.records(deadLetter), (records) =>
+          records.map(({ headers, key, partition, value }) => ({
+            partition,
+            key: plainly(key),
+            value: plainly(value),
+            headers: (headers ?? []).map(([name, bytes]) => [name, plainly(bytes)])
+          })))
+        const before = yield* shown
+        const lines = yield* Stream.runCollect(DeadLetters.toNdjson(billing))
+        yield* DeadLetters.discard(billing, { deleteRecords: true })
+        assert.deepStrictEqual(yield* shown, [])
+        yield* importLines(
+          billing,
+          pieces(
+            lines.map((line) =>
+              `${plain(line)}\n`
+            ).join("")
+          ),
+          { allow: [], dryRun: false }
+        )
+        assert.deepStrictEqual(yield* shown, before)
+      }).pipe(onCluster)
+  )
 })
