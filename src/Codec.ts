@@ -131,10 +131,13 @@ export const isCodec = (value: unknown): value is Any => Predicate.hasProperty(v
  * @category constructors
  */
 export const make = <A, RD = never, RE = never>(options: {
+  /** Bytes to value. What it returns throws, or returns a pending effect that fails, for bytes that are no such value. */
   readonly decoder: (
     site: Site
   ) => Effect.Effect<(bytes: Uint8Array, headers: ReadonlyArray<RawHeader>) => A | Pending<A>, never, RD>
+  /** Value to bytes. It is prepared once for each set of services; one that needs none serves every send. */
   readonly encoder: (site: Site) => Effect.Effect<(value: A) => Uint8Array | Pending<Uint8Array>, never, RE>
+  /** The Schema that it is made of: `Producer.suppress` knows its records by it. */
   readonly schema?: Schema.Top | undefined
 }): Codec<A, RD, RE> =>
   fromParts<A, RD, RE>(

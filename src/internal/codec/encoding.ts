@@ -154,10 +154,10 @@ const hasAllOf = (self: Services, that: Services): boolean => {
 const sameServices = (self: Services, that: Services): boolean =>
   self === that || (hasAllOf(self, that) && hasAllOf(that, self))
 
-const prepare = (topic: Topic, context: Services): Effect.Effect<Encode, never, any> => {
+const prepare = (topic: Topic, context: Services): Encode | Effect.Effect<Encode, never, any> => {
   const known = prepared.get(topic) ?? []
   const before = known.find((one) => sameServices(one.context, context))
-  if (before !== undefined) return Effect.succeed(before.encode)
+  if (before !== undefined) return before.encode
   const [keySite, valueSite] = sitesOf(topic)
   return Effect.map(
     Effect.all([topic.codecs.key.encoder(keySite), topic.codecs.value.encoder(valueSite)]),
