@@ -258,7 +258,8 @@ describe("Consumer.records", () => {
         Stream.runFold(() => 0, (sum) => sum + 1)
       )
       assert.strictEqual(parts, 1_000)
-      assert.deepStrictEqual(yield* committed, [])
+      // At most the beginning, which offsetReset chose.
+      assert.isTrue((yield* committed).every((offset) => offset === 0))
     }).pipe(Effect.provide(InMemoryKafka.layer)))
 
   it.effect("commits what the reader kept until the end of a bounded read", () =>

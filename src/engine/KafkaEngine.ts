@@ -107,6 +107,11 @@ export interface ConsumerClientOptions {
   readonly config: KafkaConfig.ConsumerConfig
   /** Whether `EndOfPartition` events are wanted. */
   readonly signalEnd: boolean
+  /**
+   * Whether a position that `offsetReset` chose is stored and committed at once, so that the next owner, and a restart,
+   * begin there and miss nothing (default `false`).
+   */
+  readonly commitResets?: boolean | undefined
   readonly onReady: () => void
   readonly onEvent: (event: ClientEvent) => void
 }

@@ -70,7 +70,8 @@ export interface RawRecord extends TopicPartition {
 
 /**
  * Records of one partition in offset order. `next` is the offset to go on from; it lies behind the last record and
- * covers compacted gaps and control records that the engine knows of. `records` is never empty.
+ * covers compacted gaps and control records that the engine knows of. A chunk without records says that none is to come
+ * before `next`: only markers and records of aborted transactions lie there, or a reset chose this place.
  *
  * @stability unstable
  * @since 0.1.0

@@ -91,6 +91,8 @@ export class Fetching {
     const limits = this.limits()
     const { buffered, size } = assignment
     assignment.release(state, records, bytes)
+    // What a stream read without a commit ends a bounded read, too.
+    if (state.reachedEnd) this.signal.raise()
     const room = limits.maxRecords - limits.chunkRecords
     if (buffered.records > room && assignment.bufferedRecords <= room) this.signal.raise()
     if (buffered.bytes >= limits.maxBytes && assignment.bufferedBytes < limits.maxBytes) this.signal.raise()
@@ -112,6 +114,11 @@ export class Fetching {
     const { assignment } = this.ownership
     const state = assignment.get(chunk.topic, chunk.partition)
     if (state === undefined || !state.goesOn) return
+    if (chunk.records.length === 0) {
+      state.passed(chunk.next)
+      if (state.end !== undefined && chunk.next >= state.end) state.sawEnd(state.end)
+      return
+    }
     const wanted = state.end === undefined || chunk.next <= state.end ? chunk : upTo(chunk, state.end)
     if (state.end !== undefined && chunk.next >= state.end) state.sawEnd(state.end)
     if (wanted !== undefined) assignment.offer(state, wanted)

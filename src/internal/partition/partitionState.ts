@@ -46,6 +46,9 @@ export class PartitionState extends InWork implements TopicPartition {
   private finishedEpoch: number | undefined = undefined
   private storedTo: number | undefined = undefined
   private storedMetadata: string | undefined
+  /** Behind the last record that was offered, and behind what is empty after it. */
+  private offeredTo = -1
+  private emptyTo = -1
   private firstTaken: number | undefined = undefined
   private firstKnown: number | undefined = undefined
   private hasOffered = false
@@ -250,6 +253,8 @@ export class PartitionState extends InWork implements TopicPartition {
   }
 
   offer(chunk: Chunk): void {
+    this.offeredTo = chunk.records[chunk.records.length - 1]!.offset + 1
+    this.emptyTo = chunk.next
     this.queue.push(chunk)
     if (!this.hasOffered) {
       this.hasOffered = true
@@ -293,7 +298,7 @@ export class PartitionState extends InWork implements TopicPartition {
 
   /** Everything before a position is finished. `leaderEpoch` is that of the record before it. */
   advance(position: number, leaderEpoch: number | undefined): void {
-    this.finishedTo = position
+    this.finishedTo = position >= this.offeredTo ? Math.max(position, this.emptyTo) : position
     this.finishedEpoch = leaderEpoch
   }
 
@@ -305,6 +310,14 @@ export class PartitionState extends InWork implements TopicPartition {
   /** Where it begins, as far as that is known: for its lag. */
   get start(): number | undefined {
     return this.firstKnown
+  }
+
+  /** There is no record between what was offered and this offset: it is finished when that is. */
+  passed(next: number): void {
+    this.emptyTo = next
+    if (this.offeredTo === -1 || this.finishedTo !== undefined && this.finishedTo >= this.offeredTo) {
+      this.finishedTo = next
+    }
   }
 
   /** The end of the contiguous finished prefix, once something finished. */

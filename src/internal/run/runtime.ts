@@ -102,6 +102,7 @@ export const start = <R>(
           offsetReset: plan.offsetReset,
           config: plan.config,
           signalEnd: plan.bounded,
+          commitResets: true,
           onReady: inbox.onReady,
           onEvent: inbox.onEvent
         }),

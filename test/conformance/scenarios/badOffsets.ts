@@ -32,8 +32,10 @@ const refused = (setting: string, topic: string, call: (position: Position) => E
       Effect.map(Effect.flip(call({ topic, partition: 0, offset })), (error) => refusedAs(setting, topic, error))
   )
 
+/** At most the beginning, which `offsetReset` chose. */
 const nothingCommitted = Effect.fnUntraced(function*(world: World, group: string, topic: string) {
-  assert.deepStrictEqual(yield* world.committed(group, topic), [])
+  const committed = yield* world.committed(group, topic)
+  assert.deepStrictEqual(committed.filter(({ offset }) => offset !== 0), [])
 })
 
 export const badOffsets: Group = {

@@ -4,6 +4,7 @@ import { badOffsets } from "./badOffsets.ts"
 import { commits } from "./commits.ts"
 import { defaults } from "./defaults.ts"
 import { errors } from "./errors.ts"
+import { idlePositions } from "./idlePositions.ts"
 import { membership } from "./membership.ts"
 import { order } from "./order.ts"
 import { positions } from "./positions.ts"
@@ -31,6 +32,7 @@ export const groups: ReadonlyArray<Group> = [
   membership,
   positions,
   badOffsets,
+  idlePositions,
   topics,
   transactions,
   errors,

@@ -73,7 +73,9 @@ export const streams: Group = {
           const own = read.filter((value) => Number(value) % partitions === partition)
           assert.deepStrictEqual(own, sorted(own))
         }
-        assert.deepStrictEqual(yield* world.committed(group, topic), [])
+        const committed = yield* world.committed(group, topic)
+        // At most the beginning, which offsetReset chose.
+        assert.deepStrictEqual(committed.filter(({ offset }) => offset > 0), [])
       })),
     scenario("end with what the reader kept, and that is committed", [], (world) =>
       Effect.gen(function*() {
@@ -184,7 +186,7 @@ export const streams: Group = {
         yield* lastOf(held).commit
         yield* member.stop
         const committed = yield* world.committed(group, topic)
-        assert.strictEqual(committed.length, 1)
+        assert.strictEqual(committed.filter(({ offset }) => offset > 0).length, 1)
       })),
     scenario("of a partition with poison end, and the others go on", [], (world) =>
       Effect.gen(function*() {

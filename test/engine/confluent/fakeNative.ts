@@ -72,6 +72,7 @@ export class Native extends EventEmitter {
   queryWatermarkOffsets = (_: string, __: number, ___: number, done: Done) => setImmediate(() => done(null))
   flush = (_: number, done: Done) => setImmediate(() => done(null))
   consume = (_: number, done: Done) => this.later(() => done(null, []))
+  offsetsForTimes = (positions: unknown, _: number, done: Done) => setImmediate(() => done(null, positions))
   committed = (_: unknown, __: number, done: Done) => setImmediate(() => done(null, [{ ...partition, offset: 0 }]))
   initTransactions = (_: number, done: Done) => setImmediate(() => done(null))
   sendOffsetsToTransaction = (_: unknown, consumer: Native, __: number, done: Done) => {

@@ -79,7 +79,7 @@ describe("a copy that fails while there is more to do", () => {
         assert.isBelow(yield* seconds(100, Effect.sync(() => fiber.pollUnsafe() !== undefined)), 10)
         const error = yield* Fiber.join(fiber)
         assert.deepInclude(error, { _tag: "HandlerFailed", offset: 0 })
-        assert.deepStrictEqual(yield* memory.committed("g"), [])
+        assert.isTrue((yield* memory.committed("g")).every(({ offset }) => offset === 0))
       })))
   }
 

@@ -34,7 +34,7 @@ describe("a transactional copy", () => {
       let committed = 0
       for (let i = 0; i < 20 && committed < 3; i++) {
         yield* TestClock.adjust("100 millis")
-        committed = (yield* memory.committed("g"))[0]?.offset ?? 0
+        committed = Math.max(0, ...(yield* memory.committed("g")).map(({ offset }) => offset))
       }
       assert.strictEqual(committed, 3)
       assert.deepStrictEqual(yield* keys, ["a", "a"])
@@ -49,7 +49,7 @@ describe("a transactional copy", () => {
       yield* Effect.forkScoped(Consumer.run(consumer))
       for (let i = 0; i < 30; i++) yield* TestClock.adjust("100 millis")
       assert.deepStrictEqual(yield* keys, ["a"])
-      assert.strictEqual((yield* memory.committed("g"))[0]?.offset, 1)
+      assert.strictEqual(Math.max(0, ...(yield* memory.committed("g")).map(({ offset }) => offset)), 1)
     }).pipe(Effect.provide(InMemoryKafka.layer)))
 
   it.effect("that is refused for good stops the consumer before the record", () =>
@@ -63,6 +63,6 @@ describe("a transactional copy", () => {
       yield* until(() => fiber.pollUnsafe() !== undefined)
       const exit = fiber.pollUnsafe()!
       assert.isTrue(exit._tag === "Success" && exit.value._tag === "HandlerFailed")
-      assert.deepStrictEqual(yield* memory.committed("g"), [])
+      assert.isTrue((yield* memory.committed("g")).every(({ offset }) => offset === 0))
     }).pipe(Effect.provide(InMemoryKafka.layer)))
 })

@@ -30,7 +30,7 @@ export const commitFor = (
       new native.KafkaConsumer({
         ...Settings.common(environment.connection, environment.statistics, environment.door),
         ...environment.callbacks,
-        ...Settings.consumer({}, "earliest", subscription, false, environment.door),
+        ...Settings.consumer({}, "earliest", subscription, environment.door),
         "enable.auto.commit": false,
         offset_commit_cb: commits.onAnswer
       })

@@ -1,15 +1,18 @@
 /**
  * Messages of a fetch, which mix partitions, as chunks of one partition each. The messages themselves are the records.
  */
-import type { Chunk, RawHeader, TopicPartition } from "../../KafkaEngine.ts"
+import type { Chunk, Position, RawHeader, TopicPartition } from "../../KafkaEngine.ts"
 import type { NativeHeader, NativeMessage } from "../shared/native.ts"
 
 /** A chunk in the making. */
-interface OpenChunk extends TopicPartition {
+export interface OpenChunk extends TopicPartition {
   readonly records: Array<any>
   bytes: number
   next: number
 }
+
+/** Where the client reached the end of a partition. */
+export type End = Required<Pick<Position, "topic" | "partition" | "offset">>
 
 const encoder = new TextEncoder()
 
@@ -38,7 +41,7 @@ const headerBytes = (headers: ReadonlyArray<RawHeader>): number => {
 export const group = (
   messages: ReadonlyArray<NativeMessage>,
   wanted: (topic: string, partition: number) => boolean
-): Array<Chunk> => {
+): Array<OpenChunk> => {
   const chunks: Array<OpenChunk> = []
   let open: OpenChunk | undefined
   for (let i = 0; i < messages.length; i++) {
@@ -80,7 +83,7 @@ const fitting = (chunk: Chunk, maxRecords: number, maxBytes: number): readonly [
 }
 
 /** Splits a chunk behind `count` records with this many bytes. */
-const split = (chunk: Chunk, count: number, bytes: number): readonly [Chunk, Chunk] => {
+const split = (chunk: OpenChunk, count: number, bytes: number): readonly [Chunk, OpenChunk] => {
   const { next, partition, records, topic } = chunk
   return [
     { topic, partition, records: records.slice(0, count), bytes, next: records[count]!.offset },
@@ -90,15 +93,19 @@ const split = (chunk: Chunk, count: number, bytes: number): readonly [Chunk, Chu
 
 /** Takes chunks up to the limits, splitting the last one when it must; the first record always fits. */
 export const take = (
-  chunks: Array<Chunk>,
+  chunks: ReadonlyArray<OpenChunk>,
   maxRecords: number,
   maxBytes: number
-): { readonly taken: Array<Chunk>; readonly rest: Array<Chunk> } => {
+): { readonly taken: Array<Chunk>; readonly rest: Array<OpenChunk> } => {
   const taken: Array<Chunk> = []
   let records = 0
   let bytes = 0
   for (let i = 0; i < chunks.length; i++) {
     const chunk = chunks[i]!
+    if (chunk.records.length === 0) {
+      taken.push(chunk)
+      continue
+    }
     const [fits, size] = fitting(chunk, maxRecords - records, maxBytes - bytes)
     const [count, taking] = fits === 0 && records === 0 ? [1, chunk.records[0]!.size] : [fits, size]
     if (count === 0) return { taken, rest: chunks.slice(i) }

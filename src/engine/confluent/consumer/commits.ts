@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Errors from "../../../KafkaError.ts"
 import type { KafkaError } from "../../../KafkaError.ts"
+import { format } from "../../../TopicPartition.ts"
 import type { ClientEvent, Position, TopicPartition } from "../../KafkaEngine.ts"
 import type { NativeConsumer, NativeError, NativePosition } from "../shared/native.ts"
 
@@ -171,6 +172,18 @@ export const toNative = (position: Position): NativePosition => ({
   ...(position.leaderEpoch === undefined || position.leaderEpoch < 0 ? {} : { leaderEpoch: position.leaderEpoch }),
   ...(position.metadata === undefined ? {} : { metadata: position.metadata })
 })
+
+/** Partitions as the client takes them, with the position of those that have one; the last one counts. */
+export const placed = (
+  partitions: ReadonlyArray<TopicPartition>,
+  positions: ReadonlyArray<Position>
+): Array<NativePosition> => {
+  const known = new Map(positions.map((position) => [format(position), position]))
+  return partitions.map((partition) => {
+    const position = known.get(format(partition))
+    return position === undefined ? toPartition(partition) : toNative(position)
+  })
+}
 
 /** Only topic and partition, also of objects that carry more. */
 export const toPartition = ({ partition, topic }: TopicPartition): TopicPartition => ({ topic, partition })

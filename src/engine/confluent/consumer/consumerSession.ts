@@ -18,12 +18,12 @@ import type {
 import { connect } from "../shared/connection.ts"
 import type { Environment } from "../shared/environment.ts"
 import { construct } from "../shared/environment.ts"
-import { fromNative } from "../shared/errors.ts"
+import { fromNative, nameIn } from "../shared/errors.ts"
 import type { NativeConsumer, NativeError, NativePosition } from "../shared/native.ts"
 import * as Settings from "../shared/settings.ts"
 import { Stranding } from "../shared/stranding.ts"
 import { Assigned, type Rebalances, Stored } from "./assigned.ts"
-import { Commits, errorIn, isOneOf, toNative, toPartition, toPositions } from "./commits.ts"
+import { Commits, errorIn, isOneOf, placed, toNative, toPartition, toPositions } from "./commits.ts"
 import * as Departure from "./departure.ts"
 import { Fatality } from "./fatality.ts"
 import { FetchPump } from "./fetchPump.ts"
@@ -51,14 +51,6 @@ const fatalCode = -150
 /** The group of a native consumer, for a transactional producer. */
 export interface ConfluentGroup extends GroupMetadata {
   readonly "~millrace/engine/GroupMetadata": NativeConsumer
-}
-
-/** What a consume or an event complained about, with the topic where the text has it. */
-const nameIn = (message: string): { readonly topic?: string; readonly partition?: number } => {
-  const unavailable = /topic not available: ([^:\s]+)/i.exec(message)
-  if (unavailable !== null) return { topic: unavailable[1]! }
-  const placed = /([\w.-]+) \[(\d+)\]/.exec(message)
-  return placed === null ? {} : { topic: placed[1]!, partition: Number(placed[2]) }
 }
 
 /** A consumer client for as long as its native consumer serves. */
@@ -100,8 +92,6 @@ export const open = Effect.fnUntraced(function*(
   const stored = new Stored()
   let closing = false
   let abandoned = false
-  /** An assignment whose answer waits for a consume to end. */
-  let answering: ReadonlyArray<TopicPartition> = []
   const onEvent = (event: ClientEvent): void => {
     if (!abandoned) options.onEvent(event)
   }
@@ -123,7 +113,7 @@ export const open = Effect.fnUntraced(function*(
   /** What was fetched of these partitions belongs to the past. */
   const forget = (partitions: ReadonlyArray<TopicPartition>): void => {
     assigned.remove(partitions)
-    pump.purge()
+    pump.purge(partitions)
     ends = ends.filter(({ partition, topic }) => assigned.has(topic, partition))
   }
 
@@ -160,7 +150,7 @@ export const open = Effect.fnUntraced(function*(
   const commits = new Commits(toError("commit"), onEvent)
   const settings = {
     ...Settings.common(environment.connection, environment.statistics, environment.door),
-    ...Settings.consumer(config, options.offsetReset, subscription, options.signalEnd, environment.door)
+    ...Settings.consumer(config, options.offsetReset, subscription, environment.door)
   }
   const isStatic = settings["group.instance.id"] !== undefined
   const isClassic = settings["group.protocol"] === "classic"
@@ -180,6 +170,8 @@ export const open = Effect.fnUntraced(function*(
   })
   environment.watch(consumer, (statistics) => onEvent({ _tag: "Statistics", statistics }))
   consumer.on("partition.eof", ({ offset, partition, topic }) => {
+    pump.onEnd({ topic, partition, offset })
+    if (!options.signalEnd) return
     ends.push({ _tag: "EndOfPartition", topic, partition, offset })
     options.onReady()
   })
@@ -284,12 +276,29 @@ export const open = Effect.fnUntraced(function*(
     consumer.resume(partitions.map(toPartition))
   }
 
+  const store = (position: Position): boolean => {
+    if (subscription._tag === "Manual") return true
+    try {
+      consumer.offsetsStore([toNative(position)])
+      stored.add(position)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /** Commits positions at once that a reset chose; what fails is committed with what is stored. */
+  const keep = (positions: ReadonlyArray<Position>): void => {
+    const kept = positions.filter(store)
+    if (kept.length > 0) commits.begin(consumer, kept, () => {})
+  }
+
   return {
     start,
     watch: () => stranding.watch(),
     abandon: () => {
       const awaited = rebalances.waiting.flatMap(({ kind, partitions }) => kind === "lost" ? [] : partitions)
-      const owned = [...assigned, ...answering, ...awaited]
+      const owned = [...assigned, ...awaited]
       abandoned = true
       retire()
       Departure.letGo(departing)
@@ -313,35 +322,23 @@ export const open = Effect.fnUntraced(function*(
       Effect.suspend(() => {
         const wrong = positionsProblem("startOffsets", start)
         if (wrong !== undefined) return Effect.fail(wrong)
-        const asked = rebalances.answer(id)
-        if (asked === undefined || closing) return Effect.void
-        if (asked.kind === "assign") answering = asked.partitions
-        const from: ReadonlyArray<NativePosition> = asked.kind !== "assign" ?
-          asked.partitions :
-          asked.partitions.map((partition): NativePosition => {
-            const own = start.find((own) => own.topic === partition.topic && own.partition === partition.partition)
-            return own === undefined ? partition : toNative(own)
+        const asked = rebalances.waiting[0]
+        if (asked?.id !== id || closing) return Effect.void
+        const answer = (resets: ReadonlyArray<Position>) =>
+          attempt(`answer a rebalance of group "${groupId}"`, () => {
+            // Its end, or that of its owner, has answered meanwhile.
+            if (rebalances.answer(id) === undefined || closing) return
+            if (asked.kind === "assign") assigned.add(asked.partitions)
+            // The native client would keep a pause across assignments.
+            else resume(asked.partitions.filter((one) => paused.has(one.topic, one.partition)))
+            answerNative(asked.kind, placed(asked.partitions, [...resets, ...start]))
+            stored.remove(asked.partitions)
+            if (options.commitResets === true) keep(resets)
           })
-        return Effect.uninterruptible(quiet(attempt(`answer a rebalance of group "${groupId}"`, () => {
-          answering = []
-          if (asked.kind === "assign") assigned.add(asked.partitions)
-          // The native client would keep a pause across assignments.
-          else resume(asked.partitions.filter((one) => paused.has(one.topic, one.partition)))
-          answerNative(asked.kind, from)
-          stored.remove(asked.partitions)
-          if (asked.kind === "assign") resets.check(from.filter(({ offset }) => offset === undefined))
-        })))
+        const chosen = asked.kind === "assign" ? resets.choose(asked.partitions, start) : Effect.succeed([])
+        return Effect.uninterruptible(Effect.flatMap(chosen, (resets) => quiet(answer(resets))))
       }),
-    store: (position) => {
-      if (subscription._tag === "Manual") return true
-      try {
-        consumer.offsetsStore([toNative(position)])
-        stored.add(position)
-        return true
-      } catch {
-        return false
-      }
-    },
+    store,
     commit: (positions) =>
       checked(
         positionsProblem("commit", positions),

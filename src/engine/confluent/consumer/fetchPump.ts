@@ -2,7 +2,8 @@
  * Keeps one native consume in flight ahead of the reader: while a batch is handled, the next one is being taken out of
  * the client's queue on a pool thread.
  */
-import type { Chunk } from "../../KafkaEngine.ts"
+import { format } from "../../../TopicPartition.ts"
+import type { Chunk, TopicPartition } from "../../KafkaEngine.ts"
 import type { NativeConsumer, NativeError, NativeMessage } from "../shared/native.ts"
 import * as Chunks from "./chunks.ts"
 
@@ -29,7 +30,11 @@ export class FetchPump {
   private readonly consumer: NativeConsumer
   private readonly owner: PumpOwner
   private timer: NodeJS.Timeout
-  private ready: Array<Chunk> = []
+  private ready: Array<Chunks.OpenChunk> = []
+  /** Ends that the running consume came to. */
+  private ends: Array<Chunks.End> = []
+  /** Behind what the reader was given, or will be, by partition. */
+  private readonly reached = new Map<string, number>()
   private readyRecords = 0
   private count: number
   private inFlight = false
@@ -57,6 +62,11 @@ export class FetchPump {
     this.pump()
   }
 
+  /** The running consume came to the end of a partition. */
+  onEnd(end: Chunks.End): void {
+    this.ends.push(end)
+  }
+
   /** Takes what is there, at most about this much, and lets the next consume begin. */
   take(maxRecords: number, maxBytes: number): ReadonlyArray<Chunk> {
     this.lastRead = performance.now()
@@ -78,8 +88,9 @@ export class FetchPump {
     return this.ready.length === 0
   }
 
-  /** Forgets fetched records that are no longer wanted. */
-  purge(): void {
+  /** Forgets fetched records that are no longer wanted, and where these partitions stand. */
+  purge(partitions: ReadonlyArray<TopicPartition>): void {
+    for (const partition of partitions) this.reached.delete(format(partition))
     this.ready = this.ready.filter((chunk) => this.owner.wanted(chunk.topic, chunk.partition))
     this.readyRecords = this.ready.reduce((records, chunk) => records + chunk.records.length, 0)
   }
@@ -121,7 +132,7 @@ export class FetchPump {
       const idle = this.idle
       this.idle = []
       if (error !== null && error !== undefined) this.owner.onError(error)
-      else if (messages.length > 0) this.accept(messages)
+      else if (messages.length > 0 || this.ends.length > 0) this.accept(messages)
       for (const done of idle) done()
       if (this.signalled) this.pump()
     }
@@ -136,13 +147,31 @@ export class FetchPump {
 
   private accept(messages: Array<NativeMessage>): void {
     if (this.stopped) return
+    const ends = this.ends
+    this.ends = []
     const chunks = Chunks.group(messages, this.owner.wanted)
     for (const chunk of chunks) {
       this.ready.push(chunk)
       this.readyRecords += chunk.records.length
+      this.reached.set(format(chunk), chunk.next)
     }
-    if (chunks.length > 0) this.owner.onReady()
+    let passed = false
+    for (const end of ends) passed = this.pass(end) || passed
+    if (chunks.length > 0 || passed) this.owner.onReady()
     // Everything was unwanted: look for more at once.
-    else this.signalled = true
+    if (chunks.length === 0 && messages.length > 0) this.signalled = true
+  }
+
+  /** Nothing is to come before the end of a partition; returns whether that is news. */
+  private pass(end: Chunks.End): boolean {
+    const { offset, partition, topic } = end
+    const place = format(end)
+    const reached = this.reached.get(place)
+    if (!this.owner.wanted(topic, partition) || (reached !== undefined && reached >= offset)) return false
+    this.reached.set(place, offset)
+    const last = this.ready.findLast((chunk) => chunk.partition === partition && chunk.topic === topic)
+    if (last === undefined) this.ready.push({ topic, partition, records: [], bytes: 0, next: offset })
+    else last.next = offset
+    return true
   }
 }

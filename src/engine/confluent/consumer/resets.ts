@@ -1,11 +1,13 @@
 /** Where partitions begin when there is no usable offset: librdkafka decides it and hardly tells. */
+import * as Effect from "effect/Effect"
 import type * as KafkaConfig from "../../../KafkaConfig.ts"
 import * as Errors from "../../../KafkaError.ts"
-import type { ClientEvent, TopicPartition } from "../../KafkaEngine.ts"
+import { format } from "../../../TopicPartition.ts"
+import type { ClientEvent, Position, TopicPartition } from "../../KafkaEngine.ts"
 import type { Context } from "../shared/errors.ts"
 import { fromNative } from "../shared/errors.ts"
 import type { NativeConsumer, NativeError, NativePosition } from "../shared/native.ts"
-import { toPartition } from "./commits.ts"
+import { toPartition, toPositions } from "./commits.ts"
 
 /** How long the question for committed offsets may occupy a thread, in milliseconds. */
 const lookUpTimeoutMs = 5_000
@@ -52,21 +54,55 @@ export class Resets {
   }
 
   /**
-   * Asks for the committed offsets of partitions that are to begin there. The client itself reports a missing one only
-   * under `auto.offset.reset=error`, and even then not when records of other partitions arrive with the report.
+   * Chooses where partitions begin that have no committed offset, and no start of their owner's; the client would do it
+   * by itself, and not say where. What cannot be found out in time is left to the client.
    */
-  check(partitions: ReadonlyArray<TopicPartition>): void {
-    const { assigned, consumer, group, offsetReset, onEvent } = this.options
-    if (partitions.length === 0) return
-    consumer.committed(partitions.map(toPartition), lookUpTimeoutMs, (error, committed) => {
-      if (error !== null && error !== undefined) return
-      for (const { offset = -1, partition, topic } of committed) {
-        // An error in the place of a position has no topic.
-        if (offset >= 0 || topic === undefined || !assigned.has(topic, partition)) continue
-        if (offsetReset === "none") return this.fail(new Errors.NoOffset({ group, topic, partition }))
-        const problem = `group "${group}" has no committed offset; beginning at the ${offsetReset} one`
-        onEvent({ _tag: "OffsetReset", topic, partition, outOfRange: false, problem })
-      }
+  choose(
+    partitions: ReadonlyArray<TopicPartition>,
+    starts: ReadonlyArray<Position>
+  ): Effect.Effect<ReadonlyArray<Position>> {
+    const started = new Set(starts.map(format))
+    const open = partitions.filter((partition) => !started.has(format(partition)))
+    if (open.length === 0) return Effect.succeed([])
+    return Effect.flatMap(this.without(open), (without) => {
+      if (without.length === 0) return Effect.succeed([])
+      const { group, offsetReset } = this.options
+      if (offsetReset !== "none") return this.ends(without, offsetReset)
+      return Effect.sync(() => {
+        this.fail(new Errors.NoOffset({ group, ...without[0]! }))
+        return []
+      })
+    })
+  }
+
+  /** The partitions that have no committed offset. An error in the place of a position has no topic. */
+  private without(partitions: ReadonlyArray<TopicPartition>): Effect.Effect<ReadonlyArray<TopicPartition>> {
+    return Effect.callback((resume) => {
+      this.options.consumer.committed(partitions.map(toPartition), lookUpTimeoutMs, (error, committed) => {
+        const known = error === null || error === undefined ? committed : []
+        const without = known.filter(({ offset = -1, topic }) => offset < 0 && topic !== undefined)
+        resume(Effect.succeed(without.map(toPartition)))
+      })
+    })
+  }
+
+  private ends(
+    partitions: ReadonlyArray<TopicPartition>,
+    offsetReset: "earliest" | "latest"
+  ): Effect.Effect<ReadonlyArray<Position>> {
+    const { consumer, group, onEvent } = this.options
+    const end = offsetReset === "earliest" ? -2 : -1
+    return Effect.callback((resume) => {
+      consumer.offsetsForTimes(partitions.map((one) => ({ ...one, offset: end })), lookUpTimeoutMs, (error, found) => {
+        const positions = error === null || error === undefined ? toPositions(found) : []
+        for (const { partition, topic } of partitions) {
+          const position = positions.find((one) => one.topic === topic && one.partition === partition)
+          const where = `going on from the ${offsetReset} offset${position === undefined ? "" : ` ${position.offset}`}`
+          const problem = `group "${group}" has no committed offset; ${where}`
+          onEvent({ _tag: "OffsetReset", topic, partition, outOfRange: false, problem })
+        }
+        resume(Effect.succeed(positions))
+      })
     })
   }
 

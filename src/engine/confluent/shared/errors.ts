@@ -162,3 +162,11 @@ export const fromNative = (error: NativeError, context: Context): KafkaError => 
 }
 
 const isFencing = (code: number): boolean => code === -144 || code === 47 || code === 82 || code === 90
+
+/** What a consume or an event complained about, with the topic where the text has it. */
+export const nameIn = (message: string): { readonly topic?: string; readonly partition?: number } => {
+  const unavailable = /topic not available: ([^:\s]+)/i.exec(message)
+  if (unavailable !== null) return { topic: unavailable[1]! }
+  const placed = /([\w.-]+) \[(\d+)\]/.exec(message)
+  return placed === null ? {} : { topic: placed[1]!, partition: Number(placed[2]) }
+}

@@ -94,6 +94,12 @@ export interface NativeConsumer extends NativeClient {
   offsetsStore(positions: ReadonlyArray<NativePosition>): void
   commit(positions: ReadonlyArray<NativePosition>): this
   committed(partitions: ReadonlyArray<TopicPartition>, timeout: number, done: Callback<Array<NativePosition>>): this
+  /** With -1 (the end) or -2 (the beginning) in the place of a time, as the consumer's isolation sees it. */
+  offsetsForTimes(
+    partitions: ReadonlyArray<NativePosition>,
+    timeout: number,
+    done: Callback<Array<NativePosition>>
+  ): void
   pause(partitions: ReadonlyArray<TopicPartition>): void
   resume(partitions: ReadonlyArray<TopicPartition>): void
   seek(position: NativePosition, timeout: number, done: Callback): this

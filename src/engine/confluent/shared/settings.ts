@@ -19,7 +19,7 @@ const reserved: { readonly [name: string]: string } = {
   "group.id": "the group is the consumer's name",
   "enable.auto.offset.store": "offsets are stored when their records are handled",
   "enable.auto.commit": "stored offsets are committed by librdkafka's timer",
-  "enable.partition.eof": "bounded reads set it",
+  "enable.partition.eof": "the engine needs it to know where partitions stand",
   "auto.offset.reset": "use `offsetReset` of the consumer",
   "rebalance_cb": "rebalances are answered by the engine",
   "offset_commit_cb": "commits are followed by the engine",
@@ -100,7 +100,6 @@ export const consumer = (
   config: KafkaConfig.ConsumerConfig,
   offsetReset: KafkaConfig.OffsetReset,
   subscription: Subscription,
-  signalEnd: boolean,
   door: OpenDoor | undefined
 ): NativeConfig => {
   const set = { ...KafkaConfig.consumerDefaults, ...omitUndefined(config as NativeConfig) } as
@@ -132,7 +131,8 @@ export const consumer = (
     "topic.metadata.refresh.interval.ms": metadataRefresh,
     "metadata.max.age.ms": metadataRefresh * 3,
     "allow.auto.create.topics": false,
-    "enable.partition.eof": signalEnd,
+    // It says how far a partition got without records, past markers and aborted ones; nothing else does.
+    "enable.partition.eof": true,
     ...door?.global,
     ...door?.consumer
   })

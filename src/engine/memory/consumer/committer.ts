@@ -38,6 +38,12 @@ export class Committer {
     this.arm()
   }
 
+  /** Stores a position that a reset chose, and commits it with the next task: the next owner begins there, too. */
+  commitSoon(position: Position): void {
+    this.stored.store(position)
+    this.options.cluster.mail.post(() => this.commitAll())
+  }
+
   /** Partitions are gone, and what was stored of them does not count any more. */
   forget(partitions: ReadonlyArray<TopicPartition>): void {
     this.stored.take(partitions)
@@ -85,16 +91,20 @@ export class Committer {
     const { cluster } = this.options
     this.timer = cluster.agenda.after(this.interval, () => {
       this.timer = undefined
-      if (this.stored.isEmpty) return
-      if (!cluster.reachable) return this.arm()
-      const positions = this.stored.take()
-      const error = this.now(positions)
-      if (error?.isRetryable === true) {
-        this.stored.putBack(positions)
-        this.arm()
-      }
-      this.told(positions, error)
+      this.commitAll()
     })
+  }
+
+  private commitAll(): void {
+    if (this.stored.isEmpty) return
+    if (!this.options.cluster.reachable) return this.arm()
+    const positions = this.stored.take()
+    const error = this.now(positions)
+    if (error?.isRetryable === true) {
+      this.stored.putBack(positions)
+      this.arm()
+    }
+    this.told(positions, error)
   }
 
   private now(positions: ReadonlyArray<Position>): KafkaError | undefined {

@@ -306,7 +306,8 @@ export class MemoryConsumer implements ConsumerClient, Listener {
     }
     const log = cursor.current!
     const offset = offsetReset === "earliest" ? log.startOffset : log.limit(this.isolation)
-    cursor.move(offset)
+    cursor.reset(offset)
+    if (this.options.commitResets === true) this.committer.commitSoon({ topic, partition, offset })
     const full = `${problem}; going on from the ${offsetReset} offset ${offset}`
     const outOfRange = reason._tag === "OffsetOutOfRange"
     this.emit({ _tag: "OffsetReset", topic, partition, outOfRange, problem: full })
@@ -319,9 +320,9 @@ export class MemoryConsumer implements ConsumerClient, Listener {
       const step = cursor.read(this.isolation, records, bytes, atLeastOne)
       if (step === "end") {
         if (this.options.signalEnd) this.emit({ _tag: "EndOfPartition", topic, partition, offset: cursor.position! })
-        return undefined
+        return cursor.passed()
       }
-      if (step !== "outOfRange") return step === "nothing" ? undefined : step
+      if (step !== "outOfRange") return step === "nothing" ? cursor.passed() : step
       const { endOffset, startOffset } = cursor.current!
       const problem = `offset ${position} is out of range, the partition has ${startOffset} to ${endOffset}`
       const reason = new Errors.OffsetOutOfRange({ topic, partition, offset: position })

@@ -18,6 +18,8 @@ export class Cursor implements TopicPartition {
   /** The coordinator wants it back: nothing is handed out any more. */
   revoking = false
   trouble: Trouble | undefined
+  /** The position that the owner of the client knows of. */
+  private known: number | undefined
   private log: PartitionLog | undefined
   private unwatch: (() => void) | undefined
   private endTold = false
@@ -52,9 +54,23 @@ export class Cursor implements TopicPartition {
     this.log = undefined
   }
 
+  /** Goes on from an offset that the owner named, or that is committed. */
   move(offset: number): void {
     this.position = offset
+    this.known = offset
     this.endTold = false
+  }
+
+  /** Goes on from an offset that `offsetReset` chose. */
+  reset(offset: number): void {
+    this.move(offset)
+    this.known = undefined
+  }
+
+  /** Where it got to without records, if the owner does not know. */
+  passed(): Chunk | undefined {
+    if (this.position === undefined || this.position === this.known) return undefined
+    return this.chunk([], 0, this.position)
   }
 
   /** Whether another read would find something. */
@@ -77,8 +93,9 @@ export class Cursor implements TopicPartition {
   }
 
   private chunk(records: ReadonlyArray<RawRecord>, bytes: number, next: number): Chunk {
-    this.endTold = false
+    if (records.length > 0) this.endTold = false
     this.position = next
+    this.known = next
     return { topic: this.topic, partition: this.partition, records, bytes, next }
   }
 }

@@ -14,7 +14,7 @@ const producer = (...args: Parameters<typeof Settings.producer>) => {
 
 describe("settings of librdkafka", () => {
   it("are Millrace's defaults", () => {
-    const consumer = Settings.consumer({}, "earliest", group, false, undefined)
+    const consumer = Settings.consumer({}, "earliest", group, undefined)
     assert.include(consumer, {
       "group.id": "g",
       "group.protocol": "classic",
@@ -38,7 +38,7 @@ describe("settings of librdkafka", () => {
   })
 
   it("leave to KIP-848 what the broker decides there", () => {
-    const consumer = Settings.consumer({ groupProtocol: "consumer" }, "latest", group, false, undefined)
+    const consumer = Settings.consumer({ groupProtocol: "consumer" }, "latest", group, undefined)
     assert.strictEqual(consumer["group.protocol"], "consumer")
     for (const name of ["partition.assignment.strategy", "session.timeout.ms", "heartbeat.interval.ms"]) {
       assert.notProperty(consumer, name)
@@ -47,11 +47,11 @@ describe("settings of librdkafka", () => {
 
   it("never commit for fixed partitions", () => {
     const manual: Subscription = { _tag: "Manual", positions: [{ topic: "t", partition: 0, offset: 0 }] }
-    assert.strictEqual(Settings.consumer({}, "earliest", manual, true, undefined)["enable.auto.commit"], false)
+    assert.strictEqual(Settings.consumer({}, "earliest", manual, undefined)["enable.auto.commit"], false)
   })
 
   it("turn offsetReset none into an error of the client", () => {
-    assert.strictEqual(Settings.consumer({}, "none", group, false, undefined)["auto.offset.reset"], "error")
+    assert.strictEqual(Settings.consumer({}, "none", group, undefined)["auto.offset.reset"], "error")
   })
 
   it("choose the security protocol from sasl and tls", () => {
@@ -68,12 +68,12 @@ describe("settings of librdkafka", () => {
   it("let the open door win over defaults", () => {
     const door = { producer: { "linger.ms": 7 }, consumer: { "queued.min.messages": 3 } }
     assert.strictEqual(producer(undefined, undefined, door)["linger.ms"], 7)
-    assert.strictEqual(Settings.consumer({}, "earliest", group, false, door)["queued.min.messages"], 3)
+    assert.strictEqual(Settings.consumer({}, "earliest", group, door)["queued.min.messages"], 3)
   })
 
   it("let the open door win over own settings too, for all clients or one kind", () => {
     const door = { global: { "fetch.min.bytes": 2, "linger.ms": 3 }, consumer: { "fetch.wait.max.ms": 4 } }
-    const consumer = Settings.consumer({ fetchMinBytes: 9, fetchMaxWait: 9 }, "earliest", group, false, door)
+    const consumer = Settings.consumer({ fetchMinBytes: 9, fetchMaxWait: 9 }, "earliest", group, door)
     assert.include(consumer, { "fetch.min.bytes": 2, "fetch.wait.max.ms": 4 })
     assert.strictEqual(producer({ linger: 9 }, undefined, door)["linger.ms"], 3)
   })
