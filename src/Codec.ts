@@ -131,7 +131,9 @@ export const isCodec = (value: unknown): value is Any => Predicate.hasProperty(v
  * @category constructors
  */
 export const make = <A, RD = never, RE = never>(options: {
-  /** Bytes to value. What it returns throws, or returns a pending effect that fails, for bytes that are no such value. */
+  /**
+   * Bytes to value. What it returns throws, or returns a pending effect that fails, for bytes that are no such value.
+   */
   readonly decoder: (
     site: Site
   ) => Effect.Effect<(bytes: Uint8Array, headers: ReadonlyArray<RawHeader>) => A | Pending<A>, never, RD>

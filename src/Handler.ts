@@ -74,7 +74,7 @@ export type Next = Arr.NonEmptyReadonlyArray<Uncommitted> | "nothing" | "over" |
 
 /** An assigned partition, as its reader sees it. @internal */
 export interface Reading extends TopicPartition {
-  /** Returns at most so many records. */
+  /** Returns at most `most` records. */
   readonly next: (most: number) => Next
   /** Called when there may be more: by {@link given} alone. */
   wake: () => void

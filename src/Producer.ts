@@ -187,13 +187,12 @@ export const offer: <T extends AnyTopic, R = never>(
 ) => Effect.Effect<void, KafkaError | Schema.SchemaError, EncodingServices<T> | R | KafkaEngine.Service> = Sending.offer
 
 /**
- * Runs an effect without the sends to the targets: topics, names of topics, Schemas ({@link Suppression.Target}), or
- * everything when there are none. It holds for the effect, for the streams that it runs and the fibers that it forks;
- * nested ones add up, everything stays everything, and {@link unsuppress} ends all of them. Whoever uses the effect
- * decides, when it runs.
+ * Runs an effect whose sends to the targets send nothing. Targets are topics, names of topics or Schemas ({@link
+ * Suppression.Target}); without targets everything is suppressed. That holds for the effect, the streams that it runs
+ * and the fibers that it forks. Targets of nested suppressions add up; {@link unsuppress} ends all of them.
  *
  * A suppressed message is neither encoded nor sent. `send` and `sendAll` return a delivery that {@link isSuppressed}
- * knows, `offer` does nothing. Copies to retry and dead letter topics are never suppressed.
+ * recognizes; `offer` does nothing. Copies to retry and dead letter topics are never suppressed.
  *
  * **When to use**: to write what came out of Kafka without sending it back there, or to run a migration quietly.
  *

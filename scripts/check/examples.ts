@@ -34,10 +34,7 @@ export const problemsOf = ({ lines, path }: SourceFile): ReadonlyArray<string> =
   return problems
 }
 
-/** Whose examples are being written. */
-const pending = /^src\/(?:Codec|Headers|Record|OnFailure|Producer|Handler|Topic)\.ts$/
-
 export const examples: Step = {
   name: "examples",
-  run: async () => publicFiles().filter(({ path }) => !pending.test(path)).flatMap(problemsOf)
+  run: async () => publicFiles().flatMap(problemsOf)
 }
