@@ -48,19 +48,29 @@ export type TypeId = typeof TypeId
 export type Concurrency = "partition" | { readonly keys: number } | { readonly unordered: number }
 
 /**
+ * Which part of its partition a batch covers.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Span extends TopicPartition {
+  /** The offset that the batch begins at. */
+  readonly start: number
+  /** The offset to store, and to go on from: it covers gaps and control records. */
+  readonly next: number
+}
+
+/**
  * Records of one partition given to a handler that owns its offsets.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
-export interface OwnedBatch<out K, out V, out H = unknown> extends TopicPartition {
+export interface OwnedBatch<out K, out V, out H = unknown> extends Span {
   /** The records, in the order of the partition. */
   readonly records: ReadonlyArray<Record.Record<K, V, H>>
-  /** The offset that the batch begins at. */
-  readonly start: number
-  /** The offset to store, and to go on from: it covers gaps and control records. */
-  readonly next: number
 }
 
 /** A record whose reader says when it is done, without its types. @internal */
@@ -108,7 +118,10 @@ export type Call<R = any> =
   }
   | {
     readonly _tag: "Batch"
-    readonly run: (records: ReadonlyArray<Record.Record<any, any, any>>) => Effect.Effect<unknown, unknown, R>
+    readonly run: (
+      records: ReadonlyArray<Record.Record<any, any, any>>,
+      span: Span
+    ) => Effect.Effect<unknown, unknown, R>
     readonly maxSize: number
     readonly maxWait: Duration.Input
   }
@@ -287,7 +300,8 @@ export const handle = <S extends AnySource, E = never, R = never, RX = never>(
 
 /**
  * Handles a source in batches, each of one partition and in order. The batch succeeds or fails as a whole: after a
- * failure `onFailure` decides for all of its records.
+ * failure `onFailure` decides for all of its records. The handler also gets the part of the partition that the batch
+ * covers, with the offset behind it (`next`).
  *
  * **When to use**: when one statement for many records is cheaper than one each (bulk inserts, one HTTP call).
  *
@@ -310,7 +324,7 @@ export const handle = <S extends AnySource, E = never, R = never, RX = never>(
  */
 export const handleBatch = <S extends AnySource, E = never, R = never, RX = never>(
   source: S,
-  handler: (records: ReadonlyArray<Record.Of<S>>) => Effect.Effect<unknown, E, R>,
+  handler: (records: ReadonlyArray<Record.Of<S>>, span: Span) => Effect.Effect<unknown, E, R>,
   options?: BatchOptions<Types.NoInfer<E>, RX>
 ): Handler<E, R | DecodingServices<S> | RX> =>
   fromCall(
@@ -318,7 +332,7 @@ export const handleBatch = <S extends AnySource, E = never, R = never, RX = neve
     {
       _tag: "Batch",
       // Its records are decoded by the codecs of the source.
-      run: handler as (records: ReadonlyArray<any>) => Effect.Effect<unknown, E, R>,
+      run: handler as (records: ReadonlyArray<any>, span: Span) => Effect.Effect<unknown, E, R>,
       maxSize: options?.maxSize ?? batchDefaults.maxSize,
       maxWait: options?.maxWait ?? batchDefaults.maxWait
     },

@@ -11,15 +11,13 @@ import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import * as Sink from "effect/Sink"
-import { checked, positionsProblem } from "./engine/checkOffsets.ts"
 import type * as KafkaEngine from "./engine/KafkaEngine.ts"
 import type { Delivery, Position } from "./engine/KafkaEngine.ts"
-import { CurrentGroup } from "./internal/produce/currentGroup.ts"
 import { currentClient, CurrentTracing } from "./internal/produce/route.ts"
 import * as Sending from "./internal/produce/sending.ts"
-import { CurrentTransaction, within } from "./internal/produce/transactions.ts"
+import * as SendOffsets from "./internal/produce/sendOffsets.ts"
+import { within } from "./internal/produce/transactions.ts"
 import type { KafkaError } from "./KafkaError.ts"
-import * as Errors from "./KafkaError.ts"
 import type { Input } from "./Message.ts"
 import type { AnyTopic, EncodingServices } from "./Source.ts"
 import * as Suppression from "./Suppression.ts"
@@ -344,7 +342,8 @@ export const transaction: {
 
 /**
  * Commits positions of the current consumer group as part of the current transaction (KIP-447): the records sent in it
- * and the progress of the group become visible together. Only inside of {@link transaction} inside of a handler.
+ * and the progress of the group become visible together. Only inside of {@link transaction} inside of a handler;
+ * `Topic.handleTransactional` does both.
  *
  * @example
  * ```ts
@@ -354,13 +353,12 @@ export const transaction: {
  * const In = Topic.make("in", { key: Codec.none, value: Codec.string })
  * const Out = Topic.make("out", { key: Codec.none, value: Codec.string })
  *
- * export const copy = Topic.handleBatch(In, (records) =>
+ * export const copy = Topic.handleBatch(In, (records, { next, partition, topic }) =>
  *   Producer.transaction(
- *     "copy-1",
+ *     `copy-${topic}-${partition}`,
  *     Effect.gen(function*() {
  *       yield* Producer.sendAll(Out, records.map(({ value }) => ({ key: null, value })))
- *       const { offset, partition, topic } = records[records.length - 1]!
- *       yield* Producer.sendOffsets([{ topic, partition, offset: offset + 1 }])
+ *       yield* Producer.sendOffsets([{ topic, partition, offset: next }])
  *     })
  *   ))
  * ```
@@ -369,23 +367,8 @@ export const transaction: {
  * @since 0.1.0
  * @category transactions
  */
-export const sendOffsets = Effect.fnUntraced(function*(
-  positions: ReadonlyArray<Position>
-): Effect.fn.Return<void, KafkaError> {
-  const current = yield* CurrentTransaction
-  const group = yield* CurrentGroup
-  if (current === undefined || group === undefined) {
-    const problem = current === undefined
-      ? "sendOffsets belongs inside of Producer.transaction"
-      : "sendOffsets belongs inside of a handler: outside there is no group whose progress could be committed"
-    const transactionalId = current?.transactionalId ?? ""
-    return yield* Errors.make(
-      "sendOffsets",
-      new Errors.TransactionFailed({ transactionalId, problem, retryable: false })
-    )
-  }
-  yield* checked(positionsProblem("sendOffsets", positions), current.client.sendOffsets(positions, group))
-})
+export const sendOffsets: (positions: ReadonlyArray<Position>) => Effect.Effect<void, KafkaError> =
+  SendOffsets.sendOffsets
 
 /**
  * Waits until everything that was handed to the shared client is acknowledged or failed; fails with `Timeout` after

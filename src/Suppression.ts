@@ -11,7 +11,7 @@ import { dual } from "effect/Function"
 import * as Schema from "effect/Schema"
 import { invalidName } from "./Source.ts"
 import type { Codecs } from "./Source.ts"
-import type * as Topic from "./Topic.ts"
+import type { AnyTopic } from "./Source.ts"
 
 /**
  * What can be suppressed:
@@ -24,7 +24,7 @@ import type * as Topic from "./Topic.ts"
  * @since 0.1.0
  * @category models
  */
-export type Target = string | Topic.Any | Schema.Top
+export type Target = string | AnyTopic | Schema.Top
 
 /**
  * What is suppressed: everything, or some topics and Schemas.
@@ -174,7 +174,7 @@ export const decide = ({ everything, schemas, topics }: Suppression, topic: Aske
  * @since 0.1.0
  * @category getters
  */
-export const isActive = (topic?: Topic.Topic<any, any, any, any, any>): Effect.Effect<boolean> =>
+export const isActive = (topic?: AnyTopic): Effect.Effect<boolean> =>
   Effect.map(
     Effect.service(Current),
     (current) => topic === undefined ? current.everything : decide(current, topic) === "all"

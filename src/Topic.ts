@@ -51,6 +51,21 @@ export {
   /**
    * @stability unstable
    * @since 0.1.0
+   * @category handlers
+   */
+  handleTransactional,
+  /**
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  type TransactionalOptions
+} from "./ExactlyOnce.ts"
+
+export {
+  /**
+   * @stability unstable
+   * @since 0.1.0
    * @category models
    */
   type Difference,

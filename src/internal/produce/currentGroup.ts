@@ -1,8 +1,17 @@
 /** The group membership under which the current handler runs, for `Producer.sendOffsets`. */
 import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
 import type { GroupMetadata } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
 
-/** Undefined outside of a handler. */
-export const CurrentGroup = Context.Reference<GroupMetadata | undefined>("millrace/internal/CurrentGroup", {
+/** A membership. Its metadata change with each rebalance, also for a partition that stays. */
+export interface Membership {
+  readonly groupId: string
+  /** As they are now; fails when the handler's partition is not this member's any more. */
+  readonly metadata: Effect.Effect<GroupMetadata, KafkaError>
+}
+
+/** `undefined` outside of a handler. */
+export const CurrentGroup = Context.Reference<Membership | undefined>("millrace/internal/CurrentGroup", {
   defaultValue: () => undefined
 })

@@ -60,8 +60,9 @@ const clientsOf = Effect.fnUntraced(function*(engine: KafkaEngine.Service["Servi
   return winner
 })
 
-/** The error of an effect is anybody's. */
-const isKafkaError = (error: unknown): error is KafkaError => readOr(() => error instanceof Errors.KafkaError, false)
+/** Whether an error is one of this package. The error of an effect is anybody's, and its class may not be readable. */
+export const isKafkaError = (error: unknown): error is KafkaError =>
+  readOr(() => error instanceof Errors.KafkaError, false)
 
 /** After such an error the client can send nothing more: it was fenced, or the engine calls the error fatal. */
 const isFatal = (error: KafkaError): boolean =>

@@ -43,7 +43,8 @@ export class TransactionalRouter extends Router {
       while (!give(producer, attempt)) yield* producer.whenSpace
       yield* answered(attempt)
       if (attempt.error !== undefined) return yield* attempt.error
-      yield* producer.sendOffsets([{ topic, partition, offset: offset + 1, leaderEpoch }], (yield* CurrentGroup)!)
+      const metadata = yield* (yield* CurrentGroup)!.metadata
+      yield* producer.sendOffsets([{ topic, partition, offset: offset + 1, leaderEpoch }], metadata)
     })
     const whole = Effect.provideService(within(transactionalId, body), KafkaEngine.Service, engine)
     const all = state.position === undefined

@@ -12,8 +12,9 @@ import type { GroupEvent, LoopContext, WorkerPort } from "../loop/loopContext.ts
 import { CurrentPartition } from "../partition/currentPartition.ts"
 import type { Zombies } from "../partition/zombies.ts"
 import type { Plan, PlannedHandler } from "../plan/plan.ts"
-import { CurrentGroup } from "../produce/currentGroup.ts"
+import { CurrentGroup, type Membership } from "../produce/currentGroup.ts"
 import { effectOf } from "../shared/effectOf.ts"
+import { notOurs } from "../shared/notOurs.ts"
 import { Signal } from "../shared/signal.ts"
 import * as ConsumerMetrics from "../telemetry/consumerMetrics.ts"
 import * as EventLog from "../telemetry/eventLog.ts"
@@ -140,7 +141,13 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
           const made = yield* workOf(state)
           if (made !== undefined) yield* workerOf(plan, made.handler, made.work)
         })
-        const inGroup = Effect.provideService(Effect.scoped(worker), CurrentGroup, client.groupMetadata())
+        const membership: Membership = {
+          groupId: plan.group,
+          metadata: Effect.suspend(() =>
+            port.owns(state) ? Effect.succeed(client.groupMetadata()) : Effect.fail(notOurs(plan.group, state))
+          )
+        }
+        const inGroup = Effect.provideService(Effect.scoped(worker), CurrentGroup, membership)
         const current = { assignment: port.assignment, partition: { topic: state.topic, partition: state.partition } }
         const inPartition = Effect.provideService(inGroup, CurrentPartition, current)
         return Effect.forkDetach(Effect.provideContext(inPartition, services))

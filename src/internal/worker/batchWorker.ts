@@ -154,19 +154,14 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     }
   })
 
-  const callBatch = (batch: Batch): Effect.Effect<unknown, unknown> =>
-    call._tag === "Batch"
-      ? effectOf(call.run(batch.records), "the handler")
-      : effectOf(
-        call.run({
-          topic: state.topic,
-          partition: state.partition,
-          records: batch.records,
-          start: batch.start,
-          next: batch.next
-        }),
-        "the handler"
-      )
+  const callBatch = ({ next, records, start }: Batch): Effect.Effect<unknown, unknown> => {
+    const { partition, topic } = state
+    const span = { topic, partition, start, next }
+    return effectOf(
+      call._tag === "Batch" ? call.run(records, span) : call.run({ ...span, records }),
+      "the handler"
+    )
+  }
 
   /** The owner of the offsets could not store the position. No record failed, so no policy can help. */
   const notNoted = ({ raws }: Batch, cause: Cause.Cause<unknown>): false => {

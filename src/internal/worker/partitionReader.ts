@@ -7,8 +7,8 @@ import type { Chunk, RawRecord } from "../../engine/KafkaEngine.ts"
 import type { Next, Reading, Uncommitted } from "../../Handler.ts"
 import { HandlerFailed } from "../../HandlerFailed.ts"
 import type { KafkaError } from "../../KafkaError.ts"
-import * as Errors from "../../KafkaError.ts"
 import type { Poison } from "../../Poison.ts"
+import { notOurs } from "../shared/notOurs.ts"
 import type { Work } from "./workerHost.ts"
 
 /**
@@ -179,10 +179,7 @@ export class PartitionReader implements Reading {
   }
 
   private gone({ offset }: RawRecord): KafkaError {
-    const { partition, topic, work: { host: { group } } } = this
-    const problem = `${topic}/${partition} is not this member's any more, so offset ${offset} is not committed; the `
-      + "partition's next owner reads it again"
-    return Errors.make("commit", new Errors.CommitFailed({ group, problem, retryable: false }))
+    return notOurs(this.work.host.group, this, `offset ${offset} is not committed`)
   }
 
   private awaited(raw: RawRecord, { effect }: Pending<Uncommitted["record"]>): Effect.Effect<Next, Poison> {

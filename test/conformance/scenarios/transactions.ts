@@ -2,12 +2,14 @@ import { assert } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { Consumer, OnFailure, Producer, Topic } from "millrace"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { Consumer, OnFailure, Producer, Retry, Topic } from "millrace"
 import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 import type { Group } from "../harness.ts"
 import { scenario } from "../harness.ts"
 import { Ledger } from "../ledger.ts"
-import { join, produce, reasonOf, runMember, sorted, textTopic } from "../members.ts"
+import { join, produce, reasonOf, runMember, share, sorted, texts, textTopic } from "../members.ts"
 
 const adminOf = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
 const message = (value: string) => ({ key: null, value, partition: 0 })
@@ -181,6 +183,51 @@ export const transactions: Group = {
         assert.strictEqual(reasonOf(error), "Fenced")
         yield* newer.begin
         yield* newer.abort
-      }))
+      })),
+    scenario(
+      "copies each record once through members that come, fail and go",
+      ["transactions"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = textTopic(yield* world.topic(4))
+          const copies = textTopic(yield* world.topic(4))
+          const group = world.name("group")
+          const failed = new Set<string>()
+          const consumer = Consumer.make(group, {
+            offsetReset: "earliest",
+            ...world.settings,
+            onFailure: Retry.blocking(Schedule.spaced("10 millis")),
+            handlers: [
+              Topic.handleTransactional(topic, (records) =>
+                Effect.gen(function*() {
+                  const values = records.map(({ value }) => value)
+                  yield* Producer.sendAll(copies, values.map((value) => ({ key: value, value })))
+                  const last = values[values.length - 1]!
+                  if (Number(last) % 3 === 0 && !failed.has(last)) return yield* Effect.fail(failed.add(last))
+                  yield* Effect.sleep(20)
+                }), { maxSize: 10 })
+            ]
+          })
+          yield* produce(topic.name, 0, 200, 4)
+          const first = yield* runMember(world, consumer, { name: "the first" })
+          yield* world.until("a batch failed", Effect.sync(() => failed.size > 0))
+          const second = yield* runMember(world, consumer, { name: "the second" })
+          yield* world.until("both have a share", share([first, second], 4))
+          yield* produce(topic.name, 200, 400, 4)
+          yield* first.stop
+          const progress = Effect.map(
+            world.committed(group, topic.name),
+            (positions) => positions.reduce((sum, { offset }) => sum + offset, 0)
+          )
+          // The markers of transactions take offsets in the copies alone.
+          yield* world.until("all are handled", Effect.map(progress, (sum) => sum === 400))
+          yield* second.stop
+          const read = yield* Topic.read(copies, { from: "earliest", until: "end" }).pipe(
+            Stream.map(({ value }) => value),
+            Stream.runCollect
+          )
+          assert.deepStrictEqual(sorted(read), texts(0, 400))
+        })
+    )
   ]
 }

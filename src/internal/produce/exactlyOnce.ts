@@ -1,0 +1,65 @@
+/** A batch, what is sent for it, and the progress behind it, in one transaction. */
+import * as Effect from "effect/Effect"
+import type { TopicPartition } from "../../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import { CurrentGroup } from "./currentGroup.ts"
+import { sendOffsets } from "./sendOffsets.ts"
+import { isKafkaError, within } from "./transactions.ts"
+
+/**
+ * How many times a transaction is run again that could not go on, and how long after, in milliseconds: a rebalance is
+ * one reason, and takes some seconds.
+ */
+const most = 50
+const pause = 200
+
+/** Whether the group's progress in a partition is at least at an offset. */
+const isCommitted = Effect.fnUntraced(function*(
+  groupId: string,
+  { partition, topic }: TopicPartition,
+  next: number
+): Effect.fn.Return<boolean, KafkaError, KafkaEngine.Service> {
+  const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
+  const positions = yield* admin.groupOffsets(groupId)
+  return positions.some((found) => found.topic === topic && found.partition === partition && found.offset >= next)
+})
+
+const isToBeRepeated = (error: unknown): boolean =>
+  isKafkaError(error) && error.reason._tag === "TransactionFailed" && error.reason.retryable
+
+/**
+ * Runs an effect and commits the position `next` with what it sent. When the end of the transaction has no answer, a
+ * new client of the id ends it one way or the other; the group's progress then says which way it was. What the effect
+ * fails with is the caller's; a transaction that could not go on is run again.
+ */
+export const exactlyOnce = Effect.fnUntraced(function*<E, R>(
+  prefix: string | undefined,
+  batch: TopicPartition & { readonly next: number },
+  effect: Effect.Effect<unknown, E, R>
+): Effect.fn.Return<void, E | KafkaError, R | KafkaEngine.Service> {
+  const { next, partition, topic } = batch
+  const groupId = (yield* CurrentGroup)?.groupId ?? ""
+  // One id for each partition: a new owner of it fences the one before.
+  const id = `${prefix ?? groupId}-${topic}-${partition}`
+  let stage: "begin" | "handle" | "offsets" | "end" = "begin"
+  const whole = Effect.gen(function*() {
+    stage = "handle"
+    yield* effect
+    stage = "offsets"
+    yield* sendOffsets([{ topic, partition, offset: next }])
+    stage = "end"
+  })
+  const took = Effect.andThen(within(id, Effect.void), isCommitted(groupId, batch, next))
+  const attempt = (left: number): Effect.Effect<void, E | KafkaError, R | KafkaEngine.Service> =>
+    Effect.catch(within(id, whole), (error) =>
+      Effect.gen(function*() {
+        if (stage === "handle") return yield* Effect.fail(error)
+        if (stage === "end" && (yield* Effect.catch(took, () => Effect.succeed(false)))) return
+        if (left === 0 || !isToBeRepeated(error)) return yield* Effect.fail(error)
+        yield* Effect.sleep(pause)
+        stage = "begin"
+        return yield* attempt(left - 1)
+      }))
+  yield* attempt(most)
+})

@@ -1,0 +1,15 @@
+/** What comes too late for a partition. */
+import type { TopicPartition } from "../../engine/KafkaEngine.ts"
+import * as Errors from "../../KafkaError.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+
+/** A partition left this member, or goes on from another offset: nobody may commit for what came before. */
+export const notOurs = (
+  group: string,
+  { partition, topic }: TopicPartition,
+  consequence = "nothing is committed"
+): KafkaError => {
+  const problem = `${topic}/${partition} is not this member's any more, so ${consequence}; the partition's next owner `
+    + "reads it again"
+  return Errors.make("commit", new Errors.CommitFailed({ group, problem, retryable: false }))
+}
