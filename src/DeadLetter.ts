@@ -4,6 +4,7 @@
  * @stability unstable
  * @since 0.1.0
  */
+import type * as DateTime from "effect/DateTime"
 import type * as Effect from "effect/Effect"
 import type { RawHeader, TimestampType, TopicPartition } from "./engine/KafkaEngine.ts"
 import type { Poison } from "./Poison.ts"
@@ -50,8 +51,8 @@ export interface DeadLetter extends TopicPartition {
   readonly origin: Origin | undefined
   /** The group whose handler failed. */
   readonly group: string | undefined
-  /** How often a handler ran for it. */
-  readonly attempts: number
+  /** How many times a handler ran for it; `undefined` where its headers do not tell. */
+  readonly attempts: number | undefined
   /** The tag or class of the error. */
   readonly errorTag: string | undefined
   /** The message of the error. */
@@ -108,9 +109,9 @@ export interface Filter {
   /** Those whose error has this tag. */
   readonly tag?: string | undefined
   /** Those that were written to the dead letter topic at this time or later, in milliseconds. */
-  readonly since?: number | undefined
+  readonly since?: DateTime.DateTime.Input | undefined
   /** Those that were written to the dead letter topic before this time, in milliseconds. */
-  readonly until?: number | undefined
+  readonly until?: DateTime.DateTime.Input | undefined
   /** Those for which this condition of your own holds. */
   readonly where?: Where | undefined
   /** Those in the parked topic instead of the dead letter topic. Default: `false`. */

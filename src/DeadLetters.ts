@@ -204,11 +204,14 @@ export const plan = <E, R>(
 
 /**
  * Sends dead letters once more, by default to the first retry topic of their source, due at once (but after records
- * that wait there already, see {@link Destination}). The stream has an element for each. Key and value are byte for
- * byte the same unless `transform` changes the value; the partition is the same if the destination has it. Attempts are
- * counted from the beginning again; the origin and the number of redrives are kept. A record that was redriven
- * `maxReplays` times goes to the parked topic, which is created if it is missing. With `parked` the records of the
- * parked topic are sent, however often they were before.
+ * that wait there already, see {@link Destination}). Key and value are byte for byte the same unless `transform`
+ * changes the value; the partition is the same if the destination has it. Attempts are counted from the beginning
+ * again; the origin and the number of redrives are kept. A record that was redriven `maxReplays` times goes to the
+ * parked topic, which is created if it is missing. With `parked` the records of the parked topic are sent, however
+ * often they were before.
+ *
+ * An element is a record that **was** sent. Up to 500 are sent at a time, before the reader sees the first of them:
+ * `Stream.take(3)` ends the redrive after such a batch. `max` and `canary` say how many are sent.
  *
  * It runs as a member of the group that {@link groupOf} names: it goes on where the last one ended, and several
  * processes share the partitions. A position is committed when the broker has acknowledged everything before it, so

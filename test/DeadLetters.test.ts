@@ -168,7 +168,7 @@ describe("redriving dead letters", () => {
       yield* one
       for (const tag of ["A", "B", "A", "B", "B"]) yield* send({ tag })
       const filtered = DeadLetters.groupOf(billing, { tag: "A" })
-      assert.match(filtered, /^billing\.dlt\.redrive\.[0-9a-f]{8}$/)
+      assert.match(filtered, /^billing\.dlt\.redrive\.[0-9a-f]{32}$/)
       assert.strictEqual(DeadLetters.groupOf(billing, { topic: "orders" }), group)
       assert.deepStrictEqual((yield* redrive({ tag: "A" })).map(({ letter }) => letter.offset), [0, 2])
       assert.deepStrictEqual(yield* committed(filtered), { 0: 5 })

@@ -67,7 +67,7 @@ const linesOf = (letter: DeadLetter, { parts: [key, value], poison }: Shown): Re
   const problem = poison === undefined ? "" : `  (undecodable ${poison.part}: ${plain(poison.problem)})`
   return [
     plain(`${letter.topic} ${partition}/${offset}  ${timeOf(failedAt)}  ${errorTag ?? "(none)"}`)
-    + ` after ${attempts} attempts${again}`,
+    + `${attempts === undefined ? "" : ` after ${attempts} attempts`}${again}`,
     `  from     ${plain(origin === undefined ? source : `${origin.topic} ${origin.partition}/${origin.offset}`)}`,
     ...(errorMessage === undefined ? [] : [`  message  ${plain(errorMessage)}`]),
     `  key      ${wordsOf(key, letter.key)}`,

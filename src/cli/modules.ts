@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { existsSync, readFileSync } from "node:fs"
 import { resolve } from "node:path"
-import { hash } from "../internal/retry/tiers.ts"
+import { longHash } from "../internal/shared/hash.ts"
 import { UsageError } from "./exit.ts"
 import * as Modules from "./userModules.ts"
 
@@ -25,5 +25,5 @@ export const functionOf = Effect.fnUntraced(function*(
     return yield* new UsageError({ problem: `--${flag}: module ${path} must export a function as its default` })
   }
   // What the function does is known when it is called, and what comes back is checked.
-  return { id: hash(readFileSync(path, "utf8")), call: call as Loaded["call"] }
+  return { id: longHash(readFileSync(path, "utf8")), call: call as Loaded["call"] }
 })

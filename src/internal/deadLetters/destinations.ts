@@ -88,10 +88,10 @@ export const redriven = (
   letter: DeadLetter,
   value: Uint8Array | null,
   { partitions, topic, waits }: Target,
-  { at, id }: { readonly at: number; readonly id: string }
+  { at, group, id }: { readonly at: number; readonly group: string; readonly id: string }
 ): RawMessage => {
   const record = { ...letter, timestampType: undefined }
-  const headers = RetryHeaders.replayed(record, { replays: letter.replays + 1, at, id })
+  const headers = RetryHeaders.replayed(record, { group, replays: letter.replays + 1, at, id })
   if (waits) headers.push([spring.attempts, Bytes.int32(1)], [spring.due, Bytes.bigInteger(at)])
   return { topic, partition: partitionIn(letter, partitions), key: letter.key, value, headers }
 }

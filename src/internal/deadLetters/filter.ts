@@ -1,10 +1,11 @@
 /** Which dead letters a filter selects, and the group whose offsets say how far a redrive of them got. */
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import { Pending } from "../../Codec.ts"
 import type { DeadLetter, Filter, Where } from "../../DeadLetter.ts"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
-import { hash } from "../retry/tiers.ts"
 import { messageOf } from "../shared/causes.ts"
+import { longHash } from "../shared/hash.ts"
 
 /** How an error names a record. */
 export const placeOf = ({ offset, partition, topic }: Pick<DeadLetter, "topic" | "partition" | "offset">): string =>
@@ -16,6 +17,33 @@ export const failedAt = (setting: string, letter: DeadLetter, problem: unknown):
 
 const keyText = (key: Uint8Array | null): string | null => key === null ? null : Buffer.from(key).toString("utf8")
 
+/** A date that the calendar does not have is taken for another day by JavaScript. */
+const isCalendarDate = (text: string): boolean => {
+  const found = /^(\d{4}-\d{2}-\d{2})(?:$|T)/.exec(text)
+  return found === null || new Date(found[1]!).toJSON()?.startsWith(found[1]!) === true
+}
+
+/** A time in milliseconds; `NaN` for what is none. */
+export const millisOf = (time: DateTime.DateTime.Input): number => {
+  if (typeof time === "number") return Number.isFinite(time) ? time : Number.NaN
+  if (typeof time === "string" && !isCalendarDate(time)) return Number.NaN
+  const made = DateTime.make(time)
+  return made._tag === "Some" ? DateTime.toEpochMillis(made.value) : Number.NaN
+}
+
+/** What is wrong with the times of a filter. */
+export const timesProblem = ({ since, until }: Filter): KafkaError | undefined => {
+  for (const [name, time] of [["since", since], ["until", until]] as const) {
+    if (time !== undefined && Number.isNaN(millisOf(time))) {
+      return invalidSetting(
+        name,
+        `${String(time)} is no time; give milliseconds, a DateTime, or a text as 2026-01-31T12:00:00Z`
+      )
+    }
+  }
+  return undefined
+}
+
 /** Whether a filter selects a letter, leaving `where` out. Pure. */
 export const matches = (filter: Filter, letter: DeadLetter): boolean =>
   (filter.topic === undefined || letter.source === filter.topic)
@@ -23,8 +51,8 @@ export const matches = (filter: Filter, letter: DeadLetter): boolean =>
   && (filter.offset === undefined || letter.offset === filter.offset)
   && (filter.key === undefined || keyText(letter.key) === filter.key)
   && (filter.tag === undefined || letter.errorTag === filter.tag)
-  && (filter.since === undefined || letter.timestamp >= filter.since)
-  && (filter.until === undefined || letter.timestamp < filter.until)
+  && (filter.since === undefined || letter.timestamp >= millisOf(filter.since))
+  && (filter.until === undefined || letter.timestamp < millisOf(filter.until))
 
 const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === "object" && value !== null && "then" in value && typeof value.then === "function"
@@ -65,7 +93,11 @@ const partsOf = (
   shared: boolean
 ): ReadonlyArray<readonly [string, unknown]> =>
   Object.entries({
-    ...{ key, offset, partition, since, tag, until, where: where?.name },
+    ...{ key, offset, partition },
+    since: since === undefined ? undefined : millisOf(since),
+    tag,
+    until: until === undefined ? undefined : millisOf(until),
+    where: where?.name,
     topic: shared ? topic : undefined
   }).filter(([, value]) => value !== undefined)
 
@@ -76,5 +108,5 @@ const partsOf = (
  */
 export const redriveGroupOf = (group: string, filter: Filter, shared = false): string => {
   const parts = partsOf(filter, shared)
-  return `${group}.dlt.redrive${parts.length === 0 ? "" : `.${hash(JSON.stringify(parts))}`}`
+  return `${group}.dlt.redrive${parts.length === 0 ? "" : `.${longHash(JSON.stringify(parts))}`}`
 }

@@ -27,6 +27,8 @@ export interface Rules {
   readonly maxReplays: number
   readonly transform: Transform | undefined
   readonly id: string
+  /** The consumer's group. */
+  readonly group: string
 }
 
 /** What is to be done with a record. `Broken`: it cannot be judged, and the redrive ends before it. */
@@ -91,7 +93,7 @@ const judgeOne = Effect.fnUntraced(function*(
   rules: Rules,
   raw: RawRecord
 ): Effect.fn.Return<Fate, KafkaError, any> {
-  const { common, filter, id, maxReplays, sources, transform } = rules
+  const { common, filter, group, id, maxReplays, sources, transform } = rules
   const letter = rules.read(raw)
   if (!(yield* Filters.isMeant(filter, letter))) return pass
   const known = sources.get(letter.source)
@@ -113,7 +115,7 @@ const judgeOne = Effect.fnUntraced(function*(
   return {
     _tag: "Redrive",
     letter,
-    message: (at) => Effect.sync(() => Destinations.redriven(letter, value, target, { at, id }))
+    message: (at) => Effect.sync(() => Destinations.redriven(letter, value, target, { at, group, id }))
   }
 })
 

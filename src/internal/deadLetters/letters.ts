@@ -70,7 +70,7 @@ export const reader = (
       source,
       origin: state.origin,
       group: state.group,
-      attempts: state.executions,
+      attempts: state.isCounted ? state.executions : undefined,
       errorTag: state.errorTag,
       errorMessage: state.errorMessage,
       firstFailedAt: state.firstFailedAt,

@@ -50,6 +50,7 @@ const judgeOf = Effect.fnUntraced(function*({ piles, plan }: Prepared, options: 
       filter: options,
       maxReplays: options.maxReplays ?? (options.parked ? Infinity : defaultReplays),
       transform: options.transform,
+      group: pile.places[0].group,
       id: `${plan.group}@${new Date(startedAt).toISOString()}`
     })
   }

@@ -16,6 +16,7 @@ import * as Names from "../retry/names.ts"
 import type { SourceTopics, Topology } from "../retry/topology.ts"
 import { some } from "../shared/suggestions.ts"
 import { redriveGroupOf } from "./filter.ts"
+import { timesProblem } from "./filter.ts"
 
 /** A consumer without its types. */
 export interface AnyConsumer {
@@ -113,8 +114,11 @@ export const neededOf = (
 export const pilesOf = Effect.fnUntraced(function*(
   consumer: AnyConsumer,
   admin: AdminClient,
-  { parked = false, topic: only }: Pick<Filter, "parked" | "topic"> = {}
+  filter: Filter = {}
 ): Effect.fn.Return<ReadonlyArray<Pile>, KafkaError> {
+  const { parked = false, topic: only } = filter
+  const problem = timesProblem(filter)
+  if (problem !== undefined) return yield* problem
   const sources = yield* sourcesOf(consumer, admin)
   if (only !== undefined && !sources.some(({ source }) => source === only)) {
     return yield* invalidSetting(

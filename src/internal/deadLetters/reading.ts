@@ -8,7 +8,7 @@ import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import { format } from "../../TopicPartition.ts"
 import { byPartition, scan } from "../reading/scan.ts"
-import { isMeant, redriveGroupOf } from "./filter.ts"
+import { isMeant, millisOf, redriveGroupOf } from "./filter.ts"
 import * as Letters from "./letters.ts"
 import { type AnyConsumer, offsetsOf, type Pile, pilesOf, startsFrom } from "./places.ts"
 
@@ -25,7 +25,7 @@ const startsOf = Effect.fnUntraced(function*(
   const wanted = begins.filter((begin) => partition === undefined || begin.partition === partition)
   if (offset !== undefined) return wanted.map((begin) => ({ ...begin, offset: Math.max(begin.offset, offset) }))
   if (since === undefined || wanted.length === 0) return wanted
-  const written = byPartition(yield* admin.listOffsets(wanted, { timestamp: since }))
+  const written = byPartition(yield* admin.listOffsets(wanted, { timestamp: millisOf(since) }))
   return wanted.map((begin) => ({ ...begin, offset: Math.max(begin.offset, written.get(format(begin)) ?? 0) }))
 })
 

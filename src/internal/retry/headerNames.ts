@@ -23,6 +23,7 @@ export const spring = {
 /** Headers that only Millrace has. */
 export const own = {
   executions: "x-retry-executions",
+  attempts: "x-retry-attempts",
   firstFailedAt: "x-retry-first-failed-at",
   policy: "x-retry-policy",
   errorTag: "x-retry-error-tag",
@@ -47,6 +48,8 @@ export interface Names {
   readonly error?: string
   readonly cause?: string
   readonly message?: string
+  /** How many times it was delivered, as a decimal text. */
+  readonly deliveries?: string
 }
 
 /** Each value is read from the first entry that has it. */
@@ -117,7 +120,8 @@ export const table: ReadonlyArray<Names> = [
     partition: "__dlq.errors.partition",
     offset: "__dlq.errors.offset",
     group: "__dlq.errors.group",
-    message: "__dlq.errors.message"
+    message: "__dlq.errors.message",
+    deliveries: "__dlq.errors.delivery.count"
   }
 ]
 
@@ -133,3 +137,9 @@ const stateNames: ReadonlySet<string> = new Set<string>([
  * any length.
  */
 export const isState = (name: string): boolean => stateNames.has(name) || /^kafka_(dlt-)?(key-)?exception-/.test(name)
+
+const foreign =
+  /^(?:DEAD_LETTER_|__(?:connect|streams|dlq)\.errors\.|(?:dead-letter|delayed-retry|deserialization-failure)-)/
+
+/** Whether a header is another toolkit's account of a failure, or of where the record came from. */
+export const isForeignState = (name: string): boolean => foreign.test(name) || name.startsWith("kafka_dlt-original-")

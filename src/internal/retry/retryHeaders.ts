@@ -4,7 +4,7 @@
  */
 import type { RawHeader } from "../../engine/KafkaEngine.ts"
 import * as Bytes from "./bytes.ts"
-import { isState, own, spring } from "./headerNames.ts"
+import { isForeignState, isState, own, spring } from "./headerNames.ts"
 import { maxAttempts, messageBytes, type Origin, read, type RetryState, type Source } from "./retryState.ts"
 
 export type { Family } from "./headerNames.ts"
@@ -33,8 +33,9 @@ export interface Hop {
   readonly fresh?: boolean | undefined
 }
 
-/** A redrive of a dead letter. `at` is in milliseconds, `id` names the redrive. */
+/** A redrive of a dead letter for a group. `at` is in milliseconds, `id` names the redrive. */
 export interface Replay {
+  readonly group: string
   readonly replays: number
   readonly at: number
   readonly id: string
@@ -87,6 +88,13 @@ const exceptionHeaders = ({ bare, error }: Hop): Array<RawHeader> => {
 }
 
 /**
+ * Whether the count of redrives on a record of a source topic was copied from another record: one that was redriven to
+ * its source was first read there, by this group.
+ */
+const isForwarded = (record: Source, { group, origin }: RetryState, hop: Hop): boolean =>
+  hop.fresh === true && !(group === hop.group && (origin === undefined || origin.topic === record.topic))
+
+/**
  * The headers of a copy for a retry or dead letter topic: the user's unchanged, then the state, each name once. The
  * origin is that of the first hop.
  */
@@ -104,10 +112,11 @@ export const write = (record: Source, hop: Hop): Array<RawHeader> => {
     // On a dead letter it is the time of the failure, as in Spring.
     [spring.due, Bytes.bigInteger(Math.round(hop.due ?? hop.failedAt))],
     [own.executions, Bytes.name(String(hop.executions))],
+    [own.attempts, Bytes.name(String(Math.min(hop.attempts, maxAttempts)))],
     [own.firstFailedAt, Bytes.utf8(String(Math.round(hop.firstFailedAt)))],
     [own.policy, Bytes.name(hop.policy)],
     [own.errorTag, Bytes.name(hop.error.tag)],
-    ...keptReplay(record, state)
+    ...(isForwarded(record, state, hop) ? [] : keptReplay(record, state))
   ]
 }
 
@@ -116,11 +125,10 @@ export const write = (record: Source, hop: Hop): Array<RawHeader> => {
  * Attempts, due time and error are left out, since its schedule starts from the beginning.
  */
 export const replayed = (record: Source, replay: Replay): Array<RawHeader> => {
-  const { group, origin } = read(record)
-  return [
-    ...userHeaders(record),
-    ...originHeaders(origin),
-    ...(group === undefined ? [] : [[spring.group, Bytes.utf8(group)] as const]),
-    ...replayHeaders(replay)
-  ]
+  const { family, origin } = read(record)
+  // On a record that we wrote, headers of other toolkits came with it from its source: they are the user's.
+  const headers = family === "millrace"
+    ? userHeaders(record)
+    : userHeaders(record).filter(([name]) => !isForeignState(name))
+  return [...headers, ...originHeaders(origin), [spring.group, Bytes.utf8(replay.group)], ...replayHeaders(replay)]
 }

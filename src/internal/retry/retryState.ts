@@ -25,6 +25,8 @@ export interface RetryState {
   readonly attempts: number
   /** How often a handler ran for the record, blocking retries included. */
   readonly executions: number
+  /** Whether a header says how many times a handler ran. */
+  readonly isCounted: boolean
   /** When the retry is due, as the header says. Not trusted: `clampDue` bounds it. */
   readonly due: number | undefined
   readonly origin: Origin | undefined
@@ -115,6 +117,7 @@ const dueIn = (last: Last): number | undefined =>
 const noState: RetryState = {
   attempts: 1,
   executions: 0,
+  isCounted: false,
   due: undefined,
   origin: undefined,
   firstFailedAt: undefined,
@@ -124,6 +127,27 @@ const noState: RetryState = {
   replays: 0,
   policy: undefined,
   family: undefined
+}
+
+/**
+ * Our own account, which another toolkit forwards without a change when the record fails there: then the error's name
+ * and the number of the delivery are other ones. `attempts` is that number, `undefined` where no header has it.
+ */
+const ownIn = (
+  last: Last,
+  attempts: number | undefined
+): { readonly executions: number | undefined; readonly isCurrent: boolean } => {
+  const executions = count(Bytes.readDecimal(last.get(own.executions)), 0, maxCount)
+  const written = count(Bytes.readDecimal(last.get(own.attempts)), 1, maxAttempts)
+  if (executions === undefined || attempts === undefined) return { executions, isCurrent: true }
+  // Records of an earlier version do not say it.
+  const counted = written === undefined ? Math.max(executions, attempts - 1) : executions + attempts - written
+  if (counted < 0) return { executions: attempts - 1, isCurrent: false }
+  const tag = last.get(own.errorTag)
+  const error = last.get(spring.error)
+  const sameError = tag === undefined || error === undefined || error === null || tag === null
+    || Buffer.from(tag.buffer, tag.byteOffset, tag.byteLength).equals(error)
+  return { executions: counted, isCurrent: counted === executions && sameError }
 }
 
 /** Reads only the due time, as the header says. */
@@ -142,14 +166,22 @@ export const readGroup = ({ headers }: Source): string | undefined => groupIn(la
 export const read = (record: Source, fallback?: { readonly attempts?: number | undefined }): RetryState => {
   if (fallback === undefined && (record.headers === undefined || record.headers.length === 0)) return noState
   const last = lastOf(record.headers)
-  const attempts = attemptsIn(last) ?? count(fallback?.attempts, 1, maxAttempts) ?? 1
+  const known = attemptsIn(last) ?? count(fallback?.attempts, 1, maxAttempts)
+  const attempts = known ?? 1
+  const { executions, isCurrent } = ownIn(last, attemptsIn(last))
+  const deliveries = first(
+    last,
+    (last, names) =>
+      names.deliveries === undefined ? undefined : count(Bytes.readDecimal(last.get(names.deliveries)), 1, maxCount)
+  )
   return {
     attempts,
-    executions: count(Bytes.readDecimal(last.get(own.executions)), 0, maxCount) ?? attempts - 1,
+    executions: executions ?? deliveries ?? attempts - 1,
+    isCounted: executions !== undefined || deliveries !== undefined || known !== undefined,
     due: dueIn(last),
     origin: first(last, originIn),
     firstFailedAt: Bytes.moment(Bytes.readDecimal(last.get(own.firstFailedAt))),
-    errorTag: Bytes.readText(last.get(own.errorTag), nameBytes) ?? first(last, tagIn),
+    errorTag: (isCurrent ? Bytes.readText(last.get(own.errorTag), nameBytes) : undefined) ?? first(last, tagIn),
     errorMessage: first(last, (last, names) => textIn(last, names.message, messageBytes)),
     group: groupIn(last),
     replays: count(Bytes.readDecimal(last.get(own.replays)), 0, maxCount) ?? 0,

@@ -9,6 +9,7 @@ import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import type { Tier } from "../../RetryTopic.ts"
+import { hash } from "../shared/hash.ts"
 import { maxAttempts } from "./retryState.ts"
 
 /** The retry topics of a policy. */
@@ -151,13 +152,6 @@ const probe = Effect.fnUntraced(
   (effect, _, time) => Effect.provideService(effect, Clock.Clock, clockOf(time)),
   Effect.provideService(Random.Random, middle)
 )
-
-/** FNV-1a. */
-export const hash = (text: string): string => {
-  let value = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193)
-  return (value >>> 0).toString(16).padStart(8, "0")
-}
 
 const policyOf = (tiers: ReadonlyArray<Tier>): string =>
   hash(tiers.map(({ attempts, delay }) => `${delay}x${attempts}`).join())

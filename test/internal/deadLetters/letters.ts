@@ -70,7 +70,10 @@ export const send = Effect.fnUntraced(function*(letter: Letter = {}) {
   const id = ++offsets
   const before: ReadonlyArray<RawHeader> = [
     ...(letter.headers ?? []),
-    ...(replays === 0 ? [] : [["x-retry-replays", bytes(String(replays))] as const])
+    ...(replays === 0 ? [] : [
+      ["kafka_dlt-original-consumer-group", bytes("billing")] as const,
+      ["x-retry-replays", bytes(String(replays))] as const
+    ])
   ]
   const origin = {
     topic: source,

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Arbitrary from "effect/Arbitrary"
 import * as Context from "effect/Context"
+import * as DateTime from "effect/DateTime"
 import * as Schema from "effect/Schema"
 import { Codec, type DeadLetters } from "millrace"
 import { redriven } from "../../../src/internal/deadLetters/destinations.ts"
-import { redriveGroupOf } from "../../../src/internal/deadLetters/filter.ts"
+import { redriveGroupOf, timesProblem } from "../../../src/internal/deadLetters/filter.ts"
 import { reader } from "../../../src/internal/deadLetters/letters.ts"
 import * as Ndjson from "../../../src/internal/deadLetters/ndjson.ts"
 import { histogram } from "../../../src/internal/deadLetters/reading.ts"
@@ -92,9 +93,26 @@ describe("the group of a redrive", () => {
     const groups = filters.map((filter) => redriveGroupOf("billing", filter))
     assert.lengthOf(new Set(groups), filters.length)
     // The names are in the cluster: a new version must find them again.
-    assert.strictEqual(groups[3], "billing.dlt.redrive.e4503ede")
+    assert.strictEqual(groups[3], "billing.dlt.redrive.c875f9efd1706def45ba6a65ff524ed7")
     assert.strictEqual(redriveGroupOf("billing", { key: "1", tag: "1" }), groups[8])
     assert.strictEqual(redriveGroupOf("billing", { where: { name: "1", test: () => false } }), groups[9])
+    // A hash of 32 bits takes these for one.
+    assert.notStrictEqual(
+      redriveGroupOf("billing", { key: "o-lufm9k4" }),
+      redriveGroupOf("billing", { key: "o-95vh8aov" })
+    )
+    // A time is the same in every form.
+    for (const since of ["1970-01-01T00:00:00.001Z", new Date(1), DateTime.makeUnsafe(1)]) {
+      assert.strictEqual(redriveGroupOf("billing", { since }), redriveGroupOf("billing", { since: 1 }))
+    }
+  })
+
+  it("takes no time that is none", () => {
+    for (const since of ["2026-02-30", "2026-13-01", "2026-02-29T12:00:00Z", "yesterday", NaN, Infinity]) {
+      assert.include(timesProblem({ since })?.message, "`since`")
+      assert.include(timesProblem({ until: since })?.message, "is no time")
+    }
+    for (const since of ["2026-02-28", "2024-02-29T12:00:00Z", 0]) assert.isUndefined(timesProblem({ since }))
   })
 })
 
@@ -130,7 +148,7 @@ describe("the copy of a dead letter", () => {
       const codecs = { key: Codec.bytes, value: Codec.bytes, headers: undefined }
       const letter = reader("t", codecs, Context.empty())(raw)
       const target = { topic: "g.t.retry.1", partitions, waits: true, parks: false }
-      const message = redriven(letter, letter.value, target, { at: 77, id: "i" })
+      const message = redriven(letter, letter.value, target, { at: 77, group: "g", id: "i" })
       assert.isBelow(message.partition!, partitions)
       if (origin < partitions) assert.strictEqual(message.partition, origin)
       assert.deepStrictEqual([message.key, message.value], [key, value])

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { RawHeader } from "../../../src/engine/KafkaEngine.ts"
+import * as Bytes from "../../../src/internal/retry/bytes.ts"
 import * as RetryHeaders from "../../../src/internal/retry/retryHeaders.ts"
 import { hex, shown, text } from "./fixtures.ts"
-import { Hostile, recordOf } from "./records.ts"
+import { hopOf, Hostile, recordOf } from "./records.ts"
 
 const isAbout = (value: number | undefined, min: number, max: number) =>
   assert.isTrue(value === undefined || Number.isSafeInteger(value) && value >= min && value <= max, String(value))
@@ -12,6 +13,7 @@ describe("reading retry headers", () => {
     const nothing = {
       attempts: 1,
       executions: 0,
+      isCounted: false,
       due: undefined,
       origin: undefined,
       firstFailedAt: undefined,
@@ -162,5 +164,36 @@ describe("reading retry headers", () => {
     isAbout(state.replays, 0, 2_147_483_647)
     isAbout(state.origin?.partition, 0, 2_147_483_647)
     isAbout(state.origin?.offset, 0, Number.MAX_SAFE_INTEGER)
+  })
+
+  it("counts and names what failed at another toolkit after us, not our own earlier failure", () => {
+    const ours = RetryHeaders.write(recordOf([]), hopOf({ attempts: 2, executions: 3 }))
+    // As Spring does: its headers replace those of the same name, or come after them.
+    const theirs: ReadonlyArray<RawHeader> = [
+      ...ours,
+      ["retry_topic-attempts", Bytes.int32(6)],
+      ["kafka_exception-fqcn", text("com.bank.Declined")],
+      ["kafka_exception-message", text("fifth")]
+    ]
+    assert.deepInclude(RetryHeaders.read(recordOf(ours)), { attempts: 2, executions: 3, errorTag: "CardDeclined" })
+    assert.deepInclude(RetryHeaders.read(recordOf(theirs)), {
+      attempts: 6,
+      executions: 7,
+      errorTag: "Declined",
+      errorMessage: "fifth"
+    })
+    const sameNumber = [...ours, ["kafka_exception-fqcn", text("com.bank.Declined")] as const]
+    assert.strictEqual(RetryHeaders.read(recordOf(sameNumber)).errorTag, "Declined")
+  })
+
+  it("knows whether anything tells how many times a handler ran", () => {
+    const countOf = (...headers: ReadonlyArray<RawHeader>) => {
+      const { executions, isCounted } = RetryHeaders.read(recordOf(headers))
+      return isCounted ? executions : undefined
+    }
+    assert.isUndefined(countOf(["__connect.errors.topic", text("orders")]))
+    assert.isUndefined(countOf(["DEAD_LETTER_MESSAGE_TOPIC", text("orders")]))
+    assert.strictEqual(countOf(["__dlq.errors.delivery.count", text("5")]), 5)
+    assert.strictEqual(countOf(["retry_topic-attempts", Bytes.int32(4)]), 3)
   })
 })

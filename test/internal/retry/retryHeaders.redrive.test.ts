@@ -8,13 +8,14 @@ import { hopOf, now, recordOf } from "./records.ts"
 describe("headers of a redrive", () => {
   const user: ReadonlyArray<RawHeader> = [["bin", hex("00ff")], ["nil", null], ["bin", hex("01")], ["", text("é")]]
   const dead = recordOf(RetryHeaders.write(recordOf(user), hopOf({ due: undefined })), { topic: "billing.orders.dlt" })
-  const again = RetryHeaders.replayed(dead, { replays: 1, at: now, id: "run-1" })
+  const again = RetryHeaders.replayed(dead, { group: "billing", replays: 1, at: now, id: "run-1" })
 
   it("start anew but for the origin", () => {
     assert.deepStrictEqual(shown(again.slice(0, 4)), shown(user))
     assert.deepStrictEqual(RetryHeaders.read(recordOf(again)), {
       attempts: 1,
       executions: 0,
+      isCounted: false,
       due: undefined,
       origin: { topic: "orders", partition: 3, offset: 42, timestamp: now - 5000, timestampType: "LogAppendTime" },
       firstFailedAt: undefined,
@@ -40,26 +41,42 @@ describe("headers of a redrive", () => {
       assert.strictEqual(names.filter((other) => other === name).length, 1, name)
     }
     assert.strictEqual(RetryHeaders.read(recordOf(failed)).replays, 1)
-    const twice = RetryHeaders.replayed(recordOf(failed), { replays: 2, at: now, id: "run-2" })
+    const twice = RetryHeaders.replayed(recordOf(failed), { group: "billing", replays: 2, at: now, id: "run-2" })
     assert.strictEqual(twice.length, again.length)
     assert.strictEqual(RetryHeaders.read(recordOf(twice)).replays, 2)
   })
 
-  it("drop the due time and the stack that other toolkits left", () => {
-    const headers = RetryHeaders.replayed(
-      recordOf([
-        ["RETRY_TIMESTAMP", text("1795445271.5")],
-        ["RETRY_MESSAGE", text("boom")],
-        ["kafka_dlt-exception-stacktrace", text("at x")],
-        ["kafka_dlt-original-topic", text("kept")]
-      ]),
-      { replays: 1, at: now, id: "r" }
-    )
-    assert.deepStrictEqual(headers.map(([name]) => name), [
-      "kafka_dlt-original-topic",
-      "x-retry-replays",
-      "x-retry-replayed-at",
-      "x-retry-replay-id"
-    ])
+  const replay = { group: "billing", replays: 1, at: now, id: "r" }
+  const written = ["kafka_dlt-original-consumer-group", "x-retry-replays", "x-retry-replayed-at", "x-retry-replay-id"]
+
+  it("drop what other toolkits tell of the failure and of the origin, which ours have", () => {
+    const theirs: ReadonlyArray<RawHeader> = [
+      ["RETRY_TIMESTAMP", text("1795445271.5")],
+      ["RETRY_MESSAGE", text("boom")],
+      ["kafka_dlt-exception-stacktrace", text("at x")],
+      ["kafka_dlt-original-topic", text("orders")],
+      ["DEAD_LETTER_MESSAGE", text("boom")],
+      ["DEAD_LETTER_SUMMARY", text("Boom: boom")],
+      ["__connect.errors.exception.stacktrace", text("at y".repeat(900))],
+      ["__streams.errors.message", text("no")],
+      ["__dlq.errors.message", text("no")],
+      ["dead-letter-reason", text("no")]
+    ]
+    const headers = RetryHeaders.replayed(recordOf([...theirs, ["trace", text("kept")]]), replay)
+    assert.deepStrictEqual(headers.map(([name]) => name), ["trace", ...written])
+    // On a record that failed here they came with it from its source.
+    const own = RetryHeaders.write(recordOf(theirs), hopOf({ due: undefined, fresh: true }))
+    const kept = RetryHeaders.replayed(recordOf(own), replay).map(([name]) => name)
+    for (const name of ["DEAD_LETTER_MESSAGE", "__connect.errors.exception.stacktrace"]) assert.include(kept, name)
+  })
+
+  it("count redrives of the record itself, not of one whose headers were copied", () => {
+    const replaysOf = (headers: ReadonlyArray<RawHeader>, topic: string, group = "billing") => {
+      const hop = hopOf({ fresh: true, group })
+      return RetryHeaders.read(recordOf(RetryHeaders.write(recordOf(headers, { topic }), hop))).replays
+    }
+    assert.strictEqual(replaysOf(again, "orders"), 1)
+    assert.strictEqual(replaysOf(again, "invoices"), 0)
+    assert.strictEqual(replaysOf(again, "orders", "shipping"), 0)
   })
 })

@@ -26,6 +26,7 @@ describe("writing retry headers", () => {
     assert.deepStrictEqual(state, {
       attempts,
       executions: 4,
+      isCounted: true,
       due: now + 10_000,
       origin: before.origin
         ?? { topic: "orders", partition: 3, offset: 42, timestamp: now - 5000, timestampType: "LogAppendTime" },
@@ -47,7 +48,7 @@ describe("writing retry headers", () => {
       const headers = RetryHeaders.write(
         record,
         hopOf({
-          attempts: hop + 1,
+          attempts: 1000 + hop,
           executions: 1000 + hop,
           error: { tag: "Boom", message: `${hop}`.padStart(4), stack: "é".repeat(9000), causeName: undefined }
         })
@@ -58,7 +59,7 @@ describe("writing retry headers", () => {
     assert.strictEqual(sizes.size, 1)
     assert.isBelow([...sizes][0]!, 5500)
     const state = RetryHeaders.read(record)
-    assert.strictEqual(state.attempts, 101)
+    assert.strictEqual(state.attempts, 1100)
     assert.strictEqual(state.errorMessage, " 100")
     assert.deepInclude(state.origin!, { topic: "orders", partition: 3, offset: 42, timestamp: now - 5000 })
     assert.deepStrictEqual(shown(record.headers!.slice(0, 3)), shown(user))
