@@ -3,5 +3,8 @@ export const versions = {
   kafka: "4.3.1",
   postgres: "15",
   debezium: "3.6",
-  apicurio: "3.3.3"
+  apicurio: "3.3.3",
+  /** The newest that runs on Java 17, which tests have. */
+  apicurioOnJava17: "2.6.13.Final",
+  confluentPython: "2.16.1"
 } as const
