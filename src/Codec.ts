@@ -104,8 +104,8 @@ export type Any = Codec<any, any, any>
 export const isCodec = (value: unknown): value is Any => Predicate.hasProperty(value, TypeId)
 
 /**
- * Makes a codec from its two directions. Null is kept away from both: a null key or value is an error unless the codec
- * is wrapped in {@link nullable}.
+ * Makes a codec from a decoder and an encoder. Neither sees null: a null key or value is an error unless the codec is
+ * wrapped in {@link nullable}.
  *
  * **When to use**: for formats that Millrace does not know. `decoder` and `encoder` run once per topic and part and may
  * use services; the functions that they return run per record. `schema` is for codecs that are made of one.
@@ -188,9 +188,8 @@ export const nullable = <A, RD, RE>(codec: Codec<A, RD, RE>): Codec<A | null, RD
 }
 
 /**
- * A codec of other values: `decode` makes them of what this one reads, `encode` gives back what this one writes. Either
- * may throw for a value that it cannot take. It is no codec of a Schema any more: `Producer.suppress` knows it by its
- * topic alone.
+ * A codec of other values: `decode` converts what this codec reads, `encode` converts back to what it writes. Both may
+ * throw. The result has no Schema any more, so `Producer.suppress` recognizes its records only by their topic.
  *
  * **When to use**: to wrap and unwrap, or to rename. {@link text} and {@link json} take Schemas with transformations,
  * whose errors name the path.

@@ -171,9 +171,9 @@ export type Services<C> = C extends Consumer<infer _, infer R> ? R : unknown
 /**
  * Describes a consumer. The group is its name in Kafka: members with the same group share the partitions.
  *
- * `onFailure` is the policy of every handler that has none of its own. What is wrong with the combination (two handlers
- * of one topic, a drain budget that is too long, …) is said when it is run, as `KafkaError` with the reason
- * `InvalidSetting`, before anything is connected.
+ * `onFailure` is the policy of every handler that has none of its own. A wrong combination, such as two handlers of one
+ * topic or a drain budget that is too long, fails when the consumer is run, before anything is connected, with the
+ * reason `InvalidSetting`.
  *
  * @example
  * ```ts
@@ -271,9 +271,9 @@ export const run = <E, R>(
   }))
 
 /**
- * Consumes while the stream runs. Its elements say what became of the records: one for each step of a partition, with
- * how many were handled and the outcome of every other one. A slow reader slows the handlers down. Ending the stream
- * drains and leaves the group, as {@link run} does.
+ * Consumes while the stream runs. It has an element for each step of a partition: how many records were handled, and
+ * the outcome of every other one. A slow reader slows the handlers down. Ending the stream drains and leaves the group,
+ * as {@link run} does.
  *
  * @example
  * ```ts
@@ -354,10 +354,10 @@ export const outcomes = <E, R>(
 /**
  * Consumes in the background for as long as the layer lives.
  *
- * Bad configuration and failed authentication fail the build. Everything that can heal (a broker that is not up yet, a
- * topic that is missing) is tried again by `restart` and shows in {@link Health.all}. A partition whose policy says
- * stop is held at its record, with the health red, while the others go on; it is tried again when it is assigned
- * again, or sought.
+ * Wrong settings and failed authentication fail the build of the layer. After other errors, such as a broker that is
+ * not up yet or a missing topic, the consumer is started again by `restart`, and {@link Health.all} shows the error. A
+ * partition whose policy says stop is held at its record, and health is red, while the others go on. It goes on when it
+ * is assigned again, or a seek moves it.
  *
  * @example
  * ```ts

@@ -27,8 +27,8 @@ export interface ConsumerControl {
   readonly assignment: Effect.Effect<ReadonlyArray<TopicPartition>>
   /**
    * Goes on from another offset, once the record in work is finished. The new position is committed, so a replay
-   * survives a restart. A held partition goes on as well: seek behind the record to pass it over, to the record to try
-   * it again. A handler that does not finish within `drainTimeout` is interrupted.
+   * survives a restart. A held partition goes on, too: seek to the record to try it again, or to the next one to pass
+   * it over. A handler that does not finish within `drainTimeout` is interrupted.
    *
    * Inside a handler of the same partition the seek returns at once: no further record is started, and it takes effect
    * when the handler has returned. Otherwise it ends when the partition goes on from there.
@@ -55,8 +55,8 @@ export interface ConsumerControl {
    */
   readonly retryNow: (at: TopicPartition & { readonly offset?: number | undefined }) => Effect.Effect<number>
   /**
-   * Goes on behind one waiting record, once: it counts as skipped. So does a record of a retry topic that is held back,
-   * which no handler sees then. Returns whether it was waiting. ({@link seek} goes on behind, or before, any record.)
+   * Gives one waiting record up: it counts as skipped. A record of a retry topic that is not due is skipped without its
+   * handler. Returns whether the record was waiting.
    */
   readonly skip: (record: TopicPartition & { readonly offset: number }) => Effect.Effect<boolean>
   /**

@@ -168,9 +168,9 @@ export interface Held extends Event<"Held">, TopicPartition {
 }
 
 /**
- * Nothing has moved in a partition for a minute, although there is something to do and nothing waits as asked: a
- * handler hangs, an earlier one of the partition has not ended, `startOffsets` has not returned, no records arrive, …
- * `Resumed` follows when it goes on. A handler that goes on like that for `maxHandlerStall` ends the consumer.
+ * A partition has made no progress for a minute although there is something to do: a handler hangs, an earlier handler
+ * of the partition has not ended, `startOffsets` has not returned, no records arrive, … `Resumed` follows when it goes
+ * on. A handler without progress for `maxHandlerStall` ends the consumer.
  *
  * @stability unstable
  * @since 0.1.0

@@ -48,7 +48,7 @@ export type TypeId = typeof TypeId
 export type Concurrency = "partition" | { readonly keys: number } | { readonly unordered: number }
 
 /**
- * Which part of its partition a batch covers.
+ * The part of its partition that a batch covers.
  *
  * @stability unstable
  * @since 0.1.0
@@ -90,16 +90,16 @@ export interface Reading extends TopicPartition {
   wake: () => void
   /** Ends when there may be more, for a reader that does not run {@link given}. */
   readonly sleep: Effect.Effect<void>
-  /** Somebody has records of it in hand from now on, until {@link leave}. */
+  /** From now on, until {@link leave}, its reader has records in hand. */
   readonly enter: () => void
   readonly leave: () => void
   /** {@link leave}, by somebody who does not read on. */
   readonly close: () => void
-  /** Nobody reads this partition or any other one of the member any more. */
+  /** The reader of all partitions of the member has ended. */
   readonly abandon: () => void
   /** Ends when the partition is given up and all that was handed out is committed, or when it was abandoned. */
   readonly given: Effect.Effect<void>
-  /** Hands nothing out any more, and ends when nobody has a record in hand. */
+  /** Hands nothing out any more, and ends when no record is in hand. */
   readonly returned: Effect.Effect<void>
 }
 
@@ -204,7 +204,7 @@ export type Error<H> = H extends Handler<infer E, infer _> ? E : unknown
 export type Services<H> = H extends Handler<infer _, infer R> ? R : unknown
 
 /**
- * What a handler may say for itself.
+ * The settings of a handler.
  *
  * @stability unstable
  * @since 0.1.0
@@ -218,7 +218,7 @@ export interface Options<E, out RX> {
 }
 
 /**
- * What a batch handler may say for itself. A batch that the fetch budget has no room for is handed over as it is.
+ * The settings of a batch handler. When the fetch budget is used up a batch is handled before it is full.
  *
  * @stability unstable
  * @since 0.1.0
@@ -227,9 +227,9 @@ export interface Options<E, out RX> {
 export interface BatchOptions<E, out RX> {
   /** What happens when the handler fails (default: the consumer's `onFailure`). */
   readonly onFailure?: OnFailure.For<E, RX> | undefined
-  /** The most records that are handled at a time (default 500). */
+  /** How many records are handled at a time at most (default 500). */
   readonly maxSize?: number | undefined
-  /** How long to wait for more records when there are fewer (default: not at all). */
+  /** How long a batch that is not full waits for more records (default: not at all). */
   readonly maxWait?: Duration.Input | undefined
 }
 

@@ -31,7 +31,7 @@ export type OfTag<S, T extends string> = S extends Source<infer K, infer V, infe
   : never
 
 /**
- * What handles the records of each tag. `_` handles those of every other one, and those without a tag.
+ * A handler for each tag. `_` handles records of all other tags, and those without a tag.
  *
  * @stability unstable
  * @since 0.1.0
@@ -41,7 +41,7 @@ export type Cases<S> =
   & { readonly [T in TagOf<Value<S>>]?: Run<OfTag<S, T>> }
   & { readonly _?: Run<Record.Of<S>> }
 
-/** The cases that are still missing: all that have none, unless `_` stands for them. */
+/** The tags that have no case, unless there is `_`. */
 type Missing<S, C> = "_" extends keyof C ? unknown
   :
     & { readonly [T in Exclude<TagOf<Value<S>>, keyof C>]: Run<OfTag<S, T>> }
@@ -72,7 +72,7 @@ export type Services<C> = {
 }[keyof C]
 
 /**
- * Handles a record by doing nothing: what `_` of {@link handleTags} is for records that do not matter.
+ * Handles a record by doing nothing. Use it as `_` of {@link handleTags} for records that do not matter.
  *
  * @example
  * ```ts
@@ -91,7 +91,7 @@ export const skip = (_record: unknown): Effect.Effect<void> => Effect.void
 
 /**
  * Handles a source of tagged values with a function for each tag, record by record as {@link handle} does. The compiler
- * asks for every tag, or for `_`, which takes all others; values without a tag (a tombstone) are for `_` too.
+ * wants all tags, or `_` for the others; `_` also gets values without a tag, such as a tombstone.
  *
  * **When to use**: for topics that carry several kinds of events. A tag that is new in the Schema is a compile error
  * where nothing handles it.

@@ -157,8 +157,8 @@ export const getAll: {
 )
 
 /**
- * Headers as an object of texts. Of repeated names the last one counts. What is null, and what is no UTF-8, is left
- * out. A topic's header Schema decodes this, except that it refuses a header that it names and that is no text.
+ * Headers as an object of texts. Of repeated names the last one counts. Null values, and bytes that are no UTF-8, are
+ * left out. A topic's header Schema decodes this object; but a header that it names and that is no UTF-8 is refused.
  *
  * @example
  * ```ts

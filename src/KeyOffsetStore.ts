@@ -81,8 +81,8 @@ export class KeyOffsetStore extends Context.Service<KeyOffsetStore, {
 }>()("millrace/KeyOffsetStore") {}
 
 /**
- * Whether the latest record of a key makes a record of that key stale: it lies behind it, in the same partition.
- * Offsets of different partitions do not compare, and a record that may be the latest is none that can be skipped.
+ * Whether the latest record of a key makes a record of that key stale: it has a higher offset in the same partition.
+ * Offsets of different partitions cannot be compared; then the record may be the latest, and is not stale.
  *
  * @example
  * ```ts
@@ -103,7 +103,7 @@ export const isStale = (latest: Option.Option<Latest>, record: Latest): boolean 
   Option.isSome(latest) && latest.value.partition === record.partition && latest.value.offset > record.offset
 
 /**
- * Asks the store whether a record is stale. A record without a key never is, and is not asked for.
+ * Asks the store whether a record is stale. A record without a key never is.
  *
  * **When to use**: in a failure policy, once it is known that the error is one that staleness explains (a row that is
  * gone, a reference that is not there).
@@ -149,10 +149,9 @@ export interface Guard<in E, out R = never> {
 }
 
 /**
- * A policy that first looks whether a failing record is stale, of a batch each of its records: the stale ones leave it,
- * and the handler runs again with the others. A consumer with such a policy observes every chunk that
- * it reads. When the store cannot be asked, or a record in a retry topic does not tell where it was first read, the
- * record counts as not stale.
+ * A policy that first checks whether a failed record is stale. Of a batch it checks each record: stale ones leave the
+ * batch, and the handler runs again with the others. A consumer with such a policy reports every chunk that it reads to
+ * the store. If the store fails, or a record of a retry topic does not say where it was first read, it is not stale.
  *
  * **When to use**: for handlers that fail on records which a later one of the same key has made pointless, such as an
  * update of a row that was deleted meanwhile.
@@ -209,7 +208,8 @@ export const guard: {
 /**
  * Limits of the store in memory. A key that is not kept makes no record stale.
  *
- * - `maxKeys` (default 100 000): the most keys, over all topics; the ones that were not seen for longest go first.
+ * - `maxKeys` (default 100 000): how many keys are kept at most, over all topics. The key that was seen longest ago is
+ *   dropped first.
  * - `maxKeyBytes` (default 1024): longer keys are not kept.
  *
  * With the defaults it takes some 20 MB for short keys, and at most some 120 MB.
@@ -242,10 +242,9 @@ const limit = (name: keyof typeof memoryDefaults, options: MemoryOptions): numbe
 }
 
 /**
- * A store in the memory of this process, which knows what this process has read since it started. It serves consumers,
- * and their retry consumers, of one process; a partition that moves away takes nothing along. It then misses stale
- * records, and never takes one for stale that is not. Limits that are no whole numbers of at least 1 are a programming
- * error and throw.
+ * A store in the memory of this process. It knows what this process has read since it started, so it may miss that a
+ * record is stale, for example after a partition moved to another process; but what it calls stale is stale. Throws for
+ * limits that are no whole numbers of at least 1.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * What is given to a send: a message, or the value alone of a topic that knows the keys of its values.
+ * What can be sent: a message, or only a value if the topic knows the keys of its values.
  *
  * @stability unstable
  * @since 0.1.0
@@ -8,7 +8,7 @@ import type * as Headers from "./Headers.ts"
 import type { Keyed, Topic } from "./Source.ts"
 
 /**
- * What a message may have besides its key and value.
+ * What a message may have in addition to its key and value.
  *
  * @stability unstable
  * @since 0.1.0
@@ -47,7 +47,7 @@ export type KeyedMessage<K, V, H = unknown> =
   & Options
   & WithHeaderValues<H>
 
-/** A value with a `value` of its own would be taken for a message, and one that is anything might be. */
+/** A value with a property `value` would be mistaken for a message. */
 type Bare<V> = unknown extends V ? never : V extends null ? never : "value" extends keyof V ? never : V
 
 type InputOne<T> = T extends Keyed<infer K, infer V, infer _RD, infer _RE, infer H>
@@ -56,8 +56,8 @@ type InputOne<T> = T extends Keyed<infer K, infer V, infer _RD, infer _RE, infer
   : never
 
 /**
- * What can be sent to a topic; to one of several topics, what can be sent to each of them. A topic with `keyOf` takes
- * its values as they are, unless they have a property `value`: those are given as messages.
+ * What can be sent to a topic; for a union of topics, what can be sent to each of them. A topic with `keyOf` also takes
+ * values, unless they have a property `value`: those have to be put into a message.
  *
  * @stability unstable
  * @since 0.1.0

@@ -63,7 +63,7 @@ export interface Record<out K, out V, out H = unknown> {
  */
 export type Of<S> = S extends Source<infer K, infer V, infer _RD, infer H> ? Record<K, V, H> : never
 
-/** Reads through to the raw record, so that making one costs a single small object per record. */
+/** Its fields are read from the raw record, so that a record costs only one small object. */
 class RecordImpl<K, V, H> implements Record<K, V, H> {
   readonly key: K
   readonly value: V

@@ -42,9 +42,9 @@ type UncommittedOf<S> = Uncommitted<Key<S>, Value<S>, HeaderValues<S>>
  * stream ends when its partition is revoked or lost, and with `until: "end"` at the end of the partition.
  *
  * A revoked partition is given up when its stream is finished and all of its records are committed, or after
- * `drainTimeout`: what a reader keeps (a window of `Stream.groupedWithin`) can be written and committed at the end of
+ * `drainTimeout`: so a reader can write and commit what it collected (a window of `Stream.groupedWithin`) at the end of
  * the stream. After that no further record is handed out, and a `commit` fails. An undecodable record fails the stream
- * of its partition with `Poison`; if the failure is caught, the partition is held there, with the health red.
+ * of its partition with `Poison`; if the failure is caught, the partition is held there, and health is red.
  *
  * **When to use**: for pipelines over several partitions that handlers cannot express; {@link runPartitions} is simpler
  * where each partition is read for itself. Nothing is committed that was not committed explicitly, so a filter must

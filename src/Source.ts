@@ -25,7 +25,7 @@ export const SourceTypeId = "~millrace/Source"
  */
 export type SourceTypeId = typeof SourceTypeId
 
-/** The parts of a source without their types, for the inside. @internal */
+/** The codecs of a source, without their types. @internal */
 export interface Codecs {
   readonly key: Codec.Codec<any, any, any>
   readonly value: Codec.Codec<any, any, any>
@@ -275,7 +275,7 @@ export const matches = (source: Pick<AnySource, "match">, name: string): boolean
 /** Standard names of retry, dead letter and parked topics, of any group. @internal */
 export const failureName = ".+\\..+\\.(?:retry\\.[1-9]\\d*|dlt|parked)"
 
-/** What a client is to match. Two groups that took each other's dead letters would make topics for ever. @internal */
+/** What a client matches. Two groups that read each other's dead letters would make topics for ever. @internal */
 export const regexOf = (
   { failures, regex }: Extract<AnySource["match"], { readonly _tag: "Pattern" }>
 ): RegExp =>

@@ -28,7 +28,7 @@ export interface Shape {
 }
 
 /**
- * In what an existing topic differs from what was asked for.
+ * How an existing topic differs from what was asked for.
  *
  * @stability unstable
  * @since 0.1.0
@@ -98,9 +98,8 @@ export const differencesOf = Effect.fnUntraced(function*(
 })
 
 /**
- * Creates the topics that do not exist, and ends when the brokers know them. Existing ones are left as they are: the
- * result says in what they differ, and so does a warning in the log. It can be run at every start, by several processes
- * at once.
+ * Creates the topics that do not exist, and ends when the brokers know them. Existing topics are not changed: the
+ * result, and a warning in the log, say how they differ. It can be run at every start, by several processes at once.
  *
  * Settings of existing topics are compared on engines with the capability `"configs"`. Fails with `InvalidSetting` for
  * numbers that are none, with `AuthorizationFailed` without the right to create, and with what the cluster refuses.

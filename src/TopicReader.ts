@@ -19,8 +19,8 @@ import type * as Record from "./Record.ts"
 import type { AnySource, DecodingServices } from "./Source.ts"
 
 /**
- * Where a read begins in each partition: at its first record, behind its last one, at an offset (one outside of the log
- * is the nearest end of it), that many records before the end, or at the first record at or after a time.
+ * Where a read begins in each partition: at its first record, after its last one, at an offset (one outside of the log
+ * means its nearest end), this many records before the end, or at the first record at or after a time.
  *
  * @stability unstable
  * @since 0.1.0
@@ -43,7 +43,7 @@ export type From =
 export interface ReadOptions {
   /** Where each partition begins. */
   readonly from: From
-  /** With `"end"` the stream ends where the partitions ended when it began; otherwise it goes on until it is left. */
+  /** With `"end"` the stream ends at the ends that the partitions had when it began; otherwise it goes on. */
   readonly until?: "end" | undefined
   /** The numbers of the partitions (default: all). */
   readonly partitions?: ReadonlyArray<number> | undefined
