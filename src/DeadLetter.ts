@@ -57,6 +57,8 @@ export interface DeadLetter extends TopicPartition {
   readonly errorTag: string | undefined
   /** The message of the error. */
   readonly errorMessage: string | undefined
+  /** The encoded fields of its error, where it is a `Schema.TaggedError` and we wrote the dead letter. */
+  readonly errorFields: { readonly [name: string]: unknown } | undefined
   /** When it first failed, in milliseconds. */
   readonly firstFailedAt: number | undefined
   /** When it failed last, in milliseconds; if no header says so, when it was written. */

@@ -225,6 +225,11 @@ export interface Options {
    * `false`.
    */
   readonly transactional?: boolean | undefined
+  /**
+   * Whether dead letters carry the encoded fields of an error that is a `Schema.TaggedError`, as JSON of at most 2 KiB,
+   * with `Redacted` values masked. Default `true`.
+   */
+  readonly errorFields?: boolean | undefined
   /** Stops at a record instead of sending it to the dead letter topic when too many went there. Default: no limit. */
   readonly deadLetterLimit?: DeadLetterLimit | undefined
 }
@@ -257,7 +262,8 @@ export const defaults = {
   topics: "create",
   naming: standard,
   publish: Schedule.min([Schedule.exponential("500 millis"), Schedule.spaced("30 seconds")]),
-  transactional: false
+  transactional: false,
+  errorFields: true
 } as const satisfies Options
 
 /**

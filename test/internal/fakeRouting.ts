@@ -45,6 +45,7 @@ export const fakeRouting = Effect.fnUntraced(function*(
     publish: Schedule.spaced(700),
     makeSignal: yield* Signal.maker,
     partitionsOf: () => 1,
+    errorFields: true,
     restore: () => Effect.void
   })
   return { router, prepare: () => Effect.void, attach: () => {} } satisfies Routing

@@ -73,6 +73,7 @@ export const reader = (
       attempts: state.isCounted ? state.executions : undefined,
       errorTag: state.errorTag,
       errorMessage: state.errorMessage,
+      errorFields: state.errorFields,
       firstFailedAt: state.firstFailedAt,
       failedAt: state.due ?? raw.timestamp,
       replays: state.replays,

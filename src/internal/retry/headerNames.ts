@@ -27,6 +27,7 @@ export const own = {
   firstFailedAt: "x-retry-first-failed-at",
   policy: "x-retry-policy",
   errorTag: "x-retry-error-tag",
+  errorFields: "x-retry-error-fields",
   replays: "x-retry-replays",
   replayedAt: "x-retry-replayed-at",
   replayId: "x-retry-replay-id"

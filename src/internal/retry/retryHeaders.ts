@@ -26,6 +26,7 @@ export interface Hop {
     readonly message: string
     readonly stack: string | undefined
     readonly causeName: string | undefined
+    readonly fields?: string | undefined
   }
   /** Leaves message and stack out, for a record that is too large with them. */
   readonly bare?: boolean | undefined
@@ -83,6 +84,7 @@ const exceptionHeaders = ({ bare, error }: Hop): Array<RawHeader> => {
   if (error.causeName !== undefined) headers.push([spring.cause, Bytes.name(error.causeName)])
   if (bare) return headers
   headers.push([spring.message, Bytes.utf8(error.message, messageBytes)])
+  if (error.fields !== undefined) headers.push([own.errorFields, Bytes.utf8(error.fields)])
   if (error.stack !== undefined) headers.push([spring.stack, Bytes.utf8(error.stack, stackBytes)])
   return headers
 }

@@ -4,7 +4,9 @@
  */
 import type { RawHeader, RawRecord, TimestampType } from "../../engine/KafkaEngine.ts"
 import { invalidName } from "../../Source.ts"
+import { readOr } from "../shared/causes.ts"
 import * as Bytes from "./bytes.ts"
+import { fieldsBytes } from "./errorFields.ts"
 import { django, type Family, type Names, own, spring, table } from "./headerNames.ts"
 
 /** The part of a record that is read. */
@@ -33,6 +35,7 @@ export interface RetryState {
   readonly firstFailedAt: number | undefined
   readonly errorTag: string | undefined
   readonly errorMessage: string | undefined
+  readonly errorFields: { readonly [name: string]: unknown } | undefined
   readonly group: string | undefined
   readonly replays: number
   readonly policy: string | undefined
@@ -123,6 +126,7 @@ const noState: RetryState = {
   firstFailedAt: undefined,
   errorTag: undefined,
   errorMessage: undefined,
+  errorFields: undefined,
   group: undefined,
   replays: 0,
   policy: undefined,
@@ -148,6 +152,15 @@ const ownIn = (
   const sameError = tag === undefined || error === undefined || error === null || tag === null
     || Buffer.from(tag.buffer, tag.byteOffset, tag.byteLength).equals(error)
   return { executions: counted, isCurrent: counted === executions && sameError }
+}
+
+const fieldsIn = (last: Last): RetryState["errorFields"] => {
+  const text = Bytes.readText(last.get(own.errorFields), fieldsBytes)
+  const fields: unknown = text === undefined ? undefined : readOr(() => JSON.parse(text), undefined)
+  return typeof fields === "object" && fields !== null && !Array.isArray(fields)
+    // An object of JSON, of which nothing is known but that it has fields.
+    ? fields as { readonly [name: string]: unknown }
+    : undefined
 }
 
 /** Reads only the due time, as the header says. */
@@ -182,6 +195,7 @@ export const read = (record: Source, fallback?: { readonly attempts?: number | u
     origin: first(last, originIn),
     firstFailedAt: Bytes.moment(Bytes.readDecimal(last.get(own.firstFailedAt))),
     errorTag: (isCurrent ? Bytes.readText(last.get(own.errorTag), nameBytes) : undefined) ?? first(last, tagIn),
+    errorFields: isCurrent ? fieldsIn(last) : undefined,
     errorMessage: first(last, (last, names) => textIn(last, names.message, messageBytes)),
     group: groupIn(last),
     replays: count(Bytes.readDecimal(last.get(own.replays)), 0, maxCount) ?? 0,

@@ -62,6 +62,8 @@ export interface Options {
   readonly makeSignal: () => Signal
   /** How many partitions a topic has; `undefined` when that is not known. */
   readonly partitionsOf: (topic: string) => number | undefined
+  /** Whether dead letters carry the encoded fields of their error. */
+  readonly errorFields: boolean
   /** Creates the topics of a source again that were deleted, if the consumer creates topics at all. */
   readonly restore: (source: string) => Effect.Effect<void, KafkaError>
 }
@@ -128,7 +130,7 @@ export class Router {
         firstFailedAt: failure.firstFailedAt,
         failedAt: failure.failedAt,
         policy: topics.plan.policy,
-        error: textOf(cause, to._tag === "DeadLetter"),
+        error: textOf(cause, to._tag === "DeadLetter", to._tag === "DeadLetter" && this.options.errorFields),
         fresh: !retrying,
         bare
       })

@@ -79,6 +79,7 @@ export const make = Effect.fnUntraced(function*(
     publish: retries.publish ?? RetryTopics.defaults.publish,
     makeSignal,
     partitionsOf: (topic: string) => partitions.get(topic),
+    errorFields: retries.errorFields ?? RetryTopics.defaults.errorFields,
     restore: (source: string) => prepareNow([source])
   }
   const router = retries.transactional === true

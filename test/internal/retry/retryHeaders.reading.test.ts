@@ -19,6 +19,7 @@ describe("reading retry headers", () => {
       firstFailedAt: undefined,
       errorTag: undefined,
       errorMessage: undefined,
+      errorFields: undefined,
       group: undefined,
       replays: 0,
       policy: undefined,

@@ -21,6 +21,7 @@ describe("headers of a redrive", () => {
       firstFailedAt: undefined,
       errorTag: undefined,
       errorMessage: undefined,
+      errorFields: undefined,
       group: "billing",
       replays: 1,
       policy: undefined,

@@ -33,6 +33,7 @@ describe("writing retry headers", () => {
       firstFailedAt: now - 1000,
       errorTag: "CardDeclined",
       errorMessage: "no money",
+      errorFields: undefined,
       group: "billing",
       replays: before.replays,
       policy: "0badcafe",

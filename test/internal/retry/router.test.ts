@@ -71,6 +71,7 @@ const routerOf = Effect.fnUntraced(function*(answers: Array<"full" | "ok" | "lat
     publish: Schedule.spaced("10 seconds"),
     makeSignal: yield* Signal.maker,
     partitionsOf: () => 3,
+    errorFields: true,
     restore: () => Effect.sync(() => void restored++)
   })
   const start = (offset: number): Copy => {
