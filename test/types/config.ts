@@ -35,6 +35,10 @@ export const nobody = defineConfig({ engine, consumers: [], layer: Layer.empty }
 // @ts-expect-error Mail is missing
 export const missing = defineConfig({ engine, consumers: [charging, mailing], layer: invoices })
 
+const unknowing: Array<Consumer.Any> = [charging, mailing]
+// @ts-expect-error what they need is not known
+export const unknown = defineConfig({ engine, consumers: unknowing, layer: Layer.merge(invoices, mail) })
+
 export const needy = defineConfig({
   engine,
   consumers: [charging],
