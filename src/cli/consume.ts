@@ -43,7 +43,7 @@ export const consume = Command.make(
   "consume",
   {
     names: Argument.String("consumer").pipe(
-      Argument.withDescription("Only these consumers, by group, or as --list names them"),
+      Argument.withDescription("Only these consumers, by their group or as --list names them"),
       Argument.variadic()
     ),
     list: Flag.Boolean("list").pipe(Flag.withDescription("List the consumers"), Flag.withDefault(false)),
@@ -63,7 +63,9 @@ export const consume = Command.make(
     yield* consumeAll(consumers, loaded) as Effect.Effect<void, unknown>
   })
 ).pipe(
-  Command.withDescription("Run consumers until stopped; Ctrl-C drains, a second one stops at once"),
+  Command.withDescription(
+    "Run consumers until stopped; Ctrl-C lets running handlers finish, a second one stops at once"
+  ),
   Command.withExamples([
     { command: "millrace consume", description: "Run every consumer of the config module" },
     { command: "millrace consume billing --dry-run", description: "Show what would run, and check it" }

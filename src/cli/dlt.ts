@@ -9,5 +9,5 @@ import { show } from "./dltShow.ts"
 /** Everything that is done with dead letters. */
 export const dlt = Command.make("dlt").pipe(
   Command.withSubcommands([...looking, show, redrive, park, discard, imported]),
-  Command.withDescription("Look into dead letters, send them once more, or give them up")
+  Command.withDescription("Inspect, redrive, park and discard dead letters")
 )

@@ -22,7 +22,7 @@ export const discard = Command.make(
     parked: filter.parked,
     before: optional.number("before", "With --partition: only those before this offset"),
     deleteRecords: Flag.Boolean("delete-records").pipe(
-      Flag.withDescription("Delete them from the topic as well, for everybody and for good"),
+      Flag.withDescription("Also delete them from the topic, for all readers and for good"),
       Flag.withDefault(false)
     ),
     dryRun,
@@ -61,6 +61,6 @@ export const discard = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Give dead letters up: a redrive without filter passes them; with --delete-records they are deleted"
+    "Discard dead letters: no redrive sees them any more; with --delete-records they are deleted"
   )
 )

@@ -19,19 +19,19 @@ export const optional = { text, number }
 
 /** `[consumer]`. */
 export const consumer = Argument.String("consumer").pipe(
-  Argument.withDescription("The consumer, by its group; may be left out when there is one"),
+  Argument.withDescription("The consumer, by its group; may be left out if there is only one"),
   Argument.optional
 )
 
 /** `--yes`. */
 export const yes = Flag.Boolean("yes").pipe(
-  Flag.withDescription("Really do it; without it the plan is shown, and a terminal is asked"),
+  Flag.withDescription("Do it; without this flag the plan is shown, and on a terminal you are asked"),
   Flag.withDefault(false)
 )
 
 /** `--dry-run`. */
 export const dryRun = Flag.Boolean("dry-run").pipe(
-  Flag.withDescription("Say what would be done; send and commit nothing"),
+  Flag.withDescription("Only show what would be done"),
   Flag.withDefault(false)
 )
 
@@ -44,9 +44,9 @@ export const filter = {
   tag: text("tag", "Only those whose error has this tag"),
   since: text("since", "Only those written at or after a time: 2026-01-31T12:00:00Z, or milliseconds"),
   until: text("until", "Only those written before a time"),
-  where: text("where", "Only those for which the default export of this module, a function, says true"),
+  where: text("where", "Only those for which the function that this module exports by default returns true"),
   parked: Flag.Boolean("parked").pipe(
-    Flag.withDescription("Those in the parked topic, not in the dead letter topic"),
+    Flag.withDescription("Those in the parked topic instead of the dead letter topic"),
     Flag.withDefault(false)
   )
 }

@@ -46,7 +46,7 @@ export const imported = Command.make(
   {
     consumer,
     allow: Flag.String("allow").pipe(
-      Flag.withDescription("A further topic that lines may name; may be repeated"),
+      Flag.withDescription("A further topic that the lines may name; may be repeated"),
       Flag.atLeast(0)
     ),
     dryRun
@@ -57,4 +57,4 @@ export const imported = Command.make(
     yield* worksOn
     yield* Effect.provide(importLines(one, process.stdin, flags), loaded.engine)
   })
-).pipe(Command.withDescription("Write exported dead letters, lines on standard input, back to their topics"))
+).pipe(Command.withDescription("Write exported dead letters (lines on standard input) back to their topics"))

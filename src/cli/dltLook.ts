@@ -43,7 +43,7 @@ const ls = Command.make(
     for (const line of table(header, rows)) yield* Console.log(line)
     yield* failed
   })
-).pipe(Command.withDescription("List dead letter topics: how much is in them, how old, and of what"))
+).pipe(Command.withDescription("List dead letter topics: how many records, how old, with which errors"))
 
 const stats = Command.make(
   "stats",

@@ -121,11 +121,14 @@ export const redrive = Command.make(
       Flag.withDescription("A further topic that --to may name; may be repeated"),
       Flag.atLeast(0)
     ),
-    canary: optional.number("canary", "End after this many redriven records, to see what becomes of them"),
-    maxReplays: optional.number("max-replays", "Park what was redriven this many times before; 3 unless given"),
+    canary: optional.number("canary", "End after this many redriven records, to try a redrive with a few of them"),
+    maxReplays: optional.number(
+      "max-replays",
+      "Park records that were redriven this many times before; 3 unless given"
+    ),
     transform: optional.text(
       "transform",
-      "A module whose default export makes a new value of a decoded one; may be async"
+      "A module whose default export returns a new value for a decoded one; may be async"
     )
   },
   Effect.fnUntraced(function*(flags) {
@@ -149,7 +152,7 @@ export const redrive = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Send dead letters once more, by default to the first retry topic, due at once, behind what waits there"
+    "Send dead letters once more, by default to the first retry topic, due at once"
   )
 )
 
@@ -169,4 +172,6 @@ export const park = Command.make(
     }
     yield* Effect.provide(run(one, options, flags), loaded.engine)
   })
-).pipe(Command.withDescription("Move dead letters to the parked topic; a redrive with the same filter passes them"))
+).pipe(
+  Command.withDescription("Move dead letters to the parked topic; a redrive with the same filter no longer sees them")
+)

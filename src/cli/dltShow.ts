@@ -83,7 +83,7 @@ export const show = Command.make(
     consumer,
     ...filter,
     waiting: Flag.Boolean("waiting").pipe(
-      Flag.withDescription("Only those that a redrive with the same filter has before it"),
+      Flag.withDescription("Only those that a redrive with the same filter has not reached"),
       Flag.withDefault(false)
     ),
     max: optional.number("max", "At most this many"),
@@ -108,4 +108,4 @@ export const show = Command.make(
     // Codecs whose services only the application has are not asked.
     yield* Effect.provide(letters as Effect.Effect<void, unknown, KafkaEngine.Service>, loaded.engine)
   })
-).pipe(Command.withDescription("Show dead letters, decoded by the consumer's codecs, and what happened to them"))
+).pipe(Command.withDescription("Show dead letters, decoded by the consumer's codecs, with where and why they failed"))

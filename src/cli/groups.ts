@@ -92,7 +92,7 @@ export const groups = Command.make(
     ),
     topic: Flag.String("topic").pipe(Flag.withDescription("With --reset-offsets: only this topic"), Flag.optional),
     execute: Flag.Boolean("execute").pipe(
-      Flag.withDescription("With --reset-offsets: really reset"),
+      Flag.withDescription("With --reset-offsets: set the offsets; without this flag they are only shown"),
       Flag.withDefault(false)
     )
   },

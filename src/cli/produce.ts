@@ -129,7 +129,9 @@ export const produce = Command.make(
   {
     topic: Argument.String("topic"),
     tombstones: Flag.Boolean("tombstones").pipe(
-      Flag.withDescription("A line without a value is a tombstone, one without a key has none; refused otherwise"),
+      Flag.withDescription(
+        "Take lines without a value as tombstones, and lines without a key; otherwise both are refused"
+      ),
       Flag.withDefault(false)
     )
   },

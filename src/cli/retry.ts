@@ -42,7 +42,7 @@ const ls = Command.make(
     for (const line of table(header, rows)) yield* Console.log(line)
     yield* failed
   })
-).pipe(Command.withDescription("List retry topics: how much waits in them, and until when"))
+).pipe(Command.withDescription("List retry topics: how many records wait in them, and until when"))
 
 const stateOf = ({ problems, status }: TopicState): string => [status, ...problems.map(({ words }) => words)].join("; ")
 
@@ -50,7 +50,7 @@ const topics = Command.make(
   "topics",
   {
     consumers,
-    plan: Flag.Boolean("plan").pipe(Flag.withDescription("Only look; the default"), Flag.withDefault(false)),
+    plan: Flag.Boolean("plan").pipe(Flag.withDescription("Only show them; the default"), Flag.withDefault(false)),
     create: Flag.Boolean("create").pipe(Flag.withDescription("Create what is missing"), Flag.withDefault(false)),
     json
   },
@@ -99,10 +99,10 @@ const topics = Command.make(
     )
     return yield* new WorkFailed({})
   })
-).pipe(Command.withDescription("Show the retry and dead letter topics that the policies need; create them"))
+).pipe(Command.withDescription("Show the retry and dead letter topics that the policies need, or create them"))
 
 /** Everything about retry topics. */
 export const retry = Command.make("retry").pipe(
   Command.withSubcommands([ls, topics, adopt, handBack]),
-  Command.withDescription("Look at what waits for a retry, and at the topics that policies need")
+  Command.withDescription("Show retry topics and what waits in them; show or create the topics that policies need")
 )

@@ -13,12 +13,12 @@ import { type AnyConsumer, selectOne } from "./selection.ts"
 import { table } from "./table.ts"
 
 const consumer = Argument.String("consumer").pipe(
-  Argument.withDescription("The consumer, by its group; may be left out when there is one"),
+  Argument.withDescription("The consumer, by its group; may be left out if there is only one"),
   Argument.optional
 )
 
 const yes = Flag.Boolean("yes").pipe(
-  Flag.withDescription("Really do it; without it only the plan is shown"),
+  Flag.withDescription("Do it; without this flag only the plan is shown"),
   Flag.withDefault(false)
 )
 

@@ -10,11 +10,13 @@ export const root = Command.make("millrace").pipe(
   Command.withSharedFlags({
     config: Flag.String("config").pipe(
       Flag.withAlias("c"),
-      Flag.withDescription("The config module; else the nearest millrace.config.ts, upwards"),
+      Flag.withDescription(
+        "The config module; unless given, millrace.config.ts in this folder or the nearest one above"
+      ),
       Flag.optional
     )
   }),
-  Command.withDescription("Consume, look into and operate Kafka topics with Effect")
+  Command.withDescription("Run consumers, and inspect and operate their Kafka topics")
 )
 
 /** The application's config. */

@@ -135,10 +135,16 @@ export const topics = Command.make(
       Flag.withDescription("Create the topics of the config that are missing"),
       Flag.withDefault(false)
     ),
-    partitions: optional.number("partitions", "With --plan or --create, where the config has no shape of the topic"),
-    replication: optional.number("replication", "The same; what the cluster has set unless given"),
+    partitions: optional.number(
+      "partitions",
+      "With --plan or --create: how many partitions a topic without a shape in the config has"
+    ),
+    replication: optional.number(
+      "replication",
+      "With --plan or --create: its replication; unless given, the cluster's setting"
+    ),
     set: Flag.String("set").pipe(
-      Flag.withDescription("The same: a setting of the topic, name=value; may be repeated"),
+      Flag.withDescription("With --plan or --create: a setting of the topic, name=value; may be repeated"),
       Flag.atLeast(0)
     )
   },
@@ -166,5 +172,5 @@ export const topics = Command.make(
     if (missing > 0) yield* Console.error(`${missing} are missing; add --create to make them`)
   })
 ).pipe(
-  Command.withDescription("List the topics of the cluster; show which topics of the config are missing, and make them")
+  Command.withDescription("List the topics of the cluster; show which topics of the config are missing, or create them")
 )
