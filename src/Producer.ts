@@ -343,7 +343,8 @@ export const transaction: {
 /**
  * Commits positions of the current consumer group as part of the current transaction (KIP-447): the records sent in it
  * and the progress of the group become visible together. Only inside of {@link transaction} inside of a handler;
- * `Topic.handleTransactional` does both.
+ * `Topic.handleTransactional` does both. Fails with `CommitFailed` when the handler's partition was taken away
+ * meanwhile, and with `InvalidSetting` for what is no offset.
  *
  * @example
  * ```ts

@@ -70,6 +70,32 @@ describe("Producer.transaction", () => {
       assert.strictEqual(made, 2)
     }).pipe(Effect.provide(single)))
 
+  it.effect("gives up a client whose commit was not answered: it may have happened all the same", () =>
+    Effect.gen(function*() {
+      const engine = yield* KafkaEngine.Service
+      let made = 0
+      const unknown = Errors.make(
+        "commit",
+        new Errors.TransactionFailed({ transactionalId: "tx", problem: "its outcome is unknown", retryable: true })
+      )
+      const stuck = KafkaEngine.Service.of({
+        ...engine,
+        transactional: (id) =>
+          Effect.map(
+            engine.transactional(id),
+            (client) => ++made === 1 ? { ...client, commit: Effect.fail(unknown) } : client
+          )
+      })
+      yield* Effect.gen(function*() {
+        const first = yield* Effect.flip(Producer.transaction("tx", Producer.send(Notes, note("unknown"))))
+        assert.strictEqual(first, unknown)
+        yield* Producer.transaction("tx", Producer.send(Notes, note("kept")))
+        yield* Producer.transaction("tx", Producer.send(Notes, note("and kept")))
+      }).pipe(Effect.provideService(KafkaEngine.Service, stuck))
+      assert.deepStrictEqual(yield* values("notes"), ["kept", "and kept"])
+      assert.strictEqual(made, 2)
+    }).pipe(Effect.provide(single)))
+
   it.effect("that waited for its turn neither uses nor gives up a client in place of a broken one", () =>
     Effect.gen(function*() {
       const engine = yield* KafkaEngine.Service

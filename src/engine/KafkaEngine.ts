@@ -117,8 +117,8 @@ export interface ConsumerClientOptions {
 }
 
 /**
- * Identifies a member of a group towards a transactional producer (KIP-447). Opaque: only the engine that made it can
- * use it.
+ * Identifies a member of a group to a transactional producer (KIP-447). Opaque: only the engine that made it can use
+ * it, and for one call: with one engine it follows later rebalances, with another they make it stale.
  *
  * @stability unstable
  * @since 0.1.0

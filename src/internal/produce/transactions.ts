@@ -119,7 +119,9 @@ const runWith = <A, E, R>(
       const exit = yield* Effect.exit(restore(Effect.provideService(effect, CurrentTransaction, current)))
       end()
       if (Exit.isSuccess(exit)) {
-        yield* Effect.tapError(client.commit, () => abort)
+        // It may have been committed all the same. Without KIP-890 a late request to end it could end the next
+        // transaction of this client: another client has another epoch, and is safe from that.
+        yield* Effect.tapError(client.commit, () => Effect.andThen(abort, giveUp))
         return exit.value
       }
       yield* abort

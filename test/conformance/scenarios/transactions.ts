@@ -1,6 +1,8 @@
 import { assert } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -227,6 +229,78 @@ export const transactions: Group = {
             Stream.runCollect
           )
           assert.deepStrictEqual(sorted(read), texts(0, 400))
+        })
+    ),
+    scenario(
+      "commits offsets of a partition that stayed, also after a rebalance",
+      ["transactions"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(4)
+          const group = world.name("group")
+          const ledger = new Ledger()
+          const failed: Array<unknown> = []
+          const work = ({ offset, partition }: { readonly offset: number; readonly partition: number }) =>
+            Producer.transaction(
+              `${group}-${partition}`,
+              Producer.sendOffsets([{ topic, partition, offset: offset + 1 }])
+            ).pipe(
+              Effect.tapError((error) => Effect.sync(() => failed.push(error))),
+              Effect.retry({ times: 5 }),
+              Effect.provide(world.engine)
+            )
+          const first = yield* join(world, { group, topics: [topic], ledger, name: "a", work })
+          yield* produce(topic, 0, 4, 4)
+          yield* world.until("all are handled", Effect.sync(() => ledger.handled.length === 4))
+          const second = yield* join(world, { group, topics: [topic], ledger, name: "b", work })
+          yield* world.until("they share", share([first, second], 4))
+          yield* produce(topic, 4, 12, 4)
+          yield* world.until("the rest is handled", Effect.sync(() => ledger.handled.length >= 12))
+          assert.deepStrictEqual(failed, [])
+          yield* second.stop
+          yield* first.stop
+          assert.deepStrictEqual(sorted(ledger.values), texts(0, 12))
+        })
+    ),
+    scenario(
+      "commits no offsets of a partition that was lost while its handler ran",
+      ["transactions", "network"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(1)
+          const group = world.name("group")
+          const ledger = new Ledger()
+          const gate = yield* Deferred.make<void>()
+          const outcomes: Array<unknown> = []
+          const late = Effect.gen(function*() {
+            yield* Deferred.await(gate)
+            const exit = yield* Effect.exit(
+              Producer.transaction(world.name("tx"), Producer.sendOffsets([{ topic, partition: 0, offset: 1 }]))
+            )
+            outcomes.push(exit)
+          })
+          const { engine } = yield* world.network
+          const member = yield* join(world, {
+            group,
+            topics: [topic],
+            ledger,
+            engine,
+            work: () => outcomes.length > 0 ? Effect.void : Effect.uninterruptible(Effect.provide(late, world.engine))
+          })
+          yield* produce(topic, 0, 1, 1)
+          yield* world.until("it runs", Effect.sync(() => ledger.started.length === 1))
+          yield* world.expire(member)
+          const isBack = () => {
+            const tags = member.events.map(({ _tag }) => _tag)
+            return tags.lastIndexOf("Assigned") > tags.lastIndexOf("Lost") && tags.includes("Lost")
+          }
+          yield* world.until("it is back", Effect.sync(isBack))
+          yield* Deferred.succeed(gate, undefined)
+          yield* world.until("it has tried", Effect.sync(() => outcomes.length === 1))
+          const error = Cause.squash((outcomes[0] as Exit.Failure<unknown, unknown>).cause)
+          assert.strictEqual(reasonOf(error), "CommitFailed")
+          yield* world.until("it is handled again", Effect.sync(() => ledger.started.length === 2))
+          yield* member.stop
         })
     )
   ]

@@ -53,7 +53,8 @@ const makeNative = Effect.fnUntraced(function*(
   lastFlush: (producer: NativeProducer) => Effect.Effect<void, KafkaError>
 ): Effect.fn.Return<NativeProducer, KafkaError, Scope.Scope> {
   const { bootstrapServers, connectTimeoutMs, native } = environment
-  const settings = Settings.producer(environment.producer, transactionalId, environment.door)
+  const { requestTimeout } = environment.connection
+  const settings = Settings.producer(environment.producer, transactionalId, environment.door, requestTimeout)
   if (settings instanceof KafkaError) return yield* settings
   const producer = yield* construct(() =>
     new native.Producer({

@@ -144,7 +144,8 @@ const acks = { all: -1, leader: 1, none: 0 } as const
 export const producer = (
   config: KafkaConfig.ProducerConfig | undefined,
   transactionalId: string | undefined,
-  door: OpenDoor | undefined
+  door: OpenDoor | undefined,
+  requestTimeout: Duration.Input = KafkaConfig.connectionDefaults.requestTimeout
 ): NativeConfig | KafkaError => {
   const set = { ...KafkaConfig.producerDefaults, ...omitUndefined(config as NativeConfig ?? {}) } as
     & typeof KafkaConfig.producerDefaults
@@ -166,6 +167,10 @@ export const producer = (
     "delivery.timeout.ms": transactionalId === undefined
       ? millis(set.deliveryTimeout)
       : Math.min(millis(set.deliveryTimeout), millis(set.transactionTimeout)),
+    // The client refuses requests that may take longer than their transaction.
+    "socket.timeout.ms": transactionalId === undefined
+      ? undefined
+      : Math.min(millis(requestTimeout), Math.max(millis(set.transactionTimeout) - 100, 900)),
     "message.max.bytes": set.maxRequestBytes,
     "queue.buffering.max.messages": set.bufferRecords,
     "queue.buffering.max.kbytes": Math.max(1, Math.floor(set.bufferBytes / 1024)),

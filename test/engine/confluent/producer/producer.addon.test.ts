@@ -118,6 +118,19 @@ layer(mockEngine, { excludeTestServices: true })("a producer on the mock cluster
     }))
 })
 
+describe("transactions that are shorter than a request may take", () => {
+  const short = Layer.provideMerge(engineOf({ producer: { transactionTimeout: "5 seconds" } }), mockCluster)
+  layer(short, { excludeTestServices: true })((it) => {
+    it.effect("work", () =>
+      Effect.gen(function*() {
+        const client = yield* (yield* KafkaEngine.Service).transactional(fresh("id"))
+        yield* client.begin
+        yield* send(client, { topic: fresh("short"), partition: 0, key: null, value: bytes("kept") })
+        yield* client.commit
+      }))
+  })
+})
+
 describe("a producer with a small buffer", () => {
   const small = Layer.provideMerge(engineOf({ producer: { bufferRecords: 10, linger: "20 millis" } }), mockCluster)
   layer(small, { excludeTestServices: true })((it) => {

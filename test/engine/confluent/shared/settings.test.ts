@@ -65,6 +65,19 @@ describe("settings of librdkafka", () => {
     assert.strictEqual(protocol({ sasl, tls: false }), "sasl_plaintext")
   })
 
+  it("let no request of a transaction take longer than the transaction", () => {
+    const timeout = (transactionTimeout: string, transactionalId?: string) =>
+      producer(
+        { transactionTimeout: transactionTimeout as "1 second" },
+        transactionalId,
+        undefined
+      )["socket.timeout.ms"]
+    assert.strictEqual(timeout("10 seconds", "tx"), 9_900)
+    assert.strictEqual(timeout("1 minute", "tx"), 30_000)
+    assert.isUndefined(timeout("10 seconds"))
+    assert.strictEqual(producer({}, "tx", undefined, "5 seconds")["socket.timeout.ms"], 5_000)
+  })
+
   it("let the open door win over defaults", () => {
     const door = { producer: { "linger.ms": 7 }, consumer: { "queued.min.messages": 3 } }
     assert.strictEqual(producer(undefined, undefined, door)["linger.ms"], 7)
