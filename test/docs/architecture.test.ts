@@ -28,6 +28,11 @@ describe("docs/architecture.md", () => {
     assert.deepStrictEqual(arrows.filter(([from, to]) => floors.indexOf(from) >= floors.indexOf(to)), [])
   })
 
+  it("and CONTRIBUTING.md name every room of the core", () => {
+    const map = readFileSync(join(root, "CONTRIBUTING.md"), "utf8")
+    assert.deepStrictEqual(floors.filter((room) => !new RegExp(`\`(?:src/internal/)?${room}/\``).test(map)), [])
+  })
+
   it("names files that exist", () => {
     assert.isAbove(paths.length, 20)
     assert.deepStrictEqual(paths.filter((path) => !path.includes("*") && !existsSync(join(root, placeOf(path)))), [])
