@@ -68,6 +68,11 @@ export interface DeadLetter extends TopicPartition {
   /** Which toolkit wrote its headers, such as `"millrace"` or `"spring"`. */
   readonly family: string | undefined
   /**
+   * A share group's dead letter may be a reference without key and value; these are then read from the record that it
+   * refers to. If that is there no more, this names it; else it is `undefined`.
+   */
+  readonly gone: string | undefined
+  /**
    * The record, decoded by the consumer's codecs when this effect runs. Fails with `Poison`. Codecs get their services
    * where the stream runs.
    */

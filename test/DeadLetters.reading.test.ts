@@ -6,6 +6,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import { Codec, Consumer, DeadLetters, OnFailure, Retry, RetryTopics, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
+import type { RawHeader } from "../src/engine/KafkaEngine.ts"
 import * as KafkaEngine from "../src/engine/KafkaEngine.ts"
 import * as RetryHeaders from "../src/internal/retry/retryHeaders.ts"
 import { retryHeaders } from "./conformance/routes.ts"
@@ -281,6 +282,41 @@ describe("the list of dead letter topics", () => {
         { source: "orders", tag: "Timeout", hour: first + hour, count: 1 }
       ])
       assert.lengthOf(yield* DeadLetters.stats(billing, { tag: "CardDeclined" }), 1)
+    }).pipe(onCluster))
+})
+
+describe("dead letters that a broker wrote for a share group", () => {
+  const reference = (offset: number): ReadonlyArray<RawHeader> => [
+    ["__dlq.errors.topic", bytes("orders")],
+    ["__dlq.errors.partition", bytes("0")],
+    ["__dlq.errors.offset", bytes(String(offset))],
+    ["__dlq.errors.group", bytes("shares")],
+    ["__dlq.errors.message", bytes("rejected")],
+    ["__dlq.errors.delivery.count", bytes("5")]
+  ]
+
+  it.effect("have the record that they refer to, and say when it is gone", () =>
+    Effect.gen(function*() {
+      yield* two
+      const kafka = yield* InMemoryKafka
+      yield* kafka.produce({
+        topic: "orders",
+        partition: 0,
+        key: bytes("o"),
+        value: bytes("{\"id\":\"1\",\"total\":2}")
+      })
+      for (const offset of [0, 7]) {
+        yield* kafka.produce({ topic: deadLetter, partition: 0, key: null, value: null, headers: reference(offset) })
+      }
+      const [there, gone] = yield* Stream.runCollect(DeadLetters.records(billing))
+      assert.deepInclude(there, { attempts: 5, errorMessage: "rejected", group: "shares", gone: undefined })
+      assert.deepStrictEqual((yield* there!.decoded).value, { id: "1", total: 2 })
+      assert.deepInclude(gone, { key: null, value: null, gone: "orders/0 at offset 7" })
+      assert.include((yield* Effect.flip(gone!.decoded)).message, "is gone")
+      const error = yield* Effect.flip(Stream.runDrain(DeadLetters.redrive(billing)))
+      assert.include(error.message, "orders/0 at offset 7, and that record is gone")
+      const [sent] = yield* kafka.records(tier1)
+      assert.deepStrictEqual([sent?.key, sent?.value], [bytes("o"), bytes("{\"id\":\"1\",\"total\":2}")])
     }).pipe(onCluster))
 })
 

@@ -9,6 +9,8 @@ import { invalidSetting, KafkaError } from "../../KafkaError.ts"
 import type { Codecs } from "../../Source.ts"
 import * as Destinations from "./destinations.ts"
 import * as Filters from "./filter.ts"
+import type { Read } from "./letters.ts"
+import { restored } from "./originals.ts"
 
 type AnyCodec = Codec.Codec<any, any, any>
 
@@ -17,7 +19,7 @@ export type Transform = (value: unknown, letter: DeadLetter) => unknown
 
 /** How the letters of one dead letter topic are judged. */
 export interface Rules {
-  readonly read: (raw: RawRecord) => DeadLetter
+  readonly read: Read
   /** Where the dead letters of each source go. An error is raised only when there is a letter of that source. */
   readonly sources: ReadonlyMap<string, { readonly codecs: Codecs; readonly target: Destinations.Target | KafkaError }>
   /** The target, if it is the same for all sources: then a letter without a known source can be sent, too. */
@@ -94,7 +96,7 @@ const judgeOne = Effect.fnUntraced(function*(
   raw: RawRecord
 ): Effect.fn.Return<Fate, KafkaError, any> {
   const { common, filter, group, id, maxReplays, sources, transform } = rules
-  const letter = rules.read(raw)
+  const letter = rules.read(yield* restored(raw))
   if (!(yield* Filters.isMeant(filter, letter))) return pass
   const known = sources.get(letter.source)
   const target = known === undefined ? common : known.target
@@ -106,6 +108,15 @@ const judgeOne = Effect.fnUntraced(function*(
       (target) => Destinations.parked(letter, target)
     )
     return { _tag: "Park", letter, message: () => message }
+  }
+  if (letter.gone !== undefined) {
+    return yield* invalidSetting(
+      "parked",
+      `${
+        Filters.placeOf(letter)
+      }: it is a reference to ${letter.gone}, and that record is gone: there is nothing to send; `
+        + `park it, or pass it with discard (partition ${letter.partition}, before ${letter.offset + 1})`
+    )
   }
   if (transform !== undefined && known === undefined) return yield* foundling(letter, rules)
   const value = transform === undefined ? letter.value : yield* Effect.mapError(

@@ -10,6 +10,7 @@ import type * as Record from "../../Record.ts"
 import type { Codecs } from "../../Source.ts"
 import * as Decoding from "../codec/decoding.ts"
 import * as RetryHeaders from "../retry/retryHeaders.ts"
+import type { Restored } from "./originals.ts"
 import { type Pile, placeIn } from "./places.ts"
 
 type Decoded = Effect.Effect<Record.Record<unknown, unknown>, Poison>
@@ -50,14 +51,17 @@ const decoderOf = (source: string, codecs: Codecs, context: Context.Context<neve
     })
 }
 
+/** Makes a dead letter of a record. */
+export type Read = (restored: Restored) => DeadLetter
+
 /** How the dead letters of one source are read. */
 export const reader = (
   source: string,
   codecs: Codecs,
   context: Context.Context<never>
-): (raw: RawRecord) => DeadLetter => {
+): Read => {
   const decode = decoderOf(source, codecs, context)
-  return (raw) => {
+  return ({ gone, raw }) => {
     const state = RetryHeaders.read(raw)
     return {
       topic: raw.topic,
@@ -78,10 +82,22 @@ export const reader = (
       failedAt: state.due ?? raw.timestamp,
       replays: state.replays,
       family: state.family,
-      decoded: decode(raw)
+      gone,
+      decoded: gone === undefined ? decode(raw) : Effect.fail(lost(raw, gone))
     }
   }
 }
+
+const lost = (raw: RawRecord, gone: string): Poison =>
+  new Poison({
+    topic: raw.topic,
+    partition: raw.partition,
+    offset: raw.offset,
+    part: "value",
+    problem: `it is a reference to ${gone}, and that record is gone`,
+    firstBytes: "",
+    cause: undefined
+  })
 
 const noSource = (raw: RawRecord): Poison =>
   new Poison({
@@ -98,17 +114,18 @@ const noSource = (raw: RawRecord): Poison =>
  * Makes the reader of a dead letter topic. A record that belongs to none of its sources has the source that its headers
  * name, or `""`.
  */
-export const readerOf = (pile: Pile, context: Context.Context<never>): (raw: RawRecord) => DeadLetter => {
+export const readerOf = (pile: Pile, context: Context.Context<never>): Read => {
   const [first, ...others] = pile.places
   const readFirst = reader(first.source, first.codecs, context)
   // With one source the headers are not needed: another toolkit may have written them, or they are lost.
   if (others.length === 0) return readFirst
   const readers = new Map(pile.places.map(({ codecs, source }) => [source, reader(source, codecs, context)]))
-  return (raw) => {
+  return (restored) => {
+    const { raw } = restored
     const origin = RetryHeaders.read(raw).origin?.topic
     const place = placeIn(pile, origin)
     return place === undefined
-      ? { ...readFirst(raw), source: origin ?? "", decoded: Effect.fail(noSource(raw)) }
-      : readers.get(place.source)!(raw)
+      ? { ...readFirst(restored), source: origin ?? "", decoded: Effect.fail(noSource(raw)) }
+      : readers.get(place.source)!(restored)
   }
 }

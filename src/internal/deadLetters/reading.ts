@@ -10,6 +10,7 @@ import { format } from "../../TopicPartition.ts"
 import { byPartition, scan } from "../reading/scan.ts"
 import { isMeant, millisOf, redriveGroupOf } from "./filter.ts"
 import * as Letters from "./letters.ts"
+import { restored } from "./originals.ts"
 import { type AnyConsumer, offsetsOf, type Pile, pilesOf, startsFrom } from "./places.ts"
 
 const adminOf = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
@@ -51,7 +52,8 @@ export const records = (
       starts,
       offset === undefined ? ends : ends.map((end) => ({ ...end, offset: Math.min(end.offset, offset + 1) }))
     ).pipe(
-      Stream.map((raw) => readers.get(raw.topic)!(raw)),
+      Stream.mapEffect(restored),
+      Stream.map((one) => readers.get(one.raw.topic)!(one)),
       Stream.filterEffect((letter) => isMeant(filter, letter))
     )
   }))
@@ -142,7 +144,7 @@ export const list = Effect.fnUntraced(function*(
           waiting: depthBetween(passed, ends, topic),
           oldest: least(times(first)),
           newest: most(times(newest)),
-          tags: histogram(newest.map((raw) => read(raw).errorTag)),
+          tags: histogram(newest.map((raw) => read({ raw, gone: undefined }).errorTag)),
           scanned: newest.length,
           parked,
           parkedDepth: depthBetween(begins, ends, parked)

@@ -146,7 +146,7 @@ describe("the copy of a dead letter", () => {
         ]
       }
       const codecs = { key: Codec.bytes, value: Codec.bytes, headers: undefined }
-      const letter = reader("t", codecs, Context.empty())(raw)
+      const letter = reader("t", codecs, Context.empty())({ raw, gone: undefined })
       const target = { topic: "g.t.retry.1", partitions, waits: true, parks: false }
       const message = redriven(letter, letter.value, target, { at: 77, group: "g", id: "i" })
       assert.isBelow(message.partition!, partitions)
