@@ -5,15 +5,8 @@ import * as Effect from "effect/Effect"
 import type { ConsumerConfig } from "../../../../src/KafkaConfig.ts"
 import { fresh, numbered, open, produce, until } from "../mock.ts"
 
-const deadline = Duration.seconds(10)
-
-/** A close that needs its deadline has not worked. */
-export const inTime = <A, E, R>(close: Effect.Effect<A, E, R>) =>
-  Effect.gen(function*() {
-    const from = performance.now()
-    yield* close
-    assert.isBelow(performance.now() - from, 6_000)
-  })
+/** Beyond the patience of any test: a close that needs its deadline fails. */
+export const deadline = Duration.minutes(10)
 
 /** Registers the tests; `topic` makes one of four partitions. */
 export const groupTests = <R>(
@@ -39,10 +32,10 @@ export const groupTests = <R>(
       assert.isFalse(first.client.store({ topic: name, partition: gone, offset: 9 }))
       let closed = false
       yield* Effect.all([
-        Effect.andThen(inTime(second.client.close(deadline)), Effect.sync(() => (closed = true))),
+        Effect.andThen(second.client.close(deadline), Effect.sync(() => (closed = true))),
         first.run(() => closed && first.assigned.size === 4, "everything")
       ], { concurrency: 2 })
-      yield* inTime(first.client.close(deadline))
+      yield* first.client.close(deadline)
     }), 60_000)
 
   it.effect("closes with an unanswered assignment", () =>
@@ -51,7 +44,7 @@ export const groupTests = <R>(
       yield* produce(numbered(name, 0, 1))
       const owner = yield* open({ topics: [name], config })
       yield* until(() => owner.due.length > 0, "the assignment")
-      yield* inTime(owner.client.close(deadline))
+      yield* owner.client.close(deadline)
     }), 60_000)
 
   it.effect("closes with an unanswered revoke, and commits what was stored", () =>
@@ -64,9 +57,9 @@ export const groupTests = <R>(
       for (const partition of [0, 1, 2, 3]) first.client.store({ topic: name, partition, offset: 2 })
       const second = yield* open({ topics: [name], group, config })
       yield* until(() => first.due.length > 0, "the revoke")
-      yield* inTime(first.client.close(deadline))
+      yield* first.client.close(deadline)
       yield* second.run(() => second.records.length === 4, "the rest of every partition")
       assert.deepStrictEqual(second.records.map(({ offset }) => offset), [2, 2, 2, 2])
-      yield* inTime(second.client.close(deadline))
+      yield* second.client.close(deadline)
     }), 60_000)
 }

@@ -1,12 +1,9 @@
 import { assert, describe, layer } from "@effect/vitest"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { fresh, mockEngine, numbered, open, produce, until } from "../mock.ts"
-import { groupTests, inTime } from "./groupTests.ts"
-
-const deadline = Duration.seconds(10)
+import { deadline, groupTests } from "./groupTests.ts"
 
 layer(mockEngine, { excludeTestServices: true })("a group on the mock cluster", (it) => {
   // The mock speaks the classic protocol too slowly for this; rebalance.kafka.test.ts has it.
@@ -38,12 +35,12 @@ layer(mockEngine, { excludeTestServices: true })("a group on the mock cluster", 
         const topic = fresh("early")
         yield* produce(numbered(topic, 0, 1))
         const early = yield* open({ topics: [topic] })
-        yield* inTime(early.client.close(deadline))
-        yield* inTime(early.client.close(deadline))
+        yield* early.client.close(deadline)
+        yield* early.client.close(deadline)
         const scope = yield* Scope.make()
         const scoped = yield* Scope.provide(open({ topics: [topic] }), scope)
         yield* scoped.run(() => scoped.records.length === 1, "a record")
-        yield* inTime(Scope.close(scope, Exit.void))
+        yield* Scope.close(scope, Exit.void)
       }))
 
     it.effect("works with fetched records, with paused partitions, and while a consume is running", () =>
@@ -56,12 +53,12 @@ layer(mockEngine, { excludeTestServices: true })("a group on the mock cluster", 
         yield* until(() => fetched.ready() > 0, "fetched records")
         fetched.client.pause([{ topic, partition: 0 }])
         fetched.client.poll(100, 1e9)
-        yield* inTime(fetched.client.close(deadline))
+        yield* fetched.client.close(deadline)
         const manual = yield* open({
           subscription: { _tag: "Manual", positions: [{ topic, partition: 0, offset: 0 }] }
         })
         yield* manual.run(() => manual.records.length > 500, "records")
-        yield* inTime(manual.client.close(deadline))
+        yield* manual.client.close(deadline)
       }))
   })
 

@@ -1,14 +1,11 @@
 import { assert, describe, layer } from "@effect/vitest"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as ConfluentKafka from "../../../../src/engine/ConfluentKafka.ts"
 import * as KafkaEngine from "../../../../src/engine/KafkaEngine.ts"
 import { sharedKafka } from "../../../services/env.ts"
 import { fresh, numbered, open, produce, until } from "../mock.ts"
-import { groupTests, inTime } from "./groupTests.ts"
-
-const deadline = Duration.seconds(10)
+import { deadline, groupTests } from "./groupTests.ts"
 
 const protocols = {
   "KIP-848": { groupProtocol: "consumer" },
@@ -51,8 +48,8 @@ layer(engine, { excludeTestServices: true })("a group on a real broker", (it) =>
         second.run(() => second.assigned.size === 4, "the assignment")
       ], { concurrency: 2 })
       assert.strictEqual(first.find("Failed")[0]!.error.reason._tag, "Fenced")
-      yield* inTime(first.client.close(deadline))
-      yield* inTime(second.client.close(deadline))
+      yield* first.client.close(deadline)
+      yield* second.client.close(deadline)
     }))
 
   // The session of a member that does not say that it leaves goes on for its 45 seconds.
@@ -69,10 +66,10 @@ layer(engine, { excludeTestServices: true })("a group on a real broker", (it) =>
         const second = yield* open({ topics: [name], group, config: patient })
         // Asked to give some up, and it has not: the second has joined, and owns nothing.
         yield* until(() => first.due.length > 0, "the revoke")
-        yield* inTime(second.client.close(deadline))
+        yield* second.client.close(deadline)
         yield* first.run(() => first.due.length === 0 && first.assigned.size === 4, "its partitions again")
         yield* first.client.commit([{ topic: name, partition: 0, offset: 0 }])
-        yield* inTime(first.client.close(deadline))
+        yield* first.client.close(deadline)
       }),
     60_000
   )
@@ -100,8 +97,8 @@ layer(engine, { excludeTestServices: true })("a group on a real broker", (it) =>
       ], { concurrency: "unbounded" })
       assert.lengthOf(spares(), 2)
       const [one, other] = spares()
-      yield* inTime(one!.client.close(deadline))
-      yield* inTime(other!.client.close(deadline))
+      yield* one!.client.close(deadline)
+      yield* other!.client.close(deadline)
       const left = yield* Effect.map(admin.describeGroups([group]), ([group]) => group!.members.length)
       assert.strictEqual(left, 4)
       yield* Effect.forEach(

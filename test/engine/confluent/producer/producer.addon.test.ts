@@ -193,8 +193,8 @@ describe("connecting", () => {
   it.live("fails with AuthenticationFailed at once when there is no token", () =>
     Effect.gen(function*() {
       const { bootstrap } = yield* Mock
-      const from = performance.now()
-      const options = { bootstrapServers: [bootstrap], connectTimeout: "8 seconds" } as const
+      // One that waits for the time to connect has no chance.
+      const options = { bootstrapServers: [bootstrap], connectTimeout: "10 minutes" } as const
       const sasl = { mechanism: "oauthbearer", token: Effect.fail("identity provider is down") } as const
       const error = yield* Effect.flip(
         Effect.flatMap(KafkaEngine.Service, (engine) => engine.producer).pipe(
@@ -203,6 +203,5 @@ describe("connecting", () => {
       )
       assert.strictEqual((error as KafkaError).reason._tag, "AuthenticationFailed")
       assert.include((error as KafkaError).message, "identity provider is down")
-      assert.isBelow(performance.now() - from, 4_000)
     }).pipe(Effect.provide(mockCluster)))
 })
