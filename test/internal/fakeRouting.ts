@@ -46,6 +46,7 @@ export const fakeRouting = Effect.fnUntraced(function*(
     makeSignal: yield* Signal.maker,
     partitionsOf: () => 1,
     errorFields: true,
+    timestampTypeOf: () => "CreateTime",
     restore: () => Effect.void
   })
   return { router, prepare: () => Effect.void, attach: () => {} } satisfies Routing
