@@ -32,6 +32,11 @@ interface Assigned {
   late: Chunk | undefined
 }
 
+const tooLong: KafkaError = Errors.make(
+  "commit",
+  new Errors.BrokerError({ code: 12, name: "OFFSET_METADATA_TOO_LARGE", problem: "too large", retryable: false })
+)
+
 const broken = (call: string): KafkaError => Errors.make(call, new Errors.Timeout({ operation: call, timeoutMs: 1 }))
 
 /** One group on one cluster, of which the consumer under test is the only member. */
@@ -53,6 +58,8 @@ export class Script {
   unreachable = false
   /** How many stores are refused although the partition is assigned. */
   refuseStores = 0
+  /** How long a text with an offset may be: a commit with a longer one fails. */
+  mostMetadata = Number.POSITIVE_INFINITY
   /** Whether a pause leaves a chunk on its way. */
   lateOnPause = false
   keepCalls = true
@@ -230,7 +237,7 @@ export class Script {
         return true
       },
       commit: (positions) =>
-        this.guarded("commit", { positions }, () => {
+        positions.some(this.isTooLong) ? Effect.fail(tooLong) : this.guarded("commit", { positions }, () => {
           for (const position of positions) {
             const assigned = this.assignment.get(format(position))
             if (assigned === undefined) continue
@@ -367,8 +374,18 @@ export class Script {
     for (const partition of event.partitions) this.assignment.delete(format(partition))
   }
 
+  /** What is stored is not committed any more: as at a crash. */
+  forgetStored(): void {
+    for (const assigned of this.assignment.values()) assigned.stored = undefined
+  }
+
+  private readonly isTooLong = ({ metadata }: Position): boolean => (metadata?.length ?? 0) > this.mostMetadata
+
   private commitStored(assigned: Assigned): void {
-    if (assigned.stored !== undefined) this.committed.set(format(assigned.partition), assigned.stored)
+    if (assigned.stored === undefined) return
+    if (this.isTooLong(assigned.stored)) {
+      this.options?.onEvent({ _tag: "CommitFailed", positions: [assigned.stored], error: tooLong })
+    } else this.committed.set(format(assigned.partition), assigned.stored)
   }
 
   private moveTo(assigned: Assigned, offset: number): void {

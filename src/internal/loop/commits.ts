@@ -1,12 +1,15 @@
 /**
- * Commits that are asked for: how many times records failed, when they begin to wait, and what a user wants to have
- * committed now. While one is on its way its partitions are not given up: it would take the next owner's offset back.
+ * Commits that are asked for: how many times records failed, when they begin to wait; once per `commitInterval` what is
+ * finished behind a position that does not move; and what a user wants to have committed now. While one is on its way
+ * its partitions are not given up: it would take the next owner's offset back.
  */
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import { consumerDefaults } from "../../KafkaConfig.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as Errors from "../../KafkaError.ts"
 import { format } from "../../TopicPartition.ts"
@@ -29,13 +32,16 @@ export class Commits {
   private readonly context: LoopContext
   private readonly signal: Signal
   private readonly givenUp: KafkaError
+  private readonly interval: number
+  private lastAll = -Infinity
   private noting = false
 
   constructor(ownership: Ownership, context: LoopContext, signal: Signal) {
     this.ownership = ownership
     this.context = context
     this.signal = signal
-    const { group } = context.plan
+    const { config: { commitInterval }, group } = context.plan
+    this.interval = Duration.toMillis(Duration.fromInputUnsafe(commitInterval ?? consumerDefaults.commitInterval))
     const problem = "a partition was given up before the broker answered; its next owner may handle its records again"
     this.givenUp = Errors.make("commit", new Errors.CommitFailed({ group, problem, retryable: false }))
   }
@@ -45,12 +51,24 @@ export class Commits {
     this.waiting.add(state)
   }
 
-  /** Whether there are attempts to be noted now: one commit of them at a time. */
-  get isDue(): boolean {
+  /** Whether there is something to be noted now: one commit of that at a time. */
+  isDue(now: number): boolean {
+    const { renoted } = this.ownership
+    if (renoted.size > 0 && now - this.lastAll >= this.interval) {
+      this.lastAll = now
+      for (const state of renoted) this.waiting.add(state)
+    }
     return !this.noting && this.waiting.size > 0
   }
 
-  /** Notes attempts. What comes to wait meanwhile is in the next commit. */
+  /** A commit failed, one of these or one of the client's own: if because of the notes, they are committed shorter. */
+  failed(error: KafkaError): boolean {
+    if (!this.ownership.notesAreRefused(error)) return false
+    for (const state of this.ownership.assignment) this.waiting.add(state)
+    return true
+  }
+
+  /** Notes what there is. What comes to wait meanwhile is in the next commit. */
   note(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const positions = this.ownership.noted([...this.waiting])
@@ -60,7 +78,8 @@ export class Commits {
       return this.begin(positions, (exit) => {
         this.noting = false
         const error = Exit.findErrorOption(exit)
-        if (error._tag === "Some") this.context.publish({ _tag: "Disturbed", error: error.value })
+        if (error._tag === "None" || this.failed(error.value)) return
+        this.context.publish({ _tag: "Disturbed", error: error.value })
       })
     })
   }
@@ -68,9 +87,9 @@ export class Commits {
   /** Commits what is finished, with what is noted of failing records: a commit without it would erase that. */
   commit(done: Deferred.Deferred<void, KafkaError>): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const positions = Array.from(this.ownership.assignment).flatMap(({ noted, position }): Array<Position> =>
-        position === undefined || noted === undefined ? [] : [noted]
-      )
+      const positions = Array.from(this.ownership.assignment).flatMap((
+        { position, progress: { noted } }
+      ): Array<Position> => position === undefined || noted === undefined ? [] : [noted])
       if (positions.length === 0) return Effect.asVoid(Deferred.succeed(done, undefined))
       return this.begin(positions, (exit) => void Deferred.doneUnsafe(done, exit))
     })

@@ -72,7 +72,7 @@ export class Fetching {
   readonly isFull = (state: PartitionState): boolean => state.paused && !state.suspended || this.isUsedUp
 
   private get isUsedUp(): boolean {
-    return allowance(this.limits(), this.ownership.assignment.buffered).records === 0
+    return this.allowance(this.limits()).records === 0
   }
 
   /** Batches that wait for more would wait until their time is over. */

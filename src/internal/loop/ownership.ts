@@ -2,9 +2,12 @@
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
 import { Assignment } from "../partition/assignment.ts"
 import { Failings } from "../partition/failings.ts"
+import * as OffsetNotes from "../partition/offsetNotes.ts"
 import { PartitionState } from "../partition/partitionState.ts"
+import { type NotesLimit, Progress } from "../partition/progress.ts"
 import type { LoopContext, StartWorker } from "./loopContext.ts"
 
 /** Only the topic and the partition of something that has both. */
@@ -20,6 +23,12 @@ export interface Beginning {
   readonly note?: Position | undefined
 }
 
+/** Kafka's code for a text that is longer than `offset.metadata.max.bytes`. */
+const metadataTooLarge = 12
+
+/** A broker that takes fewer is taken to want none. */
+const fewCharacters = 100
+
 /** Owned by the run loop. */
 export class Ownership {
   readonly assignment: Assignment
@@ -27,6 +36,9 @@ export class Ownership {
   private readonly context: LoopContext
   private readonly startWorker: StartWorker
   private readonly onEnded: (state: PartitionState, exit: Exit.Exit<unknown, unknown>) => void
+  /** What the client was given again at the same offset: it commits by itself what moved alone. */
+  readonly renoted = new Set<PartitionState>()
+  private readonly limit: NotesLimit = { characters: OffsetNotes.usualLimit }
   private epoch = 0
 
   constructor(
@@ -46,8 +58,12 @@ export class Ownership {
     this.fence([partition])
     const previous = this.context.zombies.of(partition)
     const { keepsAttempts, makeSignal } = this.context
-    const failings = new Failings(keepsAttempts, note?.metadata)
-    const state = new PartitionState(partition, ++this.epoch, makeSignal(), failings, note?.metadata)
+    const { attempts, finished } = note === undefined
+      ? OffsetNotes.none
+      : OffsetNotes.decode(note.offset, note.metadata)
+    const failings = new Failings(keepsAttempts, attempts)
+    const progress = new Progress(tp(partition), failings, this.limit, note, finished)
+    const state = new PartitionState(partition, ++this.epoch, makeSignal(), progress)
     state.boundAt(end)
     if (from !== undefined) state.startsAt(from.offset)
     this.assignment.add(state)
@@ -92,6 +108,7 @@ export class Ownership {
   /** Ends the ownership of a partition that was drained, or whose worker is not waited for any longer. */
   forget(state: PartitionState): void {
     this.assignment.remove(state)
+    this.renoted.delete(state)
     this.context.released(state)
   }
 
@@ -106,27 +123,60 @@ export class Ownership {
   store(states: Iterable<PartitionState>): void {
     let stored: Array<Position> | undefined
     for (const state of states) {
-      const position = state.unstored
+      const { progress } = state
+      const position = progress.unstored
       if (position === undefined || !this.client.store(position)) continue
-      state.wasStored(position)
+      // Of what did not move the client commits nothing by itself.
+      const isSame = progress.stored === undefined || position.offset === progress.stored
+      if (position.metadata !== undefined && isSame) this.renoted.add(state)
+      progress.wasStored(position)
       stored ??= []
       stored.push(position)
     }
     if (stored !== undefined) this.context.publishStored(stored)
   }
 
-  /** The positions of partitions with failing records, with the numbers of attempts as metadata, for a commit. */
+  /** The positions of partitions with something to be kept as their metadata, for a commit. */
   noted(states: Iterable<PartitionState>): Array<Position> {
     const noted: Array<Position> = []
     for (const state of states) {
-      const position = state.failings.isEmpty || !this.assignment.owns(state) ? undefined : state.noted
+      this.renoted.delete(state)
+      const { progress } = state
+      const position = progress.hasNotes && this.assignment.owns(state) ? progress.noted : undefined
       if (position?.metadata === undefined) continue
       // The client commits by itself what is stored, for instance at the end: that must not be an older position.
       this.client.store(position)
-      state.wasStored(position)
+      progress.wasStored(position)
       noted.push(position)
     }
     return noted
+  }
+
+  /**
+   * Commits noted positions, without their notes when the broker takes no text of this length: that must not keep the
+   * positions from being committed.
+   */
+  commitNoted(positions: ReadonlyArray<Position>): Effect.Effect<void, KafkaError> {
+    if (positions.length === 0) return Effect.void
+    return Effect.catch(this.client.commit(positions), (error) => {
+      if (!this.notesAreRefused(error)) return Effect.fail(error)
+      const bare = positions.map(({ leaderEpoch, offset, partition, topic }) => ({
+        topic,
+        partition,
+        offset,
+        leaderEpoch
+      }))
+      for (const position of bare) this.client.store(position)
+      return this.client.commit(bare)
+    })
+  }
+
+  /** Whether a commit failed because of its notes; they are shorter from then on. */
+  notesAreRefused({ reason }: KafkaError): boolean {
+    if (reason._tag !== "BrokerError" || reason.code !== metadataTooLarge) return false
+    const { characters } = this.limit
+    this.limit.characters = characters < fewCharacters ? 0 : Math.floor(characters / 4)
+    return true
   }
 
   setPaused(states: ReadonlyArray<PartitionState>, paused: boolean): void {

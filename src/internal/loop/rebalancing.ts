@@ -161,7 +161,7 @@ export class Rebalancing {
         }
         this.context.publish({ _tag: "Revoked", partitions })
         return Effect.andThen(
-          noted.length === 0 ? Effect.void : this.disturbing(ownership.client.commit(noted)),
+          this.disturbing(ownership.commitNoted(noted)),
           this.disturbing(ownership.client.answer(pending.id))
         )
       }

@@ -150,7 +150,7 @@ export class RunLoop implements WorkerPort {
         if (!this.seeks.isIdle) yield* this.seeks.settle()
         this.reap(this.inbox.takeEnded())
         this.storeFinished(ticked)
-        if (ticked && this.commits.isDue) yield* this.commits.note()
+        if (ticked && this.commits.isDue(this.now().clock)) yield* this.commits.note()
         this.fetching.fetch(ticked, this.stopping !== undefined)
         if (this.stopping === undefined) this.fetching.balance(ticked)
         if (ticked) yield* this.lookAround()
@@ -186,7 +186,12 @@ export class RunLoop implements WorkerPort {
       }
       case "OffsetReset": {
         const { outOfRange, partition, problem, topic } = event
+        this.assignment.get(topic, partition)?.progress.forget()
         return this.context.publish({ _tag: "Reset", topic, partition, outOfRange, problem })
+      }
+      case "CommitFailed": {
+        this.commits.failed(event.error)
+        return this.context.publish(event)
       }
       case "Failed": {
         this.ownership.fenceAll()
@@ -342,7 +347,7 @@ export class RunLoop implements WorkerPort {
       yield* this.seeks.failRest
       yield* this.obey(this.inbox.takeCommands())
       yield* attempt(deadline.bound("commit", this.commits.settled))
-      if (this.lastNotes.length > 0) yield* attempt(deadline.bound("commit", client.commit(this.lastNotes)))
+      yield* attempt(deadline.bound("commit", this.ownership.commitNoted(this.lastNotes)))
       yield* attempt(Effect.suspend(() => client.close(rest())))
       endTicks()
       this.takeIn()

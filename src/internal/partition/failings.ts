@@ -1,5 +1,5 @@
 /** What is known of the failing records of one partition, within one assignment. */
-import * as AttemptNotes from "./attemptNotes.ts"
+import type { Attempts } from "./offsetNotes.ts"
 
 /** A record that failed and is not done. `memory` is where policies keep what they know of it. */
 export interface Failing {
@@ -15,16 +15,18 @@ export interface Carried {
   readonly firstFailedAt: number | undefined
 }
 
+const noAttempts: ReadonlyArray<Attempts> = []
+
 /** Owned by one partition's worker. */
 export class Failings {
   private readonly failing = new Map<number, Failing>()
-  private readonly noted: Map<number, AttemptNotes.Note>
+  private readonly noted: Map<number, Attempts>
   private readonly kept: boolean
 
-  /** `kept`: attempts are kept with the committed offset; `metadata` is what was kept there. */
-  constructor(kept: boolean, metadata: string | undefined) {
+  /** `kept`: attempts are kept with the committed offset; `noted` were kept there. */
+  constructor(kept: boolean, noted: ReadonlyArray<Attempts> = []) {
     this.kept = kept
-    this.noted = new Map(AttemptNotes.decode(metadata).map((note) => [note.offset, note]))
+    this.noted = new Map(noted.map((attempts) => [attempts.offset, attempts]))
   }
 
   /** Counts a failed execution (none for poison, whose handler did not run). */
@@ -51,19 +53,29 @@ export class Failings {
     if (this.noted.size > 0) this.noted.delete(offset)
   }
 
+  /** How many records are failing. */
+  get count(): number {
+    return this.failing.size
+  }
+
+  /** Whether attempts are kept with the committed offset. */
+  get areKept(): boolean {
+    return this.kept
+  }
+
   /** Whether there is nothing to keep with the offset. */
   get isEmpty(): boolean {
     return !this.kept || this.failing.size === 0 && this.noted.size === 0
   }
 
-  /** What is committed with a position: the notes of records from there on. */
-  metadataAt(position: number): string | undefined {
-    if (this.isEmpty) return undefined
+  /** What is kept with a position, in the order of offsets: the attempts of records from there on. */
+  at(position: number): ReadonlyArray<Attempts> {
+    if (this.isEmpty) return noAttempts
     for (const offset of this.noted.keys()) if (offset < position) this.noted.delete(offset)
     for (const offset of this.failing.keys()) if (offset < position) this.failing.delete(offset)
-    return AttemptNotes.encode([
+    return [
       ...[...this.noted.values()].filter(({ offset }) => !this.failing.has(offset)),
       ...[...this.failing.values()].filter(({ executions }) => executions > 0)
-    ])
+    ].sort((a, b) => a.offset - b.offset)
   }
 }

@@ -24,10 +24,15 @@ export class KeyLanes<A> {
   private backWasLast = false
   private begun = 0
   private readonly most: number
+  private readonly hasRoom: (begun: number) => boolean
 
-  /** `most`: how many keys at once may have an item that was taken and is not finished. */
-  constructor(most = Infinity) {
+  /**
+   * `most`: how many keys at once may have an item that was taken and is not finished. `hasRoom`: whether another one
+   * may be, in addition to the given number.
+   */
+  constructor(most = Infinity, hasRoom: (begun: number) => boolean = () => true) {
     this.most = most
+    this.hasRoom = hasRoom
   }
 
   /** Adds an item at the end of its key's lane. */
@@ -64,7 +69,7 @@ export class KeyLanes<A> {
   }
 
   private takeReady(): Lane<A> | undefined {
-    if (this.ready.size === 0 || this.begun >= this.most) return undefined
+    if (this.ready.size === 0 || this.begun >= this.most || !this.hasRoom(this.begun)) return undefined
     this.begun++
     return this.ready.shift()
   }
@@ -87,11 +92,12 @@ export class KeyLanes<A> {
 
   /** How many keys have an item that may be taken. */
   get available(): number {
-    return this.back.size + Math.min(this.ready.size, this.most - this.begun)
+    const free = Math.min(this.ready.size, this.most - this.begun)
+    return this.back.size + (free > 0 && this.hasRoom(this.begun) ? free : 0)
   }
 
-  /** How many keys have an item that was taken and is not finished. */
-  get open(): number {
-    return this.begun
+  /** Whether a key waits for room. */
+  get isHeldBack(): boolean {
+    return this.ready.size > 0 && this.begun < this.most && !this.hasRoom(this.begun)
   }
 }

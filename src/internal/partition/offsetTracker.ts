@@ -12,11 +12,13 @@ export interface Run {
 /** A delivered record; its holder says later that it finished. */
 export interface Ticket {
   readonly isFinished: boolean
+  readonly isBegun: boolean
 }
 
 /** One record, or finished ones that follow each other. */
 interface Slot extends Ticket {
   isFinished: boolean
+  isBegun: boolean
   readonly from: number
   /** Behind the last record: `offset + 1`, or the chunk's `next` for its last record. */
   position: number
@@ -37,20 +39,41 @@ export class OffsetTracker {
   private compactAt = fewSlots
   private delivered = 0
   private inPrefix = 0
+  private done = 0
 
   /** Notes a delivered record. `position` is the one behind it. */
   deliver(offset: number, position: number, leaderEpoch: number | undefined): Ticket {
     if (this.slots.length >= this.compactAt) this.compact()
-    const slot: Slot = { isFinished: false, from: offset, position, leaderEpoch, lastOffset: offset, records: 1 }
+    const slot: Slot = {
+      isFinished: false,
+      isBegun: false,
+      from: offset,
+      position,
+      leaderEpoch,
+      lastOffset: offset,
+      records: 1
+    }
     this.slots.push(slot)
     this.delivered++
     return slot
+  }
+
+  /** Notes that a record is in work. */
+  begin(ticket: Ticket): void {
+    // Tickets are made here alone.
+    ;(ticket as Slot).isBegun = true
+  }
+
+  /** Whether the first record that is not finished was begun. */
+  get isFirstBegun(): boolean {
+    return this.slots[this.head]?.isBegun === true
   }
 
   /** Notes that a record is done; returns whether the committable position moved. */
   finish(ticket: Ticket): boolean {
     // Tickets are made here alone.
     ;(ticket as Slot).isFinished = true
+    this.done++
     const { slots } = this
     let { head } = this
     while (head < slots.length && slots[head]!.isFinished) this.inPrefix += slots[head++]!.records
@@ -83,6 +106,21 @@ export class OffsetTracker {
   /** Delivered and not finished, or finished behind a gap. */
   get pending(): number {
     return this.delivered - this.inPrefix
+  }
+
+  /** How many records are finished. */
+  get finishedCount(): number {
+    return this.done
+  }
+
+  /** Whether records behind the prefix are finished. */
+  get isAhead(): boolean {
+    return this.done > this.inPrefix
+  }
+
+  /** Behind the last record that was delivered. */
+  get end(): number | undefined {
+    return this.slots[this.slots.length - 1]?.position ?? this.last?.position
   }
 
   /** What is finished behind the prefix, in order. What lies between two records of a run was never delivered. */

@@ -4,13 +4,14 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import type { Chunk, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { Chunk, TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { HandlerFailed } from "../../HandlerFailed.ts"
 import type { Signal } from "../shared/signal.ts"
 import type { DueGate } from "./dueGate.ts"
 import type { Failings } from "./failings.ts"
 import { FifoQueue } from "./fifoQueue.ts"
 import { InWork } from "./inWork.ts"
+import type { Progress } from "./progress.ts"
 import type { Wait } from "./waits.ts"
 
 /**
@@ -36,20 +37,15 @@ export class PartitionState extends InWork implements TopicPartition {
   readonly signal: Signal
   /** Records that wait for their next attempt. */
   readonly waits = new Set<Wait>()
-  readonly failings: Failings
+  readonly progress: Progress
   private currentPhase: Phase = "active"
   private isSuspended = false
   private isPaused = false
   private records = 0
   private bytes = 0
-  private finishedTo: number | undefined = undefined
-  private finishedEpoch: number | undefined = undefined
-  private storedTo: number | undefined = undefined
-  private storedMetadata: string | undefined
   /** Behind the last record that was offered, and behind what is empty after it. */
   private offeredTo = -1
   private emptyTo = -1
-  private firstTaken: number | undefined = undefined
   private firstKnown: number | undefined = undefined
   private hasOffered = false
   private bound: number | undefined = undefined
@@ -63,15 +59,13 @@ export class PartitionState extends InWork implements TopicPartition {
   private dueGate: DueGate | undefined = undefined
   private readonly queue = new FifoQueue<Chunk>()
 
-  /** `metadata`: what was committed with the offset, which `failings` has read. */
-  constructor(partition: TopicPartition, epoch: number, signal: Signal, failings: Failings, metadata?: string) {
+  constructor(partition: TopicPartition, epoch: number, signal: Signal, progress: Progress) {
     super()
     this.topic = partition.topic
     this.partition = partition.partition
     this.epoch = epoch
     this.signal = signal
-    this.failings = failings
-    this.storedMetadata = metadata
+    this.progress = progress
   }
 
   // The phase, and what else decides whether records are started.
@@ -196,7 +190,7 @@ export class PartitionState extends InWork implements TopicPartition {
   /** One more record is done. */
   finished(offset: number): void {
     this.step()
-    this.failings.settled(offset)
+    this.progress.failings.settled(offset)
   }
 
   /** This many copies of its records are on their way to the broker. */
@@ -268,7 +262,7 @@ export class PartitionState extends InWork implements TopicPartition {
   /** The next chunk; it stays counted as buffered until it is released. */
   take(): Chunk | undefined {
     const chunk = this.queue.shift()
-    if (chunk !== undefined) this.firstTaken ??= chunk.records[0]!.offset
+    if (chunk !== undefined) this.progress.took(chunk.records[0]!.offset)
     return chunk
   }
 
@@ -298,8 +292,7 @@ export class PartitionState extends InWork implements TopicPartition {
 
   /** Everything before a position is finished. `leaderEpoch` is that of the record before it. */
   advance(position: number, leaderEpoch: number | undefined): void {
-    this.finishedTo = position >= this.offeredTo ? Math.max(position, this.emptyTo) : position
-    this.finishedEpoch = leaderEpoch
+    this.progress.advance(position >= this.offeredTo ? Math.max(position, this.emptyTo) : position, leaderEpoch)
   }
 
   /** Sets where the partition begins, by its committed offset, until its first record says it exactly. */
@@ -315,44 +308,18 @@ export class PartitionState extends InWork implements TopicPartition {
   /** There is no record between what was offered and this offset: it is finished when that is. */
   passed(next: number): void {
     this.emptyTo = next
-    if (this.offeredTo === -1 || this.finishedTo !== undefined && this.finishedTo >= this.offeredTo) {
-      this.finishedTo = next
-    }
+    const { position } = this
+    if (this.offeredTo === -1 || position !== undefined && position >= this.offeredTo) this.progress.pass(next)
   }
 
   /** The end of the contiguous finished prefix, once something finished. */
   get position(): number | undefined {
-    return this.finishedTo
+    return this.progress.at
   }
 
-  /** The position to be stored, if it or its metadata changed since it was stored last. */
-  get unstored(): Position | undefined {
-    const { failings, finishedTo, storedMetadata, storedTo } = this
-    if (finishedTo === undefined) return undefined
-    if (failings.isEmpty && storedMetadata === undefined) {
-      return finishedTo === storedTo ? undefined : this.placed(finishedTo, undefined)
-    }
-    const metadata = failings.metadataAt(finishedTo)
-    return finishedTo === storedTo && metadata === storedMetadata ? undefined : this.placed(finishedTo, metadata)
-  }
-
-  /** The position with the attempts of failing records as metadata, also when nothing is finished yet. */
-  get noted(): Position | undefined {
-    const position = this.finishedTo ?? this.firstTaken
-    return position === undefined ? undefined : this.placed(position, this.failings.metadataAt(position))
-  }
-
-  /** The client has stored a position. */
-  wasStored({ metadata, offset }: Position): void {
-    this.storedTo = offset
-    this.storedMetadata = metadata
-  }
-
-  private placed(offset: number, metadata: string | undefined): Position {
-    const { finishedEpoch: leaderEpoch, partition, topic } = this
-    return metadata === undefined
-      ? { topic, partition, offset, leaderEpoch }
-      : { topic, partition, offset, leaderEpoch, metadata }
+  /** What is known of its failing records. */
+  get failings(): Failings {
+    return this.progress.failings
   }
 
   // The end of a bounded read.
@@ -380,7 +347,7 @@ export class PartitionState extends InWork implements TopicPartition {
   /** Whether a bounded read of this partition is finished. */
   get reachedEnd(): boolean {
     if (this.bound === undefined) return false
-    if (this.finishedTo !== undefined && this.finishedTo >= this.bound) return true
+    if (this.position !== undefined && this.position >= this.bound) return true
     return this.records === 0 && this.isDelivered
   }
 }

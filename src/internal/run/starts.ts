@@ -55,6 +55,9 @@ const tooSlow = Effect.suspend(() => {
 export const make = ({ admin, client, disturbed, plan, routing }: Options): Asking => {
   // In a retry topic nothing waits in place, and the records carry how many times they failed.
   const keepsAttempts = !plan.retrying && plan.handlers.some(({ onFailure }) => onFailure.needs.waits)
+  // With several at once what is finished behind the first unfinished record is kept too.
+  const keepsNotes = keepsAttempts
+    || plan.handlers.some(({ call }) => call._tag === "Record" && call.concurrency !== "partition")
   const isDerived = routing !== undefined && plan.patterns.length > 0
   const isolation = plan.config.isolation ?? "read_committed"
 
@@ -81,13 +84,13 @@ export const make = ({ admin, client, disturbed, plan, routing }: Options): Aski
   })
 
   return {
-    isNeeded: plan.bounded || keepsAttempts || isDerived || plan.handlers.some(({ call }) => call._tag === "Owned"),
+    isNeeded: plan.bounded || keepsNotes || isDerived || plan.handlers.some(({ call }) => call._tag === "Owned"),
     keepsAttempts,
     prepare: Effect.fnUntraced(function*(partitions) {
       const positions = yield* ownStarts(partitions)
       if (isDerived) yield* routing.prepare([...new Set(partitions.map(({ topic }) => sourceTopic(plan, topic)))])
-      // Not knowing how many times records failed is no reason to stop.
-      const notes = keepsAttempts
+      // Not knowing them is no reason to stop.
+      const notes = keepsNotes
         ? yield* Effect.catch(client.committed(partitions), (error) =>
           Effect.sync((): ReadonlyArray<Position> => {
             disturbed(error)

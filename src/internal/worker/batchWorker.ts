@@ -53,7 +53,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     const { records } = current
     while (i < records.length && batch.records.length < call.maxSize) {
       const raw = records[i]!
-      if (work.isForeign?.(raw) === true) {
+      if (work.isPassed?.(raw) === true) {
         advance(batch, current, raw)
         continue
       }
@@ -185,7 +185,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     // owner of offsets is called without any when all were undecodable: then they are what failed. Those of another
     // group never are.
     let handed = batch.records.map((record) => record.raw)
-    let failing = handed.length === 0 ? batch.raws.filter((raw) => work.isForeign?.(raw) !== true) : handed
+    let failing = handed.length === 0 ? batch.raws.filter((raw) => work.isPassed?.(raw) !== true) : handed
     while (true) {
       while (state.suspended && state.phase === "active") yield* state.signal.wait
       if (state.phase !== "active") return false

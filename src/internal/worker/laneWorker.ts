@@ -13,7 +13,7 @@ import type { Outcome } from "../../Outcome.ts"
 import type * as Record from "../../Record.ts"
 import type { Slot } from "../partition/inWork.ts"
 import { KeyLanes } from "../partition/keyLanes.ts"
-import { OffsetTracker, type Ticket } from "../partition/offsetTracker.ts"
+import type { Ticket } from "../partition/offsetTracker.ts"
 import { CallScope } from "./callScope.ts"
 import { isOwnFailure, judge, settleCopies, settled } from "./judge.ts"
 import { callHandler } from "./recordWorker.ts"
@@ -31,6 +31,8 @@ interface OpenChunk {
   readonly before: number
   readonly startedAt: number
   readonly exceptions: Array<Outcome>
+  /** Offsets of records that are not this handler's: another group's, or finished by an earlier owner. */
+  readonly passed: Array<number>
   left: number
   bytesLeft: number
 }
@@ -69,14 +71,30 @@ export const laneWorker = Effect.fnUntraced(function*(
   mostWaiting: number
 ) {
   const { host, state } = work
-  const tracker = new OffsetTracker()
-  const lanes = new KeyLanes<Item>(limit + mostWaiting)
+  const { progress } = state
+  const { tracker } = progress
+  // The first record always has room: the position waits for it.
+  const lanes = new KeyLanes<Item>(limit + mostWaiting, (open) => !tracker.isFirstBegun || progress.hasRoom(open))
   const runners = new Set<Fiber.Fiber<unknown, unknown>>()
   const opened = new Set<OpenChunk>()
   let delivered = 0
   let isFarAhead = false
 
-  const accept = (chunk: Chunk) => {
+  /** A record is done, or nothing is to be done about it. */
+  const conclude = (ticket: Ticket, raw: RawRecord, open: OpenChunk): void => {
+    if (tracker.finish(ticket)) {
+      state.advance(tracker.position!, tracker.leaderEpoch)
+      if (isFarAhead || lanes.isHeldBack) state.signal.raise()
+    }
+    state.finished(raw.offset)
+    // What a chunk weighs is for the engine to say; its last record gives back what is left.
+    const bytes = --open.left === 0 ? open.bytesLeft : Math.min(raw.size, open.bytesLeft)
+    open.bytesLeft -= bytes
+    host.release(state, 1, bytes)
+  }
+
+  /** Puts the records of a chunk into their lanes; returns it when there is nothing to be done about any of them. */
+  const accept = (chunk: Chunk): OpenChunk | undefined => {
     const last = chunk.records.length - 1
     const open: OpenChunk = {
       from: chunk.records[0]!.offset,
@@ -85,6 +103,7 @@ export const laneWorker = Effect.fnUntraced(function*(
       before: delivered,
       startedAt: host.clock.currentTimeMillisUnsafe(),
       exceptions: [],
+      passed: [],
       left: chunk.records.length,
       bytesLeft: chunk.bytes
     }
@@ -93,8 +112,14 @@ export const laneWorker = Effect.fnUntraced(function*(
     for (let i = 0; i <= last; i++) {
       const raw = chunk.records[i]!
       const ticket = tracker.deliver(raw.offset, i === last ? chunk.next : raw.offset + 1, raw.leaderEpoch)
-      lanes.offer(laneOf(order, raw), { raw, ticket, open })
+      if (work.isPassed?.(raw) === true) {
+        open.passed.push(raw.offset)
+        conclude(ticket, raw, open)
+      } else {
+        lanes.offer(laneOf(order, raw), { raw, ticket, open })
+      }
     }
+    return open.left === 0 ? open : undefined
   }
 
   /** Makes room for another runner: the record of this one waits. */
@@ -105,18 +130,9 @@ export const laneWorker = Effect.fnUntraced(function*(
 
   /** Notes a finished record. Returns its chunk if that is complete now. */
   const finish = (key: string, item: Item): OpenChunk | undefined => {
-    if (tracker.finish(item.ticket)) {
-      state.advance(tracker.position!, tracker.leaderEpoch)
-      if (isFarAhead) state.signal.raise()
-    }
-    state.finished(item.raw.offset)
     lanes.release(key)
-    const { open } = item
-    // The engine says how many bytes a chunk has; its last record gives back what is left of them.
-    const bytes = --open.left === 0 ? open.bytesLeft : Math.min(item.raw.size, open.bytesLeft)
-    open.bytesLeft -= bytes
-    host.release(state, 1, bytes)
-    return open.left === 0 ? open : undefined
+    conclude(item.ticket, item.raw, item.open)
+    return item.open.left === 0 ? item.open : undefined
   }
 
   const report = (open: OpenChunk, count: number): Effect.Effect<void> => {
@@ -133,7 +149,7 @@ export const laneWorker = Effect.fnUntraced(function*(
       partition: state.partition,
       from,
       to,
-      handled: count - exceptions.length,
+      handled: count - exceptions.length - open.passed.filter((offset) => offset <= to).length,
       duration: host.clock.currentTimeMillisUnsafe() - open.startedAt,
       exceptions
     })
@@ -178,6 +194,8 @@ export const laneWorker = Effect.fnUntraced(function*(
       },
       body: () => {
         state.begin(taken!.item.raw.offset, slot)
+        tracker.begin(taken!.item.ticket)
+        progress.began()
         return callHandler(work, run, taken!.item.raw)
       },
       step: () => {
@@ -232,7 +250,8 @@ export const laneWorker = Effect.fnUntraced(function*(
     const chunk = isFarAhead ? undefined : take(work)
     if (chunk !== undefined) {
       if (work.observe !== undefined) yield* work.observe(chunk)
-      accept(chunk)
+      const complete = accept(chunk)
+      if (complete !== undefined) yield* report(complete, complete.records)
     }
     if (!state.suspended) yield* startRunners()
     if (chunk === undefined) yield* more(work)

@@ -24,7 +24,7 @@ import type { Work, WorkerHost } from "./workerHost.ts"
 const dueOf = (
   delay: number | undefined,
   topics: SourceTopics | undefined,
-  isForeign: Work["isForeign"]
+  isForeign: Work["isPassed"]
 ) => {
   const due = dueTime(delay, topics?.tiers ?? [])
   // A foreign record is passed over at once, so that ours do not wait for it.
@@ -58,6 +58,17 @@ const foreignIn = (
     met(sender)
     return true
   }
+}
+
+/** Records that are passed over: foreign ones, and those that an earlier owner finished behind its position. */
+const passedIn = (
+  { call }: PlannedHandler,
+  { progress }: PartitionState,
+  isForeign: Work["isPassed"]
+): Work["isPassed"] => {
+  // A handler that owns its offsets, or the reader of a stream, says itself where to go on.
+  if (!progress.knowsEarlier || call._tag === "Owned" || call._tag === "Stream") return isForeign
+  return (record) => progress.wasFinished(record.offset) || isForeign?.(record) === true
 }
 
 /** How many records are decoded at once when their codecs have to wait. */
@@ -166,7 +177,7 @@ export const make = ({ host, late, plan, router }: Options) => {
       topics,
       retrying,
       delivery: retrying ? deliveryIn(topology.group, state.topic, tier) : undefined,
-      isForeign,
+      isPassed: passedIn(handler, state, isForeign),
       router,
       limit: deadLetterLimit === undefined ? undefined : new DeadLetterCount(deadLetterLimit),
       gate,

@@ -17,7 +17,7 @@ type Run = (record: Record.Record<any, any, any>) => Effect.Effect<unknown, unkn
  * before it returns an effect is a defect.
  */
 export const callHandler = (work: Work, run: Run, raw: Chunk["records"][number]): Effect.Effect<unknown, unknown> => {
-  if (work.isForeign?.(raw) === true) return Effect.void
+  if (work.isPassed?.(raw) === true) return Effect.void
   let record
   try {
     record = work.decode(raw)

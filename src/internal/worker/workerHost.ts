@@ -50,8 +50,8 @@ export interface Work {
   readonly retrying: boolean
   /** The number of the delivery of records in this retry topic that have no header for it. */
   readonly delivery: number | undefined
-  /** Recognizes foreign records in a retry topic, which are passed over. */
-  readonly isForeign: ((record: RawRecord) => boolean) | undefined
+  /** Recognizes records that are passed over: foreign ones, and those that an earlier owner finished. */
+  readonly isPassed: ((record: RawRecord) => boolean) | undefined
   readonly router: Router | undefined
   readonly limit: DeadLetterCount | undefined
   readonly gate: DueGate | undefined

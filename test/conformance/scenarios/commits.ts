@@ -41,9 +41,10 @@ const heldBack = (concurrency: Handler.Concurrency) =>
     assert.deepStrictEqual(yield* offsets(world, group, topic), [2, 10, 10, 10])
 
     const second = yield* join(world, { group, topics: [topic], ledger, concurrency, name: "b" })
-    yield* world.until("the rest is handled", Effect.sync(() => ledger.of("b").length === 8))
+    yield* world.until("the rest is handled", Effect.sync(() => ledger.of("b").length === blocked))
     yield* second.stop
-    assert.deepStrictEqual(ledger.of("b").map(({ offset }) => offset).sort(), [2, 3, 4, 5, 6, 7, 8, 9])
+    // What was finished behind the gap is kept with the offset.
+    assert.deepStrictEqual(ledger.of("b").map(({ offset }) => offset).sort(), blocked === 2 ? [2, 7] : [2])
     assert.deepStrictEqual(yield* offsets(world, group, topic), [10, 10, 10, 10])
   })
 
@@ -108,8 +109,16 @@ export const commits: Group = {
         )
         yield* member.stop
       })),
-    scenario("never passes an unfinished record when keys are handled side by side", [], heldBack({ keys: 8 })),
-    scenario("never passes an unfinished record when there is no order", [], heldBack({ unordered: 8 })),
+    scenario(
+      "never passes an unfinished record, and keeps what is finished behind it: keys side by side",
+      [],
+      heldBack({ keys: 8 })
+    ),
+    scenario(
+      "never passes an unfinished record, and keeps what is finished behind it: no order",
+      [],
+      heldBack({ unordered: 8 })
+    ),
     scenario("does not cover the record that stopped the consumer", [], (world) =>
       Effect.gen(function*() {
         const topic = yield* world.topic(partitions)

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as OffsetNotes from "../../../src/internal/partition/offsetNotes.ts"
 import { Book } from "./book.ts"
 
 const promised = { topic: "t", attemptIn: () => undefined, attempts: 3 }
@@ -77,6 +78,8 @@ describe("the book of a group", () => {
   })
 
   it("counts attempts on from what was committed at a crash", () => {
+    const noted = (executions: number) =>
+      OffsetNotes.encode({ attempts: [{ offset: 0, executions, firstFailedAt: 1 }], finished: [] }, 0, 100)
     const killed = (note: string | undefined, attempts: number) => {
       const killed = book(...waits("a", 0, 0, 1), ...waits("a", 0, 0, 2))
       killed.kill("a", at(0, note))
@@ -84,8 +87,8 @@ describe("the book of a group", () => {
       return killed
     }
     assert.deepStrictEqual(killed(undefined, 1).problems, [])
-    assert.deepStrictEqual(killed("millrace/1 0:1:1;", 2).problems, [])
-    assertOne(killed("millrace/1 0:1:1;", 1), /1 attempts are counted after 1/)
+    assert.deepStrictEqual(killed(noted(1), 2).problems, [])
+    assertOne(killed(noted(1), 1), /1 attempts are counted after 1/)
     assertOne(book(...waits("a", 0, 0, 2)), /2 attempts are counted, and 1 failed/)
   })
 

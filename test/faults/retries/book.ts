@@ -1,6 +1,6 @@
 /** What the members of a group wrote, line by line, and which promises it breaks. */
 import type { Position, TopicPartition } from "../../../src/engine/KafkaEngine.ts"
-import * as AttemptNotes from "../../../src/internal/partition/attemptNotes.ts"
+import * as OffsetNotes from "../../../src/internal/partition/offsetNotes.ts"
 
 /** What is promised beside that nothing is lost. */
 export interface Promised {
@@ -141,7 +141,7 @@ export class Book {
     this.noted.clear()
     for (const position of positions) {
       const place = placeOf(position)
-      for (const { executions, offset } of AttemptNotes.decode(position.metadata)) {
+      for (const { executions, offset } of OffsetNotes.decode(position.offset, position.metadata).attempts) {
         this.noted.set(`${place}@${offset}`, executions)
       }
       this.endings.push({ member, place, at: this.line, offset: position.offset })

@@ -5,6 +5,7 @@ import { Codec, OnFailure, Topic } from "millrace"
 import { Pending } from "../../../src/Codec.ts"
 import type { Position, TopicPartition } from "../../../src/engine/KafkaEngine.ts"
 import type { Assignment } from "../../../src/internal/partition/assignment.ts"
+import * as OffsetNotes from "../../../src/internal/partition/offsetNotes.ts"
 import { format } from "../../../src/TopicPartition.ts"
 import type { Script } from "../../kit/scriptedEngine.ts"
 import { randomOf } from "./random.ts"
@@ -56,6 +57,7 @@ export class Reference {
   private readonly seed: number
   private readonly kind: Kind
   private readonly generations = new Map<string, Generation>()
+  private readonly everDone = new Map<string, Set<number>>()
   private readonly running = new Map<string, Set<Running>>()
   private readonly own = new Map<string, Position>()
   private readonly copies = new Map<string, Generation>()
@@ -66,7 +68,7 @@ export class Reference {
     this.seed = seed
     this.kind = kind
     script.observer = {
-      assigned: (partition, offset) => this.begin(partition, offset),
+      assigned: (partition, offset) => this.begin(partition, offset, this.finishedBefore(partition, offset)),
       sought: (position) => this.begin(position, position.offset),
       positioned: (position, delivered) => this.checkPosition(position, delivered),
       revoked: ({ id, partitions }, committed) => {
@@ -153,7 +155,7 @@ export class Reference {
         Effect.sync(() => {
           for (const running of mine) {
             all.delete(running)
-            if (Exit.isSuccess(exit)) generation.done.add(running.offset)
+            if (Exit.isSuccess(exit)) this.isDone(generation, running.offset, partition)
           }
         }))
     })
@@ -211,7 +213,7 @@ export class Reference {
           this.copies.set(`${format(record)}@${offset}`, generation)
           continue
         }
-        this.finished(generation, offset)
+        this.finished(generation, offset, record)
       }
       return routed ? OnFailure.deadLetter : OnFailure.skip
     }), { uses: [OnFailure.deadLetter, OnFailure.wait(0)] })
@@ -220,22 +222,46 @@ export class Reference {
   sent(partition: TopicPartition, offset: number): () => void {
     const generation = this.copies.get(`${format(partition)}@${offset}`)
     return () => {
-      if (generation !== undefined) this.finished(generation, offset)
+      if (generation !== undefined) this.finished(generation, offset, partition)
     }
   }
 
-  private finished(generation: Generation, offset: number): void {
+  private isDone(generation: Generation, offset: number, partition: TopicPartition): void {
     generation.done.add(offset)
+    const done = this.everDone.get(format(partition)) ?? new Set()
+    this.everDone.set(format(partition), done.add(offset))
+  }
+
+  private finished(generation: Generation, offset: number, partition: TopicPartition): void {
+    this.isDone(generation, offset, partition)
     // The owner of the offsets is still to be told, and may fail or be interrupted at that.
     if (this.kind === "owned") generation.untold.add(offset)
   }
 
   // What must hold.
 
-  private begin(partition: TopicPartition, offset: number): void {
+  /** What an earlier generation left with the committed offset as finished behind it, and what of that is not so. */
+  private finishedBefore(partition: TopicPartition, offset: number): Set<number> {
+    const committed = this.script.committed.get(format(partition))
+    if (committed?.offset !== offset || this.kind === "owned") return new Set()
+    return new Set(this.claimed(committed, this.everDone.get(format(partition)) ?? new Set()))
+  }
+
+  /** The records that a position says are finished behind it; they must be among `done`. */
+  private claimed(position: Position, done: ReadonlySet<number>): ReadonlyArray<number> {
+    const { finished } = OffsetNotes.decode(position.offset, position.metadata)
+    const claimed = this.script.log(position)
+      .map(({ offset }) => offset)
+      .filter((offset) => finished.some(({ from, to }) => from <= offset && offset < to))
+    const wrong = claimed.find((offset) => !done.has(offset))
+    if (wrong !== undefined) this.violate(`${format(position)}: ${wrong} is noted as finished, and is not`)
+    return claimed
+  }
+
+  private begin(partition: TopicPartition, offset: number, done = new Set<number>()): void {
     this.generations.set(format(partition), {
       start: offset,
-      done: new Set(),
+      done,
       untold: new Set(),
       again: new Set(),
       routed: new Set(),
@@ -249,6 +275,7 @@ export class Reference {
     if (position.offset > Math.max(delivered, generation.start)) {
       this.violate(`${format(position)}: ${position.offset} is behind what was handed out (${delivered})`)
     }
+    this.claimed(position, generation.done)
     for (const { offset } of this.script.log(position)) {
       if (offset >= generation.start && offset < position.offset && !generation.done.has(offset)) {
         return this.violate(`${format(position)}: position ${position.offset} is past ${offset}, which is not done`)
@@ -271,6 +298,13 @@ export class Reference {
     }
     if (finished !== undefined && (committed === undefined || committed <= finished)) {
       this.violate(`${format(partition)} ${when} at ${committed}, although ${finished} is done`)
+    }
+    if (this.kind !== "keys" && this.kind !== "unordered") return
+    const position = this.script.committed.get(format(partition))
+    const kept = position === undefined ? [] : this.claimed(position, generation.done)
+    for (const offset of generation.done) {
+      if (offset < (position?.offset ?? 0) || kept.includes(offset)) continue
+      this.violate(`${format(partition)} ${when} at ${committed}, without a note that ${offset} is done`)
     }
   }
 

@@ -7,6 +7,7 @@ import { TestClock } from "effect/testing"
 import type { DeliveryCallback, RawMessage } from "../../../src/engine/KafkaEngine.ts"
 import { Failings } from "../../../src/internal/partition/failings.ts"
 import { PartitionState } from "../../../src/internal/partition/partitionState.ts"
+import { Progress } from "../../../src/internal/partition/progress.ts"
 import { type Copy, Router } from "../../../src/internal/retry/router.ts"
 import { none } from "../../../src/internal/retry/tiers.ts"
 import * as Signal from "../../../src/internal/shared/signal.ts"
@@ -52,7 +53,9 @@ const routerOf = Effect.fnUntraced(function*(answers: Array<"full" | "ok" | "lat
   const sent: Array<RawMessage> = []
   const open: Array<DeliveryCallback> = []
   let restored = 0
-  const state = new PartitionState({ topic: "t", partition: 5 }, 1, yield* Signal.make, new Failings(false, undefined))
+  const place = { topic: "t", partition: 5 }
+  const progress = new Progress(place, new Failings(false), { characters: 0 }, undefined, [])
+  const state = new PartitionState(place, 1, yield* Signal.make, progress)
   const router = new Router({
     group: "g",
     producer: {

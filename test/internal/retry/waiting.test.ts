@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { TestClock } from "effect/testing"
 import { Consumer, Retry, Topic } from "millrace"
+import * as OffsetNotes from "../../../src/internal/partition/offsetNotes.ts"
 import { p0, scripted, seen, settings, settle, start, Texts, texts, until } from "../loop/scenario.ts"
 
 const policy = (delay: "1 second" | "1 hour") => Retry.blocking(Schedule.spaced(delay))
@@ -30,7 +31,7 @@ describe("a record that waits", () => {
         yield* until(() => script.committed.get("t/0") !== undefined)
         const noted = script.committed.get("t/0")!
         assert.strictEqual(noted.offset, 0)
-        assert.include(noted.metadata, "0:1:")
+        assert.include(OffsetNotes.decode(0, noted.metadata).attempts[0], { offset: 0, executions: 1 })
         const before = script.time
         script.emit("revoke", [p0])
         yield* until(() => script.answersDue === 0)
@@ -106,7 +107,8 @@ describe("a record that waits", () => {
       yield* TestClock.adjust("250 millis")
       yield* settle
       // The commit that failed is made up for by the next wait.
-      assert.include(script.committed.get("t/0")?.metadata, "0:1:")
+      const { attempts } = OffsetNotes.decode(0, script.committed.get("t/0")?.metadata)
+      assert.include(attempts[0], { offset: 0, executions: 1 })
       yield* control.stop
       assert.deepStrictEqual(yield* control.waiting, [])
     })))

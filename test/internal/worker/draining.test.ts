@@ -6,7 +6,7 @@ import { TestClock } from "effect/testing"
 import { Consumer, OnFailure, Retry, Topic } from "millrace"
 import { Codec } from "millrace"
 import { Pending } from "../../../src/Codec.ts"
-import * as AttemptNotes from "../../../src/internal/partition/attemptNotes.ts"
+import * as OffsetNotes from "../../../src/internal/partition/offsetNotes.ts"
 import { p0, scripted, settings, start, Texts, texts, until } from "../loop/scenario.ts"
 
 /** Fails a second after it began. */
@@ -58,7 +58,8 @@ describe("a handler that fails while its partition drains", () => {
         const stopping = yield* Effect.forkScoped(control.stop)
         yield* TestClock.adjust("1 second")
         yield* until(() => stopping.pollUnsafe() !== undefined)
-        assert.deepInclude(AttemptNotes.decode(script.committed.get("t/0")?.metadata)[0], { offset: 0, executions: 1 })
+        const { attempts } = OffsetNotes.decode(0, script.committed.get("t/0")?.metadata)
+        assert.deepInclude(attempts[0], { offset: 0, executions: 1 })
         assert.strictEqual(begun.count, 1)
       })))
 
