@@ -8,6 +8,8 @@ import * as Option from "effect/Option"
 import type * as KafkaEngine from "../engine/KafkaEngine.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import * as RetryTopics from "../RetryTopics.ts"
+import { confirmed } from "./confirm.ts"
+import { yes } from "./dltFilter.ts"
 import { config, json } from "./root.ts"
 import { type AnyConsumer, selectOne } from "./selection.ts"
 import { table } from "./table.ts"
@@ -15,11 +17,6 @@ import { table } from "./table.ts"
 const consumer = Argument.String("consumer").pipe(
   Argument.withDescription("The consumer, by its group; may be left out if there is only one"),
   Argument.optional
-)
-
-const yes = Flag.Boolean("yes").pipe(
-  Flag.withDescription("Do it; without this flag only the plan is shown"),
-  Flag.withDefault(false)
 )
 
 type Move = (
@@ -35,14 +32,23 @@ const run = Effect.fnUntraced(function*(
 ) {
   const loaded = yield* config
   const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
-  const moved = yield* Effect.provide(move(one, groups, !flags.yes), loaded.engine)
-  if (flags.json) return yield* Console.log(JSON.stringify({ executed: flags.yes, offsets: moved }))
-  const rows = moved.map((
-    { after, before, group, partition, topic }
-  ) => [group, topic, partition, before ?? "-", after])
-  for (const line of table(["GROUP", "TOPIC", "PARTITION", "BEFORE", "AFTER"], rows)) yield* Console.log(line)
-  if (moved.length === 0) yield* Console.error("no offset is to be changed")
-  else if (!flags.yes) yield* Console.error("nothing was done; add --yes to do it")
+  const report = Effect.fnUntraced(function*(moved: ReadonlyArray<RetryTopics.Adopted>, executed: boolean) {
+    if (flags.json) return yield* Console.log(JSON.stringify({ executed, offsets: moved }))
+    const rows = moved.map((
+      { after, before, group, partition, topic }
+    ) => [group, topic, partition, before ?? "-", after])
+    for (const line of table(["GROUP", "TOPIC", "PARTITION", "BEFORE", "AFTER"], rows)) yield* Console.log(line)
+    if (moved.length === 0) yield* Console.error("no offset is to be changed")
+  })
+  const work = Effect.gen(function*() {
+    if (!flags.yes) {
+      const planned = yield* move(one, groups, true)
+      yield* report(planned, false)
+      if (planned.length === 0 || !(yield* confirmed("Change them?"))) return
+    }
+    yield* report(yield* move(one, groups, false), true)
+  })
+  yield* Effect.provide(work, loaded.engine)
 })
 
 /** Takes retry topics over. */

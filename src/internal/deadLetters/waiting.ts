@@ -45,13 +45,13 @@ const least = (values: ReadonlyArray<number>): number | undefined =>
 
 /**
  * Each record once, where it got to: the retry consumer commits a moment after it sent a copy on, and until then both
- * are before it. Records of other groups, which names like Spring's let into the same topics, are not among them.
+ * are before it. What another group sent to a topic of the same name is passed over there, and here.
  */
 const latestCopies = (group: string, records: ReadonlyArray<RawRecord>): ReadonlyArray<RawRecord> => {
   const latest = new Map<string, number>()
   const own = records.flatMap((raw) => {
     const { attempts, group: owner, origin, replays } = RetryHeaders.read(raw)
-    if (owner !== undefined && owner !== group) return []
+    if (owner !== undefined && owner !== group && Names.parse(owner, raw.topic) !== undefined) return []
     const key = origin === undefined
       ? `in ${format(raw)} ${raw.offset}`
       : `${format(origin)} ${origin.offset} ${replays}`
