@@ -46,6 +46,18 @@ export const failAll = (exits: ReadonlyArray<Exit.Exit<unknown, unknown>>): Effe
   return reasons.length === 0 ? Effect.void : Effect.failCause(Cause.fromReasons(reasons))
 }
 
+/** For codecs that need services of the application, whose layer is not built here. */
+export const withCodecs = (topic: string, advice: string) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.catchDefect(effect, (defect) =>
+    Effect.fail(
+      new UsageError({
+        problem: `the codecs of topic "${topic}" cannot be used by this command, which builds the engine alone: ${
+          messageOf(defect)
+        }${advice}`,
+        cause: defect
+      })
+    ))
+
 const tagOf = (error: unknown): unknown =>
   readOr(() => typeof error === "object" && error !== null && "_tag" in error ? error._tag : undefined, undefined)
 

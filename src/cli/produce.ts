@@ -13,7 +13,7 @@ import type { KafkaError } from "../KafkaError.ts"
 import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
 import { leftUndone, worksOn } from "./ending.ts"
-import { UsageError, WorkFailed } from "./exit.ts"
+import { UsageError, withCodecs, WorkFailed } from "./exit.ts"
 import { type Line, split } from "./inputLines.ts"
 import * as Lines from "./lines.ts"
 import { config } from "./root.ts"
@@ -84,7 +84,7 @@ export const sendLines = Effect.fnUntraced(function*(
   input: AsyncIterable<Uint8Array | string>,
   options: { readonly tombstones?: boolean } = {}
 ) {
-  const read = yield* Lines.reader(topic, options)
+  const read = yield* withCodecs(topic.name, "")(Lines.reader(topic, options))
   const batches = split(input)
   const tally = new Tally()
   const send = Effect.gen(function*() {

@@ -11,7 +11,7 @@ import { unknown } from "../internal/shared/suggestions.ts"
 import type { Codecs } from "../Source.ts"
 import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
-import { UsageError, WorkFailed } from "./exit.ts"
+import { UsageError, withCodecs, WorkFailed } from "./exit.ts"
 import * as Places from "./places.ts"
 import { printer } from "./recordLines.ts"
 import { config } from "./root.ts"
@@ -63,7 +63,7 @@ export const tail = Command.make(
       const partitions = description.partitions.map(({ partition }) => ({ topic: flags.topic, partition }))
       const start = yield* Places.resolve(admin, partitions, place)
       const ends = toEnd ? yield* admin.listOffsets(partitions, "latest", "read_committed") : undefined
-      const print = yield* printer(codecs, flags.topic)
+      const print = yield* withCodecs(flags.topic, "; --raw shows the bytes")(printer(codecs, flags.topic))
       yield* scan(start, ends).pipe(
         Stream.take(most),
         Stream.runForEach((raw) => Effect.flatMap(print(raw, flags.json), Console.log))

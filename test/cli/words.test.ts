@@ -62,6 +62,7 @@ describe("suggestions", () => {
   it("name what was probably meant, and nothing far-fetched", () => {
     assert.strictEqual(nearest("biling", ["billing", "audit"]), "billing")
     assert.strictEqual(nearest("zzz", ["billing", "audit"]), undefined)
+    assert.strictEqual(nearest("x", ["a", "bc"]), undefined)
     assert.include(unknown("consumer", "zzz", ["billing", "audit"]), "audit, billing")
     assert.include(unknown("consumer", "zzz", []), "there is none")
   })

@@ -20,7 +20,10 @@ const ranked = (wanted: string, names: ReadonlyArray<string>) =>
 /** The name that was probably meant, when one is near enough. */
 export const nearest = (wanted: string, names: ReadonlyArray<string>): string | undefined => {
   const [best] = ranked(wanted, names)
-  return best !== undefined && best[1] <= Math.max(2, Math.floor(wanted.length / 3)) ? best[0] : undefined
+  if (best === undefined) return undefined
+  const [name, far] = best
+  // Of a short name two changes leave nothing.
+  return far <= Math.max(2, Math.floor(wanted.length / 3)) && far < wanted.length ? name : undefined
 }
 
 const mostShown = 10
