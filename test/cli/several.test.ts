@@ -150,21 +150,22 @@ describe("groups", () => {
       const json = JSON.parse((yield* millrace("groups", "stuck", "--json")).out)
       assert.lengthOf(json.members, 1)
       assert.deepStrictEqual(
-        json.partitions.map(({ committed, lag, member, partition }: { readonly [name: string]: unknown }) => [
-          ...[partition, committed, lag, member === json.members[0].member]
+        json.partitions.map(({ lag, member, partition }: { readonly [name: string]: unknown }) => [
+          ...[partition, lag, member === json.members[0].member]
         ]),
-        [[0, null, 3, true], [1, null, 3, true], [2, null, 0, true]]
+        [[0, 3, true], [1, 3, true], [2, 0, true]]
       )
       const { out } = yield* millrace("groups", "stuck")
       assert.match(out, /^group stuck: \w+, 1 members\nTOPIC +PARTITION +COMMITTED +END +LAG +MEMBER +CLIENT +HOST\n/)
-      assert.match(out, /stuck +0 +- +3 +3 /)
+      assert.match(out, /stuck +0 +(-|0) +3 +3 /)
     }).pipe(Effect.scoped, TestClock.withLive))
 
   it.effect("of the config are shown before they exist", () =>
     Effect.gen(function*() {
+      yield* kafka.produce({ topic: "letters", partition: 0, key: null, value: bytes("x") })
       const json = JSON.parse((yield* millrace("groups", "pair", "--json")).out)
       assert.strictEqual(json.state, "not there yet")
-      assert.deepInclude(json.partitions[0], { topic: "letters", partition: 0, committed: null, lag: 0 })
+      assert.deepInclude(json.partitions[0], { topic: "letters", partition: 0, committed: null, end: 1, lag: 1 })
     }))
 
   it.effect("that do not exist are not reset without a word", () =>
