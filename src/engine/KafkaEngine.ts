@@ -165,6 +165,11 @@ export interface ConsumerClient {
   readonly highWatermark: (partition: TopicPartition) => number | undefined
   readonly groupMetadata: () => GroupMetadata
   readonly close: (deadline: Duration.Duration) => Effect.Effect<void, KafkaError>
+  /**
+   * How long, in milliseconds, its owner may go from now on without a `poll` while nothing is in work, if that is
+   * longer than usual. Only an engine whose clock a test moves says so: days pass at once then.
+   */
+  readonly restsFor?: (() => number) | undefined
 }
 
 /**

@@ -4,7 +4,8 @@ import * as Effect from "effect/Effect"
 import { KafkaError } from "../../KafkaError.ts"
 import type { Cluster } from "./cluster/cluster.ts"
 import { joinPassively } from "./consumer/passiveMember.ts"
-import type { Control } from "./options.ts"
+import { decodeValues, jump, settle } from "./kit.ts"
+import type { Control, RecordsOptions } from "./options.ts"
 import { Partitioner } from "./producer/partitioner.ts"
 import { MessageCopier } from "./topics/message.ts"
 
@@ -17,6 +18,13 @@ export const makeControl = (cluster: Cluster): Control => {
   const memberIds = (groupId: string): ReadonlyArray<string> =>
     [...groups.get(groupId) ?? []].map(({ spec }) => spec.memberId)
 
+  const recordsOf = (topic: string, { isolation = "read_committed", partition }: RecordsOptions = {}) => {
+    const logs = topics.get(topic)?.logs ?? []
+    return logs.filter((log) => partition === undefined || log.partition === partition).flatMap((log) =>
+      log.read(isolation, log.startOffset, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, true).records
+    )
+  }
+
   return {
     produce: (message) =>
       Effect.suspend(() => {
@@ -28,14 +36,10 @@ export const makeControl = (cluster: Cluster): Control => {
         topics.log(record)!.announce()
         return Effect.succeed({ topic, partition, offset, timestamp })
       }),
-    records: (topic, options = {}) =>
-      Effect.sync(() => {
-        const { isolation = "read_committed", partition } = options
-        const logs = topics.get(topic)?.logs ?? []
-        return logs.filter((log) => partition === undefined || log.partition === partition).flatMap((log) => {
-          return log.read(isolation, log.startOffset, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, true).records
-        })
-      }),
+    records: (topic, options) => Effect.sync(() => recordsOf(topic, options)),
+    values: (topic, options) => Effect.suspend(() => decodeValues(topic, recordsOf(topic.name, options))),
+    settle: settle(cluster),
+    jump: jump(cluster),
     committed: (groupId) => Effect.sync(() => groups.offsets(groupId).all()),
     members: (groupId) =>
       Effect.sync(() =>

@@ -1,6 +1,7 @@
 /** What an in-memory cluster is made with, and the control service that it has. Public through `InMemoryKafka`. */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
+import type * as Types from "effect/Types"
 import type * as KafkaConfig from "../../KafkaConfig.ts"
 import type { KafkaError, Reason } from "../../KafkaError.ts"
 import type { Delivery, Position, RawMessage, RawRecord, TopicPartition } from "../Model.ts"
@@ -82,6 +83,19 @@ export interface MemberView {
 }
 
 /**
+ * A topic, as far as its values are read.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Readable<out V, out RD> {
+  /** Its name. */
+  readonly name: string
+  readonly "~millrace/Source": { readonly _V: Types.Covariant<V>; readonly _RD: Types.Covariant<RD> }
+}
+
+/**
  * What a test can do to the cluster: look inside, act as somebody else, break things. What is broken here does not
  * hinder looking.
  *
@@ -94,6 +108,24 @@ export interface Control {
   readonly produce: (message: ForeignMessage) => Effect.Effect<Delivery, KafkaError>
   /** Returns the records of a topic, by partition and offset; none when the topic does not exist. */
   readonly records: (topic: string, options?: RecordsOptions) => Effect.Effect<ReadonlyArray<RawRecord>>
+  /**
+   * Returns the values of a topic, decoded by its codec, by partition and offset. One that cannot be decoded is a
+   * defect that names its place.
+   */
+  readonly values: <V, RD>(
+    topic: Readable<V, RD>,
+    options?: RecordsOptions
+  ) => Effect.Effect<ReadonlyArray<V>, never, RD>
+  /**
+   * Lets consumers, producers and handlers run until nothing more happens without time passing. It sees what they do
+   * with the cluster: to wait for something else, wait for that.
+   */
+  readonly settle: Effect.Effect<void>
+  /**
+   * Moves the `TestClock`, as `TestClock.adjust` does, and settles before and after. Consumers without work look around
+   * less often meanwhile, so that days pass in a fraction of a second; what is due meanwhile happens at its time.
+   */
+  readonly jump: (duration: Duration.Input) => Effect.Effect<void>
   /** Returns the committed offsets of a group. */
   readonly committed: (groupId: string) => Effect.Effect<ReadonlyArray<Position>>
   /** Returns who is in a group. */

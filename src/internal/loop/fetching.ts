@@ -45,6 +45,11 @@ export class Fetching {
     return this.again
   }
 
+  /** Whether the client was asked for all that it had, and will say when there is more. */
+  get isSettled(): boolean {
+    return !this.again && !this.readable && !this.isUsedUp
+  }
+
   /**
    * Polls within the budget. If there is none left, or the run is ending, it only shows the client that it is alive.
    */

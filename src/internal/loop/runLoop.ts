@@ -25,6 +25,7 @@ import { Seeks } from "./seeks.ts"
 import { isOver, Stopping } from "./stopping.ts"
 import type { Moment, RunExit } from "./stopping.ts"
 import { Watch } from "./watch.ts"
+import { quietUntil, Resting } from "./watch/resting.ts"
 
 /** How often the loop runs without anything having come in, in milliseconds. */
 export const tickMillis = 250
@@ -40,6 +41,8 @@ export class RunLoop implements WorkerPort {
   private readonly fetching: Fetching
   private readonly lag: Lag
   private readonly watch: Watch
+  /** For the ticker. */
+  readonly resting: Resting
   private readonly commits: Commits
   /** Ends what the client is asked for, when the time for draining is over. */
   private readonly patience: Deadline
@@ -80,6 +83,7 @@ export class RunLoop implements WorkerPort {
     })
     this.lag = new Lag(context, this.assignment)
     this.watch = new Watch(context, this.assignment, this.lag)
+    this.resting = new Resting(given.client.restsFor ?? (() => 0), given.makeSignal())
   }
 
   // The port of the workers.
@@ -156,6 +160,7 @@ export class RunLoop implements WorkerPort {
         if (ticked) yield* this.lookAround()
         this.checkEnd()
         this.advanceStop()
+        this.resting.stepped(ticked ? this.quietUntil() : 0)
         yield* this.context.report
         yield* this.rest
       }
@@ -276,6 +281,16 @@ export class RunLoop implements WorkerPort {
     }
     this.context.measure(this.assignment, this.lag.total)
     return this.lag.lookUp(now)
+  }
+
+  /** Until when nothing is to be done unless something happens; 0 while something is under way. */
+  private quietUntil(): number {
+    const { assignment, commits, context: { plan }, fetching, rebalancing, seeks, watch } = this
+    const isUnderWay = plan.bounded || this.stopping !== undefined || !rebalancing.isIdle || !seeks.isIdle
+      || commits.isDue || !fetching.isSettled || !watch.isCalm
+    const now = this.now().clock
+    const until = isUnderWay ? now : quietUntil(assignment, this.lag, now)
+    return until > now ? until : 0
   }
 
   private checkEnd(): void {

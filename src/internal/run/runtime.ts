@@ -63,7 +63,7 @@ export interface Options {
 }
 
 /** Ticks. A loop that takes no tick cannot say that it stands still, so it is said here. */
-const ticking = (inbox: Inbox, context: LoopContext): Effect.Effect<void> => {
+const ticking = (inbox: Inbox, context: LoopContext, { resting }: RunLoop): Effect.Effect<void> => {
   const tick = Effect.suspend(() => {
     const waited = inbox.tick() * tickMillis
     if (waited < quietMillis) return Effect.void
@@ -77,7 +77,8 @@ const ticking = (inbox: Inbox, context: LoopContext): Effect.Effect<void> => {
     })
     return context.report
   })
-  return Effect.forever(Effect.andThen(Effect.sleep(tickMillis), tick))
+  const rest = Effect.suspend(() => resting.rest(context.clock.currentTimeMillisUnsafe(), tickMillis))
+  return Effect.forever(Effect.andThen(Effect.andThen(Effect.sleep(tickMillis), rest), tick))
 }
 
 /**
@@ -128,7 +129,7 @@ export const start = <R>(
       })
       const loop = new RunLoop(context, inbox)
       context.publish({ _tag: "Started" })
-      const ticker = yield* Effect.forkDetach(ticking(inbox, context))
+      const ticker = yield* Effect.forkDetach(ticking(inbox, context, loop))
       const whole = Effect.gen(function*() {
         const outcome = yield* loop.run
         yield* Fiber.interrupt(ticker)

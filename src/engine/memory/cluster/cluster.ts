@@ -59,6 +59,8 @@ export class Cluster {
   readonly groups: Groups
   readonly listeners = new Set<Listener>()
   readonly options: ClusterOptions
+  /** A test lets a lot of time pass: a consumer without work need not look around meanwhile. */
+  jumping = false
   private closed = false
   private news = false
 

@@ -189,6 +189,12 @@ export class MemoryConsumer implements ConsumerClient, Listener {
 
   readonly highWatermark = (tp: TopicPartition): number | undefined => this.cursors.get(format(tp))?.highWatermark
 
+  /** What there is to read is announced; the member only must not be taken for one that hangs. */
+  readonly restsFor = (): number => {
+    if (!this.cluster.jumping) return 0
+    return millis(this.options.config.maxPollInterval ?? KafkaConfig.consumerDefaults.maxPollInterval) / 4
+  }
+
   readonly groupMetadata = (): GroupMetadata =>
     this.membership?.metadata ?? { groupId: "", "~millrace/engine/GroupMetadata": undefined }
 

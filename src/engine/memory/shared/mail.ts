@@ -4,6 +4,8 @@ import type { SchedulerDispatcher } from "effect/Scheduler"
 /** One queue for all clients; a task of the scheduler hands it out. */
 export class Mail {
   private letters: Array<() => void> = []
+  /** How many letters there were so far. */
+  posted = 0
   private scheduled = false
   private readonly dispatcher: SchedulerDispatcher
 
@@ -13,6 +15,7 @@ export class Mail {
 
   post(letter: () => void): void {
     this.letters.push(letter)
+    this.posted++
     if (this.scheduled) return
     this.scheduled = true
     this.dispatcher.scheduleTask(this.deliver, 0)
