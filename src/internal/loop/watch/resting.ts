@@ -15,7 +15,8 @@ const ahead = 5_000
 const restsUntil = (state: PartitionState, lag: Lag, now: number): number => {
   if (state.phase !== "active" || state.suspended || state.current !== undefined) return now
   if (state.waitsUntil !== undefined) return state.waitsUntil - ahead
-  const isDone = state.bufferedRecords === 0 && !state.paused && state.unstored === undefined && lag.of(state) === 0
+  const isDone = state.bufferedRecords === 0 && !state.paused && state.progress.unstored === undefined &&
+    lag.of(state) === 0
   return isDone ? Number.POSITIVE_INFINITY : now
 }
 
