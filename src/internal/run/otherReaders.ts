@@ -16,9 +16,18 @@ export const checkReaders = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, KafkaError, KafkaEngine.Service> {
   if (!mayBeShared(plan)) return
   const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
-  const groups = (yield* admin.listGroups).map(({ groupId }) => groupId).filter((groupId) => groupId !== plan.group)
   const wanted = new Set(topics)
-  const readers = (yield* admin.describeGroups(groups)).flatMap(({ groupId, members }) => {
+  const others = Effect.flatMap(
+    admin.listGroups,
+    (groups) => admin.describeGroups(groups.flatMap(({ groupId }) => groupId === plan.group ? [] : groupId))
+  )
+  // Other people's groups may be none of this one's business: that is no reason to stay away.
+  const described = yield* Effect.catch(others, (error) =>
+    Effect.as(
+      Effect.logWarning(`groups that may read the same retry topics cannot be looked up: ${error.message}`),
+      []
+    ))
+  const readers = described.flatMap(({ groupId, members }) => {
     const read = members.flatMap(({ assignment }) => assignment).find(({ topic }) => wanted.has(topic))
     return read === undefined ? [] : [{ groupId, topic: read.topic }]
   })
