@@ -11,6 +11,7 @@ import { TestClock } from "effect/testing"
 import { Codec, Consumer, ConsumerEvent, Health, KafkaError, OnFailure, Producer, Topic } from "millrace"
 import type { Handler, Outcome, RetryTopics } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
+import * as KafkaEngine from "../../../src/engine/KafkaEngine.ts"
 
 const Notes = Topic.make("notes", { key: Codec.string, value: Codec.string })
 const dlt = "g.notes.dlt"
@@ -167,4 +168,27 @@ describe("a copy that the broker keeps refusing", () => {
       yield* TestClock.adjust("10 seconds")
       assert.include((yield* Fiber.join(fiber)).message, "retries.publish")
     })))
+
+  it.effect("is not one for its size alone: a dead letter topic takes what its source takes", () =>
+    Effect.gen(function*() {
+      const memory = yield* InMemoryKafka
+      const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
+      const config = { "max.message.bytes": "6000000" }
+      yield* admin.createTopic({ name: "notes", partitions: 1, config })
+      const value = Buffer.alloc(5_999_000, "x")
+      yield* memory.produce({ topic: "notes", partition: 0, key: Buffer.from("a"), value })
+      const failing = Consumer.make("g", {
+        offsetReset: "earliest",
+        onFailure: OnFailure.deadLetter,
+        handlers: [Topic.handle(Notes, () => Effect.fail("no"))]
+      })
+      yield* Effect.forkScoped(Consumer.run(failing))
+      assert.isBelow(yield* seconds(60, copied), 60)
+      assert.strictEqual((yield* memory.records(dlt))[0]?.value?.length, value.length)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        Layer.merge(InMemoryKafka.layerWith({ producer: { maxRequestBytes: 20_000_000 } }), Logger.layer([]))
+      )
+    ))
 })

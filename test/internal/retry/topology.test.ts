@@ -66,6 +66,22 @@ describe("the place of a topic", () => {
       assert.deepStrictEqual(topology.placeOf("billing.orders.retry.1"), { source: "orders", tier: undefined })
     }))
 
+  it.effect("under names of its own is told by what reads them", () =>
+    Effect.gen(function*() {
+      const naming: RetryTopics.Naming = {
+        retry: ({ topic }, { delay }) => `again.${delay}.${topic}`,
+        deadLetter: ({ topic }) => `dead.${topic}`,
+        parse: (_, name) => {
+          const [again, delay, ...topic] = name.split(".")
+          return again === "again" ? { topic: topic.join("."), tier: undefined, delay: Number(delay) } : undefined
+        }
+      }
+      const topology = yield* topologyOf(naming, "orders", "a.b")
+      assert.deepStrictEqual(topology.placeOf("again.700.a.b"), { source: "a.b", tier: undefined, delay: 700 })
+      assert.isUndefined(topology.placeOf("again.700.users"))
+      assert.isUndefined((yield* topologyOf({ ...naming, parse: undefined }, "orders")).placeOf("again.700.orders"))
+    }))
+
   it.effect("is nowhere for topics of others", () =>
     Effect.gen(function*() {
       const topology = yield* topologyOf(RetryTopics.standard, "orders", /audit\..*/)
