@@ -16,11 +16,12 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "plain", include: ["test/**/*.test.ts"], exclude: services, testTimeout: 30_000 }
+        // Against what hangs alone: some tests run a compiler, and a busy machine takes its time for it.
+        test: { name: "plain", include: ["test/**/*.test.ts"], exclude: services, testTimeout: 120_000 }
       },
       {
         extends: true,
-        // Beyond the patience of any condition, so that it is the condition that is told.
+        // Beyond the patience of any condition, so that the condition fails, with its name.
         test: { name: "services", include: services, testTimeout: 240_000, hookTimeout: 120_000 }
       }
     ]

@@ -56,11 +56,11 @@ export const typeResolution: Step = {
 
 /** Some 20 % above what each entry needs: an import added by mistake is over it, a new module of our own is not. */
 const budgets: { readonly [subpath: string]: Budget } = {
-  ".": { gzipKb: 115, modules: 330, sourceKb: 5_000 },
+  ".": { gzipKb: 140, modules: 380, sourceKb: 5_400 },
   "./confluent": { gzipKb: 45, modules: 240, sourceKb: 4_800 },
   "./testing": { gzipKb: 42, modules: 130, sourceKb: 2_100 },
-  "./registry": { gzipKb: 95, modules: 250, sourceKb: 4_500 },
-  "./cli": { gzipKb: 155, modules: 420, sourceKb: 6_000 }
+  "./registry": { gzipKb: 100, modules: 255, sourceKb: 5_000 },
+  "./cli": { gzipKb: 185, modules: 480, sourceKb: 6_300 }
 }
 
 export const importCost: Step = {

@@ -33,10 +33,10 @@ const prefix = "millrace/2 "
 /** How much longer the text gets at most by the attempts of one more record. Later failures may take a bit more. */
 export const attemptsReserve = 9
 
-/** How much longer it gets at most by one more finished record, some 30,000 offsets behind the position. */
+/** How many characters one more finished record, some 30,000 offsets after the position, may add at most. */
 export const finishedReserve = 7
 
-/** The length of the text that has a bit for each of so many offsets. */
+/** The length of a text with a bit for each of this many offsets. */
 export const lengthOfBits = (offsets: number): number => prefix.length + 14 + Math.ceil(offsets / 6)
 
 const written = (attempts: ReadonlyArray<Attempts>, position: number, room: number): string => {
