@@ -51,6 +51,11 @@ export class Commits {
     this.waiting.add(state)
   }
 
+  /** Whether nothing is being noted, nor to be. */
+  get isIdle(): boolean {
+    return !this.noting && this.waiting.size === 0 && this.ownership.renoted.size === 0
+  }
+
   /** Whether there is something to be noted now: one commit of that at a time. */
   isDue(now: number): boolean {
     const { renoted } = this.ownership

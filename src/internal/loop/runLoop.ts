@@ -287,7 +287,7 @@ export class RunLoop implements WorkerPort {
   private quietUntil(): number {
     const { assignment, commits, context: { plan }, fetching, rebalancing, seeks, watch } = this
     const isUnderWay = plan.bounded || this.stopping !== undefined || !rebalancing.isIdle || !seeks.isIdle
-      || commits.isDue || !fetching.isSettled || !watch.isCalm
+      || !commits.isIdle || !fetching.isSettled || !watch.isCalm
     const now = this.now().clock
     const until = isUnderWay ? now : quietUntil(assignment, this.lag, now)
     return until > now ? until : 0
