@@ -112,7 +112,7 @@ export interface Codec<in out A, out RD = never, out RE = never> extends Pipeabl
   readonly encoderIn?: ((site: Site) => EncoderIn<A>) | undefined
 }
 
-/** An encoder that is given its services with the value. @internal */
+/** An encoder that is given its services with the value. */
 export type EncoderIn<in A> = (
   value: A,
   services: Context.Context<never>
