@@ -282,9 +282,11 @@ const batchDefaults = { maxSize: 500, maxWait: 0 } as const
  * @since 0.1.0
  * @category constructors
  */
-export const handle = <S extends AnySource, E = never, R = never, RX = never>(
+export const handle = <S extends AnySource, E = any, R = never, RX = never>(
   source: S,
   handler: (record: Record.Of<S>) => Effect.Effect<unknown, E, R>,
+  // Where the handler's parameters are inferred, the compiler checks the options first, with the default of `E`: under
+  // `never` it would refuse each policy that names a tag.
   options?: Options<Types.NoInfer<E>, RX>
 ): Handler<E, R | DecodingServices<S> | RX> =>
   fromCall(
@@ -322,7 +324,7 @@ export const handle = <S extends AnySource, E = never, R = never, RX = never>(
  * @since 0.1.0
  * @category constructors
  */
-export const handleBatch = <S extends AnySource, E = never, R = never, RX = never>(
+export const handleBatch = <S extends AnySource, E = any, R = never, RX = never>(
   source: S,
   handler: (records: ReadonlyArray<Record.Of<S>>, span: Span) => Effect.Effect<unknown, E, R>,
   options?: BatchOptions<Types.NoInfer<E>, RX>
@@ -374,7 +376,7 @@ export const handleBatch = <S extends AnySource, E = never, R = never, RX = neve
  * @since 0.1.0
  * @category constructors
  */
-export const handleOwningOffsets = <S extends AnySource, E = never, R = never, ES = never, RS = never, RX = never>(
+export const handleOwningOffsets = <S extends AnySource, E = any, R = never, ES = never, RS = never, RX = never>(
   source: S,
   handler: (batch: OwnedBatch<Key<S>, Value<S>, HeaderValues<S>>) => Effect.Effect<unknown, E, R>,
   options: BatchOptions<Types.NoInfer<E>, RX> & {
