@@ -1,4 +1,4 @@
-/** What Kafka, or a client, would refuse in a message, or send as something else. Pure. */
+/** Checks messages for what Kafka or a client would refuse, or would change. Pure. */
 import type { Headers } from "../../Headers.ts"
 import { kindOf, textProblem } from "../shared/utf8.ts"
 
@@ -19,7 +19,7 @@ export const messageProblem = (
 
 const nameProblem = (name: unknown): string | undefined => {
   if (typeof name !== "string") return `the name of a header is ${kindOf(name)}, not a text`
-  // The native client ends names there: two would become one.
+  // The native client cuts a name there, so two names could become one.
   if (name.includes("\0")) return `the name of header ${JSON.stringify(name)} has a NUL character`
   const problem = textProblem(name)
   return problem === undefined ? undefined : `the name of header ${JSON.stringify(name)}: ${problem}`

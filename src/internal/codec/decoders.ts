@@ -1,4 +1,4 @@
-/** The decoders of the topics that a consumer works on: prepared once per topic, for as long as somebody uses them. */
+/** The decoders of the topics of a consumer, prepared once per topic and kept while they are used. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -24,7 +24,7 @@ export class Decoders {
       (entry) => this.release(topic, entry)
     )
     return Effect.flatMap(acquired, (entry) =>
-      // One after the other: who comes second finds the decoder, or tries for itself when the first was interrupted.
+      // One at a time: the second caller finds the decoder, or prepares it itself if the first was interrupted.
       entry.turn.withPermits(1)(
         Effect.suspend(() =>
           entry.decode !== undefined ? Effect.succeed(entry.decode) : Effect.tap(

@@ -1,4 +1,4 @@
-/** Takes over how far other groups have read the retry topics of a consumer, or gives it back to them. */
+/** Copies committed offsets in the retry topics of a consumer from other groups to its own, or back. */
 import * as Effect from "effect/Effect"
 import type { AdminClient, Position } from "../../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
@@ -56,7 +56,7 @@ const adoptInto = Effect.fnUntraced(function*(
     const key = format({ topic, partition })
     const before = own.get(key)
     const after = Math.max(offset, begins.get(key) ?? 0)
-    // Never back: what was handled stays handled.
+    // Never backwards: what was handled stays handled.
     return before !== undefined && before >= after ? [] : [{ group, topic, partition, before, after }]
   })
   if (!dryRun && adopted.length > 0) {

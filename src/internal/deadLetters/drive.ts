@@ -28,7 +28,7 @@ export interface RedriveWork<A> {
   readonly group: string
   readonly topics: ReadonlyArray<string>
   readonly ends: ReadonlyArray<Position>
-  /** Where partitions begin at the earliest. */
+  /** The lowest offset at which each partition may begin. */
   readonly floor: ReadonlyMap<string, number>
   readonly judge: (raw: RawRecord) => Effect.Effect<Fate>
   /** Does what the fates say. Returns how many of the records, from the first one, are done, and their results. */

@@ -1,7 +1,7 @@
 /**
- * Commits that are asked for: how many times records failed, when they begin to wait; once per `commitInterval` what is
- * finished behind a position that does not move; and what a user wants to have committed now. While one is on its way
- * its partitions are not given up: it would take the next owner's offset back.
+ * The loop's own commits: the attempts of records that begin to wait; once per `commitInterval` what is finished after
+ * a position that does not move; and commits that a user asks for. A partition is not given up while a commit of it is
+ * on its way, because that would take the next owner's offset back.
  */
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -56,7 +56,7 @@ export class Commits {
     return !this.noting && this.waiting.size === 0 && this.ownership.renoted.size === 0
   }
 
-  /** Whether there is something to be noted now: one commit of that at a time. */
+  /** Whether notes have to be committed now. There is one such commit at a time. */
   isDue(now: number): boolean {
     const { renoted } = this.ownership
     if (renoted.size > 0 && now - this.lastAll >= this.interval) {
@@ -66,14 +66,14 @@ export class Commits {
     return !this.noting && this.waiting.size > 0
   }
 
-  /** A commit failed, one of these or one of the client's own: if because of the notes, they are committed shorter. */
+  /** A commit failed, of the loop or of the client. If the notes were too long, shorter ones are committed. */
   failed(error: KafkaError): boolean {
     if (!this.ownership.notesAreRefused(error)) return false
     for (const state of this.ownership.assignment) this.waiting.add(state)
     return true
   }
 
-  /** Notes what there is. What comes to wait meanwhile is in the next commit. */
+  /** Commits notes. Records that begin to wait meanwhile are in the next commit. */
   note(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const positions = this.ownership.noted([...this.waiting])
@@ -89,7 +89,7 @@ export class Commits {
     })
   }
 
-  /** Commits what is finished, with what is noted of failing records: a commit without it would erase that. */
+  /** Commits what is finished, with the notes of failing records: a commit without them would erase them. */
   commit(done: Deferred.Deferred<void, KafkaError>): Effect.Effect<void> {
     return Effect.suspend(() => {
       const positions = Array.from(this.ownership.assignment).flatMap((
@@ -105,7 +105,7 @@ export class Commits {
     return this.concerning(partitions).length > 0
   }
 
-  /** Waits for no commit of these partitions any longer: they are given up, or gone. */
+  /** Stops waiting for commits of these partitions, which are given up or gone. */
   abandon(partitions: ReadonlyArray<TopicPartition>): void {
     for (const commit of this.concerning(partitions)) {
       this.inFlight.delete(commit)
@@ -114,7 +114,7 @@ export class Commits {
     }
   }
 
-  /** Until no commit is on its way. */
+  /** Waits until no commit is on its way. */
   readonly settled: Effect.Effect<void> = Effect.suspend(() =>
     Effect.forEach([...this.inFlight], ({ fiber }) => Fiber.await(fiber), { discard: true })
   )
@@ -129,7 +129,7 @@ export class Commits {
     positions: ReadonlyArray<Position>,
     done: (exit: Exit.Exit<void, KafkaError>) => void
   ): Effect.Effect<void> {
-    // Called now, by the loop: later the partitions may be somebody else's, or the client closed.
+    // It must begin in the loop's own step: later the partitions may be lost, or the client closed.
     const forked = Effect.forkDetach(this.context.client.commit(positions), { startImmediately: true })
     return Effect.map(forked, (fiber) => {
       const commit: InFlight = { partitions: new Set(positions.map(format)), fiber, done }

@@ -1,16 +1,16 @@
-/** A moment after which calls of the client are waited for no longer, whatever they do. */
+/** A moment after which no call of the client is waited for any longer. */
 import * as Effect from "effect/Effect"
 import type { ConsumerClient } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as Errors from "../../KafkaError.ts"
 
-/** Comes when the owner says so. */
+/** The owner decides when the deadline is there. */
 export class Deadline {
   private readonly timeoutMs: number
   private readonly waiting = new Set<() => void>()
   private isOver = false
 
-  /** `timeoutMs` is for messages alone. */
+  /** `timeoutMs` is only for messages. */
   constructor(timeoutMs: number) {
     this.timeoutMs = timeoutMs
   }
@@ -22,8 +22,8 @@ export class Deadline {
   }
 
   /**
-   * The effect, or a `Timeout` as soon as the deadline is there. An effect that cannot be interrupted goes on, and
-   * nobody waits for it.
+   * Runs the effect, or fails with `Timeout` as soon as the deadline is there. An effect that cannot be interrupted
+   * goes on by itself.
    */
   bound<A>(operation: string, effect: Effect.Effect<A, KafkaError>): Effect.Effect<A, KafkaError> {
     return Effect.flatMap(

@@ -1,7 +1,7 @@
 /**
- * What is known of records behind a committed offset, as the text that Kafka keeps with it: the attempts of those that
- * fail, so that a maximum is one across restarts and rebalances, and which ones are finished, so that they are not
- * handled again. Pure.
+ * What is known of records after a committed offset, as the text (metadata) that Kafka keeps with it: the attempts of
+ * failing records, so that a maximum also holds across restarts and rebalances; and which records are finished, so that
+ * they are not handled again. Pure.
  *
  * `millrace/2 `, the attempts (the first failure of all, in milliseconds, then offset, executions and first failure of
  * each), a dot, and what is finished: `r` and runs (distance, length), or `b` and a bit for each offset, whichever is
@@ -17,7 +17,7 @@ export interface Attempts {
   readonly firstFailedAt: number
 }
 
-/** What is kept with an offset. Both are in the order of offsets. */
+/** What is kept with an offset. Both lists are in the order of offsets. */
 export interface Notes {
   readonly attempts: ReadonlyArray<Attempts>
   readonly finished: ReadonlyArray<Run>
@@ -54,7 +54,7 @@ const written = (attempts: ReadonlyArray<Attempts>, position: number, room: numb
   return text === base ? "" : text
 }
 
-/** Runs, the nearest ones first, and whether they are all. */
+/** Runs, the nearest first, and whether they are complete. */
 const runsOf = (finished: ReadonlyArray<Run>, position: number, room: number): readonly [string, boolean] => {
   let text = "r"
   let before = position
@@ -91,7 +91,7 @@ const shorter = (finished: ReadonlyArray<Run>, position: number, room: number): 
   return areAll || bits > room ? runs : bitsOf(finished, position, room)
 }
 
-/** At most `limit` characters: what does not fit is left out, that of the lowest offsets comes first. */
+/** A text of at most `limit` characters. The lowest offsets come first; what does not fit is left out. */
 export const encode = ({ attempts, finished }: Notes, position: number, limit: number): string | undefined => {
   const room = limit - prefix.length - 1
   if (room < 1) return undefined

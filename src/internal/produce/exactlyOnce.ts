@@ -1,4 +1,4 @@
-/** A batch, what is sent for it, and the progress behind it, in one transaction. */
+/** Handles a batch, sends its results and commits its offset in one transaction. */
 import * as Effect from "effect/Effect"
 import type { TopicPartition } from "../../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
@@ -8,8 +8,8 @@ import { sendOffsets } from "./sendOffsets.ts"
 import { isKafkaError, within } from "./transactions.ts"
 
 /**
- * How many times a transaction is run again that could not go on, and how long after, in milliseconds: a rebalance is
- * one reason, and takes some seconds.
+ * How many times a transaction that could not go on is run again, and after how many milliseconds: one reason is a
+ * rebalance, which takes some seconds.
  */
 const most = 50
 const pause = 200
@@ -29,9 +29,9 @@ const isToBeRepeated = (error: unknown): boolean =>
   isKafkaError(error) && error.reason._tag === "TransactionFailed" && error.reason.retryable
 
 /**
- * Runs an effect and commits the position `next` with what it sent. When the end of the transaction has no answer, a
- * new client of the id ends it one way or the other; the group's progress then says which way it was. What the effect
- * fails with is the caller's; a transaction that could not go on is run again.
+ * Runs an effect and commits the position `next` together with what it sent. If the broker does not answer the end of
+ * the transaction, a new client with the same id ends it, and the group's committed offset then says whether it was
+ * committed. An error of the effect is returned to the caller; a transaction that could not go on is run again.
  */
 export const exactlyOnce = Effect.fnUntraced(function*<E, R>(
   prefix: string | undefined,
@@ -40,7 +40,7 @@ export const exactlyOnce = Effect.fnUntraced(function*<E, R>(
 ): Effect.fn.Return<void, E | KafkaError, R | KafkaEngine.Service> {
   const { next, partition, topic } = batch
   const groupId = (yield* CurrentGroup)?.groupId ?? ""
-  // One id for each partition: a new owner of it fences the one before.
+  // One id per partition, so that a new owner fences the former one.
   const id = `${prefix ?? groupId}-${topic}-${partition}`
   let stage: "begin" | "handle" | "offsets" | "end" = "begin"
   const whole = Effect.gen(function*() {

@@ -17,7 +17,7 @@ export const CurrentTracing = Context.Reference<"off" | "record">("millrace/Prod
 /** The context of the fiber that sends. */
 export type Services = Context.Context<never>
 
-/** All that a send needs to know about its topic. It serves every context that leads to the same. */
+/** All that a send needs to know about its topic. Contexts with the same services share it. */
 export interface Route {
   readonly topic: Encoding.Topic
   readonly client: ProducerClient
@@ -28,7 +28,7 @@ export interface Route {
   readonly suppresses: ((value: unknown) => boolean) | undefined
 }
 
-/** The shared clients of engines, as far as something was sent. */
+/** The shared clients of the engines that were used for a send. */
 const producers = new WeakMap<KafkaEngine.Service["Service"], ProducerClient>()
 
 /** The client that a context sends with: its transaction's, or the shared one of its engine. */
@@ -39,7 +39,7 @@ const clientIn = (context: Services): ProducerClient | undefined => {
   return engine === undefined ? undefined : producers.get(engine)
 }
 
-/** The client that the current fiber sends with; the first one who asks has it made. */
+/** The client that the current fiber sends with; it is made on first use. */
 export const currentClient: Effect.Effect<ProducerClient, KafkaError, KafkaEngine.Service> = Effect.withFiber(
   ({ context }) => {
     const known = clientIn(context)
@@ -60,10 +60,10 @@ const metricsOf = (topic: Encoding.Topic): Metrics.ProducerMetrics => {
   return known
 }
 
-/** The last route of each topic and client: nearly always the one that is wanted. */
+/** The last route of each topic and client, which is nearly always the right one. */
 const routes = new WeakMap<ProducerClient, WeakMap<Encoding.Topic, Route>>()
 
-/** A route that was not known; the caller may have to wait for its client and its encoder. */
+/** Makes a route, for which the caller may have to wait: for its client and its encoder. */
 const makeRoute = (
   context: Services,
   topic: Encoding.Topic,
@@ -81,7 +81,7 @@ const makeRoute = (
   return route
 }
 
-/** The last route, for the program that sends one record after the other. More would keep contexts alive. */
+/** The last route only, for programs that send one record after the other: more would keep contexts alive. */
 const last: { context: Services | undefined; topic: Encoding.Topic | undefined; route: Route | undefined } = {
   context: undefined,
   topic: undefined,
@@ -90,8 +90,7 @@ const last: { context: Services | undefined; topic: Encoding.Topic | undefined; 
 
 /**
  * The route of a topic in a context, and `undefined` when the whole topic is suppressed: then neither an encoder nor a
- * client is made. Contexts come and go, with each span a new one, so
- * that nothing is kept by context but the last route.
+ * client is made. Each span makes a new context, so only the last route is kept by context.
  */
 export const routeIn = (
   context: Services,

@@ -1,4 +1,4 @@
-/** Raw records of any topics of a source, decoded. */
+/** Decodes raw records of the topics of a source. */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
@@ -13,7 +13,7 @@ import * as Decoding from "../codec/decoding.ts"
 
 type AnyRecord = Record.Record<any, any, any>
 
-/** Decodes what needs not wait; the first record that is not simple ends the part. */
+/** Decodes records until one whose codec has to wait. */
 const decodeSome = (
   raws: ReadonlyArray<RawRecord>,
   from: number,
@@ -24,7 +24,7 @@ const decodeSome = (
     const raw = raws[i]!
     try {
       const record = decoders.get(raw.topic)!(raw)
-      // What a codec waits for fails with poison alone: `Decode` made sure of that.
+      // `Decode` turns every failure of a pending part into poison.
       if (record instanceof Pending) return { records, special: record.effect as Effect.Effect<AnyRecord, Poison> }
       records.push(record)
     } catch (poison) {
@@ -35,8 +35,7 @@ const decodeSome = (
 }
 
 /**
- * Decodes the records of a stream, in arrays as they come. The stream fails with the poison after what was read before
- * it.
+ * Decodes the records of a stream, array by array. At poison the stream fails, after the records before it.
  */
 export const decoded = <E, R>(
   raws: Stream.Stream<RawRecord, E, R>,

@@ -48,7 +48,7 @@ const partsOf = (starts: ReadonlyArray<Position>, ends: ReadonlyArray<Position> 
   }))
 }
 
-/** The records from `starts` to `ends`; without those it goes on until it is left. */
+/** The records from `starts` to `ends`; without `ends` the stream goes on. */
 export const scan = (
   starts: ReadonlyArray<Position>,
   ends: ReadonlyArray<Position> | undefined,
@@ -69,7 +69,7 @@ export const scan = (
       onReady: () => signal.raise(),
       onEvent: (event) => {
         fatal ??= fatalOf(event)
-        // Behind the last record there may be control records, which no chunk shows.
+        // After the last record there may be control records, which are in no chunk.
         if (event._tag === "EndOfPartition") {
           const part = parts.get(format(event))
           if (part !== undefined && event.offset >= part.end) part.done = true

@@ -1,11 +1,11 @@
-/** Whether other groups read the retry topics of a consumer: each record would be handled by both. */
+/** Looks for other groups that read the retry topics of a consumer: both would handle each record. */
 import * as Effect from "effect/Effect"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import * as RetryTopics from "../../RetryTopic.ts"
 import type { Plan } from "../plan/plan.ts"
 
-/** Standard names have the group in them: nobody else has them by chance. */
+/** Standard names contain the group, so no other group has them by chance. */
 const mayBeShared = ({ retries, topology }: Plan): boolean =>
   topology.naming !== RetryTopics.standard || retries.group !== undefined
 
@@ -21,7 +21,7 @@ export const checkReaders = Effect.fnUntraced(function*(
     admin.listGroups,
     (groups) => admin.describeGroups(groups.flatMap(({ groupId }) => groupId === plan.group ? [] : groupId))
   )
-  // Other people's groups may be none of this one's business: that is no reason to stay away.
+  // A group that this client may not describe does not keep the consumer from starting.
   const described = yield* Effect.catch(others, (error) =>
     Effect.as(
       Effect.logWarning(`groups that may read the same retry topics cannot be looked up: ${error.message}`),

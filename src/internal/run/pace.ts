@@ -1,16 +1,16 @@
-/** How many records a reader gets at once. */
+/** Decides how many records a reader gets at once. */
 
-/** A reader that was done within this many milliseconds gets more the next time. */
+/** A reader that took fewer milliseconds than this gets more records the next time. */
 const quick = 20
 
-/** One that took longer than this many gets less. */
+/** A reader that took more milliseconds than this gets fewer. */
 const slow = 200
 
 const most = 512
 
 /**
- * Small amounts for slow readers: one that hangs is noticed at its record, and not taken for one that works through
- * many. Large amounts for quick ones, since each costs a step of the stream.
+ * Slow readers get few records at once: so a reader that hangs is noticed at its record, and is not mistaken for one
+ * that handles many. Quick readers get many, because each portion costs a step of the stream.
  */
 export class Pace {
   size = 1

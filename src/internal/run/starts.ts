@@ -1,4 +1,4 @@
-/** What is asked of the broker and of handlers about partitions: where they start and end, and how far they are. */
+/** Looks up, from the broker and from handlers, where partitions start and end. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { positionsProblem } from "../../engine/checkOffsets.ts"
@@ -13,22 +13,22 @@ import { handlerFor, type Plan, sourceTopic } from "../plan/plan.ts"
 import { effectOf } from "../shared/effectOf.ts"
 import type { Routing } from "./routing.ts"
 
-/** What of a run is needed for it. */
+/** The parts of a run that it needs. */
 export interface Options {
   readonly plan: Plan
   readonly client: ConsumerClient
   readonly admin: Effect.Effect<AdminClient, KafkaError>
   readonly routing: Routing | undefined
-  /** Says an error that is no reason to stop. */
+  /** Publishes an error that does not end the run. */
   readonly disturbed: (error: KafkaError) => void
 }
 
 /** How long a look-up for the lag may take, in milliseconds. */
 const patience = 20_000
 
-/** Of one run. */
+/** The look-ups of one run. */
 export interface Asking {
-  /** Assignments have to be prepared: own offsets, a bounded read, or retry topics of a new source. */
+  /** Whether assignments have to be prepared: own offsets, a bounded read, or retry topics of a new source. */
   readonly isNeeded: boolean
   /** How many times records failed is kept with the committed offsets. */
   readonly keepsAttempts: boolean

@@ -11,7 +11,7 @@ export const readOr = <A>(read: () => A, otherwise: A): A => {
   }
 }
 
-/** Whether it is an error. A revoked proxy is nothing, and throws even at this question. */
+/** Whether a value is an error. A revoked proxy throws even at this check, and is none. */
 export const isError = (error: unknown): error is Error => readOr(() => error instanceof Error, false)
 
 const ownNameOf = (error: object): string => {
@@ -53,7 +53,7 @@ export const brief = (cause: Cause.Cause<unknown>): string =>
     return readOr(() => Cause.pretty(Cause.fromReasons([reason])), name)
   }).join("; ")
 
-/** A stack fits in, a payload that somebody put into a message does not. */
+/** Long enough for a stack, too short for a payload in a message. */
 const longestLine = 2_000
 
 /** A text that is not too long for a line of the log. */
@@ -85,7 +85,7 @@ export const errorOf = (cause: Cause.Cause<unknown>): unknown => {
 export const tagOf = (cause: Cause.Cause<unknown>): string =>
   Cause.hasInterruptsOnly(cause) ? "Interrupted" : nameOf(errorOf(cause))
 
-/** Whether an error has one of these tags; many differ by their class alone. */
+/** Whether an error has one of these tags, or, without a tag, such a name or class. */
 export const tagsIn = (cause: Cause.Cause<unknown>, tags: ReadonlyArray<string>): boolean => {
   const error = errorOf(cause)
   return tags.includes(tagOf(cause))

@@ -1,4 +1,4 @@
-/** What functions of users returned. Types say that it is an effect; programs in JavaScript are not held to that. */
+/** Checks what functions of users return: by their types an effect, but a program in JavaScript may return anything. */
 import * as Effect from "effect/Effect"
 
 const isPromise = (value: unknown): value is PromiseLike<unknown> =>
@@ -11,7 +11,7 @@ const shown = (value: unknown): string =>
 export const effectOf = <A, E, R>(returned: Effect.Effect<A, E, R>, what: string): Effect.Effect<A, E, R> => {
   if (Effect.isEffect(returned)) return returned
   const value: unknown = returned
-  // Its outcome counts for nothing; a rejection that nobody handles would end the process.
+  // The outcome of a promise is ignored. Without a handler its rejection would end the process.
   if (isPromise(value)) value.then(undefined, () => {})
   const remedy = isPromise(value) ? "; wrap asynchronous code in Effect.tryPromise" : ""
   return Effect.die(new TypeError(`${what} returned ${shown(value)}, not an Effect${remedy}`))

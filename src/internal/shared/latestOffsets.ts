@@ -38,7 +38,7 @@ export class LatestOffsets {
       if (key === null || key.byteLength > this.maxKeyBytes) continue
       const id = idOf(topic, key)
       const known = this.entries.get(id)
-      // Reading again does not make the latest record an older one.
+      // When records are read again, the latest offset of a key stays the highest.
       const latest = known?.partition === partition && known.offset >= offset ? known : { partition, offset }
       this.entries.delete(id)
       this.entries.set(id, latest)

@@ -1,9 +1,9 @@
-/** What comes too late for a partition. */
+/** The error for a commit that comes too late. */
 import type { TopicPartition } from "../../engine/KafkaEngine.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 
-/** A partition left this member, or goes on from another offset: nobody may commit for what came before. */
+/** The partition left this member, or goes on from another offset: records read before that cannot be committed. */
 export const notOurs = (
   group: string,
   { partition, topic }: TopicPartition,

@@ -1,4 +1,4 @@
-/** What the values of this package can do besides their own: pipe, and show themselves. */
+/** What values of this package share: they can be piped and printed. */
 import { pipeArguments } from "effect/Pipeable"
 
 /** How Node prints a value; the symbol is the same in every realm. */

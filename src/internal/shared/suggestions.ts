@@ -28,14 +28,14 @@ export const nearest = (wanted: string, names: ReadonlyArray<string>): string | 
 
 const mostShown = 10
 
-/** What there is, the nearest to what is wanted first, and no more of it than one wants to read. */
+/** Existing names, those nearest to the wanted one first, and only as many as fit into a message. */
 export const some = (wanted: string, names: ReadonlyArray<string>): string => {
   const sorted = ranked(wanted, names).map(([name]) => name)
   const more = sorted.length - mostShown
   return `${sorted.slice(0, mostShown).join(", ")}${more > 0 ? `, and ${more} more` : ""}`
 }
 
-/** What is not there, what was probably meant, and what there is. */
+/** A message about a missing name: what was probably meant, and which names exist. */
 export const unknown = (what: string, wanted: string, names: ReadonlyArray<string>): string => {
   const near = nearest(wanted, names)
   const list = names.length === 0 ? "there is none" : `there is: ${some(wanted, names)}`

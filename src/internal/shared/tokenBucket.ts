@@ -37,7 +37,7 @@ export class TokenBucket {
   }
 
   private fill(now: number): void {
-    // A clock that was set back gives nothing, and takes nothing away.
+    // If the clock was set back no tokens arrive, and none are lost.
     if (now > this.at) this.tokens = Math.min(this.capacity, this.tokens + (now - this.at) * this.perMilli)
     this.at = now
   }

@@ -5,7 +5,7 @@ const encoder = new TextEncoder()
 /** It keeps a byte order mark, as `Buffer.toString` does. */
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** What a value is, for the error about one that is not what it should be. */
+/** The kind of a value, for an error message. */
 export const kindOf = (value: unknown): string => {
   if (value === null || value === undefined) return String(value)
   if (typeof value !== "object") return `a ${typeof value}`

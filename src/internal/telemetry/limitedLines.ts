@@ -1,9 +1,9 @@
 /**
- * Lines that a lasting failure would write for each record: one per topic and kind in a second. What was left out is
- * counted, and the count has a line of its own when no other follows. Pure but for its own state.
+ * Limits log lines that a lasting failure would write for each record: one per topic and kind in a second. Lines that
+ * are left out are counted; the count is in the next line, or in a line of its own. Pure but for its own state.
  */
 
-/** What a line is about. Each kind and topic has a limit of its own. */
+/** The subject of a line. Each kind and topic has a limit of its own. */
 export interface Entry {
   readonly topic: string
   readonly kind: "retried" | "dead lettered" | "skipped"
@@ -11,7 +11,7 @@ export interface Entry {
   readonly records: number
 }
 
-/** How many records no line was about. */
+/** How many records were left out. */
 export interface Due {
   readonly topic: string
   readonly kind: Entry["kind"]
@@ -32,7 +32,7 @@ export class LimitedLines {
   private readonly seen = new Map<string, Seen>()
   private dueAt = Infinity
 
-  /** How many records the last lines left out, when this one is to be written; else `undefined`, and it is counted. */
+  /** `undefined`: the line is left out, and counted. Else it is written, with how many records were left out before. */
   admit({ kind, records, topic }: Entry, now: number): number | undefined {
     const key = `${kind} ${topic}`
     const last = this.seen.get(key)
@@ -45,12 +45,12 @@ export class LimitedLines {
     return last?.omitted ?? 0
   }
 
-  /** Whether counts have waited for long enough for another line. */
+  /** Whether a count has waited long enough for a line of its own. */
   isDue(now: number): boolean {
     return now >= this.dueAt
   }
 
-  /** The counts that no line has said yet; with `all` also those of the last second. */
+  /** Takes the counts that are in no line yet; with `all` also those of the last second. */
   take(now: number, all: boolean): ReadonlyArray<Due> {
     const due: Array<Due> = []
     this.dueAt = Infinity
