@@ -44,6 +44,15 @@ export const admin: Group = {
           assert.deepStrictEqual(yield* admin.describeTopics([world.name("nowhere")]), [])
         })
     ),
+    scenario("says which topic a new one collides with", ["topics admin"], (world) =>
+      Effect.gen(function*() {
+        const admin = yield* adminOf
+        const name = yield* world.topic(1, { name: `${world.name("topic")}.dotted` })
+        const error = yield* Effect.flip(admin.createTopic({ name: name.replace(".dotted", "_dotted"), partitions: 1 }))
+        assert.strictEqual(reasonOf(error), "BrokerError")
+        assert.include(error.message, "collides")
+        assert.include(error.message, name)
+      })),
     scenario("finds offsets: of both ends, and by time", ["topics admin"], (world) =>
       Effect.gen(function*() {
         const admin = yield* adminOf

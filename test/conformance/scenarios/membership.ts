@@ -5,7 +5,7 @@ import { full } from "../../full.ts"
 import type { Group, Member, World } from "../harness.ts"
 import { scenario } from "../harness.ts"
 import { Ledger } from "../ledger.ts"
-import { join, produce, share } from "../members.ts"
+import { join, produce, reasonOf, share } from "../members.ts"
 
 const partitions = 4
 const perMember = full ? 2_000 : 200
@@ -179,6 +179,32 @@ export const membership: Group = {
           assert.isTrue(first.events.some(({ _tag }) => _tag === "Lost"))
           assert.deepStrictEqual(ledger.overlaps, [])
           assert.deepStrictEqual(ledger.disorder(), [])
+        })
+    ),
+    scenario(
+      "with an assignor that does not fit is refused, and says what to set",
+      ["classic groups"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(4)
+          const group = world.name("group")
+          const classic = (assignor: "range" | "cooperative-sticky") =>
+            ({ groupProtocol: "classic", assignor }) as const
+          const first = yield* join(world, { group, topics: [topic], ledger: new Ledger(), settings: classic("range") })
+          yield* world.until("it is assigned", Effect.map(first.assignment, (all) => all.length === 4))
+          const second = yield* join(world, {
+            group,
+            topics: [topic],
+            ledger: new Ledger(),
+            name: "b",
+            settings: classic("cooperative-sticky")
+          })
+          const error = yield* second.ended
+          assert.strictEqual(reasonOf(error), "BrokerError")
+          assert.include((error as Error).message, "INCONSISTENT_GROUP_PROTOCOL")
+          assert.include((error as Error).message, "set `assignor`")
+          assert.lengthOf(yield* first.assignment, 4)
+          yield* first.stop
         })
     )
   ]

@@ -3,12 +3,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { Consumer, ConsumerControl, Health, OnFailure, Topic } from "millrace"
+import { Codec, Consumer, ConsumerControl, Health, OnFailure, Topic } from "millrace"
 import type { Outcome } from "millrace"
 import type { Group } from "../harness.ts"
 import { scenario } from "../harness.ts"
 import { Ledger } from "../ledger.ts"
-import { join, produce, textTopic } from "../members.ts"
+import { join, produce, runMember, textTopic } from "../members.ts"
 
 const isolated = Layer.mergeAll(
   Layer.sync(ConsumerControl.Registry, () => new Set()),
@@ -137,6 +137,53 @@ export const running: Group = {
           }).pipe(Effect.scoped, Effect.provide(isolated))
           assert.deepStrictEqual(ledger.disorder(), [])
           assert.deepStrictEqual(ledger.duplicates, [])
+        })
+    ),
+    scenario(
+      "that reads to the end has nothing to do where its pattern matches nothing",
+      [],
+      (world) =>
+        Effect.gen(function*() {
+          const nowhere = Topic.pattern(new RegExp(`${world.name("nowhere")}-.*`), {
+            key: Codec.nullable(Codec.string),
+            value: Codec.string
+          })
+          const consumer = Consumer.make(world.name("group"), {
+            offsetReset: "earliest",
+            ...world.settings,
+            until: "end",
+            onFailure: OnFailure.stop,
+            handlers: [Topic.handle(nowhere, () => Effect.void)]
+          })
+          const member = yield* runMember(world, consumer)
+          assert.isUndefined(yield* member.ended)
+        })
+    ),
+    scenario(
+      "that reads to the end has nothing to do as a spare member",
+      ["classic groups", "any partition count"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(1)
+          const group = world.name("group")
+          const settings = { groupProtocol: "classic" } as const
+          const ledger = new Ledger()
+          const first = yield* join(world, { group, topics: [topic], ledger, settings })
+          yield* world.until("it is assigned", Effect.map(first.assignment, (all) => all.length === 1))
+          const spares = yield* Effect.forEach(["b", "c"], (name) =>
+            join(world, { group, topics: [topic], ledger, name, settings: { ...settings, until: "end" } }))
+          // With an eager assignor the partition moves: the one that has it reads it to its end.
+          for (const spare of spares) {
+            assert.isUndefined(yield* spare.ended)
+          }
+          yield* produce(topic, 0, 10, 1)
+          yield* world.until(
+            "the rest is handled",
+            Effect.sync(() =>
+              ledger.handled.length === 10
+            )
+          )
+          yield* first.stop
         })
     )
   ]

@@ -18,7 +18,7 @@ import type {
 import { connect } from "../shared/connection.ts"
 import type { Environment } from "../shared/environment.ts"
 import { construct } from "../shared/environment.ts"
-import { fromNative, nameIn } from "../shared/errors.ts"
+import { codeOf, fromNative, nameIn } from "../shared/errors.ts"
 import type { NativeConsumer, NativeError, NativePosition } from "../shared/native.ts"
 import * as Settings from "../shared/settings.ts"
 import { Stranding } from "../shared/stranding.ts"
@@ -47,6 +47,7 @@ const strandedDeadline = Duration.seconds(2)
 const assignCode = -175
 const noResetCode = -140
 const fatalCode = -150
+const inconsistentCode = 23
 
 /** The group of a native consumer, for a transactional producer. */
 export interface ConfluentGroup extends GroupMetadata {
@@ -98,8 +99,11 @@ export const open = Effect.fnUntraced(function*(
 
   const toError = (operation: string) => (error: NativeError, at?: TopicPartition): KafkaError =>
     fromNative(error, { operation, bootstrapServers, group: groupId, ...at, ...nameIn(error.message) })
-  const disturbed = (operation: string) => (error: NativeError): void =>
-    onEvent({ _tag: "Disturbed", error: toError(operation)(error) })
+  const disturbed = (operation: string) => (error: NativeError): void => {
+    // The client would go on trying to join, every other second.
+    const _tag = codeOf(error) === inconsistentCode ? "Failed" : "Disturbed"
+    onEvent({ _tag, error: toError(operation)(error) })
+  }
 
   const context = { operation: "consume", bootstrapServers, group: groupId }
   const fatality = new Fatality((error) => onEvent({ _tag: "Failed", error: fromNative(error, context) }))
@@ -267,6 +271,8 @@ export const open = Effect.fnUntraced(function*(
     } else {
       const refresh = config.metadataRefresh ?? KafkaConfig.consumerDefaults.metadataRefresh
       subscriber.start(metadata.topics.map((topic) => topic.name), Duration.toMillis(Duration.fromInputUnsafe(refresh)))
+      // Without a topic there is no group to join yet, and nothing to wait for.
+      if (!subscriber.isSubscribed) onEvent({ _tag: "Rebalance", ...rebalances.ask("assign", []) })
     }
   })
 
@@ -331,7 +337,7 @@ export const open = Effect.fnUntraced(function*(
             if (asked.kind === "assign") assigned.add(asked.partitions)
             // The native client would keep a pause across assignments.
             else resume(asked.partitions.filter((one) => paused.has(one.topic, one.partition)))
-            answerNative(asked.kind, placed(asked.partitions, [...resets, ...start]))
+            if (subscriber.isSubscribed) answerNative(asked.kind, placed(asked.partitions, [...resets, ...start]))
             stored.remove(asked.partitions)
             if (options.commitResets === true) keep(resets)
           })

@@ -36,6 +36,10 @@ export class Subscriber {
     if (this.patterns.length > 0) this.timer = setInterval(() => this.look(), refreshMs)
   }
 
+  get isSubscribed(): boolean {
+    return this.current !== ""
+  }
+
   stop(): void {
     clearInterval(this.timer)
   }

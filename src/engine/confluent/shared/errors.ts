@@ -3,6 +3,7 @@
  */
 import * as Errors from "../../../KafkaError.ts"
 import type { KafkaError, Reason } from "../../../KafkaError.ts"
+import { inconsistent } from "../../inconsistent.ts"
 import type { NativeError } from "./native.ts"
 
 /** What was being done, for the words of the error. */
@@ -46,6 +47,7 @@ const brokerErrors: { readonly [code: number]: readonly [name: string, retryable
   [19]: ["NOT_ENOUGH_REPLICAS", true],
   [20]: ["NOT_ENOUGH_REPLICAS_AFTER_APPEND", true],
   [22]: ["ILLEGAL_GENERATION", true],
+  [17]: ["INVALID_TOPIC_EXCEPTION", false],
   [25]: ["UNKNOWN_MEMBER_ID", true],
   [27]: ["REBALANCE_IN_PROGRESS", true],
   [37]: ["INVALID_PARTITIONS", false],
@@ -79,14 +81,14 @@ const byCode = (code: number, problem: string, context: Context): Reason | undef
       return new Errors.AuthorizationFailed({ resource: "cluster", name: "kafka-cluster" })
     case 53:
       return new Errors.AuthorizationFailed({ resource: "transactional id", name: context.transactionalId ?? "?" })
+    case 23:
+      return inconsistent(group)
     case 3:
     case -188:
     case -190:
       return new Errors.UnknownTopic({ topic, partition })
     case 36:
       return new Errors.TopicExists({ topic })
-    case 17:
-      return new Errors.InvalidSetting({ setting: "topic", problem: `"${topic}" is not allowed by Kafka` })
     case 1:
       return new Errors.OffsetOutOfRange({ topic, partition: partition ?? -1 })
     case 10:
@@ -118,6 +120,7 @@ const byCode = (code: number, problem: string, context: Context): Reason | undef
 
 /** The binding loses the code of errors that arrive as events; the text is what `rd_kafka_err2str` gives. */
 const byText: ReadonlyArray<readonly [RegExp, number]> = [
+  [/inconsistent group protocol/i, 23],
   [/static consumer fenced|fenced by (a|other) /i, 82],
   [/authentication failure|sasl authentication|ssl handshake failed/i, -169],
   [/all broker connections are down/i, -187],

@@ -25,6 +25,8 @@ export interface Member {
   readonly owned: PartitionSet
   readonly revoking: PartitionSet
   target: PartitionSet
+  /** It heard of its assignment since it joined, if only that it has none. */
+  told: boolean
 }
 
 /** What a member has to do. */
@@ -99,7 +101,13 @@ export class GroupCoordinator {
     const previous = spec.instanceId === undefined
       ? undefined
       : [...this].find((member) => member.spec.instanceId === spec.instanceId)
-    const member: Member = { spec, owned: new PartitionSet(), revoking: new PartitionSet(), target: new PartitionSet() }
+    const member: Member = {
+      spec,
+      owned: new PartitionSet(),
+      revoking: new PartitionSet(),
+      target: new PartitionSet(),
+      told: false
+    }
     this.members.set(spec.memberId, member)
     if (previous === undefined) {
       return { _tag: "Joined", instructions: this.rebalance(partitions), fenced: undefined }
@@ -186,9 +194,11 @@ export class GroupCoordinator {
       instructions.push({ memberId, kind: "revoke", partitions })
     }
     const taken = new PartitionSet([...this].flatMap(({ owned }) => owned.toArray()))
-    for (const { owned, spec: { memberId }, target } of this) {
+    for (const member of this) {
+      const { owned, spec: { memberId }, target } = member
       const partitions = target.without(owned).filter((tp) => !taken.has(tp))
-      if (partitions.length === 0) continue
+      if (partitions.length === 0 && (member.told || this.preparing || target.size > 0)) continue
+      member.told = true
       for (const tp of partitions) owned.add(tp)
       instructions.push({ memberId, kind: "assign", partitions })
     }

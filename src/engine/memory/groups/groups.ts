@@ -1,6 +1,7 @@
 /** All groups of the cluster: brings coordinators and members together. */
 import * as Errors from "../../../KafkaError.ts"
 import type { KafkaError } from "../../../KafkaError.ts"
+import { inconsistent } from "../../inconsistent.ts"
 import type { Position, TopicPartition } from "../../KafkaEngine.ts"
 import type { Agenda, Appointment } from "../shared/agenda.ts"
 import type { Faults } from "../shared/faults.ts"
@@ -70,10 +71,7 @@ export class Groups {
     if (group === undefined) this.coordinators.set(groupId, group = new GroupCoordinator(groupId))
     const joined = group.join(spec, this.topics.partitions())
     if (joined._tag === "Mismatch") {
-      const problem = `group "${groupId}" uses the assignor ${joined.assignor}, `
-        + `which cannot be mixed with ${spec.assignor}`
-      const name = "INCONSISTENT_GROUP_PROTOCOL"
-      return Errors.make("join group", new Errors.BrokerError({ code: 23, name, problem, retryable: false }))
+      return Errors.make("join group", inconsistent(groupId, joined.assignor, spec.assignor))
     }
     this.links.set(spec.memberId, link)
     if (joined.fenced !== undefined) {

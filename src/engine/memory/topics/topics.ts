@@ -16,6 +16,9 @@ export interface MemoryTopic {
 const brokerError = (operation: string, code: number, name: string, problem: string): KafkaError =>
   Errors.make(operation, new Errors.BrokerError({ code, name, problem, retryable: false }))
 
+/** As metrics of a broker name a topic: names that differ by these characters alone collide. */
+const undotted = (name: string): string => name.replaceAll(".", "_")
+
 /** Topics whose name starts like this belong to Kafka itself; patterns never match them. */
 export const isInternal = (name: string): boolean => name.startsWith("__")
 
@@ -44,6 +47,11 @@ export class Topics {
     const operation = "create topic"
     if (!/^[\w.-]{1,249}$/.test(name) || name === "." || name === "..") {
       const problem = `"${name}" is no name for a topic; use letters, digits, "." "_" "-", at most 249 of them`
+      return brokerError(operation, 17, "INVALID_TOPIC_EXCEPTION", problem)
+    }
+    const colliding = [...this.byName.keys()].find((other) => other !== name && undotted(other) === undotted(name))
+    if (colliding !== undefined) {
+      const problem = `Topic '${name}' collides with existing topics: ${colliding}`
       return brokerError(operation, 17, "INVALID_TOPIC_EXCEPTION", problem)
     }
     if (this.byName.has(name)) return Errors.make(operation, new Errors.TopicExists({ topic: name }))
