@@ -7,9 +7,9 @@ import { fileURLToPath } from "node:url"
 import { run } from "../../src/cli/main.ts"
 import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import { tier1 } from "../internal/deadLetters/letters.ts"
-import { cluster } from "./fixtures/dlt.config.ts"
+import { cluster } from "./fixtures/adopt.config.ts"
 
-const config = fileURLToPath(new URL("fixtures/dlt.config.ts", import.meta.url))
+const config = fileURLToPath(new URL("fixtures/adopt.config.ts", import.meta.url))
 const kafka = Context.get(cluster, InMemoryKafka)
 
 const millrace = (...args: ReadonlyArray<string>) =>
