@@ -29,6 +29,7 @@ export class Progress {
   private firstTaken: number | undefined = undefined
   /** How many more records may be begun before the room is to be measured again. */
   private credit = 0
+  private isPinned = false
   /** How many records were finished when there was no room. */
   private fullAt = -1
 
@@ -93,6 +94,7 @@ export class Progress {
 
   /** The position to be stored, when it moved since the last time, or what is kept with it changed. */
   get unstored(): Position | undefined {
+    if (this.isPinned) return undefined
     const { hasNotes, storedMetadata, storedTo } = this
     const position = this.position ?? (hasNotes ? this.firstTaken : undefined)
     if (position === undefined || !hasNotes && storedMetadata === undefined && position === storedTo) return undefined
@@ -102,8 +104,14 @@ export class Progress {
 
   /** The position with what is to be kept with it; also when nothing is finished yet. */
   get noted(): Position | undefined {
+    if (this.isPinned) return undefined
     const position = this.position ?? this.firstTaken
     return position === undefined ? undefined : this.placed(position, this.metadataAt(position))
+  }
+
+  /** A transaction commits the position, or not: meanwhile nobody else does, and takes the group back. */
+  pin(pinned: boolean): void {
+    this.isPinned = pinned
   }
 
   /** What the client has now. */

@@ -105,7 +105,8 @@ const runWith = <A, E, R>(
   transactionalId: string,
   client: TransactionalClient,
   effect: Effect.Effect<A, E, R>,
-  giveUp: Effect.Effect<void>
+  giveUp: Effect.Effect<void>,
+  committed: () => void
 ): Effect.Effect<A, E | KafkaError, R> => {
   // Nobody knows in which state a client is that could not abort.
   const abort = Effect.catch(
@@ -122,6 +123,7 @@ const runWith = <A, E, R>(
         // It may have been committed all the same. Without KIP-890 a late request to end it could end the next
         // transaction of this client: another client has another epoch, and is safe from that.
         yield* Effect.tapError(client.commit, () => Effect.andThen(abort, giveUp))
+        committed()
         return exit.value
       }
       yield* abort
@@ -130,10 +132,14 @@ const runWith = <A, E, R>(
   ).pipe(Effect.tapError((error) => isKafkaError(error) && isFatal(error) ? giveUp : Effect.void))
 }
 
-/** Runs an effect inside of a transaction: committed when it succeeds, aborted when it fails or is interrupted. */
+/**
+ * Runs an effect inside of a transaction: committed when it succeeds, aborted when it fails or is interrupted. No
+ * interruption comes between the commit and `committed`.
+ */
 export const within = <A, E, R>(
   transactionalId: string,
-  effect: Effect.Effect<A, E, R>
+  effect: Effect.Effect<A, E, R>,
+  committed: () => void = () => {}
 ): Effect.Effect<A, E | KafkaError, R | KafkaEngine.Service> =>
   Effect.gen(function*() {
     const outer = yield* CurrentTransaction
@@ -152,7 +158,7 @@ export const within = <A, E, R>(
         entry.broken = true
         return RcMap.invalidate(clients, transactionalId)
       })
-      const run = runWith(transactionalId, entry.client, effect, giveUp)
+      const run = runWith(transactionalId, entry.client, effect, giveUp, committed)
       return yield* entry.turn.withPermits(1)(
         Effect.suspend(() => entry.broken ? Effect.succeedNone : Effect.asSome(run))
       )

@@ -46,11 +46,19 @@ export class TransactionalRouter extends Router {
       const metadata = yield* (yield* CurrentGroup)!.metadata
       yield* producer.sendOffsets([{ topic, partition, offset: offset + 1, leaderEpoch }], metadata)
     })
-    const whole = Effect.provideService(within(transactionalId, body), KafkaEngine.Service, engine)
-    const all = state.position === undefined
-      ? whole
-      // Committed first: a timer that commits it after the transaction would take the group back.
-      : Effect.andThen(client().commit([{ topic, partition, offset: state.position }]), whole)
-    return Effect.tap(all, Effect.sync(() => copy.acknowledged = true))
+    const committed = () => {
+      copy.acknowledged = true
+      copy.arrived?.(copy)
+    }
+    const whole = Effect.provideService(within(transactionalId, body, committed), KafkaEngine.Service, engine)
+    return Effect.suspend(() => {
+      const { position, progress } = state
+      // Pinned, and committed first: whoever commits it after the transaction would take the group back.
+      progress.pin(true)
+      const all = position === undefined
+        ? whole
+        : Effect.andThen(client().commit([{ topic, partition, offset: position }]), whole)
+      return Effect.ensuring(all, Effect.sync(() => progress.pin(false)))
+    })
   }
 }
