@@ -49,5 +49,5 @@ export const fakeRouting = Effect.fnUntraced(function*(
     timestampTypeOf: () => "CreateTime",
     restore: () => Effect.void
   })
-  return { router, prepare: () => Effect.void, attach: () => {} } satisfies Routing
+  return { router, prepare: () => Effect.void, forget: () => {}, attach: () => {} } satisfies Routing
 })

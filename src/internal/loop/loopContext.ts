@@ -85,6 +85,8 @@ export interface LoopContext {
   readonly report: Effect.Effect<void>
   readonly held: (failure: HandlerFailed<unknown>) => void
   readonly released: (partition: TopicPartition) => void
+  /** This member has no partition of a topic any more: nothing is kept of it. */
+  readonly left: (topic: string) => void
   /** The partitions where nothing moves. */
   readonly stalled: (stalls: ReadonlyArray<Stall>) => void
   /** What keeps the whole member from working; `undefined` if nothing does. */

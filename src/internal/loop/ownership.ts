@@ -110,6 +110,7 @@ export class Ownership {
     this.assignment.remove(state)
     this.renoted.delete(state)
     this.context.released(state)
+    if (!this.assignment.hasTopic(state.topic)) this.context.left(state.topic)
   }
 
   /** The partitions whose workers have not ended. */

@@ -71,6 +71,11 @@ export class Assignment {
     if (!state.ended && state.fiber !== undefined) this.zombies.add(state, state.fiber)
   }
 
+  /** Whether a partition of a topic is assigned. */
+  hasTopic(topic: string): boolean {
+    return this.byTopic.has(topic)
+  }
+
   owns(state: PartitionState): boolean {
     return this.get(state.topic, state.partition) === state
   }

@@ -15,32 +15,43 @@ const none: ReadonlyArray<Worker> = []
  * too.
  */
 export class Zombies {
-  private readonly workers = new Map<string, Set<Worker>>()
+  private readonly all: Map<string, Set<Worker>>
+  private readonly group: string
+
+  /** `all`: those of all groups of an engine, by group and partition. Nothing is kept of those that have ended. */
+  constructor(all: Map<string, Set<Worker>>, group: string) {
+    this.all = all
+    this.group = group
+  }
 
   add(partition: TopicPartition, worker: Worker): void {
-    const key = format(partition)
-    const workers = this.workers.get(key) ?? new Set()
-    this.workers.set(key, workers.add(worker))
+    const { all } = this
+    const key = this.keyOf(partition)
+    const workers = all.get(key) ?? new Set()
+    all.set(key, workers.add(worker))
     worker.addObserver(() => {
       workers.delete(worker)
-      if (workers.size === 0 && this.workers.get(key) === workers) this.workers.delete(key)
+      if (workers.size === 0 && all.get(key) === workers) all.delete(key)
     })
   }
 
   /** Those of a partition that have not ended. */
   of(partition: TopicPartition): ReadonlyArray<Worker> {
-    const workers = this.workers.get(format(partition))
+    const workers = this.all.size === 0 ? undefined : this.all.get(this.keyOf(partition))
     return workers === undefined ? none : Array.from(workers)
+  }
+
+  private keyOf(partition: TopicPartition): string {
+    // No name of a topic has a space.
+    return `${format(partition)} ${this.group}`
   }
 }
 
-const byEngine = new WeakMap<object, Map<string, Zombies>>()
+const byEngine = new WeakMap<object, Map<string, Set<Worker>>>()
 
 /** The zombies that all members of a group on an engine share. */
 export const ofGroup = (engine: object, group: string): Zombies => {
-  const groups = byEngine.get(engine) ?? new Map<string, Zombies>()
-  byEngine.set(engine, groups)
-  const zombies = groups.get(group) ?? new Zombies()
-  groups.set(group, zombies)
-  return zombies
+  const all = byEngine.get(engine) ?? new Map<string, Set<Worker>>()
+  byEngine.set(engine, all)
+  return new Zombies(all, group)
 }

@@ -100,6 +100,23 @@ export class Topology {
     })
   }
 
+  /** Forgets what can be found out again about a source topic; returns the names of its topics. */
+  forget(topic: string): ReadonlyArray<string> {
+    const topics = this.bySource.get(topic)
+    if (topics === undefined) return []
+    this.bySource.delete(topic)
+    for (const { name } of topics.tiers) {
+      const place = this.byTier.get(name)
+      this.byTier.delete(name)
+      // A name of other rules leads back to its source by this alone; the retry topic may still be read.
+      const found = this.placeOf(name)
+      if (place !== undefined && (found?.source !== topic || found.tier === undefined)) this.byTier.set(name, place)
+    }
+    const { deadLetter } = topics
+    const isShared = [...this.bySource.values()].some((other) => other.deadLetter === deadLetter)
+    return [...topics.tiers.map(({ name }) => name), ...(isShared ? [] : [deadLetter])]
+  }
+
   private check(topic: string, names: Names.Names): Effect.Effect<void, KafkaError> {
     const problem = this.subscribed([...names.retry, names.deadLetter]) ?? this.shared(topic, names)
     return problem === undefined ? Effect.void : Effect.fail(problem)

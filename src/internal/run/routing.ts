@@ -22,6 +22,8 @@ export interface Routing {
   readonly router: Router
   /** Makes or checks the topics of source topics, once. */
   readonly prepare: (sources: ReadonlyArray<string>) => Effect.Effect<void, KafkaError>
+  /** The member has no partition of a source topic any more. One of a pattern is prepared again, if it comes back. */
+  readonly forget: (source: string) => void
   /** Tells of the run's client, which is made after its topics are there. */
   readonly attach: (client: ConsumerClient) => void
 }
@@ -106,6 +108,12 @@ export const make = Effect.fnUntraced(function*(
   return {
     router,
     prepare,
+    forget: (source) => {
+      if (named.includes(source)) return
+      prepared.delete(source)
+      timestampTypes.delete(source)
+      for (const name of topology.forget(source)) partitions.delete(name)
+    },
     attach: (made) => {
       client = made
     }

@@ -174,6 +174,11 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       publish({ _tag: "Held", topic: failure.topic, partition: failure.partition, error: failure })
     },
     released: health.released,
+    left: (topic) => {
+      metrics.forget(topic)
+      // A source may have several retry topics.
+      if (!plan.retrying) options.routing?.forget(topic)
+    },
     paused: metrics.paused,
     stalled: health.stall,
     trouble: health.trouble,

@@ -42,6 +42,8 @@ type Update = { updateUnsafe(input: number, context: Context.Context<never>): vo
 export interface ConsumerMetrics {
   readonly step: (batch: OutcomeBatch) => void
   readonly late: (topic: string, millis: number) => void
+  /** Nothing of a topic is measured until further notice. */
+  readonly forget: (topic: string) => void
   readonly lag: (records: number) => void
   readonly assigned: (count: number) => void
   readonly paused: (count: number) => void
@@ -85,6 +87,7 @@ export const make = (group: string, context: Context.Context<never>): ConsumerMe
       for (const { _tag } of batch.exceptions) bound.outcomes[_tag].updateUnsafe(1, context)
       bound.steps.updateUnsafe(batch.duration, context)
     },
+    forget: (topic) => void byTopic.delete(topic),
     late: (topic, millis) => topicMetrics(topic).late.updateUnsafe(millis, context),
     lag: (records) => ofGroup.lag.updateUnsafe(records, context),
     assigned: (count) => ofGroup.partitions.updateUnsafe(count, context),

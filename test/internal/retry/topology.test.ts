@@ -40,6 +40,19 @@ describe("the place of a topic", () => {
       }
     }))
 
+  it.effect("is known of a topic that was forgotten, and as it was", () =>
+    Effect.gen(function*() {
+      for (const naming of [RetryTopics.standard, RetryTopics.spring]) {
+        const topology = yield* topologyOf(naming, /orders\.[a-z]+/)
+        const { deadLetter, tiers } = (yield* topology.of("orders.eu"))!
+        const places = tiers.map(({ name }) => topology.placeOf(name))
+        assert.deepStrictEqual(topology.forget("orders.eu"), [...tiers.map(({ name }) => name), deadLetter])
+        assert.deepStrictEqual(topology.forget("orders.eu"), [])
+        assert.deepStrictEqual(tiers.map(({ name }) => topology.placeOf(name)), places)
+        assert.deepStrictEqual((yield* topology.of("orders.eu"))!.tiers, tiers)
+      }
+    }))
+
   it.effect("is known of a pattern's topic before its source is", () =>
     Effect.gen(function*() {
       const topology = yield* topologyOf(RetryTopics.standard, /audit\..*/)
