@@ -141,7 +141,7 @@ describe("ConsumerControl", () => {
         const noted = Effect.map(kafka.committed("g"), ([position]) => position?.metadata)
         yield* until(Effect.map(noted, (text) => text !== undefined))
         const before = yield* noted
-        assert.include(before, "1:1:")
+        assert.match(before ?? "", /^millrace\/\d+ /)
         yield* Effect.flatMap(member, (control) => control.commit)
         assert.strictEqual(yield* noted, before)
       })
