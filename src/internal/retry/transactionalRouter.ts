@@ -53,7 +53,7 @@ export class TransactionalRouter extends Router {
     const whole = Effect.provideService(within(transactionalId, body, committed), KafkaEngine.Service, engine)
     return Effect.suspend(() => {
       const { position, progress } = state
-      // Pinned, and committed first: whoever commits it after the transaction would take the group back.
+      // Pinned, and committed first: a commit of it after the transaction would take the group back.
       progress.pin(true)
       const all = position === undefined
         ? whole
