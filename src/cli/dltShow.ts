@@ -46,11 +46,11 @@ const shownOf = Effect.fnUntraced(function*(letter: DeadLetter, wires: Wires | u
 type Shown = Effect.Success<ReturnType<typeof shownOf>>
 
 const jsonOf = (letter: DeadLetter, { parts: [key, value], poison }: Shown): string => {
-  const { attempts, errorMessage, errorTag, failedAt, family, firstFailedAt, group, offset, origin } = letter
-  const { partition, replays, source, timestamp, topic } = letter
+  const { attempts, errorFields, errorMessage, errorTag, failedAt, family, firstFailedAt, gone, group } = letter
+  const { offset, origin, partition, replays, source, timestamp, topic } = letter
   const fields = {
     ...{ topic, partition, offset, time: timeOf(timestamp), source, origin, group, attempts, errorTag, errorMessage },
-    ...{ firstFailedAt, failedAt, replays, family, headers: letter.headers.map(decodedHeader) },
+    ...{ errorFields, gone, firstFailedAt, failedAt, replays, family, headers: letter.headers.map(decodedHeader) },
     undecodable: poison?.problem
   }
   return objectOf({
@@ -62,7 +62,8 @@ const jsonOf = (letter: DeadLetter, { parts: [key, value], poison }: Shown): str
 }
 
 const linesOf = (letter: DeadLetter, { parts: [key, value], poison }: Shown): ReadonlyArray<string> => {
-  const { attempts, errorMessage, errorTag, failedAt, headers, offset, origin, partition, replays, source } = letter
+  const { attempts, errorFields, errorMessage, errorTag, failedAt, gone, headers, offset, origin, partition } = letter
+  const { replays, source } = letter
   const again = replays === 0 ? "" : `, redriven ${replays} times`
   const problem = poison === undefined ? "" : `  (undecodable ${poison.part}: ${plain(poison.problem)})`
   return [
@@ -70,6 +71,8 @@ const linesOf = (letter: DeadLetter, { parts: [key, value], poison }: Shown): Re
     + `${attempts === undefined ? "" : ` after ${attempts} attempts`}${again}`,
     `  from     ${plain(origin === undefined ? source : `${origin.topic} ${origin.partition}/${origin.offset}`)}`,
     ...(errorMessage === undefined ? [] : [`  message  ${plain(errorMessage)}`]),
+    ...(errorFields === undefined ? [] : [`  fields   ${toJson(errorFields)}`]),
+    ...(gone === undefined ? [] : [`  gone     ${plain(gone)}, to which this dead letter refers`]),
     `  key      ${wordsOf(key, letter.key)}`,
     `  value    ${wordsOf(value, letter.value)}${problem}`,
     ...headers.map(decodedHeader).map(([name, value]) => `  header   ${plain(name)}: ${inWords(value)}`)

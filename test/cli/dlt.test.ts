@@ -9,7 +9,7 @@ import { Operator } from "../../src/cli/confirm.ts"
 import { importLines } from "../../src/cli/dltImport.ts"
 import { run } from "../../src/cli/main.ts"
 import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
-import { billing, deadLetter, group, parked, send, text, tier1 } from "../internal/deadLetters/letters.ts"
+import { billing, bytes, deadLetter, group, parked, send, text, tier1 } from "../internal/deadLetters/letters.ts"
 import { built, cluster } from "./fixtures/dlt.config.ts"
 
 const path = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
@@ -294,6 +294,29 @@ describe("working failures off by the command", () => {
       const exported = yield* millrace("dlt", "export", "--tag", hostile)
       assert.strictEqual(JSON.parse(exported.out).errorTag, hostile)
       for (const { out } of [json, exported]) assert.notMatch(out, /\p{Cc}/u)
+    }))
+
+  it.effect("says of a dead letter of a broker what it refers to, or that it is gone", () =>
+    Effect.gen(function*() {
+      yield* kafka.produce({
+        topic: "orders",
+        partition: 0,
+        key: bytes("s1"),
+        value: bytes("{\"id\":\"s\",\"total\":3}")
+      })
+      const offset = (yield* countOf("orders")) - 1
+      for (const at of [offset, 4000]) {
+        const headers = [["topic", "orders"], ["partition", "0"], ["offset", String(at)], ["message", "too often"]]
+          .map(([name, value]) => [`__dlq.errors.${name}`, bytes(value!)] as const)
+        yield* kafka.produce({ topic: deadLetter, partition: 0, key: null, value: null, headers })
+      }
+      const { code, out } = yield* millrace("dlt", "show", "--waiting", "--key", "s1")
+      assert.strictEqual(code, 0)
+      assert.include(out, "  value    {\"id\":\"s\",\"total\":3}")
+      const all = yield* millrace("dlt", "show", "--waiting")
+      assert.include(all.out, "  gone     orders/0 at offset 4000, to which this dead letter refers")
+      const last = JSON.parse((yield* millrace("dlt", "show", "--waiting", "--json")).out.split("\n").at(-1)!)
+      assert.deepInclude(last, { value: null, gone: "orders/0 at offset 4000" })
     }))
 
   it.effect("wrong usage is 2, and the application is never built", () =>

@@ -6,6 +6,7 @@ import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import * as Bytes from "../retry/bytes.ts"
 import { spring } from "../retry/headerNames.ts"
 import * as RetryHeaders from "../retry/retryHeaders.ts"
+import { some } from "../shared/suggestions.ts"
 import type { Place } from "./places.ts"
 
 /** A topic that dead letters are sent to. */
@@ -44,7 +45,7 @@ const nameOf = (
     const allowed = [...known(all), ...allow]
     if (allowed.includes(to.topic)) return to.topic
     return refused(
-      `"${to.topic}" is no topic of this consumer (${known(all).join(", ")}); name it in allow if it is meant`
+      `"${to.topic}" is no topic of this consumer (${some(to.topic, known(all))}); name it in allow if it is meant`
     )
   }
   return tiers[0]?.name ?? refused(
