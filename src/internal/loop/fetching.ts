@@ -7,7 +7,7 @@ import type { PartitionState } from "../partition/partitionState.ts"
 import type { Signal } from "../shared/signal.ts"
 import type { LoopContext } from "./loopContext.ts"
 import { type Ownership, tp } from "./ownership.ts"
-import { anyHungry, choosePauses, mayResume } from "./pauses.ts"
+import { anyHungry, mayResume, Pauses } from "./pauses.ts"
 
 /** The part of a chunk before an offset, or `undefined` when there is none. */
 const upTo = (chunk: Chunk, end: number): Chunk | undefined => {
@@ -27,6 +27,8 @@ export class Fetching {
   private again = false
   /** The budget is getting short: pauses have to be decided before the next tick. */
   private crowded = false
+  private holdsBack = false
+  private readonly pauses = new Pauses()
 
   constructor(context: LoopContext, client: ConsumerClient, ownership: Ownership, signal: Signal) {
     this.context = context
@@ -66,6 +68,11 @@ export class Fetching {
     if (!this.readable && !ticked) return
     // Partitions that began to wait since the last poll, or crowd others out, must not get more of the budget.
     if (this.context.plan.retrying || this.crowded) this.balancePauses()
+    if (this.holdsBack) {
+      if (ticked) this.client.poll(0, 0)
+      this.handOver(assignment)
+      return
+    }
     const chunks = this.client.poll(allowed.records, allowed.bytes)
     this.readable = this.again = chunks.length > 0
     for (const chunk of chunks) this.route(chunk)
@@ -77,7 +84,7 @@ export class Fetching {
   readonly isFull = (state: PartitionState): boolean => state.paused && !state.suspended || this.isUsedUp
 
   private get isUsedUp(): boolean {
-    return this.allowance(this.limits()).records === 0
+    return this.holdsBack || this.allowance(this.limits()).records === 0
   }
 
   /** Batches that wait for more would wait until their time is over. */
@@ -118,7 +125,8 @@ export class Fetching {
   private route(chunk: Chunk): void {
     const { assignment } = this.ownership
     const state = assignment.get(chunk.topic, chunk.partition)
-    if (state === undefined || !state.goesOn) return
+    if (state === undefined) return
+    if (!state.goesOn) return state.drop(chunk)
     if (chunk.records.length === 0) {
       state.passed(chunk.next)
       if (state.end !== undefined && chunk.next >= state.end) state.sawEnd(state.end)
@@ -130,8 +138,9 @@ export class Fetching {
   }
 
   private balancePauses(): void {
-    this.crowded = false
-    const { pause, resume } = choosePauses(this.limits(), this.ownership.assignment, this.now())
+    const { holdsBack, pause, resume } = this.pauses.choose(this.limits(), this.ownership.assignment, this.now())
+    // Looked at again with the next step, for as long as something is held back.
+    this.crowded = this.holdsBack = holdsBack
     if (pause.length > 0) {
       this.context.publish({ _tag: "Paused", partitions: pause.map(tp) })
       this.context.paused(pause.length)

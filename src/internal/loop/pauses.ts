@@ -2,7 +2,7 @@
  * Fairness between partitions: which ones the client pauses, so that full ones leave room for hungry ones.
  */
 import type { Assignment } from "../partition/assignment.ts"
-import { type Limits, restingAt, shouldPause } from "../partition/fetchBudget.ts"
+import { isTight, type Limits, restingAt, shouldPause } from "../partition/fetchBudget.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
 
 /**
@@ -13,28 +13,49 @@ const ahead = 1_500
 
 const isWaiting = (state: PartitionState, now: number): boolean => (state.waitsUntil ?? 0) - now > ahead
 
+/**
+ * While the budget is tight, a partition with more than its part is paused when it still has that after this long, in
+ * milliseconds. Until then nothing is polled: one that is handled soon needs no pause, after which it would idle.
+ */
+const patience = 200
+
 /** Whether a paused partition is empty enough to go on. */
 export const mayResume = (limits: Limits, assignment: Assignment, state: PartitionState, now: number): boolean =>
   state.paused && isOurs(state) && !wanted(limits, assignment, state, true, now)
 
 /** Which partitions are to be paused and resumed now. */
-export const choosePauses = (
-  limits: Limits,
-  assignment: Assignment,
-  now: number
-): { readonly pause: ReadonlyArray<PartitionState>; readonly resume: ReadonlyArray<PartitionState> } => {
-  const pause: Array<PartitionState> = []
-  const resume: Array<PartitionState> = []
-  let hungry: boolean | undefined
-  for (const state of assignment) {
-    if (!isOurs(state)) continue
-    if (!state.paused && !isWaiting(state, now) && state.bufferedRecords === 0 && state.bufferedBytes === 0) continue
-    hungry ??= anyHungry(assignment)
-    const paused = wanted(limits, assignment, state, hungry, now)
-    if (paused && !state.paused) pause.push(state)
-    if (!paused && state.paused) resume.push(state)
+export interface Choice {
+  readonly pause: ReadonlyArray<PartitionState>
+  readonly resume: ReadonlyArray<PartitionState>
+  /** Whether to poll nothing until partitions with more than their part are handled, or paused. */
+  readonly holdsBack: boolean
+}
+
+/** Owned by the run loop. */
+export class Pauses {
+  private excess = new Map<PartitionState, number>()
+
+  choose(limits: Limits, assignment: Assignment, now: number): Choice {
+    const pause: Array<PartitionState> = []
+    const resume: Array<PartitionState> = []
+    const excess = new Map<PartitionState, number>()
+    const tight = isTight(limits, assignment.size, assignment.buffered)
+    let hungry: boolean | undefined
+    for (const state of assignment) {
+      if (!isOurs(state)) continue
+      const waiting = isWaiting(state, now)
+      if (!state.paused && !waiting && state.bufferedRecords === 0 && state.bufferedBytes === 0) continue
+      hungry ??= anyHungry(assignment)
+      const paused = wanted(limits, assignment, state, hungry, now)
+      if (!paused && state.paused) resume.push(state)
+      if (!paused || state.paused) continue
+      const since = this.excess.get(state) ?? now
+      if (!tight || waiting || now - since >= patience) pause.push(state)
+      else excess.set(state, since)
+    }
+    this.excess = excess
+    return { pause, resume, holdsBack: excess.size > 0 }
   }
-  return { pause, resume }
 }
 
 /** Partitions that the user paused, or that are draining or held, are not paused or resumed for the budget. */

@@ -38,15 +38,20 @@ export const isCrowded = (limits: Limits, { bytes, records }: Buffered): boolean
 export const isReserved = (limits: Limits, partitions: number, { bytes, records }: Buffered): boolean =>
   partitions > 1 && (records * 8 >= limits.maxRecords * 7 || bytes * 8 >= limits.maxBytes * 7)
 
+/** With several partitions, whether so little is left that each may only have its part of it. */
+export const isTight = (limits: Limits, partitions: number, { bytes, records }: Buffered): boolean =>
+  partitions > 1 && (isOver(records, limits.maxRecords, 6) || isOver(bytes, limits.maxBytes, 6))
+
 /** The part of what is left that one partition may take: however many stand still, three quarters remain. */
 const partOf = (max: number, used: number, partitions: number): number =>
   Math.max(1, Math.floor((max - used) / (4 * partitions)))
 
+/** With several partitions no poll skips over the last quarter of the budget, where each may only have its part. */
 const chunkOf = (chunk: number, max: number, used: number, partitions: number): number => {
   if (partitions === 1) return Math.min(chunk, max - used)
-  return isOver(used, max, 4)
+  return isOver(used, max, 6)
     ? Math.min(chunk, partOf(max, used, partitions))
-    : Math.min(chunk, Math.max(1, Math.floor(max / 4)))
+    : Math.min(chunk, Math.max(1, Math.floor(max / 8)))
 }
 
 /**

@@ -48,6 +48,7 @@ export class PartitionState extends InWork implements TopicPartition {
   private emptyTo = -1
   private firstKnown: number | undefined = undefined
   private hasOffered = false
+  private dropped: number | undefined = undefined
   private bound: number | undefined = undefined
   private logEnd: number | undefined = undefined
   private reports = 0
@@ -257,6 +258,16 @@ export class PartitionState extends InWork implements TopicPartition {
     this.records += chunk.records.length
     this.bytes += chunk.bytes
     this.signal.raise()
+  }
+
+  /** A chunk comes while nobody handles it: it has to be read again. */
+  drop(chunk: Chunk): void {
+    this.dropped ??= chunk.records[0]?.offset
+  }
+
+  /** Where to read again from, if something was dropped. */
+  get firstDropped(): number | undefined {
+    return this.dropped
   }
 
   /** The next chunk; it stays counted as buffered until it is released. */

@@ -182,6 +182,7 @@ export const open = Effect.fnUntraced(function*(
   const pump = new FetchPump(consumer, firstFetch, {
     patience: maxPollMillis / 2,
     wanted: assigned.has,
+    paused: (topic, partition) => paused.has(topic, partition),
     onReady: options.onReady,
     onError: onFetchError
   })
@@ -280,6 +281,7 @@ export const open = Effect.fnUntraced(function*(
     if (partitions.length === 0 || !consumer.isConnected()) return
     paused.remove(partitions)
     consumer.resume(partitions.map(toPartition))
+    pump.resumed()
   }
 
   const store = (position: Position): boolean => {

@@ -21,6 +21,8 @@ export interface PumpOwner {
   /** For how long after a `take` or `serve` the client is served although nobody reads it, in milliseconds. */
   readonly patience: number
   readonly wanted: (topic: string, partition: number) => boolean
+  /** What was fetched of a paused partition is kept until it is resumed. */
+  readonly paused: (topic: string, partition: number) => boolean
   readonly onReady: () => void
   readonly onError: (error: NativeError) => void
 }
@@ -51,7 +53,7 @@ export class FetchPump {
     // The edge may be lost while a consume is in flight, and callbacks come only while somebody consumes: also while
     // fetched records wait for an owner who in turn waits for such a callback. An owner who hangs is not covered up.
     this.timer = setInterval(() => {
-      if (this.readyRecords === 0) this.consume(this.count)
+      if (this.isEmpty) this.consume(this.count)
       else if (performance.now() - this.lastRead < owner.patience) this.consume(1)
     }, serveMillis)
   }
@@ -71,8 +73,13 @@ export class FetchPump {
   take(maxRecords: number, maxBytes: number): ReadonlyArray<Chunk> {
     this.lastRead = performance.now()
     this.count = Math.min(maxRecords, maxCount)
-    const { rest, taken } = Chunks.take(this.ready, maxRecords, maxBytes)
-    this.ready = rest
+    const kept = this.ready.filter(this.isPaused)
+    const { rest, taken } = Chunks.take(
+      kept.length === 0 ? this.ready : this.ready.filter((chunk) => !this.isPaused(chunk)),
+      maxRecords,
+      maxBytes
+    )
+    this.ready = kept.length === 0 ? [...rest] : [...kept, ...rest]
     for (const chunk of taken) this.readyRecords -= chunk.records.length
     this.pump()
     return taken
@@ -84,8 +91,14 @@ export class FetchPump {
     this.consume(1)
   }
 
+  /** Nothing that is fetched may be taken. */
   get isEmpty(): boolean {
-    return this.ready.length === 0
+    return this.readyRecords === 0 || this.ready.every(this.isPaused)
+  }
+
+  /** Partitions were resumed: what was kept of them may be taken. */
+  resumed(): void {
+    if (!this.isEmpty) this.owner.onReady()
   }
 
   /** Forgets fetched records that are no longer wanted, and where these partitions stand. */
@@ -119,8 +132,10 @@ export class FetchPump {
     clearInterval(this.timer)
   }
 
+  private readonly isPaused = ({ partition, topic }: Chunk): boolean => this.owner.paused(topic, partition)
+
   private pump(): void {
-    if (this.readyRecords === 0) this.consume(this.count)
+    if (this.isEmpty) this.consume(this.count)
   }
 
   private consume(count: number): void {
