@@ -34,7 +34,7 @@ export class HandlerFailed<out E> extends Data.TaggedError("HandlerFailed")<{
   /** The topic of the record: of a retried record its retry topic. */
   readonly topic: string
   readonly partition: number
-  /** The offset of the record. */
+  /** The offset of the record; -1 where no record was read, because its topic cannot be handled. */
   readonly offset: number
   /** The failure of the handler, or the {@link Poison}. */
   readonly cause: Cause.Cause<any>
@@ -50,7 +50,8 @@ export class HandlerFailed<out E> extends Data.TaggedError("HandlerFailed")<{
 
   override get message(): string {
     const problem = this.problem === undefined ? "" : `; ${this.problem}`
-    return `group "${this.group}": stopped at ${this.topic}/${this.partition} offset ${this.offset}: `
+    const offset = this.offset < 0 ? "" : ` offset ${this.offset}`
+    return `group "${this.group}": stopped at ${this.topic}/${this.partition}${offset}: `
       + brief(this.cause) + problem
   }
 }

@@ -49,5 +49,10 @@ export const fakeRouting = Effect.fnUntraced(function*(
     timestampTypeOf: () => "CreateTime",
     restore: () => Effect.void
   })
-  return { router, prepare: () => Effect.void, forget: () => {}, attach: () => {} } satisfies Routing
+  return {
+    router,
+    prepare: () => Effect.succeed(new Map()),
+    forget: () => {},
+    attach: () => {}
+  } satisfies Routing
 })

@@ -13,7 +13,7 @@ import type { Zombies } from "../partition/zombies.ts"
 import type { Plan } from "../plan/plan.ts"
 import type { Signal } from "../shared/signal.ts"
 import type { Starts } from "./rebalanceQueue.ts"
-import type { Stall } from "./stallGuard.ts"
+import type { Stall } from "./watch/stallGuard.ts"
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never
 

@@ -1,8 +1,10 @@
 /** Owning a partition: how it begins, with a worker, and the ways in which it ends. */
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import type { ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { HandlerFailed } from "../../HandlerFailed.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import * as Errors from "../../KafkaError.ts"
 import { Assignment } from "../partition/assignment.ts"
 import { Failings } from "../partition/failings.ts"
 import * as OffsetNotes from "../partition/offsetNotes.ts"
@@ -54,9 +56,29 @@ export class Ownership {
   }
 
   /** Begins with a new epoch. */
-  start(partition: TopicPartition, { end, from, note }: Beginning): Effect.Effect<PartitionState> {
+  start(partition: TopicPartition, beginning: Beginning): Effect.Effect<PartitionState> {
+    const state = this.add(partition, beginning)
+    return Effect.map(this.startWorker(state, this.context.zombies.of(partition)), (fiber) => {
+      state.startedBy(fiber)
+      fiber.addObserver((exit) => {
+        state.workerEnded()
+        this.onEnded(state, exit)
+      })
+      return state
+    })
+  }
+
+  /** Takes a partition in that no worker handles. */
+  startHeld(partition: TopicPartition, beginning: Beginning, failure: HandlerFailed<unknown>): PartitionState {
+    const state = this.add(partition, beginning)
+    state.hold()
+    state.stopAt(failure)
+    state.workerEnded()
+    return state
+  }
+
+  private add(partition: TopicPartition, { end, from, note }: Beginning): PartitionState {
     this.fence([partition])
-    const previous = this.context.zombies.of(partition)
     const { keepsAttempts, makeSignal } = this.context
     const { attempts, finished } = note === undefined
       ? OffsetNotes.none
@@ -67,14 +89,7 @@ export class Ownership {
     state.boundAt(end)
     if (from !== undefined) state.startsAt(from.offset)
     this.assignment.add(state)
-    return Effect.map(this.startWorker(state, previous), (fiber) => {
-      state.startedBy(fiber)
-      fiber.addObserver((exit) => {
-        state.workerEnded()
-        this.onEnded(state, exit)
-      })
-      return state
-    })
+    return state
   }
 
   /** Lets the worker end after the record in work. */
@@ -178,6 +193,21 @@ export class Ownership {
     const { characters } = this.limit
     this.limit.characters = characters < fewCharacters ? 0 : Math.floor(characters / 4)
     return true
+  }
+
+  /** Suspends or resumes partitions for the user: all of them, or none. */
+  suspend(partitions: ReadonlyArray<TopicPartition>, suspended: boolean): Exit.Exit<void, KafkaError> {
+    const other = partitions.find(({ partition, topic }) => this.assignment.get(topic, partition) === undefined)
+    if (other !== undefined) {
+      return Exit.fail(Errors.make(suspended ? "pause" : "resume", new Errors.UnknownTopic(tp(other))))
+    }
+    const states = this.assignment.of(partitions)
+    for (const state of states) state.suspend(suspended)
+    // A held partition stays paused; the next seek takes over what the user wanted.
+    const movable = states.filter((state) => state.phase !== "held")
+    if (movable.length > 0) this.setPaused(movable, suspended)
+    this.context.publish({ _tag: suspended ? "Paused" : "Resumed", partitions })
+    return Exit.void
   }
 
   setPaused(states: ReadonlyArray<PartitionState>, paused: boolean): void {

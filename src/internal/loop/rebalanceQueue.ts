@@ -3,6 +3,7 @@
  * the owner carries the events out and moves them from phase to phase.
  */
 import type { Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
 
 /** What the client asked for. */
 export interface Rebalance {
@@ -16,6 +17,8 @@ export interface Starts {
   readonly positions: ReadonlyArray<Position>
   readonly ends: ReadonlyArray<Position>
   readonly notes: ReadonlyArray<Position>
+  /** Topics of the assignment that cannot be handled, and why. */
+  readonly refused: ReadonlyMap<string, KafkaError>
 }
 
 /**

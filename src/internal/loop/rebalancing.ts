@@ -1,7 +1,7 @@
 /** Carries rebalances out, one after the other. Each is answered when everything that it asks for is done. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { ConsumerClient, TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { Commits } from "./commits.ts"
 import type { LoopContext } from "./loopContext.ts"
@@ -9,6 +9,7 @@ import type { Ownership } from "./ownership.ts"
 import { tp } from "./ownership.ts"
 import { drainStep, Rebalances, startDraining } from "./rebalanceQueue.ts"
 import type { Pending, Rebalance } from "./rebalanceQueue.ts"
+import { beginningOf, type Refusals } from "./refusals.ts"
 import type { RunExit } from "./stopping.ts"
 
 /** What rebalancing needs of the loop. */
@@ -20,21 +21,20 @@ export interface Hooks {
   readonly wake: () => void
 }
 
-const at = (positions: ReadonlyArray<Position> | undefined, { partition, topic }: TopicPartition) =>
-  positions?.find((position) => position.topic === topic && position.partition === partition)
-
 /** Owned by the run loop. */
 export class Rebalancing {
   private readonly queue = new Rebalances()
   private readonly context: LoopContext
   private readonly ownership: Ownership
   private readonly commits: Commits
+  private readonly refusals: Refusals
   private readonly hooks: Hooks
 
-  constructor(context: LoopContext, ownership: Ownership, commits: Commits, hooks: Hooks) {
+  constructor(context: LoopContext, ownership: Ownership, commits: Commits, refusals: Refusals, hooks: Hooks) {
     this.context = context
     this.ownership = ownership
     this.commits = commits
+    this.refusals = refusals
     this.hooks = hooks
   }
 
@@ -179,15 +179,15 @@ export class Rebalancing {
     this.hooks.assigned()
     if (this.hooks.isStopping()) return Effect.void
     const { starts } = pending
-    return Effect.forEach(
-      pending.partitions.filter((partition) => !this.takes(partition)),
-      (partition) => {
-        const note = at(starts?.notes, partition)
-        const end = at(starts?.ends, partition)?.offset
-        return this.ownership.start(partition, { from: at(starts?.positions, partition) ?? note, end, note })
-      },
-      { discard: true }
-    )
+    const wanted = pending.partitions.filter((partition) => !this.takes(partition))
+    return Effect.forEach(wanted, (partition) => {
+      const refused = starts?.refused.get(partition.topic)
+      const beginning = beginningOf(starts, partition)
+      if (refused !== undefined) return Effect.sync(() => this.refusals.hold(partition, refused, beginning))
+      // Others of the topic may be held, from before it could be handled.
+      this.refusals.hurry(partition)
+      return this.ownership.start(partition, beginning)
+    }, { discard: true })
   }
 
   private now(): number {

@@ -7,7 +7,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { ClientEvent, ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { ClientEvent, ConsumerClient, Position } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { Assignment } from "../partition/assignment.ts"
@@ -17,15 +17,16 @@ import { Commits } from "./commits.ts"
 import { boundedBy, Deadline } from "./deadline.ts"
 import { Fetching } from "./fetching.ts"
 import type { Command, Inbox } from "./inbox.ts"
-import { Lag } from "./lag.ts"
 import type { LoopContext, WorkerPort } from "./loopContext.ts"
-import { Ownership, tp } from "./ownership.ts"
+import { Ownership } from "./ownership.ts"
 import { Rebalancing } from "./rebalancing.ts"
+import { Refusals } from "./refusals.ts"
 import { Seeks } from "./seeks.ts"
 import { isOver, Stopping } from "./stopping.ts"
 import type { Moment, RunExit } from "./stopping.ts"
-import { Watch } from "./watch.ts"
+import { Lag } from "./watch/lag.ts"
 import { quietUntil, Resting } from "./watch/resting.ts"
+import { Watch } from "./watch/watch.ts"
 
 /** How often the loop runs without anything having come in, in milliseconds. */
 export const tickMillis = 250
@@ -38,6 +39,7 @@ export class RunLoop implements WorkerPort {
   private readonly ownership: Ownership
   private readonly rebalancing: Rebalancing
   private readonly seeks: Seeks
+  private readonly refusals: Refusals
   private readonly fetching: Fetching
   private readonly lag: Lag
   private readonly watch: Watch
@@ -66,7 +68,12 @@ export class RunLoop implements WorkerPort {
     this.fetching = new Fetching(context, client, this.ownership, signal)
     this.commits = new Commits(this.ownership, context, signal)
     const isStopping = () => this.stopping !== undefined || this.exit !== undefined
-    this.rebalancing = new Rebalancing(context, this.ownership, this.commits, {
+    this.refusals = new Refusals(context, this.ownership, {
+      stop: this.stop,
+      moved: this.fetching.expect,
+      wake: () => signal.raise()
+    })
+    this.rebalancing = new Rebalancing(context, this.ownership, this.commits, this.refusals, {
       isStopping,
       stop: this.stop,
       assigned: () => {
@@ -131,8 +138,8 @@ export class RunLoop implements WorkerPort {
    * 2. `obey`: carries commands out, or queues them as seeks. After it each has its result, or is a seek that waits.
    * 3. `rebalancing.settle`: may assume that all events so far are queued. After it the head of the queue waits for a
    *    worker or for a preparation, or the queue is empty. Only here and by seeks are partitions added and forgotten.
-   * 4. `seeks.settle`: may assume that it is known which partitions are about to go. After it those whose worker has
-   *    ended have moved.
+   * 4. `refusals.settle`, `seeks.settle`: may assume that it is known which partitions are about to go. After it those
+   *    that are prepared, or whose worker has ended, have moved.
    * 5. `reap`: may assume that partitions which are gone are not in the assignment. After it a partition whose policy
    *    said stop is held, or the run is ending.
    * 6. `storeFinished`: after it the client has every position that moved before this step.
@@ -151,6 +158,7 @@ export class RunLoop implements WorkerPort {
         this.takeIn()
         yield* this.obey(this.inbox.takeCommands())
         if (!this.rebalancing.isIdle) yield* this.rebalancing.settle()
+        if (!this.refusals.isIdle) yield* this.refusals.settle()
         if (!this.seeks.isIdle) yield* this.seeks.settle()
         this.reap(this.inbox.takeEnded())
         this.storeFinished(ticked)
@@ -221,28 +229,17 @@ export class RunLoop implements WorkerPort {
 
   private obeyOne(command: Command): Effect.Effect<unknown> {
     switch (command._tag) {
-      case "Seek":
-        return this.seeks.add(command.position, command.done)
+      case "Seek": {
+        const refused = this.refusals.of(command.position)
+        if (refused === undefined) return this.seeks.add(command.position, command.done)
+        this.refusals.hurry(command.position)
+        return Deferred.fail(command.done, refused)
+      }
       case "Suspend":
-        return Deferred.done(command.done, this.suspend(command.partitions, command.suspended))
+        return Deferred.done(command.done, this.ownership.suspend(command.partitions, command.suspended))
       case "Commit":
         return this.commits.commit(command.done)
     }
-  }
-
-  /** Suspends or resumes partitions for the user: all of them, or none. */
-  private suspend(partitions: ReadonlyArray<TopicPartition>, suspended: boolean): Exit.Exit<void, KafkaError> {
-    const other = partitions.find(({ partition, topic }) => this.assignment.get(topic, partition) === undefined)
-    if (other !== undefined) {
-      return Exit.fail(Errors.make(suspended ? "pause" : "resume", new Errors.UnknownTopic(tp(other))))
-    }
-    const states = this.assignment.of(partitions)
-    for (const state of states) state.suspend(suspended)
-    // A held partition stays paused; the next seek takes over what the user wanted.
-    const movable = states.filter((state) => state.phase !== "held")
-    if (movable.length > 0) this.ownership.setPaused(movable, suspended)
-    this.context.publish({ _tag: suspended ? "Paused" : "Resumed", partitions })
-    return Exit.void
   }
 
   /** For each worker that ended by itself because its policy said stop: holds the partition, or ends the run. */
@@ -280,14 +277,16 @@ export class RunLoop implements WorkerPort {
       }
     }
     this.context.measure(this.assignment, this.lag.total)
-    return this.lag.lookUp(now)
+    return this.stopping === undefined
+      ? Effect.andThen(this.refusals.tryAgain(), this.lag.lookUp(now))
+      : this.lag.lookUp(now)
   }
 
   /** Until when nothing is to be done unless something happens; 0 while something is under way. */
   private quietUntil(): number {
-    const { assignment, commits, context: { plan }, fetching, rebalancing, seeks, watch } = this
+    const { assignment, commits, context: { plan }, fetching, rebalancing, refusals, seeks, watch } = this
     const isUnderWay = plan.bounded || this.stopping !== undefined || !rebalancing.isIdle || !seeks.isIdle
-      || !commits.isIdle || !fetching.isSettled || !watch.isCalm
+      || !commits.isIdle || !fetching.isSettled || !watch.isCalm || refusals.any
     const now = this.now().clock
     const until = isUnderWay ? now : quietUntil(assignment, this.lag, now)
     return until > now ? until : 0

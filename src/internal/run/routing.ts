@@ -1,6 +1,7 @@
 /** Where the failed records of one run may go: makes or checks the topics before the first record, and the router. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { AdminClient, ConsumerClient, TimestampType } from "../../engine/KafkaEngine.ts"
@@ -20,8 +21,8 @@ import { checkReaders } from "./otherReaders.ts"
 /** The routing of one run. */
 export interface Routing {
   readonly router: Router
-  /** Makes or checks the topics of source topics, once. */
-  readonly prepare: (sources: ReadonlyArray<string>) => Effect.Effect<void, KafkaError>
+  /** Makes or checks the topics of source topics, once. Returns the ones where that failed, and why. */
+  readonly prepare: (sources: ReadonlyArray<string>) => Effect.Effect<ReadonlyMap<string, KafkaError>>
   /** The member has no partition of a source topic any more. One of a pattern is prepared again, if it comes back. */
   readonly forget: (source: string) => void
   /** Tells of the run's client, which is made after its topics are there. */
@@ -79,13 +80,24 @@ export const make = Effect.fnUntraced(function*(
 
   const prepare = Effect.fnUntraced(function*(sources: ReadonlyArray<string>) {
     const fresh = sources.filter((source) => !prepared.has(source))
-    if (fresh.length === 0) return
-    yield* prepareNow(fresh)
-    for (const source of fresh) prepared.add(source)
+    const refused = new Map<string, KafkaError>()
+    // Together they are fewer requests; one by one it shows which of them it is.
+    const whole = yield* Effect.exit(fresh.length === 0 ? Effect.void : prepareNow(fresh))
+    const each = Exit.isSuccess(whole) ?
+      Effect.void :
+      Effect.forEach(fresh, (source) =>
+        Effect.match(prepareNow([source]), {
+          onFailure: (error) => void refused.set(source, error),
+          onSuccess: () => {}
+        }), { concurrency: 4, discard: true })
+    yield* each
+    for (const source of fresh) if (!refused.has(source)) prepared.add(source)
+    return refused
   })
 
   const named = topology.handlers.flatMap(({ source }) => source.match._tag === "Name" ? [source.match.name] : [])
-  yield* prepare(named)
+  yield* prepareNow(named)
+  for (const source of named) prepared.add(source)
   const options = {
     group: topology.group,
     producer: yield* engine.producer,

@@ -14,7 +14,7 @@ import * as Switches from "../../Switches.ts"
 import { Inbox } from "../loop/inbox.ts"
 import type { LoopContext } from "../loop/loopContext.ts"
 import { RunLoop, tickMillis } from "../loop/runLoop.ts"
-import { quietMillis } from "../loop/watch.ts"
+import { quietMillis } from "../loop/watch/watch.ts"
 import * as Zombies from "../partition/zombies.ts"
 import type { Plan } from "../plan/plan.ts"
 import * as Signal from "../shared/signal.ts"
@@ -155,6 +155,16 @@ export const start = <R>(
     })
   )
 
+/** Whether any topic matches: where none does, not every engine says so by itself. */
+const matchesAny = Effect.fnUntraced(function*(
+  patterns: ReadonlyArray<RegExp>
+): Effect.fn.Return<boolean, KafkaError, KafkaEngine.Service> {
+  if (patterns.length === 0) return false
+  const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
+  const existing = yield* admin.listTopics
+  return existing.some(({ name }) => patterns.some((pattern) => KafkaEngine.matchesPattern(pattern, name)))
+})
+
 /** Makes or checks the topics that policies route to. Returns what to read, or `undefined` if there is nothing. */
 export const prepare = Effect.fnUntraced(function*(
   plan: Plan
@@ -162,6 +172,7 @@ export const prepare = Effect.fnUntraced(function*(
   const routing = yield* Routing.make(plan, yield* Clock.Clock, yield* Signal.maker)
   const subscribed: Routing.Subscribed = plan.retrying ? yield* Routing.subscribedRetries(plan) : plan
   const { patterns, topics } = subscribed
+  if (plan.bounded && topics.length === 0 && !(yield* matchesAny(patterns))) return undefined
   return topics.length === 0 && patterns.length === 0 ? undefined : { routing, subscribed: { topics, patterns } }
 })
 

@@ -6,6 +6,7 @@ import type { AdminClient, ConsumerClient, Position, TopicPartition } from "../.
 import { HandlerFailed } from "../../HandlerFailed.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as Errors from "../../KafkaError.ts"
+import * as Source from "../../Source.ts"
 import { format } from "../../TopicPartition.ts"
 import type { Found } from "../loop/loopContext.ts"
 import type { Starts } from "../loop/rebalanceQueue.ts"
@@ -47,6 +48,14 @@ const without = (partitions: ReadonlyArray<TopicPartition>, others: ReadonlyArra
   return partitions.filter((partition) => !known.has(format(partition)))
 }
 
+/** Two patterns match one topic: the second one's handler would never see a record. */
+const overlap = (plan: Plan, topic: string): KafkaError | undefined => {
+  const matching = plan.handlers.filter(({ source }) => Source.matches(source, topic))
+  if (matching.length < 2) return undefined
+  const shown = matching.map(({ source }) => Source.show(source)).join(" and ")
+  return Errors.invalidSetting("handlers", `${shown} both match topic "${topic}"; make one of them narrower`)
+}
+
 const tooSlow = Effect.suspend(() => {
   const operation = "looking up the ends of partitions"
   return Effect.fail(Errors.make("consume", new Errors.Timeout({ operation, timeoutMs: patience })))
@@ -59,6 +68,7 @@ export const make = ({ admin, client, disturbed, plan, routing }: Options): Aski
   const keepsNotes = keepsAttempts
     || plan.handlers.some(({ call }) => call._tag === "Record" && call.concurrency !== "partition")
   const isDerived = routing !== undefined && plan.patterns.length > 0
+  const mayOverlap = plan.patterns.length > 1 && !plan.retrying
   const isolation = plan.config.isolation ?? "read_committed"
 
   const ownStarts = Effect.fnUntraced(function*(partitions: ReadonlyArray<TopicPartition>) {
@@ -83,12 +93,35 @@ export const make = ({ admin, client, disturbed, plan, routing }: Options): Aski
     return positions
   })
 
+  /** Topics that nobody can handle as things are, and why. */
+  const refusedOf = Effect.fnUntraced(function*(partitions: ReadonlyArray<TopicPartition>) {
+    const topics = [...new Set(partitions.map(({ topic }) => topic))]
+    const refused = new Map<string, KafkaError>()
+    for (const topic of topics) {
+      const problem = mayOverlap ? overlap(plan, topic) : undefined
+      if (problem !== undefined) refused.set(topic, problem)
+    }
+    if (!isDerived) return refused
+    const sources = new Map(
+      topics.filter((topic) => !refused.has(topic)).map((topic) => [topic, sourceTopic(plan, topic)])
+    )
+    const unprepared = yield* routing.prepare([...new Set(sources.values())])
+    for (const [topic, source] of sources) {
+      const error = unprepared.get(source)
+      if (error !== undefined) refused.set(topic, error)
+    }
+    return refused
+  })
+
   return {
-    isNeeded: plan.bounded || keepsNotes || isDerived || plan.handlers.some(({ call }) => call._tag === "Owned"),
+    isNeeded: plan.bounded || keepsNotes || isDerived || mayOverlap ||
+      plan.handlers.some(({ call }) => call._tag === "Owned"),
     keepsAttempts,
     prepare: Effect.fnUntraced(function*(partitions) {
-      const positions = yield* ownStarts(partitions)
-      if (isDerived) yield* routing.prepare([...new Set(partitions.map(({ topic }) => sourceTopic(plan, topic)))])
+      const refused = yield* refusedOf(partitions)
+      // A bounded read that leaves something out would end as if it had read all.
+      if (plan.bounded) { for (const error of refused.values()) return yield* error }
+      const positions = yield* ownStarts(partitions.filter(({ topic }) => !refused.has(topic)))
       // Not knowing them is no reason to stop.
       const notes = keepsNotes
         ? yield* Effect.catch(client.committed(partitions), (error) =>
@@ -98,7 +131,7 @@ export const make = ({ admin, client, disturbed, plan, routing }: Options): Aski
           }))
         : []
       const ends = plan.bounded ? yield* (yield* admin).listOffsets(partitions, "latest", isolation) : []
-      return { positions, ends, notes }
+      return { positions, ends, notes, refused }
     }, (effect) => Effect.provideContext(effect, plan.services)),
     lookUp: Effect.fnUntraced(function*(partitions, starts) {
       const broker = yield* admin

@@ -102,7 +102,7 @@ const line = (event: Exclude<ConsumerEvent, Routed | Skipped>): Effect.Effect<vo
         : Effect.void
     case "Held": {
       const { cause, offset, problem } = event.error
-      const place = `holding ${event.topic}/${event.partition} at offset ${offset}`
+      const place = `holding ${event.topic}/${event.partition}${offset < 0 ? "" : ` at offset ${offset}`}`
       return written(Effect.logError, place, cause, problem === undefined ? "" : `; ${shortened(problem)}`)
     }
     case "Unsent":

@@ -10,6 +10,7 @@ import { order } from "./order.ts"
 import { positions } from "./positions.ts"
 import { reading } from "./reading.ts"
 import { records } from "./records.ts"
+import { refusedTopics } from "./refusedTopics.ts"
 import { retries } from "./retries.ts"
 import { retriesFaults } from "./retriesFaults.ts"
 import { retriesInPlace } from "./retriesInPlace.ts"
@@ -38,6 +39,7 @@ export const groups: ReadonlyArray<Group> = [
   errors,
   running,
   shutdown,
+  refusedTopics,
   standing,
   defaults,
   admin,

@@ -50,7 +50,7 @@ it.effect("a partition is not drained while copies of it are on their way, howev
       handlers: [handler],
       onFailure: OnFailure.deadLetter
     })
-    const routing = { router, prepare: () => Effect.void, forget: () => {}, attach: () => {} }
+    const routing = { router, prepare: () => Effect.succeed(new Map()), forget: () => {}, attach: () => {} }
     const options = { holds: false, health: new HealthCell("g"), emit: () => Effect.never }
     const run = yield* Effect.provideService(
       Runtime.start(plan, { subscribed: plan, routing }, options, () => Effect.void),

@@ -182,7 +182,7 @@ export const open = Effect.fnUntraced(function*(
   const pump = new FetchPump(consumer, firstFetch, {
     patience: maxPollMillis / 2,
     wanted: assigned.has,
-    paused: (topic, partition) => paused.has(topic, partition),
+    paused: paused.has,
     onReady: options.onReady,
     onError: onFetchError
   })
@@ -314,10 +314,7 @@ export const open = Effect.fnUntraced(function*(
       return owned
     },
     poll: (maxRecords, maxBytes) => {
-      if (maxRecords === 0) {
-        pump.serve()
-        return []
-      }
+      if (maxRecords === 0) return pump.serve()
       const chunks = pump.take(maxRecords, maxBytes)
       if (ends.length > 0 && pump.isEmpty) {
         const reached = ends

@@ -86,9 +86,10 @@ export class FetchPump {
   }
 
   /** Serves the client's callbacks although the reader has no room: at most one more record is taken in. */
-  serve(): void {
+  serve(): ReadonlyArray<Chunk> {
     this.lastRead = performance.now()
     this.consume(1)
+    return []
   }
 
   /** Nothing that is fetched may be taken. */

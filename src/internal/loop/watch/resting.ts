@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type { Assignment } from "../../partition/assignment.ts"
 import type { PartitionState } from "../../partition/partitionState.ts"
 import type { Signal } from "../../shared/signal.ts"
-import type { Lag } from "../lag.ts"
+import type { Lag } from "./lag.ts"
 
 /** A partition that waits is fetched on before its time. The loop looks this long before, in milliseconds. */
 const ahead = 5_000

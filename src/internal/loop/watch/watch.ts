@@ -40,6 +40,13 @@ export class Watch {
     this.lag = lag
   }
 
+  /** Nothing is wrong that a look later could change. */
+  get isCalm(): boolean {
+    const { assignment, lag, lostSince, met, reported, unreachable } = this
+    return reported.size === 0 && unreachable === undefined && lag.error === undefined
+      && (assignment.size > 0 || met === undefined && lostSince === undefined)
+  }
+
   /** The client met an error. If nothing is assigned, that is probably the reason. */
   disturbed(error: KafkaError, now: number): void {
     const { met } = this
