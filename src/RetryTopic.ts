@@ -145,7 +145,9 @@ export const springWith = (names: SpringNames): Naming => {
       if (!separate && tiers.length === 1) return name
       const equal = tiers.filter(({ delay }) => delay === tier.delay)
       const before = tiers.reduce((sum, { attempts, index }) => index < tier.index ? sum + attempts : sum, 0)
-      if (suffix === "index" || separate && equal.length === tiers.length) return `${name}-${before}`
+      if (suffix === "index" || separate && tiers.length > 1 && equal.length === tiers.length) {
+        return `${name}-${before}`
+      }
       return equal.length === 1 || !separate ? `${name}-${tier.delay}` : `${name}-${tier.delay}-${equal.indexOf(tier)}`
     },
     deadLetter: ({ topic }) => `${topic}${dltSuffix}`,

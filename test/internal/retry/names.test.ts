@@ -234,11 +234,13 @@ describe("Spring's names", () => {
     assert.isUndefined(parse(`orders-retry-${"9".repeat(16)}`))
   })
 
-  // As Spring's DestinationTopicPropertiesFactory makes them.
+  // As DestinationTopicPropertiesFactory of Spring Kafka 4.1.1 makes them.
   const table = [
     ["equal delays, one topic", {}, [1000, 1000], ["orders-retry"]],
     ["equal delays, a topic each", { sameInterval: "multiple" }, [1000, 1000], ["orders-retry-0", "orders-retry-1"]],
-    ["one retry, a topic each", { sameInterval: "multiple" }, [1000], ["orders-retry-0"]],
+    ["one retry, a topic each", { sameInterval: "multiple" }, [1000], ["orders-retry-1000"]],
+    ["one retry by index, a topic each", { sameInterval: "multiple", suffix: "index" }, [1000], ["orders-retry-0"]],
+    ["a cap by index, one topic for it", { suffix: "index" }, [1000, 2000, 2000], ["orders-retry-0", "orders-retry-1"]],
     ["a cap, one topic for it", {}, [1000, 2000, 2000], ["orders-retry-1000", "orders-retry-2000"]],
     ["a cap, a topic each", { sameInterval: "multiple" }, [1000, 2000, 2000], [
       "orders-retry-1000",
