@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import type { Handler, HandlerFailed, KafkaEngine, KafkaError, Outcome, Poison } from "millrace"
+import type { Handler, HandlerFailed, KafkaEngine, KafkaError, Outcome, Poison, Record } from "millrace"
 import { Consumer, OnFailure, Topic } from "millrace"
 import { same } from "./exact.ts"
 import { Audit, Declined, Invoices, Mail, Orders, type ReadKeys, Secrets, Tenanted, Users } from "./fixtures.ts"
@@ -131,6 +131,25 @@ same<typeof failing, Effect.Effect<void, Failure | HandlerFailed<Declined>, Engi
 
 // @ts-expect-error a stream is no reader: it has to be run
 export const notRun = Consumer.runPartitions("reader", Orders, { offsetReset: "latest" }, (_, records) => records)
+
+// What a transaction may fail with is among the handler's errors, for its policy too.
+const copying = Topic.handleTransactional(Orders, (records, span) => {
+  same<typeof span, Handler.Span>(true)
+  return records.length > span.next ? Effect.fail(new Declined({ code: 1 })) : Effect.void
+})
+same<typeof copying, Handler.Handler<Declined | Failure, Engine>>(true)
+
+const looking = Topic.read(Secrets, { from: { last: 10 }, until: "end" })
+same<
+  typeof looking,
+  Stream.Stream<Record.Record<string, string, unknown>, Failure | Poison, ReadKeys | Engine>
+>(true)
+
+// @ts-expect-error where to begin is a required choice
+export const fromNowhere = Topic.read(Orders, {})
+
+const ensured = Topic.ensure([Orders, Users], { partitions: 3 })
+same<typeof ensured, Effect.Effect<ReadonlyArray<Topic.Ensured>, Failure, Engine>>(true)
 
 declare const anything: unknown
 if (Consumer.isConsumer(anything)) same<typeof anything, Consumer.Consumer<unknown, unknown>>(true)
