@@ -2,6 +2,7 @@
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import type { Settings } from "../../ConsumerSettings.ts"
 import type * as Handler from "../../Handler.ts"
 import * as KafkaConfig from "../../KafkaConfig.ts"
@@ -14,6 +15,7 @@ import type { Decode } from "../codec/decoding.ts"
 import * as Decoding from "../codec/decoding.ts"
 import type { Limits } from "../partition/fetchBudget.ts"
 import type { Topology } from "../retry/topology.ts"
+import * as HandedIn from "./handedIn.ts"
 import { topologyOf } from "./retryPlanning.ts"
 
 /** The defaults of the settings that no engine knows. */
@@ -140,6 +142,9 @@ const concurrencyProblem = (call: Handler.Call): string | undefined => {
       : `maxWait ${JSON.stringify(call.maxWait)} is not a duration; write e.g. "50 millis"`
   }
   if (call.concurrency === "partition") return undefined
+  if (!Predicate.isObject(call.concurrency)) {
+    return `concurrency ${JSON.stringify(call.concurrency)} is not "partition", { keys: n } or { unordered: n }`
+  }
   const lanes = "keys" in call.concurrency ? call.concurrency.keys : call.concurrency.unordered
   return Number.isSafeInteger(lanes) && lanes > 0
     ? undefined
@@ -172,6 +177,12 @@ export const make = Effect.fnUntraced(function*(consumer: {
   yield* oneOf("offsetReset", settings.offsetReset, ["earliest", "latest", "none"])
   yield* oneOf("until", settings.until, ["end", undefined])
   yield* oneOf("tracing", settings.tracing, ["off", "record", undefined])
+  yield* oneOf("isolation", settings.isolation, ["read_committed", "read_uncommitted", undefined])
+  yield* oneOf("groupProtocol", settings.groupProtocol, ["classic", "consumer", "auto", undefined])
+  yield* oneOf("assignor", settings.assignor, ["cooperative-sticky", "range", "roundrobin", undefined])
+  yield* oneOf("retries.topics", settings.retries?.topics, ["create", "require", undefined])
+  const notOurs = HandedIn.problemOf(consumer)
+  if (notOurs !== undefined) return yield* notOurs
   const handlers = consumer.handlers.map((handler) => planned(handler, consumer.onFailure))
   const problem = subscriptionProblem(handlers)
   if (problem !== undefined) return yield* invalidSetting("handlers", problem)

@@ -18,6 +18,41 @@ const refused = (name: string, consumer: Consumer.Consumer<any, never>, setting:
 
 describe("a consumer is refused", () => {
   refused("without a group", Consumer.make(" ", good), "group", "not empty")
+  // What callers without types hand in.
+  const untyped = (options: object) => Consumer.make("g", { ...good, ...options } as unknown as typeof good)
+  refused("without a policy", untyped({ onFailure: undefined }), "onFailure", "undefined is not a failure policy; use")
+  refused("with a word as policy", untyped({ onFailure: "skip" }), "onFailure", "\"skip\" is not a failure policy")
+  refused("with a function as policy", untyped({ onFailure: () => OnFailure.skip }), "onFailure", "OnFailure.make")
+  refused("with one handler alone", untyped({ handlers: handlerOf(A) }), "handlers", "object is not an array")
+  refused("with a topic as handler", untyped({ handlers: [A] }), "handlers", "index 0: object is not a handler")
+  refused("with a name as topic", untyped({ handlers: [handlerOf("a" as never)] }), "handlers", "\"a\" is not a topic")
+  refused(
+    "with a handler that has no function",
+    untyped({ handlers: [Topic.handle(A, undefined as never)] }),
+    "handlers",
+    "a: undefined is not a function"
+  )
+  refused(
+    "with a handler whose policy is a word",
+    untyped({ handlers: [handlerOf(A, { onFailure: "skip" })] }),
+    "onFailure",
+    "a: \"skip\" is not a failure policy"
+  )
+  refused(
+    "with a number as concurrency",
+    untyped({ handlers: [handlerOf(A, { concurrency: 5 })] }),
+    "handlers",
+    "5 is not \"partition\", { keys: n } or { unordered: n }"
+  )
+  for (const setting of ["assignor", "isolation", "groupProtocol"]) {
+    refused(`with ${setting} misspelt`, untyped({ [setting]: "rnage" }), setting, "\"rnage\" is not")
+  }
+  refused(
+    "with retries.topics misspelt",
+    untyped({ retries: { topics: "requires" } }),
+    "retries.topics",
+    "\"requires\""
+  )
   refused("without handlers", Consumer.make("g", { ...good, handlers: [] }), "handlers", "consume nothing")
   refused(
     "with two handlers of one topic",
