@@ -18,7 +18,8 @@ import * as Data from "effect/Data"
  */
 export class SubjectNotFound extends Data.TaggedError("SubjectNotFound")<{ readonly subject: string }> {
   override get message(): string {
-    return `the registry has no subject "${this.subject}"; register its schema, or check the subject strategy`
+    return `the registry has no subject "${this.subject}"; register its schema (in development writeWith: "register" `
+      + "does it), or check the subject strategy"
   }
   get isRetryable(): boolean {
     return false

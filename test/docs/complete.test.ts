@@ -18,6 +18,17 @@ describe("documents are complete", () => {
     assert.deepStrictEqual(rowsOf(table!).toSorted(), reasons.toSorted())
   })
 
+  it("about events", () => {
+    const events = Array.from(
+      read("src", "ConsumerEvent.ts").matchAll(/Event<("[^>]+")>/g),
+      ([, names]) => names!.match(/\w+/g)!
+    ).flat()
+    assert.isAbove(events.length, 15)
+    const [, table] = read("docs", "consumer.md").split("| event | what happened |")
+    const rows = table!.split("\n\n")[0]!
+    assert.deepStrictEqual(events.filter((name) => !rows.includes(`\`${name}\``)), [])
+  })
+
   it("about metrics", () => {
     const metrics = sourceFiles("src/internal/telemetry/*Metrics.ts")
       .flatMap(({ text }) => Array.from(text.matchAll(/Metric\.\w+\("([\w.]+)"/g), ([, name]) => name!))

@@ -1,6 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { Codec, type Consumer, type Handler, KafkaConfig, KafkaEngine, Producer, Topic } from "millrace"
+import {
+  Codec,
+  type Consumer,
+  type Handler,
+  KafkaConfig,
+  KafkaEngine,
+  Producer,
+  type RetryTopics,
+  Topic
+} from "millrace"
 import type { ConfluentKafka } from "millrace/confluent"
 import { InMemoryKafka } from "millrace/testing"
 import { readFileSync } from "node:fs"
@@ -77,6 +86,18 @@ const consumer = namesOf<Omit<Consumer.Settings, keyof KafkaConfig.ConsumerConfi
   retries: true
 })
 
+const retries = namesOf<RetryTopics.Options>({
+  topics: true,
+  config: true,
+  naming: true,
+  group: true,
+  otherReaders: true,
+  publish: true,
+  transactional: true,
+  errorFields: true,
+  deadLetterLimit: true
+})
+
 const handlers = namesOf<Handler.Options<unknown, never> & Handler.BatchOptions<unknown, never>>({
   onFailure: true,
   concurrency: true,
@@ -109,6 +130,7 @@ describe("the tables of docs/configuration.md", () => {
     assert.deepStrictEqual(documented("Connection"), connection)
     assert.deepStrictEqual(documented("Consumer client"), client)
     assert.deepStrictEqual(documented("Consumer"), consumer)
+    assert.deepStrictEqual(documented("Retry topics"), retries)
     assert.deepStrictEqual(documented("Handlers"), handlers)
     assert.deepStrictEqual(documented("Producer"), producer)
     assert.deepStrictEqual(documented("Only the Confluent engine"), confluent)

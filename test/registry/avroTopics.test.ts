@@ -74,6 +74,7 @@ describe("a topic of Avro", () => {
       const Orders = topic(Order, { writeWith: "lookup" })
       const error = yield* Effect.flip(Producer.send(Orders, { key: "a", value: new Order({ id: "a", total: 1 }) }))
       assert.include(String(error), "the registry has no subject \"orders-value\"")
+      assert.include(String(error), "writeWith: \"register\"")
       const registry = yield* SchemaRegistry.Service
       yield* registry.register("orders-value", {
         type: "AVRO",
