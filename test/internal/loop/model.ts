@@ -16,7 +16,7 @@ import { fakeRouting } from "../fakeRouting.ts"
 import type { Random } from "./random.ts"
 import { randomOf } from "./random.ts"
 import type { Kind } from "./reference.ts"
-import { drainTimeout, Reference } from "./reference.ts"
+import { drainTimeout, largest, Reference } from "./reference.ts"
 
 const graceAndTicks = 2_000
 const chunkRecords = 4
@@ -41,7 +41,11 @@ export class Model {
   private readonly kind: Kind
   private readonly holds: boolean
   private readonly bufferRecords: number
+  private readonly bufferBytes: number
   private readonly member = new Set<TopicPartition>()
+  /** Paused by the user since the last "resume all". */
+  private readonly suspended = new Set<TopicPartition>()
+  private readonly readerTakes: number | undefined
   private run: Runtime.Run | undefined
 
   constructor(seed: number) {
@@ -50,13 +54,24 @@ export class Model {
     this.kind = this.random.pick(["partition", "keys", "unordered", "batch", "owned"])
     this.holds = this.random.chance(0.5)
     this.bufferRecords = this.random.between(chunkRecords, 16)
+    this.bufferBytes = this.random.pick([100, 400, 10_000])
+    this.readerTakes = this.random.pick([undefined, undefined, 0, 30, 1_500])
     this.script.lateOnPause = this.random.chance(0.5)
     this.script.keepCalls = false
-    this.reference = new Reference(this.script, seed, this.kind, this.bufferRecords, () => this.run!.loop.assignment)
+    this.reference = new Reference(
+      this.script,
+      seed,
+      this.kind,
+      { records: this.bufferRecords, bytes: this.bufferBytes },
+      () => this.run!.loop.assignment
+    )
   }
 
   private get title(): string {
-    return `${this.kind}, ${this.holds ? "holding" : "failing"}, buffer of ${this.bufferRecords}`
+    return `${this.kind}, ${
+      this.holds ? "holding" : "failing"
+    }, buffer of ${this.bufferRecords} and ${this.bufferBytes} bytes, a reader that takes `
+      + `${this.readerTakes ?? "nothing"}`
   }
 
   /** Runs the schedule; fails with everything that is needed to see it again. */
@@ -79,13 +94,21 @@ export class Model {
   private readonly play = Effect.fnUntraced({ self: this as Model }, function*() {
     const plan = yield* Plan.make({
       group: "g",
-      settings: { offsetReset: "earliest", drainTimeout, chunkRecords, bufferRecords: this.bufferRecords },
+      settings: {
+        offsetReset: "earliest",
+        drainTimeout,
+        chunkRecords,
+        bufferRecords: this.bufferRecords,
+        bufferBytes: this.bufferBytes
+      },
       handlers: [this.reference.handler() as Handler.Handler<any, any>],
       onFailure: this.reference.policy
     })
     const health = new HealthCell("g")
     const clock = yield* Effect.clockWith(Effect.succeed)
-    const options = { holds: this.holds, health, emit: undefined }
+    const { readerTakes } = this
+    const emit = readerTakes === undefined ? undefined : () => Effect.sleep(readerTakes)
+    const options = { holds: this.holds, health, emit }
     const routing = yield* fakeRouting(
       randomOf(this.seed + 0.5),
       (partition, offset) => this.reference.sent({ topic: "t", partition }, offset)
@@ -101,11 +124,12 @@ export class Model {
     const advance = Effect.fnUntraced({ self: this as Model }, function*(millis: number) {
       yield* TestClock.adjust(millis)
       this.reference.now = clock.currentTimeMillisUnsafe()
+      if (ended.exit === undefined) this.checkSilence(health)
     })
     const steps = this.random.between(5, 40)
     for (let step = 0; step < steps && ended.exit === undefined && this.reference.violations.length === 0; step++) {
       yield* this.act(control!)
-      yield* advance(this.random.chance(0.5) ? 0 : this.random.pick([1, 20, 100, 300, 1_000, 4_000, 7_000]))
+      yield* advance(this.random.chance(0.5) ? 0 : this.random.pick([1, 20, 100, 300, 1_000, 4_000, 7_000, 65_000]))
     }
     if (ended.exit === undefined && this.reference.violations.length === 0 && this.random.chance(0.7)) {
       yield* this.settleDown(control!, advance, () => ended.exit !== undefined, health)
@@ -138,7 +162,8 @@ export class Model {
     const left = () => {
       const held = new Set(health.read().held.map(format))
       return partitions.filter((partition) =>
-        !this.script.isAssigned(partition) || !held.has(format(partition)) && !this.reference.isWorkedOff(partition)
+        !this.script.isAssigned(partition)
+        || !held.has(format(partition)) && !this.reference.isWorkedOff(partition) && !this.reference.hangs(partition)
       )
     }
     for (let waited = 0; waited < 900_000 && !isOver() && left().length > 0; waited += 500) yield* advance(500)
@@ -185,11 +210,14 @@ export class Model {
       }
       case "pause": {
         this.note(`pause ${partition.partition}`)
+        this.suspended.add(partition)
         yield* Effect.forkDetach(control.pause([partition]))
         return
       }
       case "resume": {
         this.note("resume all")
+        this.suspended.clear()
+        for (const one of partitions) this.reference.moved(one)
         yield* Effect.forkDetach(resumeAll(control))
         return
       }
@@ -233,6 +261,14 @@ export class Model {
     }
   })
 
+  /** Where nothing moves for a minute although there is something to do, the health is red. */
+  private checkSilence(health: HealthCell): void {
+    if (this.script.answersDue > 0 || !this.script.isOpen) return
+    const quiet = this.reference.quiet(partitions.filter((partition) => !this.suspended.has(partition)), 62_000)
+    if (quiet.length === 0 || !health.read().healthy) return
+    this.reference.violate(`healthy, and nothing has moved for a minute in ${quiet.map(format).join(", ")}`)
+  }
+
   private produce(partition: TopicPartition): void {
     const { random, script } = this
     let offset = script.endOffset(partition)
@@ -240,10 +276,11 @@ export class Model {
       offset += random.chance(0.2) ? random.between(1, 5) : 0
       const { poison } = this.reference.behaviour(partition, offset)
       const bytes = poison ? poisoned : encoder.encode(random.chance(0.05) ? "pending" : "ok")
-      return { offset: offset++, value: bytes, size: random.between(1, 50), key: null }
+      return { offset: offset++, value: bytes, size: random.between(1, largest), key: null }
     })
     this.note(`produce ${partition.partition}: ${records.map((record) => record.offset).join(" ")}`)
     script.produce(partition, records)
+    this.reference.moved(partition)
   }
 
   private emit(kind: "assign" | "revoke" | "lost", which: ReadonlyArray<TopicPartition>): void {
@@ -267,7 +304,9 @@ export class Model {
     if (Exit.isFailure(exit)) {
       const error = Cause.findErrorOption(exit.cause)
       const tag = error._tag === "None" ? "a defect" : (error.value as { readonly _tag: string })._tag
-      if (!(tag === "HandlerFailed" ? !this.holds : this.reference.mayFail && tag === "KafkaError")) {
+      const mayFail = this.reference.mayFail ||
+        partitions.some((partition) => this.reference.hung.has(format(partition)))
+      if (!(tag === "HandlerFailed" ? !this.holds : mayFail && tag === "KafkaError")) {
         this.reference.violate(`the run ended with ${Cause.pretty(exit.cause)}`)
       }
     }

@@ -11,7 +11,7 @@ import { Model } from "./model.ts"
 
 const only = process.env["MILLRACE_MODEL_SEED"]
 const blocks = 8
-const perBlock = full ? 2_500 : fast ? 100 : 250
+const perBlock = full ? 2_500 : fast ? 100 : 625
 const timeout = full ? 600_000 : 60_000
 
 const check = (seed: number): Effect.Effect<void> =>
