@@ -4,6 +4,7 @@
  * @stability unstable
  * @since 0.1.0
  */
+export * as Admin from "./Admin.ts"
 export * as Codec from "./Codec.ts"
 export * as Consumer from "./Consumer.ts"
 export * as ConsumerControl from "./ConsumerControl.ts"

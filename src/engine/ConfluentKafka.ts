@@ -7,6 +7,7 @@
  * @stability unstable
  * @since 0.1.0
  */
+import type { Producer } from "@confluentinc/kafka-javascript"
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
@@ -20,7 +21,7 @@ import type { KafkaError } from "../KafkaError.ts"
 import * as Admin from "./confluent/admin/adminClient.ts"
 import * as Consumer from "./confluent/consumer/consumerClient.ts"
 import * as LastingProducer from "./confluent/producer/lastingProducer.ts"
-import * as Producer from "./confluent/producer/producerClient.ts"
+import * as Producers from "./confluent/producer/producerClient.ts"
 import type { Environment } from "./confluent/shared/environment.ts"
 import { logLine } from "./confluent/shared/log.ts"
 import type { NativeProducer } from "./confluent/shared/native.ts"
@@ -57,24 +58,20 @@ export interface Options extends KafkaConfig.ConnectionConfig {
  * The native client itself, for what Millrace does not wrap. The engine's own clients are not handed out: theirs is a
  * state that only the engine may change.
  *
- * - `use` runs a function with a connected native producer, made on first use and closed with the layer.
- * - `version` is librdkafka's.
- *
  * @example
  * ```ts
- * import type { BrokerMetadata, Producer } from "@confluentinc/kafka-javascript"
+ * import type { BrokerMetadata } from "@confluentinc/kafka-javascript"
  * import { Effect } from "effect"
  * import { ConfluentKafka } from "millrace/confluent"
  *
  * export const brokers = Effect.gen(function*() {
  *   const raw = yield* ConfluentKafka.RawClient
- *   return yield* raw.use((client) => {
- *     const producer = client as Producer
- *     return new Promise<ReadonlyArray<BrokerMetadata>>((resolve, reject) =>
+ *   return yield* raw.use((producer) =>
+ *     new Promise<ReadonlyArray<BrokerMetadata>>((resolve, reject) =>
  *       producer.getMetadata({ timeout: 5_000 }, (error, data) =>
  *         error ? reject(error) : resolve(data.brokers))
  *     )
- *   })
+ *   )
  * })
  * ```
  *
@@ -83,8 +80,10 @@ export interface Options extends KafkaConfig.ConnectionConfig {
  * @category services
  */
 export class RawClient extends Context.Service<RawClient, {
+  /** The version of librdkafka. */
   readonly version: string
-  readonly use: <A>(run: (producer: unknown) => Promise<A>) => Effect.Effect<A, KafkaError>
+  /** Runs a function with a connected native producer, made on first use and closed with the layer. */
+  readonly use: <A>(run: (producer: Producer) => Promise<A>) => Effect.Effect<A, KafkaError>
 }>()("millrace/engine/ConfluentKafka/RawClient") {}
 
 const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
@@ -160,7 +159,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
   const settings = Settings.producer(environment.producer, undefined, environment.door)
   if (settings instanceof Errors.KafkaError) return yield* settings
 
-  const raw = yield* shared(scope, Producer.makeRaw(environment))
+  const raw = yield* shared(scope, Producers.makeRaw(environment))
   return Context.make(
     KafkaEngine.Service,
     KafkaEngine.Service.of({
@@ -169,7 +168,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
       scope,
       consumer: (consumer) => Consumer.make(environment, consumer),
       producer: yield* shared(scope, LastingProducer.make(environment)),
-      transactional: (transactionalId) => Producer.makeTransactional(environment, transactionalId),
+      transactional: (transactionalId) => Producers.makeTransactional(environment, transactionalId),
       admin: yield* shared(scope, Admin.make(environment))
     })
   ).pipe(Context.add(
@@ -179,7 +178,8 @@ const make = Effect.fnUntraced(function*(options: Options) {
       use: (run) =>
         Effect.flatMap(raw, (producer: NativeProducer) =>
           Effect.tryPromise({
-            try: () => run(producer),
+            // The same object: its own type is the package's, ours names what that lacks.
+            try: () => run(producer as unknown as Producer),
             catch: (cause) =>
               Errors.make(
                 "use the native client",

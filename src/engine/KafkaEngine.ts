@@ -130,40 +130,50 @@ export interface GroupMetadata {
 }
 
 /**
- * A consumer client. Only its owner may call it; after `close` nothing may.
- *
- * - `poll` hands out at most `maxRecords` records and about `maxBytes` bytes (one record always fits), at once. It must
- *   be called at least once per `maxPollInterval`; with `maxRecords` 0 it counts as such and hands out nothing. Records
- *   of a partition in a pending revoke are not handed out; records fetched before a pause may still be.
- * - `answer` ends a rebalance event. For `assign`, `start` moves the named partitions to other offsets before the first
- *   record; for `revoke` the engine commits the stored positions of these partitions first.
- * - `store` notes a finished position, to be committed by the timer, by a revoke and by `close`. `false`: the partition
- *   is not assigned (any more) and nothing was noted.
- * - `commit` commits exactly these positions, now, and ends when the broker acknowledged, also at an unchanged offset.
- * - `committed` asks the group's committed offsets; partitions without one are left out.
- * - `pause` and `resume` are idempotent; an assignment starts unpaused.
- * - `seek` makes a partition go on from an offset; chunks polled before belong to the past.
- * - `highWatermark` is the last known end of the partition, for lag; undefined when unknown.
- * - `close` commits stored positions, leaves the group and ends within the deadline, whatever happens. Rebalance events
- *   that arrive while closing are answered by the engine.
+ * A consumer client. Only its owner may call it; after `close` nothing may. Every position given to it is checked: what
+ * is no offset fails with `InvalidSetting`, which names it.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface ConsumerClient {
+  /**
+   * Returns at most `maxRecords` records and about `maxBytes` bytes (one record always fits), at once. To be called at
+   * least once per `maxPollInterval`; with `maxRecords` 0 it counts as such and returns nothing. Records of a partition
+   * in a pending revoke are not returned; records fetched before a pause may still be.
+   */
   readonly poll: (maxRecords: number, maxBytes: number) => ReadonlyArray<Chunk>
+  /**
+   * Ends a rebalance event. For `assign`, `start` moves the named partitions to other offsets before the first record;
+   * for `revoke` the engine commits the stored positions of these partitions first.
+   */
   readonly answer: (id: number, start?: ReadonlyArray<Position>) => Effect.Effect<void, KafkaError>
+  /**
+   * Notes a finished position, to be committed by the timer, by a revoke and by `close`. `false`: the partition is not
+   * assigned (any more) and nothing was noted.
+   */
   readonly store: (position: Position) => boolean
+  /** Commits exactly these positions, now, and ends when the broker acknowledged, also at an unchanged offset. */
   readonly commit: (positions: ReadonlyArray<Position>) => Effect.Effect<void, KafkaError>
+  /** The group's committed positions; partitions without one are left out. */
   readonly committed: (
     partitions: ReadonlyArray<TopicPartition>
   ) => Effect.Effect<ReadonlyArray<Position>, KafkaError>
+  /** Idempotent; an assignment starts unpaused. */
   readonly pause: (partitions: ReadonlyArray<TopicPartition>) => void
+  /** Ends a pause. Idempotent. */
   readonly resume: (partitions: ReadonlyArray<TopicPartition>) => void
+  /** Makes a partition go on from an offset; chunks polled before belong to the past. */
   readonly seek: (position: Position) => Effect.Effect<void, KafkaError>
+  /** The last known end of the partition, for lag; `undefined` when unknown. */
   readonly highWatermark: (partition: TopicPartition) => number | undefined
+  /** The membership as it is now, for one call of `sendOffsets`. */
   readonly groupMetadata: () => GroupMetadata
+  /**
+   * Commits stored positions, leaves the group and ends within the deadline, whatever happens. Rebalance events that
+   * arrive while closing are answered by the engine.
+   */
   readonly close: (deadline: Duration.Duration) => Effect.Effect<void, KafkaError>
   /**
    * How long, in milliseconds, its owner may go from now on without a `poll` while nothing is in work, if that is
@@ -184,17 +194,19 @@ export type DeliveryCallback = (error: KafkaError | undefined, delivery: Deliver
 /**
  * A producer client.
  *
- * - `produce` takes one record without waiting and calls `done` exactly once, later. `false`: the buffer is full, the
- *   record was not taken and `done` is not called; `whenSpace` ends when trying again makes sense.
- * - `flush` ends when every record taken so far was acknowledged or failed; it fails with `Timeout` after `timeout`.
- *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface ProducerClient {
+  /**
+   * Takes one record without waiting and calls `done` exactly once, later. `false`: the buffer is full, the record was
+   * not taken and `done` is not called.
+   */
   readonly produce: (message: RawMessage, done: DeliveryCallback) => boolean
+  /** Ends when trying again makes sense. */
   readonly whenSpace: Effect.Effect<void>
+  /** Ends when every record taken so far was acknowledged or failed; fails with `Timeout` after `timeout`. */
   readonly flush: (timeout: Duration.Duration) => Effect.Effect<void, KafkaError>
 }
 
@@ -207,12 +219,16 @@ export interface ProducerClient {
  * @category models
  */
 export interface TransactionalClient extends ProducerClient {
+  /** Opens a transaction; records taken from now on belong to it. */
   readonly begin: Effect.Effect<void, KafkaError>
+  /** Makes the progress of a group part of the transaction. Fails when the member was fenced meanwhile. */
   readonly sendOffsets: (
     positions: ReadonlyArray<Position>,
     group: GroupMetadata
   ) => Effect.Effect<void, KafkaError>
+  /** Ends the transaction: its records and offsets become visible together. */
   readonly commit: Effect.Effect<void, KafkaError>
+  /** Ends the transaction: nothing of it becomes visible. */
   readonly abort: Effect.Effect<void, KafkaError>
 }
 
@@ -234,22 +250,25 @@ export type Capability = "configs" | "nullHeaders" | "timestampType" | "kip848" 
 /**
  * The service that every engine provides.
  *
- * `producer` and `admin` are made on first use and shared by all users of the layer; they end, flushed, with it.
- * `consumer` and `transactional` make a client of their own each time, which lives as long as the caller's scope.
- * `scope` lives as long as the engine's layer, for what users of the engine want to share for as long.
- *
  * @stability unstable
  * @since 0.1.0
  * @category services
  */
 export class Service extends Context.Service<Service, {
+  /** What the engine is called in errors and health. */
   readonly name: string
+  /** What it can do of what not every engine can. */
   readonly capabilities: ReadonlySet<Capability>
+  /** Lives as long as the engine's layer, for what users of the engine want to share for that time. */
   readonly scope: Scope.Scope
+  /** Makes a client of its own each time, which lives as long as the caller's scope. */
   readonly consumer: (options: ConsumerClientOptions) => Effect.Effect<ConsumerClient, KafkaError, Scope.Scope>
+  /** The shared producer: made on first use, flushed and ended with the layer. */
   readonly producer: Effect.Effect<ProducerClient, KafkaError>
+  /** Makes a client of its own each time, which lives as long as the caller's scope. */
   readonly transactional: (
     transactionalId: string
   ) => Effect.Effect<TransactionalClient, KafkaError, Scope.Scope>
+  /** The shared admin client: made on first use, ended with the layer. */
   readonly admin: Effect.Effect<AdminClient, KafkaError>
 }>()("millrace/engine/KafkaEngine") {}
