@@ -248,8 +248,8 @@ const fileReads = async (subject: Subject): Promise<number> => {
   return percentile(reads.toSorted((a, b) => a - b), 0.99)
 }
 
-const memoryGrowth = async (subject: Subject): Promise<number> => {
-  const { rss } = await consume(subject, "record")
+const memoryGrowth = (handling: Handling) => async (subject: Subject): Promise<number> => {
+  const { rss } = await consume(subject, handling)
   // A fifth is the warm-up.
   const [warm = Number.NaN, ...rest] = rss.slice(1)
   return Math.max(...rest) / warm
@@ -271,7 +271,8 @@ const workloads: Readonly<Record<string, (subject: Subject) => Promise<number>>>
   "P1 all": produceRate("all"),
   L1: latency,
   X1: fileReads,
-  M: memoryGrowth,
+  M: memoryGrowth("record"),
+  "M lag": memoryGrowth("pause"),
   A: amplification,
   R1: consumeRate("failing"),
   R2: consumeRate("some"),

@@ -62,6 +62,7 @@ const bars: ReadonlyArray<Bar> = [
   },
   { workload: "X1", what: "ms", limit: 2, atLeast: false, of: (_, { median }) => median },
   { workload: "M", what: "x", limit: 1.1, atLeast: false, of: (_, { median }) => median },
+  { workload: "M lag", what: "x", limit: 1.3, atLeast: false, of: (_, { median }) => median },
   { workload: "R1", what: "of P1 inflight", limit: 0.5, atLeast: true, of: ratioOf("P1 inflight") },
   { workload: "R2", what: "of C1", limit: 0.9, atLeast: true, of: ratioOf("C1") },
   {

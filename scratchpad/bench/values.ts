@@ -15,4 +15,6 @@ const row = Buffer.from(JSON.stringify({
   note: "x".repeat(82)
 }))
 
-export const valueOf = (workload: string): Buffer => workload === "C3" ? row : noise
+const large = Buffer.alloc(16_384, noise)
+
+export const valueOf = (workload: string): Buffer => workload === "C3" ? row : workload === "M lag" ? large : noise

@@ -8,7 +8,7 @@ export interface Workload {
   readonly partitions: number
   readonly keys: number
   /** What the topic is: values of one kind, empty, or not needed. Workloads with the same share it. */
-  readonly fills: "bytes" | "rows" | "empty" | "none"
+  readonly fills: "bytes" | "rows" | "large" | "empty" | "none"
   readonly sizes: (quick: boolean) => { readonly records: number; readonly capMs: number }
   /** Takes part beside Millrace and raw. */
   readonly peers: ReadonlyArray<string>
@@ -144,6 +144,18 @@ export const workloads: ReadonlyArray<Workload> = [
   },
   {
     ...consuming,
+    name: "M lag",
+    what: "the same over a backlog that lasts: 16 KiB, 1 ms handler",
+    unit: "x",
+    better: "less",
+    fills: "large",
+    sizes: (quick) => ({ records: quick ? 20_000 : 40_000, capMs: 60_000 }),
+    peers: [],
+    once: true,
+    show: (value) => value.toFixed(2)
+  },
+  {
+    ...consuming,
     name: "A",
     what: "bytes received per byte handled, 1 ms handler, 100 partitions",
     unit: "x",
@@ -186,7 +198,7 @@ export const workloads: ReadonlyArray<Workload> = [
 ]
 
 /** What only Millrace does, or is. */
-const alone = new Set(["O", "A", "R1", "R2", "L2 p50", "L2 p99"])
+const alone = new Set(["O", "A", "M lag", "R1", "R2", "L2 p50", "L2 p99"])
 
 /** Of the peers only the one that C1 has to beat. */
 const isInQuick = (workload: Workload, subject: string): boolean =>

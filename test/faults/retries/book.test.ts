@@ -95,6 +95,8 @@ describe("the book of a group", () => {
   it("counts what a handover forgets, and tells of what is forgotten without one", () => {
     const handed = book(...waits("a", 0, 0, 1), "a revoked t/0", ...waits("b", 0, 0, 1))
     assert.deepStrictEqual([handed.problems, handed.counts.forgotten], [[], 1])
+    const lost = book(...waits("a", 0, 0, 1), "a lost t/0", ...waits("a", 0, 0, 1))
+    assert.deepStrictEqual([lost.problems, lost.counts.forgotten], [[], 1])
     assertOne(book(...waits("a", 0, 0, 1), ...waits("a", 0, 0, 1)), /1 attempts are counted after 1/)
   })
 

@@ -197,6 +197,10 @@ export class Book {
     this.endings.push({ member, place, at: this.line, offset: isLost ? nowhere : this.nextOf(place) })
     if (!isLost) return
     this.counts.lost++
+    // What was committed of its attempts is not known, also when the partition comes back to the same member.
+    for (const seen of this.seen.values()) {
+      if (seen.member === member && seen.place === place && seen.state !== "done") seen.handedOver = true
+    }
     // What it was doing is interrupted, and ends without a line.
     for (const [key, run] of this.running) if (run.member === member && run.place === place) this.running.delete(key)
   }
