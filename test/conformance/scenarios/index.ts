@@ -15,6 +15,7 @@ import { retries } from "./retries.ts"
 import { retriesFaults } from "./retriesFaults.ts"
 import { retriesInPlace } from "./retriesInPlace.ts"
 import { retriesPatterns } from "./retriesPatterns.ts"
+import { retriesShared } from "./retriesShared.ts"
 import { retriesWaiting } from "./retriesWaiting.ts"
 import { running } from "./running.ts"
 import { shutdown } from "./shutdown.ts"
@@ -47,5 +48,6 @@ export const groups: ReadonlyArray<Group> = [
   retriesInPlace,
   retriesFaults,
   retriesPatterns,
+  retriesShared,
   retriesWaiting
 ]
