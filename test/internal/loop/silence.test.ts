@@ -258,6 +258,28 @@ describe("all is well", () => {
   )
 })
 
+describe("a bounded read", () => {
+  it.effect("is well while one of its partitions is at its end and gets more records", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const { health } = yield* observe
+      const handler = Topic.handle(Texts, ({ partition }) => partition === 1 ? Effect.sleep("40 seconds") : Effect.void)
+      const { exit } = yield* start(script, consumer(handler, { until: "end" }))
+      script.produce(p1, texts(0, 4))
+      script.produce(p0, texts(0, 4))
+      script.emit("assign", [p0, p1])
+      yield* settle
+      script.produce(p0, texts(5, 9))
+      for (let i = 0; i < 6; i++) {
+        yield* TestClock.adjust("30 seconds")
+        yield* settle
+        const { healthy, stalled } = yield* health
+        assert.isTrue(healthy, stalled[0]?.problem)
+      }
+      yield* TestClock.adjust("1 minute")
+      yield* until(() => exit() !== undefined)
+    })))
+})
+
 describe("what moves again", () => {
   it.effect("is well again, and says so", () =>
     scripted(Effect.fnUntraced(function*(script) {

@@ -104,7 +104,7 @@ export class Watch {
   /** Why a partition should make progress although no record is in work; `undefined` if it need not. */
   private expected(state: PartitionState, now: number): Expectation | undefined {
     const behind = this.lag.of(state) ?? 0
-    if (state.bufferedRecords === 0 && behind === 0) return undefined
+    if (state.bufferedRecords === 0 && behind === 0 || state.reachedEnd) return undefined
     const sending = [...state.waits].find(({ kind }) => kind === "publish")
     if (sending !== undefined) {
       return { problem: `the copy of offset ${sending.offset} cannot be sent, and is sent again`, patience: 0 }
