@@ -142,7 +142,7 @@ const concurrencyProblem = (call: Handler.Call): string | undefined => {
       : `maxWait ${JSON.stringify(call.maxWait)} is not a duration; write e.g. "50 millis"`
   }
   if (call.concurrency === "partition") return undefined
-  if (!Predicate.isObject(call.concurrency)) {
+  if (!Predicate.isObject(call.concurrency) || Object.keys(call.concurrency).length > 1) {
     return `concurrency ${JSON.stringify(call.concurrency)} is not "partition", { keys: n } or { unordered: n }`
   }
   const lanes = "keys" in call.concurrency ? call.concurrency.keys : call.concurrency.unordered

@@ -44,6 +44,12 @@ describe("a consumer is refused", () => {
     "handlers",
     "5 is not \"partition\", { keys: n } or { unordered: n }"
   )
+  refused(
+    "with two kinds of concurrency",
+    Consumer.make("g", { ...good, handlers: [handlerOf(A, { concurrency: { keys: 4, unordered: 8 } })] }),
+    "handlers",
+    "a: concurrency {\"keys\":4,\"unordered\":8} is not"
+  )
   for (const setting of ["assignor", "isolation", "groupProtocol"]) {
     refused(`with ${setting} misspelt`, untyped({ [setting]: "rnage" }), setting, "\"rnage\" is not")
   }
