@@ -9,8 +9,8 @@ import type { Resolved } from "./readers.ts"
 /**
  * How the id that records carry is found:
  *
- * - `"lookup"` (default): the version of the subject with exactly this schema. It must have been registered, by
- *   `millrace schemas register` or by a pipeline.
+ * - `"lookup"` (default): the version of the subject with exactly this schema. It must have been registered
+ *   before, by a deploy pipeline for example.
  * - `"register"`: as `"lookup"`, and registered where it is missing. For development; in production a program that is
  *   rolled out by mistake would change the subject.
  * - `"latest"`: the latest version, which has to have the layout of this schema.
