@@ -98,7 +98,8 @@ export interface Where {
 }
 
 /**
- * Which dead letters are selected: those for which all given conditions hold. An empty filter selects all.
+ * Which dead letters are selected: those for which all given conditions hold. An empty filter selects all. Fields that
+ * it does not have are refused with `InvalidSetting`.
  *
  * @stability unstable
  * @since 0.1.0

@@ -31,6 +31,7 @@ import * as Ndjson from "./internal/deadLetters/ndjson.ts"
 import { groupOf as redriveGroup } from "./internal/deadLetters/places.ts"
 import { defaultReplays, planOf } from "./internal/deadLetters/preparing.ts"
 import * as Reading from "./internal/deadLetters/reading.ts"
+import { redriveProblem } from "./internal/deadLetters/selecting/options.ts"
 import type { KafkaError } from "./KafkaError.ts"
 
 export * from "./DeadLetter.ts"
@@ -79,7 +80,7 @@ export const list = <E, R>(
   consumer: Consumer.Consumer<E, R>,
   options: { readonly scan?: number | undefined } = {}
 ): Effect.Effect<ReadonlyArray<Summary>, KafkaError, KafkaEngine.Service> =>
-  Reading.list(consumer, options.scan ?? defaults.scan)
+  Reading.list(consumer, options, defaults.scan)
 
 /**
  * The dead letters that a filter selects, from the first to the end that the topic has now, in order per partition.
@@ -169,8 +170,11 @@ export const stats = <E, R>(
  * @since 0.1.0
  * @category getters
  */
-export const groupOf = <E, R>(consumer: Consumer.Consumer<E, R>, filter: Filter = {}): string =>
-  redriveGroup(consumer, filter)
+export const groupOf = <E, R>(consumer: Consumer.Consumer<E, R>, filter: Filter = {}): string => {
+  const problem = redriveProblem(filter)
+  if (problem !== undefined) throw problem
+  return redriveGroup(consumer, filter)
+}
 
 /**
  * What a redrive would do, and which groups would see the records again if it sends to a source topic. Changes nothing.

@@ -6,8 +6,9 @@ import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import { format } from "../../TopicPartition.ts"
 import { byPartition } from "../reading/scan.ts"
-import { redriveGroupOf } from "./filter.ts"
 import { type AnyConsumer, offsetsOf, pilesOf } from "./places.ts"
+import { redriveGroupOf } from "./selecting/filter.ts"
+import { discardProblem } from "./selecting/options.ts"
 
 const positionsOf = (parts: ReadonlyArray<Discarded>): ReadonlyArray<Position> =>
   parts.map(({ partition, to, topic }) => ({ topic, partition, offset: to }))
@@ -18,8 +19,11 @@ const positionsOf = (parts: ReadonlyArray<Discarded>): ReadonlyArray<Position> =
  */
 export const discard = Effect.fnUntraced(function*(
   consumer: AnyConsumer,
-  { before = Infinity, deleteRecords = false, dryRun = false, parked, partition, topic }: DiscardOptions
+  options: DiscardOptions
 ): Effect.fn.Return<ReadonlyArray<Discarded>, KafkaError, KafkaEngine.Service> {
+  const problem = discardProblem(options)
+  if (problem !== undefined) return yield* problem
+  const { before = Infinity, deleteRecords = false, dryRun = false, parked, partition, topic } = options
   if (before !== Infinity && partition === undefined) {
     return yield* invalidSetting("before", "an offset means nothing without its partition; name the partition as well")
   }

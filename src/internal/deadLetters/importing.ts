@@ -10,6 +10,7 @@ import type { KafkaError } from "../../KafkaError.ts"
 import { messageOf } from "../shared/causes.ts"
 import * as Ndjson from "./ndjson.ts"
 import { type AnyConsumer, placesOf } from "./places.ts"
+import { importProblem } from "./selecting/options.ts"
 import { isDelivered, sendAll } from "./sending.ts"
 
 /** The options of an import; see `DeadLetters.fromNdjson`. */
@@ -66,9 +67,12 @@ const importBatch = Effect.fnUntraced(function*(
 export const fromNdjson = <E, R>(
   consumer: AnyConsumer,
   lines: Stream.Stream<string, E, R>,
-  { allow = [], dryRun = false }: Options
+  options: Options
 ): Stream.Stream<Imported, E | KafkaError, R | KafkaEngine.Service> =>
   Stream.unwrap(Effect.gen(function*() {
+    const problem = importProblem(options)
+    if (problem !== undefined) return yield* problem
+    const { allow = [], dryRun = false } = options
     const engine = yield* KafkaEngine.Service
     const admin = yield* engine.admin
     const places = yield* placesOf(consumer, admin)

@@ -8,9 +8,9 @@ import type { RawMessage, RawRecord } from "../../engine/KafkaEngine.ts"
 import { invalidSetting, KafkaError } from "../../KafkaError.ts"
 import type { Codecs } from "../../Source.ts"
 import * as Destinations from "./destinations.ts"
-import * as Filters from "./filter.ts"
 import type { Read } from "./letters.ts"
 import { restored } from "./originals.ts"
+import * as Filters from "./selecting/filter.ts"
 
 type AnyCodec = Codec.Codec<any, any, any>
 

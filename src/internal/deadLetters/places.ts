@@ -15,8 +15,8 @@ import { byPartition } from "../reading/scan.ts"
 import * as Names from "../retry/names.ts"
 import type { SourceTopics, Topology } from "../retry/topology.ts"
 import { some } from "../shared/suggestions.ts"
-import { redriveGroupOf } from "./filter.ts"
-import { timesProblem } from "./filter.ts"
+import { redriveGroupOf } from "./selecting/filter.ts"
+import { timesProblem } from "./selecting/filter.ts"
 
 /** A consumer without its types. */
 export interface AnyConsumer {

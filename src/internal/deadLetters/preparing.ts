@@ -21,6 +21,7 @@ import {
   placesOf,
   startsFrom
 } from "./places.ts"
+import { parkProblem, redriveProblem } from "./selecting/options.ts"
 
 /** Options of a redrive, or, with a parked target, of parking. */
 export interface Options extends RedriveOptions {
@@ -30,7 +31,10 @@ export interface Options extends RedriveOptions {
 /** A record that still fails after this many redrives is parked: a person has to look at it. */
 export const defaultReplays = 3
 
-const problemOf = ({ canary, max, maxReplays, parked, parks, rate }: Options): KafkaError | undefined => {
+const problemOf = (options: Options): KafkaError | undefined => {
+  const problem = options?.parks === true ? parkProblem(options) : redriveProblem(options)
+  if (problem !== undefined) return problem
+  const { canary, max, maxReplays, parked, parks, rate } = options
   if (parked === true && parks === true) return invalidSetting("parked", "these are parked already")
   if (parked === true && maxReplays !== undefined) {
     return invalidSetting("maxReplays", "says when to park a record; those that are parked have no such limit")

@@ -8,10 +8,11 @@ import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import { format } from "../../TopicPartition.ts"
 import { byPartition, scan } from "../reading/scan.ts"
-import { isMeant, millisOf, redriveGroupOf } from "./filter.ts"
 import * as Letters from "./letters.ts"
 import { restored } from "./originals.ts"
 import { type AnyConsumer, offsetsOf, type Pile, pilesOf, startsFrom } from "./places.ts"
+import { isMeant, millisOf, redriveGroupOf } from "./selecting/filter.ts"
+import { filterProblem, listProblem } from "./selecting/options.ts"
 
 const adminOf = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
 
@@ -36,6 +37,8 @@ export const records = (
   filter: Filter
 ): Stream.Stream<DeadLetter, KafkaError, KafkaEngine.Service> =>
   Stream.unwrap(Effect.gen(function*() {
+    const problem = filterProblem(filter)
+    if (problem !== undefined) return yield* problem
     const admin = yield* adminOf
     const context = yield* Effect.context<KafkaEngine.Service>()
     const piles = yield* pilesOf(consumer, admin, filter)
@@ -103,11 +106,15 @@ const least = (values: ReadonlyArray<number>): number | undefined =>
 const most = (values: ReadonlyArray<number>): number | undefined =>
   values.length === 0 ? undefined : values.reduce((a, b) => Math.max(a, b))
 
-/** The dead letter topics of a consumer. At most `scan` records of each are read for their tags. */
+/** The dead letter topics of a consumer. At most `scan`, or `otherwise`, records of each are read for their tags. */
 export const list = Effect.fnUntraced(function*(
   consumer: AnyConsumer,
-  limit: number
+  options: { readonly scan?: number | undefined },
+  otherwise: number
 ): Effect.fn.Return<ReadonlyArray<Summary>, KafkaError, KafkaEngine.Service> {
+  const problem = listProblem(options)
+  if (problem !== undefined) return yield* problem
+  const limit = options.scan ?? otherwise
   const admin = yield* adminOf
   const context = yield* Effect.context<never>()
   const piles = yield* pilesOf(consumer, admin)

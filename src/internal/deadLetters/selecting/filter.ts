@@ -1,11 +1,11 @@
 /** Which dead letters a filter selects, and the group whose offsets say how far a redrive of them got. */
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
-import { Pending } from "../../Codec.ts"
-import type { DeadLetter, Filter, Where } from "../../DeadLetter.ts"
-import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
-import { messageOf } from "../shared/causes.ts"
-import { longHash } from "../shared/hash.ts"
+import { Pending } from "../../../Codec.ts"
+import type { DeadLetter, Filter, Where } from "../../../DeadLetter.ts"
+import { invalidSetting, type KafkaError } from "../../../KafkaError.ts"
+import { messageOf } from "../../shared/causes.ts"
+import { longHash } from "../../shared/hash.ts"
 
 /** How an error names a record. */
 export const placeOf = ({ offset, partition, topic }: Pick<DeadLetter, "topic" | "partition" | "offset">): string =>
