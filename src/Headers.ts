@@ -10,7 +10,7 @@
  */
 import { dual } from "effect/Function"
 import type { RawHeader } from "./engine/KafkaEngine.ts"
-import { encodeText, readText } from "./internal/shared/utf8.ts"
+import { encodeText, kindOf, readText } from "./internal/shared/utf8.ts"
 
 /**
  * Headers as they are on the wire.
@@ -60,8 +60,20 @@ const header = (name: string, value: Value): RawHeader => {
   }
 }
 
+/** The entries of a `Map` or of another collection are no properties: they would be lost. */
+const entriesOf = (input: { readonly [name: string]: Value }): ReadonlyArray<[string, Value]> => {
+  if (typeof input !== "object" || input === null) {
+    throw new Error(`headers are a list or an object, and this is ${kindOf(input)}`)
+  }
+  if (Symbol.iterator in input) {
+    throw new Error("headers are a list or an object, and this is another collection; give Object.fromEntries of it")
+  }
+  return Object.entries(input)
+}
+
 /**
- * Makes headers from a list or an object. Throws for a text that UTF-8 cannot express (half of a surrogate pair).
+ * Makes headers from a list or an object. Throws for a text that UTF-8 cannot express (half of a surrogate pair), and
+ * for a `Map`, of which `Object.fromEntries` makes an object.
  *
  * @example
  * ```ts
@@ -75,7 +87,7 @@ const header = (name: string, value: Value): RawHeader => {
  * @category constructors
  */
 export const fromInput = (input: Input): Headers =>
-  isList(input) ? input : Object.entries(input).map(([name, value]) => header(name, value))
+  isList(input) ? input : entriesOf(input).map(([name, value]) => header(name, value))
 
 /**
  * The bytes of the last header of that name (what Kafka's own `lastHeader` returns), or `undefined`. A null value

@@ -8,7 +8,8 @@ import type * as Headers from "./Headers.ts"
 import type { Keyed, Topic } from "./Source.ts"
 
 /**
- * What a message may have in addition to its key and value.
+ * What a message may have in addition to its key and value. A field that a message does not have is refused with
+ * `InvalidRecord`; only those of a record are passed over, so that a record can be sent on.
  *
  * @stability unstable
  * @since 0.1.0
@@ -77,7 +78,7 @@ const isMessage = (input: unknown): boolean => typeof input === "object" && inpu
 
 /** The message that an input is. @internal */
 export const fromInput = (topic: { readonly match?: unknown; readonly keyOf?: unknown }, input: unknown): AnyMessage =>
-  topic.keyOf === undefined || isMessage(input)
+  topic?.keyOf === undefined || isMessage(input)
     // What it is not is said when it is encoded.
     ? input as AnyMessage
     : { value: input }

@@ -235,8 +235,16 @@ export const suppress: {
  * @since 0.1.0
  * @category suppression
  */
-export const unsuppress = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.provideService(self, Suppression.Current, Suppression.none)
+export const unsuppress: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> = (
+  self,
+  ...more: ReadonlyArray<unknown>
+) => {
+  // As the function of an array's `map` it gets an index.
+  if (!Effect.isEffect(self) || more.length > 0 && typeof more[0] !== "number") {
+    throw new Error("unsuppress takes an effect and no targets: it ends all suppressions")
+  }
+  return Effect.provideService(self, Suppression.Current, Suppression.none)
+}
 
 /**
  * Suppresses for a part of a program: all that the layer builds and runs, such as the handlers of a `Consumer.layer`. A

@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Schema from "effect/Schema"
+import { shown } from "./internal/shared/fields.ts"
 import { invalidName } from "./Source.ts"
 import type { Codecs } from "./Source.ts"
 import type { AnyTopic } from "./Source.ts"
@@ -99,6 +100,9 @@ export const add: {
   (targets: ReadonlyArray<Target> | undefined): (self: Suppression) => Suppression
   (self: Suppression, targets: ReadonlyArray<Target> | undefined): Suppression
 } = dual(2, (self: Suppression, targets: ReadonlyArray<Target> | undefined): Suppression => {
+  if (targets !== undefined && !Array.isArray(targets)) {
+    throw new Error(`targets to suppress are an array, and this is ${shown(targets)}; write e.g. [Notes] or ["notes"]`)
+  }
   if (targets === undefined || self.everything) return all
   const topics = new Set(self.topics)
   const schemas = new Set(self.schemas)

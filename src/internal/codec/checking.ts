@@ -1,10 +1,63 @@
 /** Checks messages for what Kafka or a client would refuse, or would change. Pure. */
 import type { Headers } from "../../Headers.ts"
+import type { AnyMessage } from "../../Message.ts"
+import { unknownField } from "../shared/fields.ts"
 import { kindOf, textProblem } from "../shared/utf8.ts"
+
+const fields = ["key", "value", "headers", "headerValues", "partition", "timestamp"]
+
+const hasFields = (value: unknown): boolean =>
+  typeof value === "object" && value !== null ? Object.keys(value).length > 0 : value !== undefined && value !== null
+
+/**
+ * What is wrong with a field that a message does not have, or that has no effect in it. A record is a message, too: the
+ * fields that say where it came from are none of a message, and its headers hold the header values already.
+ */
+const fieldProblem = (message: object, name: string, value: unknown): string | undefined => {
+  switch (name) {
+    case "headerValues":
+      return hasFields(value) && !("raw" in message && "headers" in message)
+        ? "headerValues: the topic has no Schema of headers; make it with one, or use headers"
+        : undefined
+    case "raw":
+    case "topic":
+    case "offset":
+    case "timestampType":
+    case "leaderEpoch":
+      return undefined
+    default:
+      return value === undefined ? undefined : unknownField(name, fields)
+  }
+}
+
+/** The first field that would be dropped. */
+const droppedField = (message: AnyMessage & object, hasHeaderSchema: boolean): string | undefined => {
+  for (const [name, value] of Object.entries(message)) {
+    if (!fields.includes(name) || name === "headerValues" && !hasHeaderSchema) {
+      const problem = fieldProblem(message, name, value)
+      if (problem !== undefined) return problem
+    }
+  }
+  return undefined
+}
+
+/** Whether it has the fields that have an effect, and no others. Runs per message: counting is the cheapest way. */
+const isPlain = (message: AnyMessage, hasHeaderSchema: boolean): boolean => {
+  let more = 0
+  for (const _ in message) more++
+  if (message.key !== undefined) more--
+  if (message.value !== undefined) more--
+  if (message.headers !== undefined) more--
+  if (message.partition !== undefined) more--
+  if (message.timestamp !== undefined) more--
+  if (hasHeaderSchema && message.headerValues !== undefined) more--
+  return more === 0
+}
 
 /** What is wrong with a message besides its key, value and headers, or `undefined`. */
 export const messageProblem = (
-  message: { readonly partition?: number | undefined; readonly timestamp?: number | undefined }
+  message: AnyMessage,
+  hasHeaderSchema: boolean
 ): string | undefined => {
   if (typeof message !== "object" || message === null) return `a message is needed, and this is ${kindOf(message)}`
   const { partition, timestamp } = message
@@ -14,7 +67,7 @@ export const messageProblem = (
   if (timestamp !== undefined && !(Number.isSafeInteger(timestamp) && timestamp >= 0)) {
     return `timestamp ${timestamp} is not a whole number of milliseconds`
   }
-  return undefined
+  return isPlain(message, hasHeaderSchema) ? undefined : droppedField(message, hasHeaderSchema)
 }
 
 const nameProblem = (name: unknown): string | undefined => {

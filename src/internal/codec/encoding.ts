@@ -76,7 +76,7 @@ const assemble = (topic: Topic, encodeKey: EncoderIn<any>, encodeValue: EncoderI
   return (message, services) => {
     let part = "message"
     try {
-      const problem = messageProblem(message)
+      const problem = messageProblem(message, encodeHeaders !== undefined)
       if (problem !== undefined) throw invalid(name, problem)
       part = "key"
       const key = encodeKey(keyOf(topic, message), services)

@@ -1,10 +1,13 @@
 /** What a send needs to know about its topic, for the context that it runs in. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import type { ProducerClient } from "../../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
-import type { KafkaError } from "../../KafkaError.ts"
+import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
+import { TopicTypeId } from "../../Source.ts"
 import * as Encoding from "../codec/encoding.ts"
+import { shown } from "../shared/fields.ts"
 import * as Metrics from "../telemetry/producerMetrics.ts"
 import * as Suppression from "./suppressing.ts"
 import { CurrentTransaction } from "./transactions.ts"
@@ -88,6 +91,9 @@ const last: { context: Services | undefined; topic: Encoding.Topic | undefined; 
   route: undefined
 }
 
+const noTopic = (given: unknown): KafkaError =>
+  invalidSetting("topic", `${shown(given)} is no topic that can be sent to; make one with Topic.make`)
+
 /**
  * The route of a topic in a context, and `undefined` when the whole topic is suppressed: then neither an encoder nor a
  * client is made. Each span makes a new context, so only the last route is kept by context.
@@ -97,6 +103,7 @@ export const routeIn = (
   topic: Encoding.Topic
 ): Route | undefined | Effect.Effect<Route | undefined, KafkaError, any> => {
   if (last.context === context && last.topic === topic) return last.route
+  if (!Predicate.hasProperty(topic, TopicTypeId)) return Effect.fail(noTopic(topic))
   const verdict = Suppression.verdictIn(context, topic)
   if (verdict === "all") return undefined
   if (verdict === "off") return Effect.as(Suppression.warnIfOff, undefined)

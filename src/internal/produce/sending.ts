@@ -10,8 +10,9 @@ import type { Delivery, DeliveryCallback, RawMessage } from "../../engine/KafkaE
 import type { KafkaError } from "../../KafkaError.ts"
 import { type AnyMessage, fromInput } from "../../Message.ts"
 import type { Topic } from "../codec/encoding.ts"
-import { atIndex, type Failure, failureOf } from "../codec/encodingFailure.ts"
+import { atIndex, type Failure, failureOf, invalid } from "../codec/encodingFailure.ts"
 import { Pending } from "../shared/codecModel.ts"
+import { shown } from "../shared/fields.ts"
 import * as Tracing from "../telemetry/tracing.ts"
 import { type Route, routeIn, type Services } from "./route.ts"
 import * as Suppression from "./suppressing.ts"
@@ -218,8 +219,13 @@ const sendRest = (
 export const sendAll = (
   topic: Topic,
   inputs: ReadonlyArray<unknown>
-): Effect.Effect<ReadonlyArray<Delivery>, Failure, any> =>
-  withRoute(
+): Effect.Effect<ReadonlyArray<Delivery>, Failure, any> => {
+  if (!Array.isArray(inputs)) {
+    return Effect.fail(
+      invalid(topic?.name ?? "", `sendAll takes an array of messages, and this is ${shown(inputs)}; send takes one`)
+    )
+  }
+  return withRoute(
     topic,
     (route, context) => {
       const messages = inputs.map((input) => fromInput(topic, input))
@@ -229,6 +235,7 @@ export const sendAll = (
     },
     () => inputs.map(() => Suppression.nowhere(topic.name))
   )
+}
 
 type OnError = (error: KafkaError) => Effect.Effect<unknown, never, any>
 
