@@ -13,6 +13,7 @@ import { nextDelay } from "./internal/retry/blocking.ts"
 import { maxAttempts } from "./internal/retry/retryState.ts"
 import { checkDelay } from "./internal/retry/tiers.ts"
 import { errorOf, logCause, tagsIn } from "./internal/shared/causes.ts"
+import { anything, flag, type Kind, problemOf, shown, texts } from "./internal/shared/fields.ts"
 import type * as OnFailure from "./OnFailure.ts"
 
 /**
@@ -55,7 +56,41 @@ const positive = (name: string, input: Duration.Input): number => {
   throw new Error(`${name} ${typeof input === "object" ? millis : input} must be above 0`)
 }
 
-const check = <E>(options: Options<E, string>): number => {
+type KindsOf<A> = { readonly [Name in keyof A]-?: Kind }
+
+const predicate: Kind = { words: "a function", is: (value) => typeof value === "function" }
+
+const optionKinds: KindsOf<Options<unknown>> = {
+  retryable: predicate,
+  include: texts,
+  exclude: texts,
+  defects: flag,
+  timeout: anything
+}
+
+const numberKinds: KindsOf<Numbers> = {
+  maxRetries: anything,
+  delay: anything,
+  backoff: flag,
+  maxDelay: anything,
+  jitter: flag,
+  blocking: flag,
+  logEvery: anything
+}
+
+/** Throws for what callers without types hand in and would have no effect. */
+const known = (options: unknown, kinds: { readonly [name: string]: Kind }): void => {
+  const found = problemOf("options", options, kinds)
+  if (found !== undefined) throw new Error(`a retry policy cannot be made: ${found.field}: ${found.problem}`)
+}
+
+const check = <E>(schedule: unknown, options: Options<E, string>): number => {
+  if (!Schedule.isSchedule(schedule)) {
+    throw new Error(
+      `${shown(schedule)} is not a Schedule; use e.g. Schedule.spaced("1 minute"), or Retry.settings for numbers`
+    )
+  }
+  known(options, { ...optionKinds })
   if (options.include !== undefined && options.exclude !== undefined) {
     throw new Error("a retry policy takes include or exclude, not both")
   }
@@ -109,7 +144,7 @@ export const blocking: {
   schedule: Schedule.Schedule<unknown, E, never, R>,
   options: Options<E, string> = {}
 ): OnFailure.OnFailure<E, R> => {
-  const timeoutMs = check(options)
+  const timeoutMs = check(schedule, options)
   return fromDecision<E, R>("retry in place", { waits: true }, (failure) => {
     if (isInRetryTopic(failure) || !isRetryable(options, timeoutMs, failure)) return Effect.succeed(pass)
     return Effect.map(
@@ -154,7 +189,7 @@ export const nonBlocking: {
   schedule: Schedule.Schedule<unknown, unknown>,
   options: Options<E, string> = {}
 ): OnFailure.OnFailure<E> => {
-  const timeoutMs = check(options)
+  const timeoutMs = check(schedule, options)
   return fromDecision<E>(
     "retry topics",
     { schedules: [schedule], deadLetter: true },
@@ -212,6 +247,7 @@ export const settings: {
   ): OnFailure.OnFailure<E, never, Tags>
   <E>(options: Options<E> & Numbers): OnFailure.OnFailure<E>
 } = <E>(options: Options<E, string> & Numbers): OnFailure.OnFailure<E> => {
+  known(options, { ...optionKinds, ...numberKinds })
   const { backoff = false, delay, jitter = false, logEvery, maxDelay, maxRetries } = options
   if (!Number.isSafeInteger(maxRetries) || maxRetries < -1) {
     throw new Error(`maxRetries ${maxRetries} is not a whole number of at least 0, or -1 for ever`)
@@ -231,7 +267,8 @@ export const settings: {
   }
   if (jitter && isBlocking) schedule = Schedule.jittered(schedule)
   if (maxRetries >= 0) schedule = Schedule.upTo(schedule, { times: maxRetries })
-  const tagged: Options<E, any> = options
+  const { defects, exclude, include, retryable, timeout } = options
+  const tagged: Options<E, any> = { defects, exclude, include, retryable, timeout }
   const retries = isBlocking ? blocking<E>(schedule, tagged) : nonBlocking<E>(schedule, tagged)
   const policy = fromDecision<E>(
     `${retries.words}, then dead letter`,

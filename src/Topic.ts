@@ -7,6 +7,8 @@
 import * as Predicate from "effect/Predicate"
 import type * as Schema from "effect/Schema"
 import type * as Codec from "./Codec.ts"
+import { shown } from "./internal/shared/fields.ts"
+import { partsProblem } from "./internal/shared/partsOfTopic.ts"
 import { Proto } from "./internal/shared/proto.ts"
 import { invalidName, show, SourceTypeId, TopicTypeId } from "./Source.ts"
 import type { Keyed, Source, Topic } from "./Source.ts"
@@ -289,7 +291,8 @@ interface Parts<K, V, KD, KE, VD, VE, H, HD, HE> {
 }
 
 /**
- * Makes a topic. The name is checked as Kafka checks it; a bad one is a programming error and throws.
+ * Makes a topic. The name is checked as Kafka checks it; a bad one is a programming error and throws, and so
+ * do codecs that are none.
  *
  * With `headers`, a Schema from an object of texts, each record's headers are decoded as well (`record.headerValues`),
  * and producing asks for them. With `keyOf`, which takes the key from a value, sends take values as well as messages; a
@@ -335,7 +338,7 @@ export const make: {
   name: string,
   codecs: Parts<any, any, any, any, any, any, any, any, any> & { readonly keyOf?: ((value: any) => any) | undefined }
 ): Keyed<any, any, any, any, any> => {
-  const problem = invalidName(name)
+  const problem = invalidName(name) ?? partsProblem("Topic", `topic "${name}"`, codecs)
   if (problem !== undefined) throw new Error(problem)
   const { headers, key, keyOf, value } = codecs
   return Object.assign(Object.create(TopicProto), {
@@ -371,8 +374,13 @@ export const pattern = <K, V, KD, KE, VD, VE, H = unknown, HD = never, HE = neve
     readonly headers?: Schema.Codec<H, HeaderTexts, HD, HE> | undefined
     readonly failures?: boolean | undefined
   }
-): Source<K, V, KD | VD | HD, H> =>
-  Object.assign(Object.create(SourceProto), {
+): Source<K, V, KD | VD | HD, H> => {
+  const problem = regex instanceof RegExp
+    ? partsProblem("Pattern", `pattern ${regex}`, codecs)
+    : `${shown(regex)} is not a regular expression; write e.g. /orders[.].+/`
+  if (problem !== undefined) throw new Error(problem)
+  return Object.assign(Object.create(SourceProto), {
     match: { _tag: "Pattern", regex, failures: codecs.failures ?? false },
     codecs: { key: codecs.key, value: codecs.value, headers: codecs.headers }
   })
+}

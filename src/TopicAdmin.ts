@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import type { AdminClient, NewTopic, TopicDescription } from "./engine/AdminClient.ts"
 import * as KafkaEngine from "./engine/KafkaEngine.ts"
+import { anything, type Kind, problemOf, shown } from "./internal/shared/fields.ts"
 import { create, describe } from "./internal/shared/newTopics.ts"
 import type { KafkaError } from "./KafkaError.ts"
 import { invalidSetting } from "./KafkaError.ts"
@@ -63,6 +64,28 @@ const whole = (setting: string, value: number | undefined): Effect.Effect<void, 
   value === undefined || Number.isSafeInteger(value) && value >= 1
     ? Effect.void
     : Effect.fail(invalidSetting(setting, `${value} is not a whole number of at least 1`))
+
+const kinds: { readonly [Name in keyof Shape]-?: Kind } = {
+  partitions: anything,
+  replication: anything,
+  config: { words: "an object of settings", is: (value) => typeof value === "object" && value !== null }
+}
+
+/** What callers without types hand in. The topics themselves, then the shape. */
+const givenProblem = (topics: unknown, shape: unknown): KafkaError | undefined => {
+  if (!Array.isArray(topics)) {
+    return invalidSetting("topics", `${shown(topics)} is not an array of topics; write e.g. [Orders]`)
+  }
+  const odd = topics.findIndex((one) => typeof one?.name !== "string")
+  if (odd !== -1) {
+    return invalidSetting(
+      "topics",
+      `index ${odd}: ${shown(topics[odd])} is no topic with a name; make one with Topic.make`
+    )
+  }
+  const found = problemOf("partitions", shape, kinds)
+  return found === undefined ? undefined : invalidSetting(found.field, found.problem)
+}
 
 const configDifferences = Effect.fnUntraced(function*(
   admin: AdminClient,
@@ -132,6 +155,8 @@ export const ensure = Effect.fnUntraced(function*(
   topics: ReadonlyArray<{ readonly name: string }>,
   shape: Shape
 ): Effect.fn.Return<ReadonlyArray<Ensured>, KafkaError, KafkaEngine.Service> {
+  const problem = givenProblem(topics, shape)
+  if (problem !== undefined) return yield* problem
   const { config, partitions, replication } = shape
   if (partitions === undefined) return yield* invalidSetting("partitions", "say how many partitions the topics have")
   yield* whole("partitions", partitions)

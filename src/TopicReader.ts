@@ -11,12 +11,13 @@ import * as KafkaEngine from "./engine/KafkaEngine.ts"
 import { decoded } from "./internal/reading/decoded.ts"
 import { partitionsOf, resolve } from "./internal/reading/places.ts"
 import { scan } from "./internal/reading/scan.ts"
+import { anything, type Kind, problemOf, shown } from "./internal/shared/fields.ts"
 import { consumerDefaults } from "./KafkaConfig.ts"
 import type { KafkaError } from "./KafkaError.ts"
 import { invalidSetting } from "./KafkaError.ts"
 import type { Poison } from "./Poison.ts"
 import type * as Record from "./Record.ts"
-import type { AnySource, DecodingServices } from "./Source.ts"
+import { type AnySource, type DecodingServices, isSource } from "./Source.ts"
 
 /**
  * Where a read begins in each partition: at its first record, after its last one, at an offset (one outside of the log
@@ -49,6 +50,32 @@ export interface ReadOptions {
   readonly partitions?: ReadonlyArray<number> | undefined
   /** Whether records of open and aborted transactions are hidden (default `"read_committed"`). */
   readonly isolation?: "read_committed" | "read_uncommitted" | undefined
+}
+
+const partitions: Kind = { words: "an array of numbers", is: Array.isArray }
+
+const kinds: { readonly [Name in keyof ReadOptions]-?: Kind } = {
+  from: anything,
+  until: anything,
+  partitions,
+  isolation: {
+    words: "\"read_committed\" or \"read_uncommitted\"",
+    is: (value) => value === "read_committed" || value === "read_uncommitted"
+  }
+}
+
+/** What callers without types hand in. */
+const givenProblem = (source: unknown, options: unknown): KafkaError | undefined => {
+  if (!isSource(source)) {
+    return invalidSetting(
+      "source",
+      `${shown(source)} is no topic or pattern; make one with Topic.make or Topic.pattern`
+    )
+  }
+  const found = options === undefined
+    ? { field: "from", problem: "say where to begin, e.g. { from: \"earliest\" }" }
+    : problemOf("options", options, kinds)
+  return found === undefined ? undefined : invalidSetting(found.field, found.problem)
 }
 
 /**
@@ -90,6 +117,8 @@ export const read = <S extends AnySource>(
   options: ReadOptions
 ): Stream.Stream<Record.Of<S>, KafkaError | Poison, DecodingServices<S> | KafkaEngine.Service> =>
   Stream.unwrap(Effect.gen(function*() {
+    const problem = givenProblem(source, options)
+    if (problem !== undefined) return yield* problem
     const { from, isolation = consumerDefaults.isolation, partitions, until } = options
     if (until !== undefined && until !== "end") {
       return yield* invalidSetting("until", `${JSON.stringify(until)} is not "end" or nothing`)
