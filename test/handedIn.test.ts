@@ -61,6 +61,11 @@ refuses("a message that would lose something", [
   ["the name of a topic", Producer.send(any("notes"), any(note)), /"notes" is no topic.*Topic\.make/],
   ["many to the name of a topic", Producer.sendAll(any("notes"), any([note])), /"notes" is no topic/],
   ["an offer to the name of a topic", Producer.offer(any("notes"), any(note), { onError: Effect.log }), /no topic/],
+  [
+    "an offer without onError",
+    Effect.suspend(() => Producer.offer(Notes, note, any(undefined))),
+    /onError.*undefined is no function/
+  ],
   ["no topic", Producer.send(any(undefined), any(note)), /undefined is no topic/],
   ["a pattern", Producer.send(any(Topic.pattern(/a/, codecs)), any(note)), /an object is no topic that can be sent to/]
 ])
@@ -205,6 +210,12 @@ describe("filters of dead letters", () => {
         [Stream.runDrain(DeadLetters.redrive(billing, any({ dryRun: 1 }))), /dryRun.*1 is not true or false/],
         [Stream.runDrain(DeadLetters.redrive(billing, any({ dry: true }))), /unknown field "dry"/],
         [Stream.runDrain(DeadLetters.redrive(billing, any({ transform: "x" }))), /transform.*"x" is not a function/],
+        [
+          Stream.runDrain(DeadLetters.redrive(billing, any({ to: "orign" }))),
+          /to.*"orign" is not "first-retry", "orig/
+        ],
+        [Stream.runDrain(DeadLetters.redrive(billing, any({ to: { topics: "a" } }))), /an object is not "first-retry"/],
+        [Stream.runDrain(DeadLetters.redrive(billing, any({ rate: "5" }))), /rate.*"5" is not a number/],
         [Stream.runDrain(DeadLetters.park(billing, any({ to: "origin" }))), /unknown field "to"/],
         [DeadLetters.discard(billing, any({ deleteRecords: "false" })), /deleteRecords.*"false" is not true or false/],
         [DeadLetters.discard(billing, any({ partition: 0, before: "1" })), /before.*"1" is not a whole number/],

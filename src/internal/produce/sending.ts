@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Tracer from "effect/Tracer"
 import type { Delivery, DeliveryCallback, RawMessage } from "../../engine/KafkaEngine.ts"
-import type { KafkaError } from "../../KafkaError.ts"
+import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import { type AnyMessage, fromInput } from "../../Message.ts"
 import type { Topic } from "../codec/encoding.ts"
 import { atIndex, type Failure, failureOf, invalid } from "../codec/encodingFailure.ts"
@@ -239,6 +239,8 @@ export const sendAll = (
 
 type OnError = (error: KafkaError) => Effect.Effect<unknown, never, any>
 
+const isHandler = (value: unknown): value is OnError => typeof value === "function"
+
 const handOver = Effect.fnUntraced(function*(
   route: Route,
   context: Services,
@@ -262,9 +264,13 @@ const handOver = Effect.fnUntraced(function*(
 export const offer = (
   topic: Topic,
   input: unknown,
-  { onError }: { readonly onError: OnError }
-): Effect.Effect<void, Failure, any> =>
-  withRoute(
+  options: { readonly onError: OnError }
+): Effect.Effect<void, Failure, any> => {
+  const onError: unknown = options?.onError
+  if (!isHandler(onError)) {
+    return Effect.fail(invalidSetting("onError", `${shown(onError)} is no function that takes the error of the record`))
+  }
+  return withRoute(
     topic,
     (route, context) => {
       const message = fromInput(topic, input)
@@ -275,3 +281,4 @@ export const offer = (
     },
     () => {}
   )
+}

@@ -16,7 +16,16 @@ const key: Kind = { words: "a text or null", is: (value) => value === null || te
 
 const transform: Kind = { words: "a function", is: (value) => typeof value === "function" }
 
-/** Times, numbers and destinations are checked where they are used. */
+const number: Kind = { words: "a number", is: (value) => typeof value === "number" }
+
+const destination: Kind = {
+  words: "\"first-retry\", \"origin\" or { topic }",
+  is: (value) =>
+    value === "first-retry" || value === "origin"
+    || typeof value === "object" && value !== null && "topic" in value && typeof value.topic === "string"
+}
+
+/** Times, and which numbers have a meaning, are checked where they are used. */
 const filter: KindsOf<Filter> = {
   topic: text,
   partition: whole,
@@ -30,14 +39,14 @@ const filter: KindsOf<Filter> = {
   waiting: flag
 }
 
-const park: KindsOf<ParkOptions> = { ...filter, rate: anything, max: anything, dryRun: flag }
+const park: KindsOf<ParkOptions> = { ...filter, rate: number, max: number, dryRun: flag }
 
 const redrive: KindsOf<RedriveOptions> = {
   ...park,
-  to: anything,
+  to: destination,
   allow: texts,
-  canary: anything,
-  maxReplays: anything,
+  canary: number,
+  maxReplays: number,
   transform
 }
 
