@@ -108,8 +108,8 @@ export interface ConsumerClientOptions {
   /** Whether `EndOfPartition` events are wanted. */
   readonly signalEnd: boolean
   /**
-   * Whether a position that `offsetReset` chose is stored and committed at once, so that the next owner, and a restart,
-   * begin there and miss nothing (default `false`).
+   * Whether a position that `offsetReset` chose is stored at once, and so committed with the next commit, at the latest
+   * when the partition is given up: the next owner, and a restart, begin there and miss nothing (default `false`).
    */
   readonly commitResets?: boolean | undefined
   readonly onReady: () => void

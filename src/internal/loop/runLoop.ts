@@ -337,7 +337,6 @@ export class RunLoop implements WorkerPort {
     const client = this.unbounded
     this.end(exit)
     this.stopping?.endTicks()
-    this.patience.expire()
     this.lag.close()
     this.ownership.fenceAll()
     let result = exit
@@ -351,8 +350,11 @@ export class RunLoop implements WorkerPort {
     const since = this.now()
     const budget = Duration.toMillis(plan.closeTimeout)
     const deadline = new Deadline(budget)
+    // What the loop itself began to commit gets this time too: it is no reason for an error that the run is over.
     const endTicks = this.context.tickInRealTime(() => {
-      if (isOver(since, budget, this.now())) deadline.expire()
+      if (!isOver(since, budget, this.now())) return
+      deadline.expire()
+      this.patience.expire()
     })
     const rest = () => Duration.millis(Math.max(0, budget - (this.now().real - since.real)))
     return Effect.gen({ self: this }, function*() {

@@ -182,21 +182,32 @@ const nothing = (plan: Plan, health: HealthCell): Running => {
   return { await: plan.bounded ? Effect.void : Effect.never, halt: () => {}, stop: Effect.void }
 }
 
+/** What is to be started: nothing if consuming is switched off or there is nothing to read. */
+const prepareIfOn = Effect.fnUntraced(function*(
+  plan: Plan
+): Effect.fn.Return<Prepared | undefined, KafkaError, KafkaEngine.Service> {
+  if ((yield* Switches.Current).consume) return yield* prepare(plan)
+  yield* Effect.logWarning(`consuming is switched off: group "${plan.group}" is not started`)
+  return undefined
+})
+
+const startPrepared = <R>(
+  plan: Plan,
+  prepared: Prepared | undefined,
+  options: Options,
+  onStarted: (run: Running) => Effect.Effect<void, never, R>
+): Effect.Effect<Running, KafkaError, KafkaEngine.Service | R> =>
+  prepared === undefined
+    ? Effect.sync(() => nothing(plan, options.health))
+    : start(plan, prepared, options, onStarted)
+
 /** Prepares and starts, unless consuming is switched off or there is nothing to read. */
-export const startIfOn = Effect.fnUntraced(function*<R>(
+export const startIfOn = <R>(
   plan: Plan,
   options: Options,
   onStarted: (run: Running) => Effect.Effect<void, never, R>
-): Effect.fn.Return<Running, KafkaError, KafkaEngine.Service | R> {
-  if (!(yield* Switches.Current).consume) {
-    yield* Effect.logWarning(`consuming is switched off: group "${plan.group}" is not started`)
-    return nothing(plan, options.health)
-  }
-  const prepared = yield* prepare(plan)
-  return prepared === undefined
-    ? nothing(plan, options.health)
-    : yield* start(plan, prepared, options, onStarted)
-})
+): Effect.Effect<Running, KafkaError, KafkaEngine.Service | R> =>
+  Effect.flatMap(prepareIfOn(plan), (prepared) => startPrepared(plan, prepared, options, onStarted))
 
 /** Starts a run, which is stopped when the scope ends. Interrupting the start leaves nothing running. */
 export const startScoped = (
@@ -222,8 +233,11 @@ export const startAllScoped = Effect.fnUntraced(function*(
     (each) => Effect.map(HealthCells.register(each.group), (health) => ({ each, health }))
   )
   yield* Effect.addFinalizer(() => stopAll(runs))
-  for (const { each, health } of members) {
-    const run = yield* startIfOn(each, { holds: false, health, emit }, (run) => Effect.sync(() => void runs.push(run)))
+  // No member begins before all topics are there: what fails here has handled nothing yet.
+  const prepared = yield* Effect.forEach(members, ({ each }) => prepareIfOn(each))
+  for (const [i, { each, health }] of members.entries()) {
+    const options = { holds: false, health, emit }
+    const run = yield* startPrepared(each, prepared[i], options, (run) => Effect.sync(() => void runs.push(run)))
     if (!runs.includes(run)) runs.push(run)
   }
   return Effect.raceAllFirst(runs.map((run) => run.await))

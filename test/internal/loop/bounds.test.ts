@@ -50,7 +50,7 @@ describe("a commit that is asked for", () => {
     script.slow.set("commit", Deferred.await(gate))
     const commit = yield* Effect.forkChild(run.control.commit)
     yield* until(() => script.count("commit") === 1)
-    return { commit, gate }
+    return { commit, gate, fiber: run.fiber }
   })
 
   it.effect("is done before its partition is given up", () =>
@@ -61,6 +61,18 @@ describe("a commit that is asked for", () => {
       assert.strictEqual(script.answersDue, 1)
       yield* Deferred.succeed(gate, undefined)
       yield* until(() => script.answersDue === 0)
+      assert.isTrue(Exit.isSuccess(yield* Fiber.await(commit)))
+      assert.strictEqual(script.committed.get("t/0")?.offset, 5)
+    })))
+
+  it.effect("is done although the run is stopped meanwhile, and is no error", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const { commit, fiber, gate } = yield* committing(script)
+      const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* settle
+      assert.strictEqual(script.count("close"), 0)
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(stopping)
       assert.isTrue(Exit.isSuccess(yield* Fiber.await(commit)))
       assert.strictEqual(script.committed.get("t/0")?.offset, 5)
     })))

@@ -295,12 +295,6 @@ export const open = Effect.fnUntraced(function*(
     }
   }
 
-  /** Commits positions at once that a reset chose; what fails is committed with what is stored. */
-  const keep = (positions: ReadonlyArray<Position>): void => {
-    const kept = positions.filter(store)
-    if (kept.length > 0) commits.begin(consumer, kept, () => {})
-  }
-
   return {
     start,
     watch: () => stranding.watch(),
@@ -338,7 +332,9 @@ export const open = Effect.fnUntraced(function*(
             else resume(asked.partitions.filter((one) => paused.has(one.topic, one.partition)))
             if (subscriber.isSubscribed) answerNative(asked.kind, placed(asked.partitions, [...resets, ...start]))
             stored.remove(asked.partitions)
-            if (options.commitResets === true) keep(resets)
+            // Stored, not committed by name: the client repeats such a commit after a lost connection, also when a
+            // later position was committed meanwhile, and the group would be taken back.
+            if (options.commitResets === true) resets.forEach(store)
           })
         const chosen = asked.kind === "assign" ? resets.choose(asked.partitions, start) : Effect.succeed([])
         return Effect.uninterruptible(Effect.flatMap(chosen, (resets) => quiet(answer(resets))))
