@@ -148,6 +148,8 @@ describe("the package, installed into an empty project", () => {
 
   it("has types, checked whole", async () => {
     write("consumer.ts", consumer)
+    // The optional peer is not installed here.
+    write("peer.d.ts", "declare module \"@confluentinc/kafka-javascript\" {\n  export type Producer = unknown\n}\n")
     const compilerOptions = {
       target: "ES2023",
       lib: ["ES2023", "DOM"],
@@ -157,7 +159,7 @@ describe("the package, installed into an empty project", () => {
       noEmit: true,
       types: []
     }
-    write("tsconfig.json", JSON.stringify({ compilerOptions, files: ["consumer.ts"] }))
+    write("tsconfig.json", JSON.stringify({ compilerOptions, files: ["consumer.ts", "peer.d.ts"] }))
     const { code, text } = await run(join(root, "node_modules", "typescript", "bin", "tsc"))
     assert.strictEqual(code, 0, text)
   })
