@@ -129,7 +129,9 @@ export const fromParts = <A, RD, RE>(
   encoder: (site: Site) => Effect.Effect<Encoder<A>, never, RE>,
   schema: Schema.Top | undefined,
   encoderIn: ((site: Site) => EncoderIn<A>) | undefined
-): Codec<A, RD, RE> => Object.assign(Object.create(CodecProto), { decoder, encoder, schema, encoderIn })
+): Codec<A, RD, RE> =>
+  // The marker is its own, so that a copy with another decoder is still a codec.
+  Object.assign(Object.create(CodecProto), { [TypeId]: variance, decoder, encoder, schema, encoderIn })
 
 /** A codec whose encoder is {@link EncoderIn}. */
 export const fromContextual = <A, RD, RE>(
@@ -150,8 +152,6 @@ export const fromContextual = <A, RD, RE>(
 
 const CodecProto = {
   ...Proto,
-  // The variance marker exists for the type checker alone.
-  [TypeId]: variance as any,
   toJSON: () => ({ _id: "Codec" })
 }
 

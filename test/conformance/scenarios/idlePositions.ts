@@ -23,16 +23,19 @@ const sent = (world: World, topic: string, values: ReadonlyArray<string>, outcom
 /** Waits until a member has no lag, and its group is committed at the end of every partition. */
 const caughtUp = Effect.fnUntraced(function*(world: World, member: Member, topic: string, partitions: number) {
   const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
-  const ends = yield* (yield* adminOf).listOffsets(all, "latest", "read_committed")
-  const endOf = (partition: number) => ends.find((end) => end.partition === partition)!.offset
+  const admin = yield* adminOf
   yield* world.until("there is no lag", Effect.map(member.health, (health) => health?.lag === 0))
   yield* world.until(
     "the ends are committed",
-    Effect.map(
-      world.committed(member.group, topic),
-      (committed) =>
-        committed.length === partitions && committed.every(({ offset, partition }) => offset === endOf(partition))
-    )
+    Effect.gen(function*() {
+      // Asked for each time: the broker writes the marker of a transaction some time after its end.
+      const ends = yield* admin.listOffsets(all, "latest", "read_uncommitted")
+      const committed = yield* world.committed(member.group, topic)
+      return committed.length === partitions &&
+        committed.every(({ offset, partition }) =>
+          ends.some((end) => end.partition === partition && end.offset === offset)
+        )
+    })
   )
 })
 
