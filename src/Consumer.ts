@@ -272,8 +272,7 @@ export const run = <E, R>(
 
 /**
  * Consumes while the stream runs. It has an element for each step of a partition: how many records were handled, and
- * the outcome of every other one. A slow reader slows the handlers down. Ending the stream drains and leaves the group,
- * as {@link run} does.
+ * the outcome of every other one. A slow reader slows the handlers down. Ending the stream drains, as {@link run} does.
  *
  * @example
  * ```ts

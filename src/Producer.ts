@@ -76,8 +76,7 @@ export const Tracing: Context.Reference<"off" | "record"> = CurrentTracing
  * retries by itself, in order and without duplicates, for up to `deliveryTimeout`. Interrupting it does not take back a
  * record. A suppressed message is not sent; {@link isSuppressed} knows its delivery.
  *
- * **When to use**: for single messages. Awaiting one after the other costs a round trip each: use {@link sendAll} for
- * many.
+ * **When to use**: for single messages. For many use {@link sendAll}: awaiting each costs a round trip.
  *
  * @example
  * ```ts
@@ -302,12 +301,10 @@ export const isSuppressed = (delivery: Delivery): boolean => delivery.partition 
 
 /**
  * Runs an effect inside of a Kafka transaction (KIP-98): everything it sends, in any fiber it forks and awaits, becomes
- * visible to `read_committed` consumers together, when it succeeds; when it fails or is interrupted, the transaction is
- * aborted.
+ * visible to `read_committed` consumers together, when it succeeds; a failure or an interruption aborts it.
  *
  * Each transactional id has its own client, kept for a minute after its last use, and runs one transaction at a time. A
- * second process that uses the same id fences this one (reason `Fenced`). Kafka does not nest transactions: beginning
- * one inside of another fails.
+ * second process that uses the same id fences this one (reason `Fenced`). Beginning one inside of another fails.
  *
  * @example
  * ```ts

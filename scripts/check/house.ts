@@ -63,14 +63,8 @@ const lineProblems = (file: SourceFile): ReadonlyArray<string> =>
     return problems
   })
 
-/** In a public module doc comments do not count: each export has one with an example, which a reader skips. */
-const sizeOf = ({ lines, path }: SourceFile): number =>
-  /^src\/(?:engine\/)?[A-Z]\w*\.ts$/.test(path) ? lines.filter((text) => !isComment.test(text)).length : lines.length
-
-const sizeProblems = (file: SourceFile): ReadonlyArray<string> => {
-  const size = sizeOf(file)
-  return size > maxLines ? [`${file.path}: ${size} lines, at most ${maxLines}`] : []
-}
+const sizeProblems = ({ lines, path }: SourceFile): ReadonlyArray<string> =>
+  lines.length > maxLines ? [`${path}: ${lines.length} lines, at most ${maxLines}`] : []
 
 export const problemsOf = (file: SourceFile): ReadonlyArray<string> => [
   ...sizeProblems(file),
