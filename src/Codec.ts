@@ -69,6 +69,14 @@ export type {
    */
   Encoder,
   /**
+   * A schema, and the subject that a codec registers it under.
+   *
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  Registration,
+  /**
    * Where a codec is used.
    *
    * @stability unstable
@@ -183,7 +191,8 @@ export const nullable = <A, RD, RE>(codec: Codec<A, RD, RE>): Codec<A | null, RD
     encoderIn && ((site) => {
       const encode = encoderIn(site)
       return (value, services) => value === null ? null : encode(value, services)
-    })
+    }),
+    codec.registration
   )
 }
 
@@ -232,7 +241,8 @@ export const map: {
     encoderIn && ((site) => {
       const encode = encoderIn(site)
       return (value, services) => encode(options.encode(value), services)
-    })
+    }),
+    self.registration
   )
 })
 

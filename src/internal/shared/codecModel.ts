@@ -84,6 +84,28 @@ export type Decoder<out A> = (bytes: Uint8Array | null, headers: ReadonlyArray<R
 export type Encoder<in A> = (value: A) => Uint8Array | null | Pending<Uint8Array | null>
 
 /**
+ * A schema, and the subject that a codec registers it under.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Registration {
+  /** The subject, with its context if it has one. */
+  readonly subject: string
+  /** The schema as text, with what the text refers to. */
+  readonly schema: {
+    readonly type: "AVRO" | "JSON" | "PROTOBUF"
+    readonly text: string
+    readonly references?:
+      | ReadonlyArray<{ readonly name: string; readonly subject: string; readonly version: number }>
+      | undefined
+  }
+  /** Whether the registry may compare schemas in a normal form. */
+  readonly normalize: boolean
+}
+
+/**
  * A codec of `A`; `RD` are the services that decoding needs, `RE` those of encoding.
  *
  * @stability unstable
@@ -110,6 +132,11 @@ export interface Codec<in out A, out RD = never, out RE = never> extends Pipeabl
    * @internal
    */
   readonly encoderIn?: ((site: Site) => EncoderIn<A>) | undefined
+  /**
+   * What a codec of a Schema Registry registers at a site, said without the registry: the `schemas` commands work with
+   * it.
+   */
+  readonly registration?: ((site: Site) => Registration) | undefined
 }
 
 /** An encoder that is given its services with the value. */
@@ -128,10 +155,11 @@ export const fromParts = <A, RD, RE>(
   decoder: (site: Site) => Effect.Effect<Decoder<A>, never, RD>,
   encoder: (site: Site) => Effect.Effect<Encoder<A>, never, RE>,
   schema: Schema.Top | undefined,
-  encoderIn: ((site: Site) => EncoderIn<A>) | undefined
+  encoderIn: ((site: Site) => EncoderIn<A>) | undefined,
+  registration?: Codec<A, RD, RE>["registration"]
 ): Codec<A, RD, RE> =>
   // The marker is its own, so that a copy with another decoder is still a codec.
-  Object.assign(Object.create(CodecProto), { [TypeId]: variance, decoder, encoder, schema, encoderIn })
+  Object.assign(Object.create(CodecProto), { [TypeId]: variance, decoder, encoder, schema, encoderIn, registration })
 
 /** A codec whose encoder is {@link EncoderIn}. */
 export const fromContextual = <A, RD, RE>(

@@ -9,7 +9,6 @@ import { binaries } from "../avro/library.ts"
 import * as Parse from "../avro/parse.ts"
 import type { AvroJson, Shape } from "../avro/shape.ts"
 import * as Wire from "../format/wireFormat.ts"
-import type { SchemaText } from "../RegistryModel.ts"
 import { Service } from "../SchemaRegistry.ts"
 import type { Resolved } from "./readers.ts"
 import { readers } from "./readers.ts"
@@ -67,14 +66,21 @@ export const avro = <S extends Schema.Top>(
   const own = Parse.parse(textOf(shape.json))
   const difference = given === undefined ? undefined : firstDifference(Parse.parse(given), own)
   if (difference !== undefined) throw new Error(`the schema that is given does not fit the Schema, at ${difference}`)
+  const registrationAt = (site: Codec.Site): Codec.Registration => ({
+    subject: subjectOf(strategy, site, nameOf(own)),
+    schema: { type: "AVRO", text },
+    normalize
+  })
 
   return schemaCodec(
     schema,
+    registrationAt,
     Effect.fnUntraced(function*(site): Effect.fn.Return<Bytes, never, Service> {
       const registry = yield* Service
       const make = yield* binaries
       const binary = make(shape.json)
-      const subject = subjectOf(strategy, site, nameOf(own))
+      const registration = registrationAt(site)
+      const { subject } = registration
       const readerOf = ({ needed, text }: Resolved) => {
         const read = binary.reading(make(jsonOf(text), needed.map(jsonOf)))
         return (payload: Uint8Array) => call(shape.fromAvro, read(payload))
@@ -82,10 +88,8 @@ export const avro = <S extends Schema.Top>(
       const readerFor = readers(registry, subject, "AVRO", readerOf)
 
       const writing = {
+        ...registration,
         registry,
-        subject,
-        normalize,
-        schema: { type: "AVRO", text } satisfies SchemaText,
         difference: (registered: Resolved) =>
           registered.type === "AVRO"
             ? firstDifference(typeOf(registered), own)

@@ -31,13 +31,15 @@ export const goOn = <A, B>(result: Result<A>, next: (value: A) => Result<B>): Re
 const resultOf = <A>(effect: Effect.Effect<A, unknown>): Result<A> =>
   Exit.isExit(effect) && Exit.isSuccess(effect) ? effect.value as A : new Codec.Pending(effect)
 
+/** A codec of `schema` over `bytes`; `registration` says what it registers, without a registry. */
 export const schemaCodec = <S extends Schema.Top, R>(
   schema: S,
+  registration: (site: Codec.Site) => Codec.Registration,
   bytes: (site: Codec.Site) => Effect.Effect<Bytes, never, R>
 ): Codec.Codec<S["Type"], S["DecodingServices"] | R, S["EncodingServices"] | R> => {
   const decode = Schema.decodeUnknownEffect(schema)
   const encode = Schema.encodeUnknownEffect(schema)
-  return Codec.make<S["Type"], S["DecodingServices"] | R, S["EncodingServices"] | R>({
+  const codec = Codec.make<S["Type"], S["DecodingServices"] | R, S["EncodingServices"] | R>({
     schema,
     decoder: Effect.fnUntraced(function*(site) {
       const { read } = yield* bytes(site)
@@ -52,4 +54,5 @@ export const schemaCodec = <S extends Schema.Top, R>(
         goOn(resultOf(Effect.provideContext(encode(value), services)), write) as Uint8Array | Codec.Pending<Uint8Array>
     })
   })
+  return Object.assign(codec, { registration })
 }
