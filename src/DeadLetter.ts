@@ -7,6 +7,7 @@
 import type * as DateTime from "effect/DateTime"
 import type * as Effect from "effect/Effect"
 import type { RawHeader, TimestampType, TopicPartition } from "./engine/KafkaEngine.ts"
+import type { KafkaError } from "./KafkaError.ts"
 import type { Poison } from "./Poison.ts"
 import type * as Record from "./Record.ts"
 
@@ -275,6 +276,24 @@ export interface Moved {
 }
 
 /**
+ * Dead letters that a redrive leaves where they are: it has nowhere to send them.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Refused {
+  /** The dead letter topic. */
+  readonly topic: string
+  /** The topic that they came from. */
+  readonly source: string
+  /** How many of those that the filter selects wait. */
+  readonly waiting: number
+  /** Why they cannot be sent. */
+  readonly error: KafkaError
+}
+
+/**
  * What a redrive, or parking, would do.
  *
  * @stability unstable
@@ -285,7 +304,8 @@ export interface Plan {
   /** The group whose committed offsets say how far it got. */
   readonly group: string
   /**
-   * For each source: from which dead letter topic to which topic, and how many records wait there, before any filter.
+   * For each source: from which dead letter topic to which topic, and how many of its records wait there that the
+   * filter selects.
    */
   readonly routes: ReadonlyArray<{
     readonly topic: string
@@ -293,6 +313,8 @@ export interface Plan {
     readonly to: string
     readonly waiting: number
   }>
+  /** Sources whose waiting records would stay, because there is nowhere to send them. */
+  readonly refused: ReadonlyArray<Refused>
   /**
    * Groups that have committed offsets in a destination that is not this consumer's own retry or parked topic: they see
    * the records again.

@@ -29,7 +29,8 @@ import * as Importing from "./internal/deadLetters/importing.ts"
 import * as Moving from "./internal/deadLetters/moving.ts"
 import * as Ndjson from "./internal/deadLetters/ndjson.ts"
 import { groupOf as redriveGroup } from "./internal/deadLetters/places.ts"
-import { defaultReplays, planOf } from "./internal/deadLetters/preparing.ts"
+import { planOf } from "./internal/deadLetters/planning.ts"
+import { defaultReplays } from "./internal/deadLetters/preparing.ts"
 import * as Reading from "./internal/deadLetters/reading.ts"
 import { redriveProblem } from "./internal/deadLetters/selecting/options.ts"
 import type { KafkaError } from "./KafkaError.ts"
@@ -178,6 +179,7 @@ export const groupOf = <E, R>(consumer: Consumer.Consumer<E, R>, filter: Filter 
 
 /**
  * What a redrive would do, and which groups would see the records again if it sends to a source topic. Changes nothing.
+ * With a filter it reads all records that wait, to count those that the filter selects.
  *
  * @example
  * ```ts
@@ -225,7 +227,8 @@ export const plan = <E, R>(
  *
  * Fails with `InvalidSetting` for a destination that is not allowed, when `where` or `transform` fails, and at a record
  * of a shared dead letter topic that came from none of its sources: the records before that one are done, it and
- * everything after it stay.
+ * everything after it stay. Where only some topics have nowhere to send their dead letters (no retry topics, say),
+ * those of the others are sent, and it fails at its end; {@link plan} has them under `refused`.
  *
  * @example
  * ```ts

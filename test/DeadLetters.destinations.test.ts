@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
-import { Consumer, ConsumerControl, DeadLetters, KafkaError, OnFailure, Topic } from "millrace"
+import { Consumer, ConsumerControl, DeadLetters, KafkaError, OnFailure, Retry, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import * as KafkaEngine from "../src/engine/KafkaEngine.ts"
 import * as RetryHeaders from "../src/internal/retry/retryHeaders.ts"
@@ -26,6 +27,7 @@ import {
   sendMany,
   start,
   tier1,
+  Users,
   usual
 } from "./internal/deadLetters/letters.ts"
 
@@ -43,6 +45,47 @@ describe("destinations of a redrive", () => {
       assert.isUndefined(lastHeader(record!, "retry_topic-attempts"))
     }).pipe(onCluster))
 
+  it.effect("that one topic lacks do not hold up the others", () =>
+    Effect.gen(function*() {
+      yield* usual
+      yield* makeTopics({ users: 1, "billing.users.dlt": 1 })
+      yield* sendMany(2)
+      const mixed = Consumer.make("billing", {
+        offsetReset: "earliest",
+        onFailure: Retry.nonBlocking(Schedule.exponential("10 seconds").pipe(Schedule.upTo({ times: 2 }))),
+        handlers: [
+          Topic.handle(Users, () => Effect.void, { onFailure: OnFailure.deadLetter }),
+          Topic.handle(Orders, () => Effect.void)
+        ]
+      })
+      // Nothing of the topic waits, so nothing is refused.
+      assert.lengthOf(yield* Stream.runCollect(DeadLetters.redrive(mixed, { max: 1 })), 1)
+      yield* sendMany(3, { source: "users", tag: "Timeout" })
+      yield* send({ source: "users" })
+      const { refused, routes } = yield* DeadLetters.plan(mixed, { tag: "Timeout" })
+      assert.deepStrictEqual(routes, [{ topic: deadLetter, source: "orders", to: tier1, waiting: 0 }])
+      assert.deepStrictEqual(refused.map(({ source, topic, waiting }) => [source, topic, waiting]), [
+        ["users", "billing.users.dlt", 3]
+      ])
+      const moved: Array<string> = []
+      const error = yield* DeadLetters.redrive(mixed).pipe(
+        Stream.runForEach(({ to }) => Effect.sync(() => moved.push(to.topic))),
+        Effect.flip
+      )
+      assert.match(error.message, /topic "users" has no retry topics/)
+      assert.deepStrictEqual(moved, [tier1])
+      // Only with these the error is about nothing that was meant.
+      assert.lengthOf(yield* Stream.runCollect(DeadLetters.redrive(mixed, { tag: "None" })), 0)
+      assert.match(
+        (yield* Effect.flip(Stream.runDrain(DeadLetters.redrive(mixed, { topic: "users" })))).message,
+        /has no retry topics/
+      )
+      assert.lengthOf(yield* recordsOf("billing.users.dlt"), 4)
+      // A retry topic that is not there is the same for its source.
+      const { refused: missing } = yield* DeadLetters.plan(both)
+      assert.deepStrictEqual(missing.map(({ error, waiting }) => [error.reason._tag, waiting]), [["UnknownTopic", 4]])
+    }).pipe(onCluster))
+
   it.effect("that others read as well are told with their groups", () =>
     Effect.gen(function*() {
       yield* usual
@@ -55,6 +98,7 @@ describe("destinations of a redrive", () => {
       assert.deepStrictEqual(yield* DeadLetters.plan(billing, { to: "origin" }), {
         group,
         routes: [{ topic: deadLetter, source: "orders", to: "orders", waiting: 1 }],
+        refused: [],
         readers: [{ topic: "orders", groups: ["billing", "shipping"] }],
         unknown: []
       })

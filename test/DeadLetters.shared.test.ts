@@ -92,8 +92,8 @@ describe("a dead letter topic that sources share", () => {
         ["users", 1]
       ])
       assert.deepStrictEqual((yield* DeadLetters.plan(sharing)).routes, [
-        { topic: "all.dlt", source: "orders", to: "billing.orders.retry.1", waiting: 2 },
-        { topic: "all.dlt", source: "users", to: "billing.users.retry.1", waiting: 2 }
+        { topic: "all.dlt", source: "orders", to: "billing.orders.retry.1", waiting: 1 },
+        { topic: "all.dlt", source: "users", to: "billing.users.retry.1", waiting: 1 }
       ])
     }).pipe(onCluster))
 

@@ -198,6 +198,22 @@ describe("redriving dead letters", () => {
       assert.lengthOf(yield* redrive(), 2)
     }).pipe(onCluster))
 
+  it.effect("of a filter is planned with what the filter selects", () =>
+    Effect.gen(function*() {
+      yield* usual
+      for (const tag of ["A", "A", "B"]) yield* send({ tag })
+      yield* send({ tag: "A", partition: 1, key: "k" })
+      const waiting = (options: DeadLetters.RedriveOptions) =>
+        Effect.map(DeadLetters.plan(billing, options), ({ routes }) => routes.map(({ waiting }) => waiting))
+      assert.deepStrictEqual(yield* waiting({}), [4])
+      assert.deepStrictEqual(yield* waiting({ tag: "A" }), [3])
+      assert.deepStrictEqual(yield* waiting({ tag: "None" }), [0])
+      assert.deepStrictEqual(yield* waiting({ partition: 0 }), [3])
+      assert.deepStrictEqual(yield* waiting({ key: "k" }), [1])
+      assert.deepStrictEqual(yield* waiting({ where: { name: "first", test: ({ offset }) => offset === 0 } }), [2])
+      assert.deepStrictEqual(yield* waiting({ until: 0 }), [0])
+    }).pipe(onCluster))
+
   it.effect("asks a question of one's own, also an effect", () =>
     Effect.gen(function*() {
       yield* one

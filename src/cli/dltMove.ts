@@ -4,16 +4,17 @@ import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { DeadLetter, Destination, Moved, Plan } from "../DeadLetter.ts"
+import type { DeadLetter, Destination, Moved } from "../DeadLetter.ts"
 import type * as KafkaEngine from "../engine/KafkaEngine.ts"
 import { moveEach } from "../internal/deadLetters/moving.ts"
-import { type Options, planOf } from "../internal/deadLetters/preparing.ts"
+import { type Options, prepare, type Prepared } from "../internal/deadLetters/preparing.ts"
 import { histogram as count } from "../internal/deadLetters/reading.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import { confirmed } from "./confirm.ts"
 import { consumer, dryRun, filter, filterOf, optional, yes } from "./dltFilter.ts"
 import { histogram } from "./dltLook.ts"
 import { leftUndone, worksOn } from "./ending.ts"
+import { WorkFailed } from "./exit.ts"
 import { functionOf } from "./modules.ts"
 import { config, json } from "./root.ts"
 import { type AnyConsumer, selectOne } from "./selection.ts"
@@ -52,7 +53,7 @@ class Tally {
   }
 }
 
-const warn = Effect.fnUntraced(function*({ readers, unknown }: Plan) {
+const warn = Effect.fnUntraced(function*({ readers, unknown }: Prepared) {
   for (const { groups, topic } of readers) {
     yield* Console.error(
       `every group that reads "${topic}" sees the records again: ${groups.join(", ") || "none so far"}`
@@ -66,32 +67,37 @@ const warn = Effect.fnUntraced(function*({ readers, unknown }: Plan) {
 /** Sends, or only says what would be sent; what was done is said also after an interruption. */
 const pass = Effect.fnUntraced(function*(one: AnyConsumer, options: Options, group: string, asJson: boolean) {
   const tally = new Tally()
-  yield* moveEach(one, options, tally.add).pipe(
+  const left = yield* moveEach(one, options, tally.add).pipe(
     Effect.onInterrupt(() => leftUndone),
     Effect.ensuring(Effect.suspend(() => tally.print(options.dryRun === true, asJson, group)))
   )
-  return tally
+  return { isEmpty: tally.isEmpty, left }
 })
+
+/** What cannot be sent is said after what can be is. */
+const endWith = (left: KafkaError | undefined): Effect.Effect<void, WorkFailed> =>
+  left === undefined ? Effect.void : Effect.fail(new WorkFailed({ problem: left.message }))
 
 /** Moves with `--yes`; without it shows what would be moved, and asks where somebody can answer. */
 const run = Effect.fnUntraced(function*(
   one: AnyConsumer,
   options: Options,
   flags: { readonly json: boolean; readonly yes: boolean }
-): Effect.fn.Return<void, KafkaError, KafkaEngine.Service> {
-  const plan = yield* planOf(one, options)
+): Effect.fn.Return<void, KafkaError | WorkFailed, KafkaEngine.Service> {
+  const prepared = yield* prepare(one, { ...options, dryRun: true })
   if (options.dryRun || !flags.yes) {
-    yield* warn(plan)
-    const { isEmpty } = yield* pass(one, { ...options, dryRun: true }, plan.group, flags.json)
-    if (options.dryRun || isEmpty) return
+    yield* warn(prepared)
+    const { isEmpty, left } = yield* pass(one, { ...options, dryRun: true }, prepared.group, flags.json)
+    if (options.dryRun || isEmpty) return yield* endWith(left)
     if (!(yield* confirmed("Send them?"))) return
   }
   // What really runs says in the log who else sees the records.
   yield* worksOn
-  yield* pass(one, options, plan.group, flags.json)
+  const { left } = yield* pass(one, options, prepared.group, flags.json)
   if (options.canary !== undefined) {
     yield* Console.error("the canary is on its way: see what becomes of it, then go on without --canary")
   }
+  yield* endWith(left)
 })
 
 const destinationOf = (to: string): Destination => to === "first-retry" || to === "origin" ? to : { topic: to }

@@ -17,6 +17,7 @@ import * as Drives from "./drive.ts"
 import { Budget, type Fate, judge, type Rules } from "./judging.ts"
 import * as Letters from "./letters.ts"
 import type { AnyConsumer } from "./places.ts"
+import { leftBehind, refusedOf } from "./planning.ts"
 import { defaultReplays, makeParked, type Options, prepare, type Prepared, type Route } from "./preparing.ts"
 import { isDelivered, sendAll } from "./sending.ts"
 
@@ -30,7 +31,7 @@ const commonOf = (routes: ReadonlyArray<Route>): Destinations.Target | undefined
 }
 
 /** Makes the judge of all dead letter topics. Codecs get their services from the caller's context. */
-const judgeOf = Effect.fnUntraced(function*({ piles, plan }: Prepared, options: Options) {
+const judgeOf = Effect.fnUntraced(function*({ group, piles }: Prepared, options: Options) {
   const context = yield* Effect.context<KafkaEngine.Service>()
   const startedAt = yield* Clock.currentTimeMillis
   const rules = new Map<string, Rules>()
@@ -51,7 +52,7 @@ const judgeOf = Effect.fnUntraced(function*({ piles, plan }: Prepared, options: 
       maxReplays: options.maxReplays ?? (options.parked ? Infinity : defaultReplays),
       transform: options.transform,
       group: pile.places[0].group,
-      id: `${plan.group}@${new Date(startedAt).toISOString()}`
+      id: `${group}@${new Date(startedAt).toISOString()}`
     })
   }
   return (raw: RawRecord): Effect.Effect<Fate> =>
@@ -110,11 +111,10 @@ const start = Effect.fnUntraced(function*(
   options: Options,
   budget: Budget
 ): Effect.fn.Return<Next, KafkaError, KafkaEngine.Service | Scope.Scope> {
-  const { ends, floor, piles, plan } = prepared
-  for (const { groups, topic } of plan.readers) {
+  const { ends, floor, group, piles, readers, unknown } = prepared
+  for (const { groups, topic } of readers) {
     yield* Effect.logWarning(`every group that reads "${topic}" sees the records again: ${groups.join(", ") || "none"}`)
   }
-  const { readers, unknown } = plan
   if (unknown.length > 0) {
     yield* Effect.logWarning(
       `groups that could not be looked at may read ${readers.map(({ topic }) => `"${topic}"`).join(", ")} as well: ${
@@ -125,7 +125,7 @@ const start = Effect.fnUntraced(function*(
   const now = yield* Clock.currentTimeMillis
   const context = yield* Effect.context<KafkaEngine.Service>()
   const drive = yield* Drives.join<Moved>({
-    group: plan.group,
+    group,
     topics: piles.map(([{ topic }]) => topic),
     ends,
     floor,
@@ -161,14 +161,25 @@ const pretend = Effect.fnUntraced(function*(prepared: Prepared, options: Options
   )
 })
 
+/** What stays because there is nowhere to send it: the error for the end, which is said in the log at the begin. */
+const refusal = Effect.fnUntraced(function*(prepared: Prepared, options: Options) {
+  const refused = yield* refusedOf(prepared, options)
+  for (const { error, source, topic, waiting } of refused) {
+    yield* Effect.logWarning(`${waiting} dead letters of "${source}" stay in "${topic}": ${error.reason.message}`)
+  }
+  return leftBehind(refused)
+})
+
 /** Moves dead letters. The stream has an element for each, in order per partition. */
 export const move = (consumer: AnyConsumer, options: Options): Stream.Stream<Moved, KafkaError, KafkaEngine.Service> =>
   Stream.unwrap(Effect.gen(function*() {
     const prepared = yield* prepare(consumer, options)
     if (prepared.piles.length === 0) return Stream.empty
-    if (options.dryRun) return yield* pretend(prepared, options)
+    const error = yield* refusal(prepared, options)
+    const end = error === undefined ? Stream.empty : Stream.fail(error)
+    if (options.dryRun) return Stream.concat(yield* pretend(prepared, options), end)
     const next = yield* start(prepared, options, budgetOf(options))
-    return Stream.fromPull(Effect.succeed(
+    const moves = Stream.fromPull(Effect.succeed(
       Effect.uninterruptibleMask((restore) =>
         Effect.flatMap(
           next(restore),
@@ -176,28 +187,36 @@ export const move = (consumer: AnyConsumer, options: Options): Stream.Stream<Mov
         )
       )
     ))
+    return Stream.concat(moves, end)
   }))
 
-/** {@link move} that calls `tell` with everything that was done, also when it is interrupted right after. */
+/**
+ * {@link move} that calls `tell` with everything that was done, also when it is interrupted right after. Returns the
+ * error for what stays.
+ */
 export const moveEach = (
   consumer: AnyConsumer,
   options: Options,
   tell: (moved: ReadonlyArray<Moved>) => Effect.Effect<void>
-): Effect.Effect<void, KafkaError, KafkaEngine.Service> =>
-  options.dryRun
-    ? Stream.runForEachArray(move(consumer, options), tell)
-    : Effect.scoped(Effect.gen(function*() {
-      const prepared = yield* prepare(consumer, options)
-      if (prepared.piles.length === 0) return
-      const next = yield* start(prepared, options, budgetOf(options))
-      yield* Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function*() {
-          while (true) {
-            const moved = yield* next(restore)
-            if (moved === undefined) return
-            yield* tell(moved)
-            yield* restore(Effect.yieldNow)
-          }
-        })
-      )
-    }))
+): Effect.Effect<KafkaError | undefined, KafkaError, KafkaEngine.Service> =>
+  Effect.scoped(Effect.gen(function*() {
+    const prepared = yield* prepare(consumer, options)
+    if (prepared.piles.length === 0) return undefined
+    const error = yield* refusal(prepared, options)
+    if (options.dryRun) {
+      yield* Stream.runForEachArray(yield* pretend(prepared, options), tell)
+      return error
+    }
+    const next = yield* start(prepared, options, budgetOf(options))
+    yield* Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        while (true) {
+          const moved = yield* next(restore)
+          if (moved === undefined) return
+          yield* tell(moved)
+          yield* restore(Effect.yieldNow)
+        }
+      })
+    )
+    return error
+  }))

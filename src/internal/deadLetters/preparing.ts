@@ -5,8 +5,6 @@ import type { Plan, RedriveOptions } from "../../DeadLetter.ts"
 import type { AdminClient, Position } from "../../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import { invalidSetting, KafkaError } from "../../KafkaError.ts"
-import { format } from "../../TopicPartition.ts"
-import { byPartition } from "../reading/scan.ts"
 import { ensure } from "../retry/provision.ts"
 import { parkedSpec } from "../retry/topicSpecs.ts"
 import * as Destinations from "./destinations.ts"
@@ -77,10 +75,16 @@ const readersOf = Effect.fnUntraced(function*(admin: AdminClient, topics: Readon
 /** A source whose dead letters are selected, and where they go, or the error that says why they cannot. */
 export type Route = readonly [Place, Destinations.Target | KafkaError]
 
-/** What is to be done. `starts`: where the redrive goes on, which is never before `floor`. */
-export interface Prepared {
-  readonly plan: Plan
-  readonly piles: ReadonlyArray<readonly [Pile, ReadonlyArray<Route>]>
+/** A dead letter topic of which at least one source has a target. */
+type Routed = readonly [Pile, ReadonlyArray<Route>]
+
+/**
+ * What is to be done. `refused`: dead letter topics none of whose records can be sent, so they are left out. `starts`:
+ * where the redrive goes on, which is never before `floor`.
+ */
+export interface Prepared extends Pick<Plan, "group" | "readers" | "unknown"> {
+  readonly piles: ReadonlyArray<Routed>
+  readonly refused: ReadonlyArray<Routed>
   readonly starts: ReadonlyArray<Position>
   readonly ends: ReadonlyArray<Position>
   readonly floor: ReadonlyMap<string, number>
@@ -95,9 +99,6 @@ const routesOf = Effect.fnUntraced(function*(pile: Pile, options: Options, all: 
     if (options.parked && !(target instanceof KafkaError) && target.parks) {
       return yield* invalidSetting("to", `"${target.topic}" is a parked topic, and so is "${pile.topic}"`)
     }
-    // A source that only happens to share the topic, and whose policy makes no dead letters, is no reason to refuse.
-    const bystander = meant.length > 1 && !place.topics.needsDeadLetter
-    if (target instanceof KafkaError && !bystander) return yield* target
     routes.push([place, target])
   }
   return routes
@@ -112,30 +113,32 @@ export const prepare = Effect.fnUntraced(function*(
   if (problem !== undefined) return yield* problem
   const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
   const all = yield* placesOf(consumer, admin)
-  const piles: Array<readonly [Pile, ReadonlyArray<Route>]> = []
+  const piles: Array<Routed> = []
+  const refused: Array<Routed> = []
   for (const pile of yield* pilesOf(consumer, admin, options)) {
-    if (pile.places[0].sizes.has(pile.topic)) piles.push([pile, yield* routesOf(pile, options, all)])
+    if (!pile.places[0].sizes.has(pile.topic)) continue
+    const routes = yield* routesOf(pile, options, all)
+    const canGo = routes.some(([, target]) => !(target instanceof KafkaError))
+    ;(canGo ? piles : refused).push([pile, routes])
   }
-  const routes = piles.flatMap(([{ topic }, routes]) =>
-    routes.flatMap(([{ source }, target]) => target instanceof KafkaError ? [] : [{ topic, source, to: target.topic }])
-  )
-  const topics = piles.map(([{ topic }]) => topic)
+  if (piles.length === 0) {
+    const problems = refused.flatMap(([, routes]) => routes.flatMap(([, to]) => to instanceof KafkaError ? to : []))
+    if (problems[0] !== undefined) return yield* problems[0]
+  }
+  const topics = [...piles, ...refused].map(([{ topic }]) => topic)
   const sizes = piles[0]?.[0].places[0].sizes ?? new Map<string, number>()
   const begins = yield* offsetsOf(admin, sizes, topics, "earliest")
-  const ends = yield* offsetsOf(admin, sizes, topics, "latest")
-  const starts = yield* startsFrom(admin, consumer, options, begins)
-  const startOf = byPartition(starts)
-  const waitingIn = (name: string) =>
-    ends.reduce((sum, end) => end.topic === name ? sum + Math.max(0, end.offset - startOf.get(format(end))!) : sum, 0)
   const own = new Set(all.flatMap(({ parked, topics }) => [...topics.tiers.map(({ name }) => name), parked]))
-  const plan: Plan = {
+  const foreign = piles.flatMap(([, routes]) =>
+    routes.flatMap(([, target]) => target instanceof KafkaError || own.has(target.topic) ? [] : target.topic)
+  )
+  return {
     group: groupOf(consumer, options),
-    routes: routes.map((route) => ({ ...route, waiting: waitingIn(route.topic) })),
-    ...(yield* readersOf(admin, new Set(routes.map(({ to }) => to).filter((topic) => !own.has(topic)))))
+    piles,
+    refused,
+    starts: yield* startsFrom(admin, consumer, options, begins),
+    ends: yield* offsetsOf(admin, sizes, topics, "latest"),
+    floor: yield* floorOf(admin, consumer, options),
+    ...(yield* readersOf(admin, new Set(foreign)))
   }
-  return { plan, piles, starts, ends, floor: yield* floorOf(admin, consumer, options) }
 })
-
-/** What a redrive would do, and which groups would see the records again. */
-export const planOf = (consumer: AnyConsumer, options: Options): Effect.Effect<Plan, KafkaError, KafkaEngine.Service> =>
-  Effect.map(prepare(consumer, { ...options, dryRun: true }), ({ plan }) => plan)

@@ -31,6 +31,24 @@ const startsOf = Effect.fnUntraced(function*(
   return wanted.map((begin) => ({ ...begin, offset: Math.max(begin.offset, written.get(format(begin)) ?? 0) }))
 })
 
+/** The dead letters between these positions that a filter selects. */
+export const selected = (
+  piles: ReadonlyArray<Pile>,
+  starts: ReadonlyArray<Position>,
+  ends: ReadonlyArray<Position>,
+  filter: Filter
+): Stream.Stream<DeadLetter, KafkaError, KafkaEngine.Service> =>
+  Stream.unwrap(Effect.map(Effect.context<KafkaEngine.Service>(), (context) => {
+    const readers = new Map(
+      piles.map((pile) => [pile.topic, Letters.readerOf(pile, context as Context.Context<never>)])
+    )
+    return scan(starts, ends).pipe(
+      Stream.mapEffect(restored),
+      Stream.map((one) => readers.get(one.raw.topic)!(one)),
+      Stream.filterEffect((letter) => isMeant(filter, letter))
+    )
+  }))
+
 /** Dead letters, from the first to the ends that the topics have now. */
 export const records = (
   consumer: AnyConsumer,
@@ -40,7 +58,6 @@ export const records = (
     const problem = filterProblem(filter)
     if (problem !== undefined) return yield* problem
     const admin = yield* adminOf
-    const context = yield* Effect.context<KafkaEngine.Service>()
     const piles = yield* pilesOf(consumer, admin, filter)
     const topics = piles.map(({ topic }) => topic)
     const begins = yield* offsetsOf(admin, sizesOf(piles), topics, "earliest")
@@ -48,16 +65,11 @@ export const records = (
     const left = filter.waiting === true ? yield* startsFrom(admin, consumer, filter, begins) : begins
     const starts = yield* startsOf(admin, left, filter)
     const { offset } = filter
-    const readers = new Map(
-      piles.map((pile) => [pile.topic, Letters.readerOf(pile, context as Context.Context<never>)])
-    )
-    return scan(
+    return selected(
+      piles,
       starts,
-      offset === undefined ? ends : ends.map((end) => ({ ...end, offset: Math.min(end.offset, offset + 1) }))
-    ).pipe(
-      Stream.mapEffect(restored),
-      Stream.map((one) => readers.get(one.raw.topic)!(one)),
-      Stream.filterEffect((letter) => isMeant(filter, letter))
+      offset === undefined ? ends : ends.map((end) => ({ ...end, offset: Math.min(end.offset, offset + 1) })),
+      filter
     )
   }))
 

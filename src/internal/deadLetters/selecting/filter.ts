@@ -101,6 +101,9 @@ const partsOf = (
     topic: shared ? topic : undefined
   }).filter(([, value]) => value !== undefined)
 
+/** Whether a filter leaves records of a dead letter topic out. Pure. */
+export const isFiltering = (filter: Filter): boolean => partsOf(filter, false).length > 0
+
 /**
  * The group of a redrive: `<group>.dlt.redrive`, and for a filter of its own one with the hash of the filter. A redrive
  * commits what the filter left out as well, or a second run would read all of it again; in the group of the unfiltered
