@@ -37,6 +37,21 @@ const places = (filter?: DeadLetters.Filter) =>
   Effect.map(read(filter), (letters) => letters.map(({ offset, partition }) => `${partition}/${offset}`).sort())
 
 describe("dead letters", () => {
+  it.effect("know the times of a record that came and failed at the first moment of a test's clock", () =>
+    Effect.gen(function*() {
+      const kafka = yield* InMemoryKafka
+      yield* kafka.produce({ topic: "orders", key: null, value: bytes("no json") })
+      yield* Effect.exit(Consumer.run(Consumer.make("billing", {
+        offsetReset: "earliest",
+        onFailure: OnFailure.deadLetter,
+        until: "end",
+        handlers: [Topic.handle(Topic.make("orders", { key: Codec.none, value: Codec.json(Order) }), () => Effect.void)]
+      })))
+      const [letter] = yield* read()
+      const { failedAt, firstFailedAt, origin } = letter!
+      assert.deepStrictEqual([origin?.timestamp, firstFailedAt, failedAt], [0, 0, 0])
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
   it.effect("tell what happened to them, and decode when asked", () =>
     Effect.gen(function*() {
       yield* two

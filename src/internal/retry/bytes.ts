@@ -107,6 +107,6 @@ export const readSeconds = (bytes: Value): number | undefined => {
   return /^\d{1,13}(\.\d{1,9})?$/.test(text) ? Math.ceil(Number(text) * 1000) : undefined
 }
 
-/** The value, if it can be a time after 1970 in milliseconds, else `undefined`. */
+/** The value, if it can be a time in milliseconds from 1970 on, else `undefined`. */
 export const moment = (value: number | undefined): number | undefined =>
-  value !== undefined && value > 0 && value <= lastMoment ? value : undefined
+  value !== undefined && value >= 0 && value <= lastMoment ? value : undefined

@@ -52,13 +52,13 @@ const originHeaders = (origin: Origin | undefined): Array<RawHeader> => {
     [spring.partition, Bytes.int32(origin.partition)],
     [spring.offset, Bytes.int64(origin.offset)]
   ]
-  if (origin.timestamp > 0) headers.push([spring.timestamp, Bytes.int64(origin.timestamp)])
+  if (origin.timestamp >= 0) headers.push([spring.timestamp, Bytes.int64(origin.timestamp)])
   if (origin.timestampType !== undefined) headers.push([spring.timestampType, Bytes.name(origin.timestampType)])
   return headers
 }
 
 const firstTimestamp = (origin: Origin): Array<RawHeader> =>
-  origin.timestamp > 0 ? [[spring.firstTimestamp, Bytes.bigInteger(origin.timestamp)]] : []
+  origin.timestamp >= 0 ? [[spring.firstTimestamp, Bytes.bigInteger(origin.timestamp)]] : []
 
 const userHeaders = (record: Source): Array<RawHeader> => (record.headers ?? []).filter(([name]) => !isState(name))
 

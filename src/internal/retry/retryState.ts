@@ -213,7 +213,7 @@ export const clampDue = (
   record: { readonly timestamp: number; readonly due: number | undefined },
   { maxDelay, now, tierDelay }: { readonly tierDelay: number; readonly maxDelay: number; readonly now: number }
 ): number => {
-  const sane = record.timestamp > 0 && record.timestamp <= now + maxDelay
+  const sane = record.timestamp >= 0 && record.timestamp <= now + maxDelay
   const nominal = sane ? record.timestamp + tierDelay : undefined
   const due = Math.min(record.due ?? nominal ?? now, nominal === undefined ? Infinity : nominal + 1000)
   return due - now <= maxDelay ? due : Math.min(nominal ?? now + tierDelay, now + maxDelay)
