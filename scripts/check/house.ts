@@ -26,8 +26,18 @@ const rooms: ReadonlyArray<{ readonly room: RegExp; readonly may: RegExp; readon
   },
   {
     room: /^registry\//,
-    may: /^(?:registry\/|[A-Z]\w*\.ts$|engine\/(?!ConfluentKafka|InMemoryKafka)[A-Z]\w*\.ts$)/,
+    may: /^(?:registry\/|rest\/|[A-Z]\w*\.ts$|engine\/(?!ConfluentKafka|InMemoryKafka)[A-Z]\w*\.ts$)/,
     words: "the registry knows the public modules, no engine and nothing internal"
+  },
+  {
+    room: /^connect\//,
+    may: /^(?:connect\/|rest\/|[A-Z]\w*\.ts$)/,
+    words: "Connect's room knows the public modules, no engine, no registry and nothing internal"
+  },
+  {
+    room: /^rest\//,
+    may: /^rest\//,
+    words: "the client of HTTP services knows nothing of any of them"
   }
 ]
 

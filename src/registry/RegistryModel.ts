@@ -6,8 +6,8 @@
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
+import type { Auth } from "../rest/restModel.ts"
 import type { RegistryError } from "./RegistryError.ts"
 
 /**
@@ -206,24 +206,16 @@ export interface Registry {
   readonly contexts: Effect.Effect<ReadonlyArray<string>, RegistryError>
 }
 
-/**
- * How requests are authorized. `clientCredentials` fetches a bearer token from `tokenUrl` (OAuth 2, RFC 6749 4.4) and a
- * new one before it expires.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export type Auth =
-  | { readonly _tag: "Basic"; readonly username: string; readonly password: Redacted.Redacted }
-  | { readonly _tag: "Bearer"; readonly token: Redacted.Redacted }
-  | {
-    readonly _tag: "ClientCredentials"
-    readonly tokenUrl: string
-    readonly clientId: string
-    readonly clientSecret: Redacted.Redacted
-    readonly scope?: string | undefined
-  }
+export type {
+  /**
+   * How requests are authorized.
+   *
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  Auth
+} from "../rest/restModel.ts"
 
 /**
  * The settings of {@link layer}.

@@ -1,14 +1,34 @@
 /** The operations of a registry as requests. Nothing is kept here; see `caching`. */
 import * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http/HttpClient"
+import * as Bodies from "../../rest/bodies.ts"
+import type { Call, Service } from "../../rest/restModel.ts"
+import * as Transport from "../../rest/transport.ts"
 import * as Errors from "../RegistryError.ts"
 import type { RegistryError } from "../RegistryError.ts"
 import type { Compatibility, Mode, Options, Registered, Registry, SchemaText, Verdict } from "../RegistryModel.ts"
 import * as Responses from "./responses.ts"
-import type { Call } from "./transport.ts"
-import * as Transport from "./transport.ts"
 
 const { path } = Transport
+
+type RegistryCall = Call & Responses.Asked
+
+const mediaType = "application/vnd.schemaregistry.v1+json"
+
+const service: Service<RegistryError, RegistryCall> = {
+  accept: `${mediaType}, application/json;q=0.9`,
+  mediaType,
+  unavailable: (operation, problem, details) => Errors.make(operation, new Errors.Unavailable({ problem }), details),
+  unauthorized: (operation, status, problem, details) =>
+    Errors.make(operation, new Errors.Unauthorized({ status, problem }), details),
+  unexpected: (operation, status, problem, details) =>
+    Errors.make(operation, new Errors.Unexpected({ status, problem }), details),
+  setting: (problem) => Errors.make("configuration", new Errors.Unexpected({ status: 0, problem })),
+  refused: (call, response, details) => Errors.make(call.operation, Responses.reasonOf(response, call), details),
+  isRetryable: (error) => error.isRetryable,
+  // All that a registry does may be done twice.
+  isUndone: () => true
+}
 
 /** What is sent of a schema. Avro is what registries assume, and some old ones know no other type. */
 const bodyOf = ({ metadata, references = [], text, type }: SchemaText) => ({
@@ -29,7 +49,7 @@ const verdictOf = (body: unknown): Verdict => {
     readonly is_compatible?: unknown
     readonly messages?: unknown
   }
-  if (typeof isCompatible !== "boolean") throw new Responses.UnexpectedBody("the body has no boolean \"is_compatible\"")
+  if (typeof isCompatible !== "boolean") throw new Bodies.UnexpectedBody("the body has no boolean \"is_compatible\"")
   return { isCompatible, messages: Array.isArray(messages) ? messages.map(String) : [] }
 }
 
@@ -39,20 +59,9 @@ const nothing = (): void => {}
 export const make = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<Registry, RegistryError, HttpClient> {
-  const transport = yield* Transport.make(options)
-
-  const ask = <A>(call: Call, read: (body: unknown) => A): Effect.Effect<A, RegistryError> =>
-    Effect.flatMap(transport.send(call), (body) =>
-      Effect.try({
-        try: () => read(body),
-        catch: (cause) => {
-          const problem = cause instanceof Error ? cause.message : String(cause)
-          return Errors.make(call.operation, new Errors.Unexpected({ status: 200, problem }), {
-            url: transport.url,
-            cause
-          })
-        }
-      }))
+  const transport = yield* Transport.make(service, options)
+  const ask = <A>(call: RegistryCall, read: (body: unknown) => A): Effect.Effect<A, RegistryError> =>
+    Transport.ask(transport, service, call, read)
 
   const versionPath = (subject: string, version: number | "latest") => path("subjects", subject, "versions", version)
 
@@ -68,8 +77,8 @@ export const make = Effect.fnUntraced(function*(
       Responses.registeredOf
     )
 
-  const levelOf = (body: unknown): Compatibility => Responses.textOf(body, "compatibilityLevel") as Compatibility
-  const modeOf = (body: unknown): Mode => Responses.textOf(body, "mode") as Mode
+  const levelOf = (body: unknown): Compatibility => Bodies.textOf(body, "compatibilityLevel") as Compatibility
+  const modeOf = (body: unknown): Mode => Bodies.textOf(body, "mode") as Mode
   const ofSubject = (root: string, subject: string | undefined) =>
     subject === undefined ? path(root) : path(root, subject)
   const global = (subject: string | undefined) => subject === undefined ? {} : { defaultToGlobal: true }
@@ -101,7 +110,7 @@ export const make = Effect.fnUntraced(function*(
         query: { normalize: options?.normalize },
         body: bodyOf(schema),
         subject
-      }, (body) => ({ id: Responses.wholeOf(body, "id") })),
+      }, (body) => ({ id: Bodies.wholeOf(body, "id") })),
     lookup: (subject, schema, options) =>
       ask({
         operation: "look up a schema",
@@ -147,7 +156,7 @@ export const make = Effect.fnUntraced(function*(
           method: "GET",
           path: path("subjects"),
           query: { subjectPrefix: options?.prefix, deleted: options?.deleted }
-        }, (body) => Responses.listOf(body, Responses.textItem)),
+        }, (body) => Bodies.listOf(body, Bodies.textItem)),
         // Not every registry knows the prefix.
         (subjects) => subjects.filter((subject) => subject.startsWith(options?.prefix ?? "")).toSorted()
       ),
@@ -158,7 +167,7 @@ export const make = Effect.fnUntraced(function*(
         path: path("subjects", subject, "versions"),
         query: { deleted: options?.deleted },
         subject
-      }, (body) => Responses.listOf(body, (item) => Responses.wholeOf(item))),
+      }, (body) => Bodies.listOf(body, (item) => Bodies.wholeOf(item))),
     versionsOf: (id) =>
       ask({
         operation: "list the versions of a schema",
@@ -166,9 +175,9 @@ export const make = Effect.fnUntraced(function*(
         path: path("schemas", "ids", id, "versions"),
         what: `schema with id ${id}`
       }, (body) =>
-        Responses.listOf(body, (item) => ({
-          subject: Responses.textOf(item, "subject"),
-          version: Responses.wholeOf(item, "version")
+        Bodies.listOf(body, (item) => ({
+          subject: Bodies.textOf(item, "subject"),
+          version: Bodies.wholeOf(item, "version")
         }))),
     referencedBy: (subject, version) =>
       ask({
@@ -177,7 +186,7 @@ export const make = Effect.fnUntraced(function*(
         path: `${versionPath(subject, version)}/referencedby`,
         subject,
         what: `version ${version}`
-      }, (body) => Responses.listOf(body, (item) => Responses.wholeOf(item))),
+      }, (body) => Bodies.listOf(body, (item) => Bodies.wholeOf(item))),
     check,
     compatibility: (subject) =>
       ask({
@@ -215,7 +224,7 @@ export const make = Effect.fnUntraced(function*(
         path: path("subjects", subject),
         query: { permanent: options?.permanent },
         subject
-      }, (body) => Responses.listOf(body, (item) => Responses.wholeOf(item))),
+      }, (body) => Bodies.listOf(body, (item) => Bodies.wholeOf(item))),
     deleteVersion: (subject, version, options) =>
       ask({
         operation: "delete a version",
@@ -224,10 +233,10 @@ export const make = Effect.fnUntraced(function*(
         query: { permanent: options?.permanent },
         subject,
         what: `version ${version}`
-      }, (body) => Responses.wholeOf(body)),
+      }, (body) => Bodies.wholeOf(body)),
     contexts: ask(
       { operation: "list contexts", method: "GET", path: path("contexts") },
-      (body) => Responses.listOf(body, Responses.textItem)
+      (body) => Bodies.listOf(body, Bodies.textItem)
     )
   }
 })

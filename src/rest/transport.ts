@@ -1,0 +1,153 @@
+/** Sends requests to one of several servers of an HTTP service: fail-over, time-outs, repetitions, credentials. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as HttpClient from "effect/http/HttpClient"
+import type { HttpClientError } from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import { authorization } from "./authorization.ts"
+import type { Authorization } from "./authorization.ts"
+import { bodyOf } from "./bodies.ts"
+import type { Auth, Call, Refusals, Response, Service, Settings } from "./restModel.ts"
+
+/** Sends a call and returns the body of a response that is none of a refusal. */
+export interface Transport<E, C extends Call> {
+  readonly url: string
+  readonly send: (call: C) => Effect.Effect<unknown, E>
+}
+
+const defaultTimeout: Duration.Input = "30 seconds"
+const defaultRetry = Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 3 }))
+
+/** A path of escaped parts. */
+export const path = (...parts: ReadonlyArray<string | number>): string =>
+  parts.map((part) => `/${encodeURIComponent(String(part))}`).join("")
+
+/** A base URL without its credentials, and the credentials. */
+interface Base {
+  readonly url: string
+  readonly auth: Auth | undefined
+}
+
+/** Takes credentials out of the URL, so that no message shows them. Returns what is wrong with it as a text. */
+const baseOf = (text: string): Base | string => {
+  if (!URL.canParse(text)) return "setting `url`: not a URL; use http://host:port, or https://host:port"
+  const url = new URL(text)
+  if (url.protocol !== "http:" && url.protocol !== "https:") {
+    return `setting \`url\`: ${url.protocol} is neither http: nor https:`
+  }
+  const auth: Auth | undefined = url.username === "" ? undefined : {
+    _tag: "Basic",
+    username: decodeURIComponent(url.username),
+    password: Redacted.make(decodeURIComponent(url.password))
+  }
+  url.username = ""
+  url.password = ""
+  return { url: url.href.replace(/\/+$/, ""), auth }
+}
+
+const problemOf = (error: HttpClientError): string => {
+  const { reason } = error
+  const cause = "cause" in reason && reason.cause instanceof Error ? `: ${reason.cause.message}` : ""
+  return `${reason._tag}${cause}`
+}
+
+interface Server<E> extends Base {
+  readonly authorized: Authorization<E>
+}
+
+export const make = Effect.fnUntraced(function*<E, C extends Call>(
+  service: Service<E, C>,
+  settings: Settings<E>
+): Effect.fn.Return<Transport<E, C>, E, HttpClient.HttpClient> {
+  const client = yield* HttpClient.HttpClient
+  const urls = typeof settings.url === "string" ? [settings.url] : settings.url
+  if (urls.length === 0) return yield* Effect.fail(service.setting("setting `url`: no URL is given"))
+  const servers = yield* Effect.forEach(urls, (url): Effect.Effect<Server<E>, E> => {
+    const base = baseOf(url)
+    if (typeof base === "string") return Effect.fail(service.setting(base))
+    return Effect.succeed({ ...base, authorized: authorization(client, settings.auth ?? base.auth, service) })
+  })
+  const timeout = Duration.fromInputUnsafe(settings.timeout ?? defaultTimeout)
+  // The server that served last is asked first.
+  let first = 0
+
+  const requestOf = ({ body, method, path, query }: C, { url }: Base) =>
+    HttpClientRequest.make(method)(`${url}${path}`).pipe(
+      HttpClientRequest.setUrlParams(
+        Object.entries(query ?? {}).filter((entry): entry is [string, string | boolean] => entry[1] !== undefined)
+      ),
+      HttpClientRequest.setHeaders(settings.headers ?? {}),
+      HttpClientRequest.accept(service.accept),
+      (request) =>
+        body === undefined ? request : HttpClientRequest.bodyText(request, JSON.stringify(body), service.mediaType)
+    )
+
+  const once = Effect.fnUntraced(function*(call: C, server: Server<E>) {
+    const unavailable = (problem: string, cause?: unknown) =>
+      service.unavailable(call.operation, problem, { url: server.url, cause })
+    const request = yield* server.authorized.apply(requestOf(call, server))
+    const exchange = Effect.gen(function*() {
+      const { status, text } = yield* client.execute(request)
+      return { status, body: bodyOf(yield* text) } satisfies Response
+    })
+    const answered = yield* exchange.pipe(
+      Effect.mapError((error) => unavailable(problemOf(error), error)),
+      Effect.timeoutOption(timeout)
+    )
+    if (Option.isNone(answered)) {
+      return yield* Effect.fail(unavailable(`no response within ${Duration.format(timeout)}`))
+    }
+    return answered.value
+  })
+
+  const judged = Effect.fnUntraced(function*(call: C, server: Server<E>) {
+    let response = yield* once(call, server)
+    if (response.status === 401 && (yield* server.authorized.renew)) response = yield* once(call, server)
+    if (response.status < 300) return response.body
+    return yield* Effect.fail(service.refused(call, response, { url: server.url }))
+  })
+
+  const mayRepeat = (call: C, error: E) =>
+    service.isRetryable(error) && (call.onceOnly !== true || service.isUndone(error))
+
+  /** Asks one server after the other, until one is available. */
+  const anywhere = Effect.fnUntraced(function*(call: C) {
+    let failure: E | undefined
+    for (let i = 0; i < servers.length; i++) {
+      const at = (first + i) % servers.length
+      const result = yield* Effect.result(judged(call, servers[at]!))
+      if (result._tag === "Success" || !mayRepeat(call, result.failure)) {
+        first = at
+        return yield* Effect.fromResult(result)
+      }
+      failure ??= result.failure
+    }
+    return yield* Effect.fail(failure!)
+  })
+
+  return {
+    url: servers.map(({ url }) => url).join(", "),
+    send: (call) =>
+      Effect.retry(anywhere(call), {
+        while: (error) => mayRepeat(call, error),
+        schedule: settings.retry ?? defaultRetry
+      })
+  }
+})
+
+/** Reads the body of a response, which may not be what it should be. */
+export const ask = <E, C extends Call, A>(
+  { send, url }: Transport<E, C>,
+  { unexpected }: Refusals<E>,
+  call: C,
+  read: (body: unknown) => A
+): Effect.Effect<A, E> =>
+  Effect.flatMap(send(call), (body) =>
+    Effect.try({
+      try: () => read(body),
+      catch: (cause) =>
+        unexpected(call.operation, 200, cause instanceof Error ? cause.message : String(cause), { url, cause })
+    }))
