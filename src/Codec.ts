@@ -13,9 +13,9 @@ import { dual } from "effect/Function"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { RawHeader } from "./engine/KafkaEngine.ts"
-import type { Codec, Decoder, Encoder, Pending, Site } from "./internal/shared/codecModel.ts"
+import type { Codec, Decoder, Encoded, Encoder, Pending, Site } from "./internal/shared/codecModel.ts"
 import {
-  checkBytes,
+  checkOutput,
   fromContextual,
   fromParts,
   mapReady,
@@ -25,9 +25,18 @@ import {
   TypeId,
   unexpectedNull
 } from "./internal/shared/codecModel.ts"
+import { parseJson, printJson } from "./internal/shared/jsonBytes.ts"
 import { decodeText, encodeText, kindOf } from "./internal/shared/utf8.ts"
 
 export {
+  /**
+   * Bytes that go with headers.
+   *
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  Encoded,
   /**
    * A result that is not there yet.
    *
@@ -68,6 +77,14 @@ export type {
    * @category models
    */
   Encoder,
+  /**
+   * What an encoder returns when it does not have to wait.
+   *
+   * @stability unstable
+   * @since 0.1.0
+   * @category models
+   */
+  Output,
   /**
    * A schema, and the subject that a codec registers it under.
    *
@@ -145,20 +162,29 @@ export const make = <A, RD = never, RE = never>(options: {
   readonly decoder: (
     site: Site
   ) => Effect.Effect<(bytes: Uint8Array, headers: ReadonlyArray<RawHeader>) => A | Pending<A>, never, RD>
-  /** Value to bytes. It is prepared once for each set of services; one that needs none serves every send. */
-  readonly encoder: (site: Site) => Effect.Effect<(value: A) => Uint8Array | Pending<Uint8Array>, never, RE>
+  /**
+   * Value to bytes, or to bytes with headers. It is prepared once for each set of services; one that needs none serves
+   * every send.
+   */
+  readonly encoder: (
+    site: Site
+  ) => Effect.Effect<(value: A) => Uint8Array | Encoded | Pending<Uint8Array | Encoded>, never, RE>
   /** The Schema that it is made of: `Producer.suppress` knows its records by it. */
   readonly schema?: Schema.Top | undefined
+  /**
+   * The headers that are the codec's, whether it writes them or not (default none). A message's own headers of these
+   * names are left out: they may have come from another record, and say how that one's bytes are read.
+   */
+  readonly headerNames?: ((site: Site) => ReadonlyArray<string>) | undefined
 }): Codec<A, RD, RE> =>
   fromParts<A, RD, RE>(
     (site) => mapReady(options.decoder(site), (decode) => present(site, decode)),
     (site) =>
       mapReady(options.encoder(site), (encode): Encoder<A> => (value) => {
         if (value === null) throw unexpectedNull(site)
-        return mapResult(encode(value), checkBytes)
+        return mapResult(encode(value), checkOutput)
       }),
-    options.schema,
-    undefined
+    { schema: options.schema, headerNames: options.headerNames }
   )
 
 /**
@@ -187,12 +213,15 @@ export const nullable = <A, RD, RE>(codec: Codec<A, RD, RE>): Codec<A | null, RD
       ),
     (site) =>
       mapReady(codec.encoder(site), (encode): Encoder<A | null> => (value) => value === null ? null : encode(value)),
-    codec.schema,
-    encoderIn && ((site) => {
-      const encode = encoderIn(site)
-      return (value, services) => value === null ? null : encode(value, services)
-    }),
-    codec.registration
+    {
+      schema: codec.schema,
+      headerNames: codec.headerNames,
+      registration: codec.registration,
+      encoderIn: encoderIn && ((site) => {
+        const encode = encoderIn(site)
+        return (value, services) => value === null ? null : encode(value, services)
+      })
+    }
   )
 }
 
@@ -237,12 +266,14 @@ export const map: {
         (decode): Decoder<B> => (bytes, headers) => mapResult(decode(bytes, headers), options.decode)
       ),
     (site) => mapReady(self.encoder(site), (encode): Encoder<B> => (value) => encode(options.encode(value))),
-    undefined,
-    encoderIn && ((site) => {
-      const encode = encoderIn(site)
-      return (value, services) => encode(options.encode(value), services)
-    }),
-    self.registration
+    {
+      headerNames: self.headerNames,
+      registration: self.registration,
+      encoderIn: encoderIn && ((site) => {
+        const encode = encoderIn(site)
+        return (value, services) => encode(options.encode(value), services)
+      })
+    }
   )
 })
 
@@ -337,19 +368,6 @@ export const none: Codec<null> = fromContextual<null, never, never>(
 export const text = <S extends Schema.Codec<unknown, string, unknown, unknown>>(
   schema: S
 ): Codec<S["Type"], S["DecodingServices"], S["EncodingServices"]> => ofSchema(schema, schema, decodeText, encodeText)
-
-const byteOrderMark = 0xfeff
-
-const parseJson = (raw: Uint8Array): unknown => {
-  const json = decodeText(raw)
-  return JSON.parse(json.charCodeAt(0) === byteOrderMark ? json.slice(1) : json)
-}
-
-const printJson = (encoded: unknown): Uint8Array => {
-  const json: unknown = JSON.stringify(encoded)
-  if (typeof json !== "string") throw new Error(`there is no JSON of this: it is ${kindOf(encoded)}`)
-  return encodeText(json)
-}
 
 /**
  * JSON text of a Schema's encoded side, as UTF-8. The Schema may need services; they become the topic's. A byte order

@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Codec from "./Codec.ts"
 import type { RawRecord, TimestampType } from "./engine/KafkaEngine.ts"
 import * as Headers from "./Headers.ts"
+import * as OwnHeaders from "./internal/shared/ownHeaders.ts"
 import * as Message from "./Message.ts"
 import type { AnyTopic, Codecs, Source } from "./Source.ts"
 
@@ -136,11 +137,11 @@ export interface Place {
   readonly offset?: number | undefined
 }
 
-const encoded = (codec: Codec.Any, site: Codec.Site, value: unknown): Uint8Array | null => {
+const encoded = (codec: Codec.Any, site: Codec.Site, value: unknown): Codec.Output => {
   // A codec that needs services throws here, as documented.
   const encoder: Effect.Effect<Codec.Encoder<any>, never, any> = codec.encoder(site)
-  const bytes = Effect.runSync(encoder as Effect.Effect<Codec.Encoder<any>>)(value)
-  return bytes instanceof Codec.Pending ? Effect.runSync(bytes.effect) : bytes
+  const output = Effect.runSync(encoder as Effect.Effect<Codec.Encoder<any>>)(value)
+  return output instanceof Codec.Pending ? Effect.runSync(output.effect) : output
 }
 
 const headersOf = (schema: Schema.Top | undefined, { headerValues, headers }: Message.AnyMessage): Headers.Headers => {
@@ -173,23 +174,39 @@ class SampleRaw implements RawRecord {
     this.timestamp = message.timestamp ?? 0
   }
   get key(): Uint8Array | null {
-    return encoded(this.codecs.key, { topic: this.topic, part: "key" }, this.message.key)
+    return OwnHeaders.bytesIn(this.encoded("key"))
   }
   get value(): Uint8Array | null {
-    return encoded(this.codecs.value, { topic: this.topic, part: "value" }, this.message.value)
+    return OwnHeaders.bytesIn(this.encoded("value"))
   }
   get headers(): Headers.Headers {
-    return headersOf(this.codecs.headers, this.message)
+    return (["key", "value"] as const).reduce(
+      (headers, part) => this.withOwn(part, headers),
+      headersOf(this.codecs.headers, this.message)
+    )
   }
   get size(): number {
     return (this.key?.length ?? 0) + (this.value?.length ?? 0)
+  }
+  private encoded(part: "key" | "value"): Codec.Output {
+    return encoded(this.codecs[part], { topic: this.topic, part }, this.message[part])
+  }
+  private withOwn(part: "key" | "value", headers: Headers.Headers): Headers.Headers {
+    const names = OwnHeaders.namesOf(this.codecs[part], { topic: this.topic, part })
+    if (names.length === 0) return headers
+    try {
+      return OwnHeaders.merged(headers, names, OwnHeaders.headersIn(this.encoded(part)))
+    } catch {
+      // A codec that needs services: handlers read the other headers, and these are none of theirs.
+      return OwnHeaders.merged(headers, names, [])
+    }
   }
 }
 
 /**
  * Makes the record that a handler would get for a message, or for a value where the topic has `keyOf`. `partition` and
  * `timestamp` are 0 where the message has none. Its `headers` and `raw` are encoded when they are asked for; a codec
- * that needs services to encode throws then.
+ * that needs services to encode throws then, but for headers that it would write: they are left out.
  *
  * **When to use**: to test a handler alone, without a Kafka.
  *

@@ -6,7 +6,9 @@ import { isDeepStrictEqual } from "node:util"
 import * as Codec from "../Codec.ts"
 import type { RawHeader, RawMessage } from "../engine/KafkaEngine.ts"
 import * as Decoding from "../internal/codec/decoding.ts"
+import type * as Headers from "../Headers.ts"
 import * as Encoding from "../internal/codec/encoding.ts"
+import * as OwnHeaders from "../internal/shared/ownHeaders.ts"
 import { unknown } from "../internal/shared/suggestions.ts"
 import { Poison } from "../Poison.ts"
 import type { Codecs } from "../Source.ts"
@@ -99,20 +101,20 @@ const partOf = Effect.fnUntraced(function*(
   wire: Wire.Wire,
   fields: ReadonlyMap<string, string>,
   tombstones: boolean
-): Effect.fn.Return<Uint8Array | null, unknown, any> {
+): Effect.fn.Return<Wire.Part, unknown, any> {
   const { part } = wire.site
   const json = fields.get(part)
   const base64 = fields.get(`${part}Base64`)
-  if (base64 !== undefined) return Wire.base64Bytes(JSON.parse(base64))
+  if (base64 !== undefined) return Wire.asIs(Wire.base64Bytes(JSON.parse(base64)))
   if (json === undefined) {
-    if (tombstones || wire.kind === "none") return null
+    if (tombstones || wire.kind === "none") return Wire.asIs(null)
     return yield* Effect.fail(
       `${part} is missing; write "${part}":null if there is none, or add --tombstones for lines without one`
     )
   }
-  if (fields.get("raw") !== "true" || json === "null") return yield* Wire.bytesOf(wire, json)
+  if (fields.get("raw") !== "true" || json === "null") return yield* Wire.partOf(wire, json)
   if (!json.startsWith("\"")) return yield* Effect.fail(`${part} is not a text, as tail --raw prints it`)
-  return Wire.textBytes(String(JSON.parse(json)))
+  return Wire.asIs(Wire.textBytes(String(JSON.parse(json))))
 })
 
 /** Beside base64 there may be what its bytes mean, for people; then one of them must not have been changed alone. */
@@ -157,7 +159,7 @@ export const reader = Effect.fnUntraced(function*(
   const keys = yield* Wire.make(codecs.key, { topic: name, part: "key" })
   const values = yield* Wire.make(codecs.value, { topic: name, part: "value" })
   const encodeHeaders = codecs.headers === undefined ? undefined : Schema.encodeUnknownEffect(codecs.headers)
-  const bytesIn = (wire: Wire.Wire, fields: ReadonlyMap<string, string>) =>
+  const partIn = (wire: Wire.Wire, fields: ReadonlyMap<string, string>) =>
     partOf(wire, fields, tombstones).pipe(
       Effect.catchDefect(Effect.fail),
       Effect.mapError((cause) =>
@@ -174,11 +176,15 @@ export const reader = Effect.fnUntraced(function*(
         timestamp: toTimestamp(fields)
       }
     })
-    const keyBytes = yield* bytesIn(keys, fields)
-    const valueBytes = yield* bytesIn(values, fields)
+    const { bytes: keyBytes, ...keyIds } = yield* partIn(keys, fields)
+    const { bytes: valueBytes, ...valueIds } = yield* partIn(values, fields)
+    const withIds = [keyIds, valueIds].reduce(
+      (all: Headers.Headers, { headers, names }) => OwnHeaders.merged(all, names, headers),
+      headers
+    )
     const place = { topic: name, partition: -1, offset: -1, timestamp: -1, size: 0 }
     const { headerValues, key, value } = yield* settle(() =>
-      decode({ ...place, key: keyBytes, value: valueBytes, headers })
+      decode({ ...place, key: keyBytes, value: valueBytes, headers: withIds })
     )
     yield* checkMeaning(keys, fields, keyBytes, key)
     yield* checkMeaning(values, fields, valueBytes, value)

@@ -2,6 +2,8 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Codec from "../Codec.ts"
+import type { RawHeader } from "../engine/KafkaEngine.ts"
+import * as OwnHeaders from "../internal/shared/ownHeaders.ts"
 import { compact } from "./jsonText.ts"
 import { textOf, toJson } from "./values.ts"
 
@@ -123,21 +125,37 @@ export const base64Bytes = (text: unknown): Uint8Array => {
   return Uint8Array.from(bytes)
 }
 
-/** The bytes that the JSON of a line stands for; the codec has not seen them yet. */
-export const bytesOf = (
+/** A key or value to send, with the headers that its codec wrote beside it, and the names that are the codec's. */
+export interface Part {
+  readonly bytes: Uint8Array | null
+  readonly headers: ReadonlyArray<RawHeader>
+  readonly names: ReadonlyArray<string>
+}
+
+/** Bytes that are as they were read: headers of the record say how. */
+export const asIs = (bytes: Uint8Array | null): Part => ({ bytes, headers: [], names: [] })
+
+/** What the JSON of a line stands for; only what a Schema describes is encoded by its codec here. */
+export const partOf = (
   { codec, kind, site }: Wire,
   json: string
-): Effect.Effect<Uint8Array | null, unknown, any> =>
-  Effect.suspend((): Effect.Effect<Uint8Array | null, unknown, any> => {
-    if (json === "null") return Effect.succeed(null)
+): Effect.Effect<Part, unknown, any> =>
+  Effect.suspend((): Effect.Effect<Part, unknown, any> => {
+    if (json === "null") return Effect.succeed(asIs(null))
     if (kind === "none") throw new Error(`the topic's records have no ${site.part}`)
     if (kind === "text") {
       // Anything but a text is its own JSON, with all of its digits.
-      return Effect.succeed(json.startsWith("\"") ? textBytes(String(JSON.parse(json))) : encoder.encode(json))
+      return Effect.succeed(asIs(json.startsWith("\"") ? textBytes(String(JSON.parse(json))) : encoder.encode(json)))
     }
-    if (kind !== "schema") return Effect.succeed(encoder.encode(json))
-    return Effect.flatMap(
-      Schema.decodeUnknownEffect(Schema.toCodecJson(codec.schema!))(JSON.parse(json)),
-      (value) => Effect.flatMap(codec.encoder(site), (encode: Codec.Encoder<unknown>) => settle(() => encode(value)))
-    )
+    if (kind !== "schema") return Effect.succeed(asIs(encoder.encode(json)))
+    return Effect.gen(function*() {
+      const value: unknown = yield* Schema.decodeUnknownEffect(Schema.toCodecJson(codec.schema!))(JSON.parse(json))
+      const encode: Codec.Encoder<unknown> = yield* codec.encoder(site)
+      const output = yield* settle(() => encode(value))
+      return {
+        bytes: OwnHeaders.bytesIn(output),
+        headers: OwnHeaders.headersIn(output),
+        names: OwnHeaders.namesOf(codec, site)
+      }
+    })
   }).pipe(Effect.catchDefect(Effect.fail))

@@ -35,17 +35,13 @@ export type {
 } from "./codec/writer.ts"
 
 /**
- * The settings of {@link avro}.
+ * The settings that all codecs of a registry have.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
-export interface AvroOptions {
-  /** The name of the Avro record, where the Schema has no identifier (a `Schema.Class` has one). */
-  readonly name?: string | undefined
-  /** The namespace of names that have none (default none). */
-  readonly namespace?: string | undefined
+export interface RegistryOptions {
   /** The schema to register and write with, as text, instead of the derived one: its layout must be the same. */
   readonly schema?: string | undefined
   /** The subject of the schemas (default `"topic"`: `orders-value`). */
@@ -54,6 +50,26 @@ export interface AvroOptions {
   readonly writeWith?: WriteWith | undefined
   /** Whether the registry may compare schemas in a normal form (default `false`). */
   readonly normalize?: boolean | undefined
+  /**
+   * Where records carry the id (default `"prefix"`): before the payload, as a number, or in the header
+   * `__value_schema_id` (`__key_schema_id`), as a GUID, with the payload bare. A registry without GUIDs has its number
+   * in the header, which readers take as well. Both forms are read.
+   */
+  readonly ids?: "prefix" | "header" | undefined
+}
+
+/**
+ * The settings of {@link avro}.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface AvroOptions extends RegistryOptions {
+  /** The name of the Avro record, where the Schema has no identifier (a `Schema.Class` has one). */
+  readonly name?: string | undefined
+  /** The namespace of names that have none (default none). */
+  readonly namespace?: string | undefined
 }
 
 /**

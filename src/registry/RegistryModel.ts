@@ -136,12 +136,15 @@ export interface Verdict {
 export interface Registry {
   /** The URL for messages, without credentials; `undefined` for the registry in memory. */
   readonly url: string | undefined
-  /** Registers a schema under a subject and returns its id. The same schema again returns the same id. */
+  /**
+   * Registers a schema under a subject and returns its id, and its GUID where the registry says it. The same schema
+   * again returns the same id.
+   */
   readonly register: (
     subject: string,
     schema: SchemaText,
     options?: { readonly normalize?: boolean | undefined }
-  ) => Effect.Effect<{ readonly id: number }, RegistryError>
+  ) => Effect.Effect<{ readonly id: number; readonly guid?: string | undefined }, RegistryError>
   /** The version of a subject that is this schema. */
   readonly lookup: (
     subject: string,
@@ -149,7 +152,10 @@ export interface Registry {
     options?: { readonly normalize?: boolean | undefined; readonly deleted?: boolean | undefined }
   ) => Effect.Effect<Registered, RegistryError>
   /** The schema with an id, in the context of a subject (default: the registry's default context). */
-  readonly byId: (id: number, subject?: string) => Effect.Effect<SchemaText, RegistryError>
+  readonly byId: (
+    id: number,
+    subject?: string
+  ) => Effect.Effect<SchemaText & { readonly guid?: string | undefined }, RegistryError>
   /** The schema with a GUID. */
   readonly byGuid: (guid: string) => Effect.Effect<SchemaText, RegistryError>
   /** A version of a subject. The latest one is kept for `latestTtl`. */

@@ -43,8 +43,8 @@ const framed = <S extends Schema.Top>(schema: S) => {
     encoder: (site) =>
       Effect.map(inner.encoder(site), (encode) => (value: S["Type"]) => {
         const bytes = encode(value)
-        if (bytes instanceof Codec.Pending) throw new Error("cannot wait")
-        return Uint8Array.from([...magic, ...bytes!])
+        if (!(bytes instanceof Uint8Array)) throw new Error("no bytes")
+        return Uint8Array.from([...magic, ...bytes])
       })
   })
 }

@@ -9,8 +9,9 @@ import type { RawMessage } from "../../engine/KafkaEngine.ts"
 import * as Headers from "../../Headers.ts"
 import { type AnyMessage, keyOf } from "../../Message.ts"
 import type { Codecs } from "../../Source.ts"
-import type { Codec, EncoderIn, Site } from "../shared/codecModel.ts"
-import { Pending } from "../shared/codecModel.ts"
+import type { Codec, EncoderIn, Output, Site } from "../shared/codecModel.ts"
+import { Encoded, Pending } from "../shared/codecModel.ts"
+import * as OwnHeaders from "../shared/ownHeaders.ts"
 import { headersProblem, messageProblem } from "./checking.ts"
 import { type Failure, failureOf, invalid } from "./encodingFailure.ts"
 
@@ -55,22 +56,41 @@ const headersOf = (texts: Texts | undefined, given: Headers.Input | undefined): 
   return [...Headers.fromInput(present as { [name: string]: string }), ...own ?? Headers.empty]
 }
 
+const sitesOf = ({ name }: Topic): readonly [key: Site, value: Site] => [
+  { topic: name, part: "key" },
+  { topic: name, part: "value" }
+]
+
+const checked = (headers: Headers.Headers): Headers.Headers => {
+  const problem = headersProblem(headers)
+  if (problem !== undefined) throw new Error(problem)
+  return headers
+}
+
 /** Puts the encoder of a topic together. */
 const assemble = (topic: Topic, encodeKey: EncoderIn<any>, encodeValue: EncoderIn<any>): Encode => {
   const { codecs, name } = topic
   const encodeHeaders = codecs.headers === undefined ? undefined : headerEncoder(codecs.headers)
+  const [keySite, valueSite] = sitesOf(topic)
+  const names = [...OwnHeaders.namesOf(codecs.key, keySite), ...OwnHeaders.namesOf(codecs.value, valueSite)]
 
-  const finish = (
-    message: AnyMessage,
-    key: Uint8Array | null,
-    value: Uint8Array | null,
-    texts: Texts | undefined
-  ): RawMessage => {
+  const finish = (message: AnyMessage, key: Output, value: Output, texts: Texts | undefined): RawMessage => {
     const { partition, timestamp } = message
-    const headers = headersOf(texts, message.headers)
-    const problem = headers === undefined ? undefined : headersProblem(headers)
-    if (problem !== undefined) throw new Error(problem)
-    return { topic: name, partition, timestamp, key, value, headers }
+    const given = headersOf(texts, message.headers)
+    const headers = given === undefined ? undefined : checked(given)
+    if (!(key instanceof Encoded || value instanceof Encoded)) {
+      const kept = headers === undefined || names.length === 0 ? headers : OwnHeaders.merged(headers, names, [])
+      return { topic: name, partition, timestamp, key, value, headers: kept }
+    }
+    const added = checked([...OwnHeaders.headersIn(key), ...OwnHeaders.headersIn(value)])
+    return {
+      topic: name,
+      partition,
+      timestamp,
+      key: OwnHeaders.bytesIn(key),
+      value: OwnHeaders.bytesIn(value),
+      headers: OwnHeaders.merged(headers ?? Headers.empty, names, added)
+    }
   }
 
   return (message, services) => {
@@ -112,11 +132,6 @@ const readyEncoder = (codec: Codec<any, any, any>, site: Site): EncoderIn<any> |
   const prepared: unknown = codec.encoder(site)
   return Exit.isExit(prepared) && Exit.isSuccess(prepared) ? prepared.value as EncoderIn<any> : undefined
 }
-
-const sitesOf = ({ name }: Topic): readonly [key: Site, value: Site] => [
-  { topic: name, part: "key" },
-  { topic: name, part: "value" }
-]
 
 /** Undefined where a codec prepares its encoder with services. */
 const readyEncode = (topic: Topic): Encode | undefined => {

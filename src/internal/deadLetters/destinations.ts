@@ -87,12 +87,11 @@ export const parked = (letter: DeadLetter, { partitions, topic }: Target): RawMe
 /** A dead letter as it is redriven. In a retry topic it is due now, and its schedule starts from the beginning. */
 export const redriven = (
   letter: DeadLetter,
-  value: Uint8Array | null,
   { partitions, topic, waits }: Target,
   { at, group, id }: { readonly at: number; readonly group: string; readonly id: string }
 ): RawMessage => {
   const record = { ...letter, timestampType: undefined }
   const headers = RetryHeaders.replayed(record, { group, replays: letter.replays + 1, at, id })
   if (waits) headers.push([spring.attempts, Bytes.int32(1)], [spring.due, Bytes.bigInteger(at)])
-  return { topic, partition: partitionIn(letter, partitions), key: letter.key, value, headers }
+  return { topic, partition: partitionIn(letter, partitions), key: letter.key, value: letter.value, headers }
 }

@@ -2,11 +2,12 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type * as Codec from "../../Codec.ts"
+import * as Codec from "../../Codec.ts"
 import type { DeadLetter, Filter } from "../../DeadLetter.ts"
 import type { RawMessage, RawRecord } from "../../engine/KafkaEngine.ts"
 import { invalidSetting, KafkaError } from "../../KafkaError.ts"
 import type { Codecs } from "../../Source.ts"
+import * as OwnHeaders from "../shared/ownHeaders.ts"
 import * as Destinations from "./destinations.ts"
 import type { Read } from "./letters.ts"
 import { restored } from "./originals.ts"
@@ -52,22 +53,29 @@ const fromEncoded = (codec: AnyCodec, value: unknown): Effect.Effect<unknown, un
     ? Effect.fail("no Schema")
     : Schema.decodeUnknownEffect(Schema.toCodecJson(codec.schema))(value)
 
-/** The bytes of the new value, in its decoded or its encoded form. Fails when the topic's codec refuses both. */
+/**
+ * The letter with the new value, which may be in its decoded or its encoded form, and with what its codec writes into
+ * headers. Fails when the topic's codec refuses both forms.
+ */
 const transformed = Effect.fnUntraced(function*(transform: Transform, codecs: Codecs, letter: DeadLetter) {
   const decoded = yield* Effect.result(letter.decoded)
   const before = Result.isSuccess(decoded) ? decoded.success.value : decoded.failure
   const after = yield* Filters.settle(() => transform(before, letter))
   if (after === undefined) return yield* Effect.fail("returned undefined, not a new value")
-  const encoder = yield* codecs.value.encoder({ topic: letter.source, part: "value" })
+  const site = { topic: letter.source, part: "value" } as const
+  const encoder = yield* codecs.value.encoder(site)
   const encode = (value: unknown) =>
-    Effect.flatMap(Filters.settle(() => encoder(value)), (bytes) =>
-      bytes === null || bytes instanceof Uint8Array
-        ? Effect.succeed(bytes)
+    Effect.flatMap(Filters.settle(() => encoder(value)), (output) =>
+      output === null || output instanceof Uint8Array || output instanceof Codec.Encoded
+        ? Effect.succeed(output)
         : Effect.fail("the codec returned neither bytes nor null"))
-  return yield* Effect.catch(
+  const output = yield* Effect.catch(
     encode(after),
     (refused) => Effect.flatMap(Effect.mapError(fromEncoded(codecs.value, after), () => refused), encode)
   )
+  const names = OwnHeaders.namesOf(codecs.value, site)
+  const headers = OwnHeaders.merged(letter.headers, names, OwnHeaders.headersIn(output))
+  return { ...letter, value: OwnHeaders.bytesIn(output), headers }
 })
 
 /**
@@ -119,14 +127,14 @@ const judgeOne = Effect.fnUntraced(function*(
     )
   }
   if (transform !== undefined && known === undefined) return yield* foundling(letter, rules)
-  const value = transform === undefined ? letter.value : yield* Effect.mapError(
+  const sent = transform === undefined ? letter : yield* Effect.mapError(
     Effect.catchDefect(transformed(transform, known!.codecs, letter), Effect.fail),
     (error) => Filters.failedAt("transform", letter, error)
   )
   return {
     _tag: "Redrive",
     letter,
-    message: (at) => Effect.sync(() => Destinations.redriven(letter, value, target, { at, group, id }))
+    message: (at) => Effect.sync(() => Destinations.redriven(sent, target, { at, group, id }))
   }
 })
 

@@ -65,6 +65,47 @@ export class Pending<out A> {
 }
 
 /**
+ * Bytes that go with headers. An encoder returns it where a part of what it writes is in the record's headers, as the
+ * id of a registry's schema may be. Of a name that is here, the record has no other header: those that the message has
+ * are left out.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Codec } from "millrace"
+ *
+ * export const versioned: Codec.Codec<Uint8Array> = Codec.make({
+ *   decoder: () => Effect.succeed((bytes) => bytes),
+ *   encoder: () => Effect.succeed((bytes) => new Codec.Encoded(bytes, [["version", new Uint8Array([2])]])),
+ *   headerNames: () => ["version"]
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export class Encoded {
+  /** The key or value. */
+  readonly bytes: Uint8Array
+  /** What goes into the record's headers. */
+  readonly headers: ReadonlyArray<RawHeader>
+  constructor(bytes: Uint8Array, headers: ReadonlyArray<RawHeader>) {
+    this.bytes = bytes
+    this.headers = headers
+  }
+}
+
+/**
+ * What an encoder returns when it does not have to wait: bytes, null for none, or bytes with headers.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Output = Uint8Array | Encoded | null
+
+/**
  * Bytes to value, for one site. Throws, or fails the pending effect, when the bytes are no such value. `headers` are
  * the record's, for codecs that keep a schema id there.
  *
@@ -81,7 +122,7 @@ export type Decoder<out A> = (bytes: Uint8Array | null, headers: ReadonlyArray<R
  * @since 0.1.0
  * @category models
  */
-export type Encoder<in A> = (value: A) => Uint8Array | null | Pending<Uint8Array | null>
+export type Encoder<in A> = (value: A) => Output | Pending<Output>
 
 /**
  * A schema, and the subject that a codec registers it under.
@@ -126,6 +167,11 @@ export interface Codec<in out A, out RD = never, out RE = never> extends Pipeabl
   /** The Schema that it was made of, if it was made of one: `Producer.suppress` knows records by it. */
   readonly schema?: Schema.Top | undefined
   /**
+   * The headers that are the codec's at a site, whether it writes them or not: a message's own headers of these names
+   * are left out, because they say how other bytes are to be read.
+   */
+  readonly headerNames?: ((site: Site) => ReadonlyArray<string>) | undefined
+  /**
    * The encoder of a codec that prepares nothing: it takes the services with each message, so that one encoder serves
    * every context.
    *
@@ -140,10 +186,7 @@ export interface Codec<in out A, out RD = never, out RE = never> extends Pipeabl
 }
 
 /** An encoder that is given its services with the value. */
-export type EncoderIn<in A> = (
-  value: A,
-  services: Context.Context<never>
-) => Uint8Array | null | Pending<Uint8Array | null>
+export type EncoderIn<in A> = (value: A, services: Context.Context<never>) => Output | Pending<Output>
 
 const variance = {
   _A: (a: never) => a,
@@ -154,12 +197,10 @@ const variance = {
 export const fromParts = <A, RD, RE>(
   decoder: (site: Site) => Effect.Effect<Decoder<A>, never, RD>,
   encoder: (site: Site) => Effect.Effect<Encoder<A>, never, RE>,
-  schema: Schema.Top | undefined,
-  encoderIn: ((site: Site) => EncoderIn<A>) | undefined,
-  registration?: Codec<A, RD, RE>["registration"]
+  parts: Pick<Codec<A, RD, RE>, "schema" | "headerNames" | "registration" | "encoderIn">
 ): Codec<A, RD, RE> =>
   // The marker is its own, so that a copy with another decoder is still a codec.
-  Object.assign(Object.create(CodecProto), { [TypeId]: variance, decoder, encoder, schema, encoderIn, registration })
+  Object.assign(Object.create(CodecProto), { [TypeId]: variance, decoder, encoder, ...parts })
 
 /** A codec whose encoder is {@link EncoderIn}. */
 export const fromContextual = <A, RD, RE>(
@@ -174,8 +215,7 @@ export const fromContextual = <A, RD, RE>(
         const encode = encoderIn(site)
         return (value) => encode(value, services as Context.Context<never>)
       }),
-    schema,
-    encoderIn
+    { schema, encoderIn }
   )
 
 const CodecProto = {
@@ -256,8 +296,8 @@ export const ofSchema = <S extends Schema.Top>(
   )
 }
 
-/** Refuses what is not bytes. */
-export const checkBytes = (value: unknown): Uint8Array => {
-  if (value instanceof Uint8Array) return value
+/** Refuses what is not bytes, with headers or without. */
+export const checkOutput = <A extends Uint8Array | Encoded>(value: A): A => {
+  if (value instanceof Uint8Array || value instanceof Encoded && value.bytes instanceof Uint8Array) return value
   throw new Error(`bytes (a Uint8Array) are needed, and this is ${kindOf(value)}`)
 }

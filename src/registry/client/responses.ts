@@ -68,14 +68,17 @@ export const schemaOf = (body: unknown): SchemaText => {
   }
 }
 
-/** A version of a subject. */
-export const registeredOf = (body: unknown): Registered => {
+/** The GUID of a schema, where the registry has such. */
+export const guidOf = (body: unknown): string | undefined => {
   const guid = field(body, "guid")
-  return {
-    ...schemaOf(body),
-    subject: textOf(body, "subject"),
-    version: wholeOf(body, "version"),
-    id: wholeOf(body, "id"),
-    guid: isText(guid) ? guid : undefined
-  }
+  return isText(guid) ? guid : undefined
 }
+
+/** A version of a subject. */
+export const registeredOf = (body: unknown): Registered => ({
+  ...schemaOf(body),
+  subject: textOf(body, "subject"),
+  version: wholeOf(body, "version"),
+  id: wholeOf(body, "id"),
+  guid: guidOf(body)
+})

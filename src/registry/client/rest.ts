@@ -110,7 +110,7 @@ export const make = Effect.fnUntraced(function*(
         query: { normalize: options?.normalize },
         body: bodyOf(schema),
         subject
-      }, (body) => ({ id: Bodies.wholeOf(body, "id") })),
+      }, (body) => ({ id: Bodies.wholeOf(body, "id"), guid: Responses.guidOf(body) })),
     lookup: (subject, schema, options) =>
       ask({
         operation: "look up a schema",
@@ -128,7 +128,7 @@ export const make = Effect.fnUntraced(function*(
         path: path("schemas", "ids", id),
         query: { subject: contextOf(subject) },
         what: `schema with id ${id}`
-      }, Responses.schemaOf),
+      }, (body) => ({ ...Responses.schemaOf(body), guid: Responses.guidOf(body) })),
     byGuid: (guid) =>
       ask({
         operation: "get a schema",

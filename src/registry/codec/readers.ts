@@ -13,8 +13,11 @@ export interface Resolved extends SchemaText {
   readonly needed: ReadonlyArray<string>
 }
 
-/** Reads a payload. Throws where it cannot. */
-export type Read = (payload: Uint8Array) => unknown
+/**
+ * Reads a payload. Throws where it cannot. `afterId` is what follows the id in a header; where the id is a prefix, the
+ * payload begins with it.
+ */
+export type Read = (payload: Uint8Array, afterId: Uint8Array | undefined) => unknown
 
 /** A registry that is down holds the partition back: it makes no poison, however long it lasts. */
 const whileDown = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("10 seconds")])

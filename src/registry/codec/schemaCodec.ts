@@ -4,13 +4,15 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Codec from "../../Codec.ts"
 import type { RawHeader } from "../../engine/Model.ts"
+import { headerNames } from "../format/wireFormat.ts"
 
-type Result<A> = A | Codec.Pending<A>
+/** A result that may not be there yet. */
+export type Result<A> = A | Codec.Pending<A>
 
 /** Reads and writes encoded values, for one site. */
 export interface Bytes {
   readonly read: (bytes: Uint8Array, headers: ReadonlyArray<RawHeader>) => Result<unknown>
-  readonly write: (encoded: unknown) => Result<Uint8Array>
+  readonly write: (encoded: unknown) => Result<Uint8Array | Codec.Encoded>
 }
 
 /** Goes on with a result when it is there: at once where it is. */
@@ -31,16 +33,22 @@ export const goOn = <A, B>(result: Result<A>, next: (value: A) => Result<B>): Re
 const resultOf = <A>(effect: Effect.Effect<A, unknown>): Result<A> =>
   Exit.isExit(effect) && Exit.isSuccess(effect) ? effect.value as A : new Codec.Pending(effect)
 
-/** A codec of `schema` over `bytes`; `registration` says what it registers, without a registry. */
+/** A codec of `schema` over `bytes`. */
 export const schemaCodec = <S extends Schema.Top, R>(
   schema: S,
-  registration: (site: Codec.Site) => Codec.Registration,
+  { encoded, registration }: {
+    /** The Schema that is run: it goes as far as the format needs. */
+    readonly encoded: Schema.Top
+    /** What it registers, said without a registry. */
+    readonly registration: (site: Codec.Site) => Codec.Registration
+  },
   bytes: (site: Codec.Site) => Effect.Effect<Bytes, never, R>
 ): Codec.Codec<S["Type"], S["DecodingServices"] | R, S["EncodingServices"] | R> => {
-  const decode = Schema.decodeUnknownEffect(schema)
-  const encode = Schema.encodeUnknownEffect(schema)
+  const decode = Schema.decodeUnknownEffect(encoded as S)
+  const encode = Schema.encodeUnknownEffect(encoded as S)
   const codec = Codec.make<S["Type"], S["DecodingServices"] | R, S["EncodingServices"] | R>({
     schema,
+    headerNames: ({ part }) => [headerNames[part]],
     decoder: Effect.fnUntraced(function*(site) {
       const { read } = yield* bytes(site)
       const services = yield* Effect.context<S["DecodingServices"]>()
@@ -51,7 +59,7 @@ export const schemaCodec = <S extends Schema.Top, R>(
       const { write } = yield* bytes(site)
       const services = yield* Effect.context<S["EncodingServices"]>()
       return (value: S["Type"]) =>
-        goOn(resultOf(Effect.provideContext(encode(value), services)), write) as Uint8Array | Codec.Pending<Uint8Array>
+        goOn(resultOf(Effect.provideContext(encode(value), services)), write)
     })
   })
   return Object.assign(codec, { registration })

@@ -15,6 +15,9 @@ export type SubjectStrategy =
   | "topic-record"
   | ((site: Site, name: string | undefined) => string)
 
+export const isStrategy = (value: unknown): boolean =>
+  typeof value === "function" || value === "topic" || value === "record" || value === "topic-record"
+
 export const subjectOf = (strategy: SubjectStrategy, site: Site, name: string | undefined): string => {
   if (typeof strategy === "function") return strategy(site, name)
   if (strategy === "topic") return `${site.topic}-${site.part}`

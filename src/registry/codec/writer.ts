@@ -27,6 +27,11 @@ export type WriteWith =
   | { readonly metadata: Readonly<Record<string, string>> }
   | { readonly id: number }
 
+export const isWriteWith = (value: unknown): boolean =>
+  value === "lookup" || value === "register" || value === "latest"
+  || typeof value === "object" && value !== null
+    && ("id" in value ? Number.isSafeInteger(value.id) : "metadata" in value && typeof value.metadata === "object")
+
 /** What is written with, and where it is registered. */
 export interface Writing {
   readonly registry: Registry
@@ -35,19 +40,40 @@ export interface Writing {
   readonly normalize: boolean
   /** How a schema of the registry differs from this one in what it writes; `undefined` if it does not. */
   readonly difference: (registered: Resolved) => string | undefined
+  /** Whether the GUID is worth another request. */
+  readonly needsGuid: boolean
 }
 
-/** The id to write; a schema that is not the one to be written is refused with the first difference. */
-export const idOf = (mode: WriteWith, writing: Writing): Effect.Effect<number, RegistryError> => {
-  const { difference, normalize, registry, schema, subject } = writing
-  const checked = Effect.fnUntraced(function*(id: number, registered: SchemaText) {
+/** The ids of the schema that is written with, and its text. */
+export interface Written {
+  readonly id: number
+  readonly guid: string | undefined
+  readonly schema: SchemaText
+}
+
+/** The schema to write with; one that is not the one to be written is refused with the first difference. */
+export const writtenWith = (mode: WriteWith, writing: Writing): Effect.Effect<Written, RegistryError> => {
+  const { difference, needsGuid, normalize, registry, schema, subject } = writing
+  const checked = Effect.fnUntraced(function*(
+    id: number,
+    registered: SchemaText & { readonly guid?: string | undefined }
+  ) {
     const found = difference(yield* resolve(registry, registered))
-    if (found === undefined) return id
+    if (found === undefined) return { id, guid: registered.guid, schema: registered }
     const problem = `the schema with id ${id} has another layout than the topic's Schema, at ${found}`
     return yield* Errors.make("prepare writing", new Errors.InvalidSchema({ subject, problem }), { url: registry.url })
   })
-  if (mode === "register") return Effect.map(registry.register(subject, schema, { normalize }), ({ id }) => id)
-  if (mode === "lookup") return Effect.map(registry.lookup(subject, schema, { normalize }), ({ id }) => id)
+  const lookup = Effect.map(
+    registry.lookup(subject, schema, { normalize }),
+    ({ guid, id }): Written => ({ id, guid, schema })
+  )
+  if (mode === "lookup") return lookup
+  if (mode === "register") {
+    return Effect.flatMap(
+      registry.register(subject, schema, { normalize }),
+      ({ guid, id }) => needsGuid && guid === undefined ? lookup : Effect.succeed<Written>({ id, guid, schema })
+    )
+  }
   if (mode === "latest") {
     return Effect.flatMap(registry.version(subject, "latest"), (latest) => checked(latest.id, latest))
   }

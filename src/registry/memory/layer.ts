@@ -31,7 +31,10 @@ export const make = (): Registry => {
   return {
     url: undefined,
     register: (subject, schema, options) =>
-      attempt("register", () => ({ id: registry.register(subject, schema, options?.normalize === true) })),
+      attempt("register", () => {
+        const id = registry.register(subject, schema, options?.normalize === true)
+        return { id, guid: registry.byId(id, subject).guid }
+      }),
     lookup: (subject, schema, options) =>
       attempt(
         "look up a schema",

@@ -93,8 +93,9 @@ export class MemoryRegistry {
     return this.registered(name, found)
   }
 
-  byId(id: number, subject: string | undefined): SchemaText {
-    return this.kept(id, subject).schema
+  byId(id: number, subject: string | undefined): SchemaText & { readonly guid: string } {
+    const { guid, schema } = this.kept(id, subject)
+    return { ...schema, guid }
   }
 
   byGuid(guid: string): SchemaText {

@@ -148,7 +148,7 @@ describe("the copy of a dead letter", () => {
       const codecs = { key: Codec.bytes, value: Codec.bytes, headers: undefined }
       const letter = reader("t", codecs, Context.empty())({ raw, gone: undefined })
       const target = { topic: "g.t.retry.1", partitions, waits: true, parks: false }
-      const message = redriven(letter, letter.value, target, { at: 77, group: "g", id: "i" })
+      const message = redriven(letter, target, { at: 77, group: "g", id: "i" })
       assert.isBelow(message.partition!, partitions)
       if (origin < partitions) assert.strictEqual(message.partition, origin)
       assert.deepStrictEqual([message.key, message.value], [key, value])

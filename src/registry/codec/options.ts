@@ -1,0 +1,31 @@
+/** What every codec of a registry may be given, and the check of it. */
+import type { Kinds } from "../../internal/shared/fields.ts"
+import { flag, problemOf, text } from "../../internal/shared/fields.ts"
+import type { SubjectStrategy } from "./subject.ts"
+import { isStrategy } from "./subject.ts"
+import type { WriteWith } from "./writer.ts"
+import { isWriteWith } from "./writer.ts"
+
+/** As the public `RegistryOptions`. */
+export interface Options {
+  readonly schema?: string | undefined
+  readonly subject?: SubjectStrategy | undefined
+  readonly writeWith?: WriteWith | undefined
+  readonly normalize?: boolean | undefined
+  readonly ids?: "prefix" | "header" | undefined
+}
+
+const common: Kinds = {
+  schema: text,
+  subject: { words: "\"topic\", \"record\", \"topic-record\" or a function", is: isStrategy },
+  writeWith: { words: "\"lookup\", \"register\", \"latest\", { metadata } or { id }", is: isWriteWith },
+  normalize: flag,
+  ids: { words: "\"prefix\" or \"header\"", is: (value) => value === "prefix" || value === "header" }
+}
+
+/** Throws for options that the codec does not have, or that are not what they must be. */
+export const check = (codec: string, options: unknown, more: Kinds): void => {
+  const found = problemOf("options", options, { ...common, ...more })
+  if (found !== undefined) throw new Error(`${codec}: ${found.field}: ${found.problem}`)
+}
+

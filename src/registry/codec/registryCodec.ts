@@ -1,0 +1,115 @@
+/** A codec whose schemas are in a registry, for any format: finds ids, and puts them where they belong. */
+import * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
+import * as Codec from "../../Codec.ts"
+import * as Wire from "../format/wireFormat.ts"
+import type { RegistryError } from "../RegistryError.ts"
+import type { SchemaText } from "../RegistryModel.ts"
+import { Service } from "../SchemaRegistry.ts"
+import type { Options } from "./options.ts"
+import type { Read, Resolved } from "./readers.ts"
+import { readers } from "./readers.ts"
+import type { Bytes, Result } from "./schemaCodec.ts"
+import { goOn, schemaCodec } from "./schemaCodec.ts"
+import { subjectOf } from "./subject.ts"
+import type { Written } from "./writer.ts"
+import { writtenWith } from "./writer.ts"
+
+/** What reads and writes payloads of one format for one Schema. */
+export interface Payloads {
+  /** Makes what reads the payloads that were written with a schema. Throws where this Schema cannot read them. */
+  readonly reading: (writer: Resolved) => Read
+  /** A value of the Schema's encoded side as a payload, without an id. */
+  readonly write: (encoded: unknown) => Uint8Array
+  /** What follows the id, given the schema that is written with (default nothing): Protobuf's message indexes. */
+  readonly afterId?: ((written: SchemaText) => Uint8Array) | undefined
+}
+
+/** A format of schemas, and the Schema's schema in it. */
+export interface Format {
+  /** The schema to register and write with. */
+  readonly schema: SchemaText
+  /** Its full name, if it has one, for subjects. */
+  readonly name: string | undefined
+  /** How a schema of the registry differs from this one in what it writes; `undefined` if it does not. */
+  readonly difference: (registered: Resolved) => string | undefined
+  /** Loads the library of the format. A missing one is a defect that says how to install it. */
+  readonly payloads: Effect.Effect<Payloads>
+}
+
+/** Where an id goes. Made once, and then used for every record. */
+const framing = (
+  { guid, id, schema }: Written,
+  { ids = "prefix" }: Options,
+  { afterId }: Payloads,
+  part: Codec.Site["part"]
+): (payload: Uint8Array) => Uint8Array | Codec.Encoded => {
+  const rest = afterId?.(schema)
+  if (ids === "header") {
+    // A registry without GUIDs: readers take the number, too.
+    const bytes = Wire.idBytes(guid === undefined ? { _tag: "Id", id } : { _tag: "Guid", guid }, rest)
+    const headers = [[Wire.headerNames[part], bytes]] as const
+    return (payload) => new Codec.Encoded(payload, headers)
+  }
+  const prefix = Wire.idBytes({ _tag: "Id", id }, rest)
+  return (payload) => {
+    const bytes = new Uint8Array(prefix.length + payload.length)
+    bytes.set(prefix)
+    bytes.set(payload, prefix.length)
+    return bytes
+  }
+}
+
+/** What is found once is kept; the same is not asked for twice at one time, and again when it failed. */
+const once = <A, E>(find: Effect.Effect<A, E>): () => Result<A> => {
+  const turn = Semaphore.makeUnsafe(1)
+  let found: { readonly value: A } | undefined
+  const finding = turn.withPermits(1)(Effect.suspend(() =>
+    found === undefined
+      ? Effect.map(find, (value) => (found = { value }).value)
+      : Effect.succeed(found.value)
+  ))
+  return () => found === undefined ? new Codec.Pending(finding) : found.value
+}
+
+/** A codec of `schema` in a format; `encoded` is the Schema that goes as far as the format needs. */
+export const registryCodec = <S extends Schema.Top>(
+  schema: S,
+  encoded: Schema.Top,
+  format: Format,
+  options: Options
+): Codec.Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> => {
+  const { normalize = false, subject: strategy = "topic", writeWith = "lookup" } = options
+  const registration = (site: Codec.Site): Codec.Registration => ({
+    subject: subjectOf(strategy, site, format.name),
+    schema: format.schema,
+    normalize
+  })
+  return schemaCodec(
+    schema,
+    { encoded, registration },
+    Effect.fnUntraced(function*(site): Effect.fn.Return<Bytes, never, Service> {
+      const registry = yield* Service
+      const payloads = yield* format.payloads
+      const own = registration(site)
+      const readerFor = readers(registry, own.subject, own.schema.type, payloads.reading)
+      const written: Effect.Effect<Written, RegistryError> = writtenWith(writeWith, {
+        ...own,
+        registry,
+        difference: format.difference,
+        needsGuid: options.ids === "header"
+      })
+      const frame = once(Effect.map(written, (each) => framing(each, options, payloads, site.part)))
+
+      return {
+        read: (raw, headers) => {
+          const { framed, inHeader, payload } = Wire.find(raw, headers, site.part)
+          const rest = framed.bytes.subarray(framed.at)
+          return goOn(readerFor(framed.schema), (read) => inHeader ? read(payload, rest) : read(rest, undefined))
+        },
+        write: (encoded) => goOn(frame(), (put) => put(payloads.write(encoded)))
+      }
+    })
+  )
+}
