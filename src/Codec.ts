@@ -25,7 +25,7 @@ import {
   TypeId,
   unexpectedNull
 } from "./internal/shared/codecModel.ts"
-import { parseJson, printJson } from "./internal/shared/jsonBytes.ts"
+import { parseJson, printJson } from "./internal/shared/codecs/jsonBytes.ts"
 import { decodeText, encodeText, kindOf } from "./internal/shared/utf8.ts"
 
 export {
@@ -162,10 +162,7 @@ export const make = <A, RD = never, RE = never>(options: {
   readonly decoder: (
     site: Site
   ) => Effect.Effect<(bytes: Uint8Array, headers: ReadonlyArray<RawHeader>) => A | Pending<A>, never, RD>
-  /**
-   * Value to bytes, or to bytes with headers. It is prepared once for each set of services; one that needs none serves
-   * every send.
-   */
+  /** Value to bytes, also with headers. It is prepared once for each set of services; without any, for every send. */
   readonly encoder: (
     site: Site
   ) => Effect.Effect<(value: A) => Uint8Array | Encoded | Pending<Uint8Array | Encoded>, never, RE>

@@ -9,7 +9,7 @@ import * as Schema from "effect/Schema"
 import * as Codec from "./Codec.ts"
 import type { RawRecord, TimestampType } from "./engine/KafkaEngine.ts"
 import * as Headers from "./Headers.ts"
-import * as OwnHeaders from "./internal/shared/ownHeaders.ts"
+import * as OwnHeaders from "./internal/shared/codecs/ownHeaders.ts"
 import * as Message from "./Message.ts"
 import type { AnyTopic, Codecs, Source } from "./Source.ts"
 

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Codec from "../Codec.ts"
 import type { RawHeader } from "../engine/KafkaEngine.ts"
-import * as OwnHeaders from "../internal/shared/ownHeaders.ts"
+import * as OwnHeaders from "../internal/shared/codecs/ownHeaders.ts"
 import { compact } from "./jsonText.ts"
 import { textOf, toJson } from "./values.ts"
 

@@ -11,7 +11,7 @@ import { type AnyMessage, keyOf } from "../../Message.ts"
 import type { Codecs } from "../../Source.ts"
 import type { Codec, EncoderIn, Output, Site } from "../shared/codecModel.ts"
 import { Encoded, Pending } from "../shared/codecModel.ts"
-import * as OwnHeaders from "../shared/ownHeaders.ts"
+import * as OwnHeaders from "../shared/codecs/ownHeaders.ts"
 import { headersProblem, messageProblem } from "./checking.ts"
 import { type Failure, failureOf, invalid } from "./encodingFailure.ts"
 

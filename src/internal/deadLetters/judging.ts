@@ -7,7 +7,7 @@ import type { DeadLetter, Filter } from "../../DeadLetter.ts"
 import type { RawMessage, RawRecord } from "../../engine/KafkaEngine.ts"
 import { invalidSetting, KafkaError } from "../../KafkaError.ts"
 import type { Codecs } from "../../Source.ts"
-import * as OwnHeaders from "../shared/ownHeaders.ts"
+import * as OwnHeaders from "../shared/codecs/ownHeaders.ts"
 import * as Destinations from "./destinations.ts"
 import type { Read } from "./letters.ts"
 import { restored } from "./originals.ts"
@@ -65,10 +65,13 @@ const transformed = Effect.fnUntraced(function*(transform: Transform, codecs: Co
   const site = { topic: letter.source, part: "value" } as const
   const encoder = yield* codecs.value.encoder(site)
   const encode = (value: unknown) =>
-    Effect.flatMap(Filters.settle(() => encoder(value)), (output) =>
-      output === null || output instanceof Uint8Array || output instanceof Codec.Encoded
-        ? Effect.succeed(output)
-        : Effect.fail("the codec returned neither bytes nor null"))
+    Effect.flatMap(
+      Filters.settle(() => encoder(value)),
+      (output) =>
+        output === null || output instanceof Uint8Array || output instanceof Codec.Encoded
+          ? Effect.succeed(output)
+          : Effect.fail("the codec returned neither bytes nor null")
+    )
   const output = yield* Effect.catch(
     encode(after),
     (refused) => Effect.flatMap(Effect.mapError(fromEncoded(codecs.value, after), () => refused), encode)

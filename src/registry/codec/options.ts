@@ -28,4 +28,3 @@ export const check = (codec: string, options: unknown, more: Kinds): void => {
   const found = problemOf("options", options, { ...common, ...more })
   if (found !== undefined) throw new Error(`${codec}: ${found.field}: ${found.problem}`)
 }
-

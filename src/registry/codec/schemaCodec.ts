@@ -58,8 +58,7 @@ export const schemaCodec = <S extends Schema.Top, R>(
     encoder: Effect.fnUntraced(function*(site) {
       const { write } = yield* bytes(site)
       const services = yield* Effect.context<S["EncodingServices"]>()
-      return (value: S["Type"]) =>
-        goOn(resultOf(Effect.provideContext(encode(value), services)), write)
+      return (value: S["Type"]) => goOn(resultOf(Effect.provideContext(encode(value), services)), write)
     })
   })
   return Object.assign(codec, { registration })

@@ -1,6 +1,6 @@
 /** Headers that belong to codecs: of their names a record has what its codecs wrote, and nothing else. Pure. */
-import type { RawHeader } from "../../engine/KafkaEngine.ts"
-import { type Codec, Encoded, type Output, type Site } from "./codecModel.ts"
+import type { RawHeader } from "../../../engine/KafkaEngine.ts"
+import { type Codec, Encoded, type Output, type Site } from "../codecModel.ts"
 
 /** The names that are a codec's at a site. */
 export const namesOf = ({ headerNames }: Codec<any, any, any>, site: Site): ReadonlyArray<string> =>
@@ -10,8 +10,7 @@ export const namesOf = ({ headerNames }: Codec<any, any, any>, site: Site): Read
 export const bytesIn = (output: Output): Uint8Array | null => output instanceof Encoded ? output.bytes : output
 
 /** The headers of what an encoder returned. */
-export const headersIn = (output: Output): ReadonlyArray<RawHeader> =>
-  output instanceof Encoded ? output.headers : []
+export const headersIn = (output: Output): ReadonlyArray<RawHeader> => output instanceof Encoded ? output.headers : []
 
 type Headers = ReadonlyArray<RawHeader>
 

@@ -1,5 +1,5 @@
 /** JSON as UTF-8 and back. Pure. */
-import { decodeText, encodeText, kindOf } from "./utf8.ts"
+import { decodeText, encodeText, kindOf } from "../utf8.ts"
 
 const byteOrderMark = 0xfeff
 
