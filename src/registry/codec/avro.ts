@@ -31,9 +31,12 @@ export const textOf = (json: AvroJson): string =>
 
 const nameOf = (type: AvroType): string | undefined => "name" in type ? type.name : undefined
 
+/** Each once: Avro finds types by their own names. */
+const textsOf = (needed: Resolved["needed"]): ReadonlyArray<string> => [...new Set(needed.map(({ text }) => text))]
+
 const typeOf = ({ needed, text }: Pick<Resolved, "needed" | "text">): AvroType => {
   const names: Names = new Map()
-  for (const each of needed) Parse.parse(each, names)
+  for (const text of textsOf(needed)) Parse.parse(text, names)
   return Parse.parse(text, names)
 }
 
@@ -68,10 +71,10 @@ export const avro = <S extends Schema.Top>(
       const binary = make(shape.json)
       return {
         reading: ({ needed, text }) => {
-          const read = binary.reading(make(jsonOf(text), needed.map(jsonOf)))
+          const read = binary.reading(make(jsonOf(text), textsOf(needed).map(jsonOf)))
           return (payload) => call(shape.fromAvro, read(payload))
         },
-        write: (encoded) => binary.write(call(shape.toAvro, encoded))
+        writing: () => ({ write: (encoded) => binary.write(call(shape.toAvro, encoded)) })
       }
     })
   }, options)

@@ -8,9 +8,15 @@ import * as Errors from "../RegistryError.ts"
 import type { RegistryError } from "../RegistryError.ts"
 import type { Reference, Registry, SchemaText, SchemaType } from "../RegistryModel.ts"
 
-/** A schema with the texts that it needs, each after those it needs itself. */
+/** A schema that others need, by the name that they call it. */
+export interface Needed {
+  readonly name: string
+  readonly text: string
+}
+
+/** A schema with those that it needs, each after those it needs itself. */
 export interface Resolved extends SchemaText {
-  readonly needed: ReadonlyArray<string>
+  readonly needed: ReadonlyArray<Needed>
 }
 
 /**
@@ -28,19 +34,20 @@ const referenced = Effect.fnUntraced(function*(
   registry: Registry,
   references: ReadonlyArray<Reference>,
   seen: Set<string>
-): Effect.fn.Return<ReadonlyArray<string>, RegistryError> {
-  const texts: Array<string> = []
-  for (const { subject, version } of references) {
-    const key = `${subject}/${version}`
+): Effect.fn.Return<ReadonlyArray<Needed>, RegistryError> {
+  const needed: Array<Needed> = []
+  for (const { name, subject, version } of references) {
+    // One schema may have several names.
+    const key = JSON.stringify([name, subject, version])
     if (seen.has(key)) continue
     if (seen.add(key).size > mostReferences) {
       const problem = `it refers to more than ${mostReferences} schemas`
       return yield* Errors.make("get references", new Errors.InvalidSchema({ subject, problem }))
     }
     const schema = yield* registry.version(subject, version)
-    texts.push(...yield* referenced(registry, schema.references ?? [], seen), schema.text)
+    needed.push(...yield* referenced(registry, schema.references ?? [], seen), { name, text: schema.text })
   }
-  return texts
+  return needed
 })
 
 /** A schema with everything it refers to. */

@@ -20,10 +20,16 @@ import { writtenWith } from "./writer.ts"
 export interface Payloads {
   /** Makes what reads the payloads that were written with a schema. Throws where this Schema cannot read them. */
   readonly reading: (writer: Resolved) => Read
+  /** Makes what writes with a schema. It throws where this Schema's values cannot be written with it. */
+  readonly writing: (writer: Resolved) => PayloadWriter
+}
+
+/** Writes payloads with one schema. */
+export interface PayloadWriter {
   /** A value of the Schema's encoded side as a payload, without an id. */
   readonly write: (encoded: unknown) => Uint8Array
-  /** What follows the id, given the schema that is written with (default nothing): Protobuf's message indexes. */
-  readonly afterId?: ((written: SchemaText) => Uint8Array) | undefined
+  /** What follows the id (default nothing): Protobuf's message indexes. */
+  readonly afterId?: Uint8Array | undefined
 }
 
 /** A format of schemas, and the Schema's schema in it. */
@@ -38,22 +44,23 @@ export interface Format {
   readonly payloads: Effect.Effect<Payloads>
 }
 
-/** Where an id goes. Made once, and then used for every record. */
-const framing = (
+/** Writes with an id where it belongs. Made once, and then used for every record. */
+const framed = (
   { guid, id, schema }: Written,
   { ids = "prefix" }: Options,
-  { afterId }: Payloads,
+  { writing }: Payloads,
   part: Codec.Site["part"]
-): (payload: Uint8Array) => Uint8Array | Codec.Encoded => {
-  const rest = afterId?.(schema)
+): (encoded: unknown) => Uint8Array | Codec.Encoded => {
+  const { afterId: rest, write } = writing(schema)
   if (ids === "header") {
     // A registry without GUIDs: readers take the number, too.
     const bytes = Wire.idBytes(guid === undefined ? { _tag: "Id", id } : { _tag: "Guid", guid }, rest)
     const headers = [[Wire.headerNames[part], bytes]] as const
-    return (payload) => new Codec.Encoded(payload, headers)
+    return (encoded) => new Codec.Encoded(write(encoded), headers)
   }
   const prefix = Wire.idBytes({ _tag: "Id", id }, rest)
-  return (payload) => {
+  return (encoded) => {
+    const payload = write(encoded)
     const bytes = new Uint8Array(prefix.length + payload.length)
     bytes.set(prefix)
     bytes.set(payload, prefix.length)
@@ -100,7 +107,13 @@ export const registryCodec = <S extends Schema.Top>(
         difference: format.difference,
         needsGuid: options.ids === "header"
       })
-      const frame = once(Effect.map(written, (each) => framing(each, options, payloads, site.part)))
+      const writer = once(
+        Effect.flatMap(written, (each) =>
+          Effect.try({
+            try: () => framed(each, options, payloads, site.part),
+            catch: (cause) => cause
+          }))
+      )
 
       return {
         read: (raw, headers) => {
@@ -108,7 +121,7 @@ export const registryCodec = <S extends Schema.Top>(
           const rest = framed.bytes.subarray(framed.at)
           return goOn(readerFor(framed.schema), (read) => inHeader ? read(payload, rest) : read(rest, undefined))
         },
-        write: (encoded) => goOn(frame(), (put) => put(payloads.write(encoded)))
+        write: (encoded) => goOn(writer(), (write) => write(encoded))
       }
     })
   )

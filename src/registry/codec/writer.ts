@@ -44,11 +44,11 @@ export interface Writing {
   readonly needsGuid: boolean
 }
 
-/** The ids of the schema that is written with, and its text. */
+/** The ids of the schema that is written with, and itself. */
 export interface Written {
   readonly id: number
   readonly guid: string | undefined
-  readonly schema: SchemaText
+  readonly schema: Resolved
 }
 
 /** The schema to write with; one that is not the one to be written is refused with the first difference. */
@@ -58,20 +58,20 @@ export const writtenWith = (mode: WriteWith, writing: Writing): Effect.Effect<Wr
     id: number,
     registered: SchemaText & { readonly guid?: string | undefined }
   ) {
-    const found = difference(yield* resolve(registry, registered))
-    if (found === undefined) return { id, guid: registered.guid, schema: registered }
+    const resolved = yield* resolve(registry, registered)
+    const found = difference(resolved)
+    if (found === undefined) return { id, guid: registered.guid, schema: resolved }
     const problem = `the schema with id ${id} has another layout than the topic's Schema, at ${found}`
     return yield* Errors.make("prepare writing", new Errors.InvalidSchema({ subject, problem }), { url: registry.url })
   })
-  const lookup = Effect.map(
-    registry.lookup(subject, schema, { normalize }),
-    ({ guid, id }): Written => ({ id, guid, schema })
-  )
+  const own = ({ guid, id }: { readonly id: number; readonly guid?: string | undefined }) =>
+    Effect.map(resolve(registry, schema), (resolved): Written => ({ id, guid, schema: resolved }))
+  const lookup = Effect.flatMap(registry.lookup(subject, schema, { normalize }), own)
   if (mode === "lookup") return lookup
   if (mode === "register") {
     return Effect.flatMap(
       registry.register(subject, schema, { normalize }),
-      ({ guid, id }) => needsGuid && guid === undefined ? lookup : Effect.succeed<Written>({ id, guid, schema })
+      (registered) => needsGuid && registered.guid === undefined ? lookup : own(registered)
     )
   }
   if (mode === "latest") {

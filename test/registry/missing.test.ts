@@ -1,0 +1,47 @@
+import { assert, describe, it, vi } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { Consumer, OnFailure, Producer, Topic } from "millrace"
+import { Codec, SchemaRegistry } from "millrace/registry"
+import { InMemoryKafka } from "millrace/testing"
+
+for (const name of ["avsc", "ajv", "ajv/dist/2020.js", "ajv-formats"]) {
+  vi.doMock(name, () => {
+    throw new Error("not installed")
+  })
+}
+
+const layer = Layer.mergeAll(InMemoryKafka.layer, SchemaRegistry.layerMemory)
+
+describe("a library that is not installed", () => {
+  const codecs = { avsc: Codec.avro(Schema.String) }
+  for (const [name, value] of Object.entries(codecs)) {
+    const topic = Topic.make("t", { key: Codec.none, value })
+
+    it.effect(`${name} is named when a consumer starts, before there is a record`, () =>
+      Effect.gen(function*() {
+        yield* Producer.send(Topic.make("t", { key: Codec.none, value: Codec.bytes }), {
+          key: null,
+          value: new Uint8Array()
+        })
+        const running = yield* Effect.forkChild(Consumer.run(Consumer.make("reader", {
+          offsetReset: "latest",
+          onFailure: OnFailure.stop,
+          handlers: [Topic.handle(topic, () => Effect.void)]
+        })))
+        const exit = yield* Fiber.await(running)
+        assert.strictEqual(exit._tag, "Failure")
+        if (exit._tag === "Failure") assert.include(Cause.pretty(exit.cause), `npm install ${name}`)
+      }).pipe(Effect.provide(layer)))
+
+    it.effect(`${name} is named by the first send`, () =>
+      Effect.gen(function*() {
+        const exit = yield* Effect.exit(Producer.send(topic, { key: null, value: "a" }))
+        assert.strictEqual(exit._tag, "Failure")
+        if (exit._tag === "Failure") assert.include(Cause.pretty(exit.cause), `npm install ${name}`)
+      }).pipe(Effect.provide(layer)))
+  }
+})
