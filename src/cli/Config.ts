@@ -8,6 +8,7 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Consumer from "../Consumer.ts"
 import type * as KafkaEngine from "../engine/KafkaEngine.ts"
+import type * as SchemaRegistry from "../registry/SchemaRegistry.ts"
 import type * as Topic from "../Topic.ts"
 
 /**
@@ -31,6 +32,7 @@ export interface Config {
   readonly shapes: Readonly<{ [topic: string]: Topic.Shape }>
   readonly consumers: ReadonlyArray<Consumer.Consumer<any, any>>
   readonly layer: Layer.Layer<any, unknown, any>
+  readonly registry: Layer.Layer<SchemaRegistry.Service, unknown> | undefined
 }
 
 /**
@@ -40,7 +42,9 @@ export interface Config {
  * - `consumers`: what `millrace consume` runs, named by their groups.
  * - `topics`: topics that `tail` and `produce` know the codecs of, besides those of the consumers.
  * - `shapes`: how `millrace topics --create` makes topics, by name; `--partitions` and the like are for all others.
- * - `layer`: everything the consumers need. It may itself use the engine. A missing service is a type error.
+ * - `layer`: everything the consumers need. It may itself use the engine and the registry. A missing service is a type
+ *   error.
+ * - `registry`: the layer of the Schema Registry, for topics whose codecs need one, and for `millrace schemas`.
  *
  * @example
  * ```ts
@@ -69,16 +73,23 @@ export interface Config {
  * @since 0.1.0
  * @category constructors
  */
-export const defineConfig = <const C extends ReadonlyArray<Consumer.Any>, EE, EL>(config: {
+export const defineConfig = <
+  const C extends ReadonlyArray<Consumer.Any>,
+  EE,
+  EL,
+  S extends SchemaRegistry.Service = never,
+  ER = never
+>(config: {
   readonly engine: Layer.Layer<KafkaEngine.Service, EE>
   readonly topics?: ReadonlyArray<Topic.Any> | undefined
   readonly shapes?: Readonly<{ [topic: string]: Topic.Shape }> | undefined
   readonly consumers: C
   readonly layer: Layer.Layer<
-    Exclude<Consumer.Services<C[number]>, KafkaEngine.Service | Scope.Scope>,
+    Exclude<Consumer.Services<C[number]>, KafkaEngine.Service | Scope.Scope | NoInfer<S>>,
     EL,
-    KafkaEngine.Service
+    KafkaEngine.Service | NoInfer<S>
   >
+  readonly registry?: Layer.Layer<S, ER> | undefined
 }): Config => ({
   [TypeId]: true,
   engine: config.engine,
@@ -86,7 +97,8 @@ export const defineConfig = <const C extends ReadonlyArray<Consumer.Any>, EE, EL
   topics: (config.topics ?? []) as ReadonlyArray<any>,
   shapes: config.shapes ?? {},
   consumers: config.consumers as ReadonlyArray<any>,
-  layer: config.layer
+  layer: config.layer,
+  registry: config.registry as Config["registry"]
 })
 
 /** Whether a value was made by {@link defineConfig}. @internal */

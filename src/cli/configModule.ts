@@ -24,7 +24,7 @@ const find = (folder: string): string | undefined => {
 const usage = (problem: string) => new UsageError({ problem })
 
 /** What is wrong with a config that no type checker saw. */
-export const untyped = ({ consumers, engine, layer, shapes, topics }: Config): string | undefined => {
+export const untyped = ({ consumers, engine, layer, registry, shapes, topics }: Config): string | undefined => {
   if (!Layer.isLayer(engine)) return "engine must be a Layer, such as ConfluentKafka.layer({ … })"
   if (!Array.isArray(topics) || !topics.every((topic) => Topic.TypeId in Object(topic))) {
     return "topics must be an array of what Topic.make returns"
@@ -36,6 +36,9 @@ export const untyped = ({ consumers, engine, layer, shapes, topics }: Config): s
     typeof shapes !== "object" || Object.values(shapes).some((shape) => typeof Object(shape).partitions !== "number")
   ) {
     return "shapes must be an object of shapes such as { orders: { partitions: 12 } }"
+  }
+  if (registry !== undefined && !Layer.isLayer(registry)) {
+    return "registry must be a Layer, such as SchemaRegistry.layer({ … })"
   }
   return Layer.isLayer(layer) ? undefined : "layer must be a Layer; Layer.empty if the consumers need nothing"
 }

@@ -13,10 +13,11 @@ import { groups } from "./groups.ts"
 import { produce } from "./produce.ts"
 import { retry } from "./retry.ts"
 import { root } from "./root.ts"
+import { schemas } from "./schemas/schemas.ts"
 import { tail } from "./tail.ts"
 import { topics } from "./topics.ts"
 
-const command = root.pipe(Command.withSubcommands([consume, topics, groups, tail, produce, retry, dlt]))
+const command = root.pipe(Command.withSubcommands([consume, topics, groups, tail, produce, retry, dlt, schemas]))
 
 /**
  * Lines for people on a terminal, structured ones elsewhere; both on standard error, which leaves output to the work.

@@ -15,6 +15,11 @@ const withNote = record([
   { name: "total", type: "double" },
   { name: "note", type: ["null", "string"], default: null }
 ])
+const noteRequired = record([
+  { name: "id", type: "string" },
+  { name: "total", type: "double" },
+  { name: "note", type: ["null", "string"] }
+])
 const withoutDefault = record([{ name: "id", type: "string" }, { name: "must", type: "string" }])
 
 const tagOf = <A, E extends { readonly reason: { readonly _tag: string } }, R>(effect: Effect.Effect<A, E, R>) =>
@@ -67,6 +72,7 @@ export const registrySuite = <E>(name: string, layer: Layer.Layer<SchemaRegistry
       with_(Effect.fnUntraced(function*(registry, subject) {
         assert.strictEqual(yield* tagOf(registry.version(subject, "latest")), "SubjectNotFound")
         assert.strictEqual(yield* tagOf(registry.lookup(subject, order)), "SubjectNotFound")
+        assert.strictEqual(yield* registry.compatibility(subject), yield* registry.compatibility())
         yield* registry.register(subject, order)
         assert.strictEqual(yield* tagOf(registry.version(subject, 99)), "SchemaNotFound")
         assert.strictEqual(yield* tagOf(registry.lookup(subject, withoutDefault)), "SchemaNotFound")
@@ -86,6 +92,20 @@ export const registrySuite = <E>(name: string, layer: Layer.Layer<SchemaRegistry
         assert.strictEqual(yield* tagOf(registry.register(subject, withoutDefault)), "Incompatible")
         const nonsense = { type: "AVRO" as const, text: "{\"type\":\"recor\"}" }
         assert.strictEqual(yield* tagOf(registry.register(`${subject}-bad`, nonsense)), "InvalidSchema")
+      }))
+    )
+
+    it.effect(
+      "checks against all versions where the level asks for it",
+      with_(Effect.fnUntraced(function*(registry, subject) {
+        yield* registry.setCompatibility(subject, "BACKWARD_TRANSITIVE")
+        yield* registry.register(subject, order)
+        yield* registry.register(subject, withNote)
+        // The latest version has the field, the first one has not.
+        const { isCompatible, messages } = yield* registry.check(subject, noteRequired)
+        assert.isFalse(isCompatible)
+        assert.include(messages.join(), "/fields/")
+        assert.strictEqual(yield* tagOf(registry.register(subject, noteRequired)), "Incompatible")
       }))
     )
 

@@ -2,8 +2,10 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import { Codec, Consumer, OnFailure, Topic } from "millrace"
 import { defineConfig } from "millrace/cli"
+import { Codec as Registered, SchemaRegistry } from "millrace/registry"
 import { InMemoryKafka } from "millrace/testing"
 import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 
@@ -49,3 +51,19 @@ export const needy = defineConfig({
 
 // @ts-expect-error the engine's layer provides no engine
 export const powerless = defineConfig({ engine: invoices, consumers: [idle], layer: Layer.empty })
+
+const orders = Topic.make("orders", { key: Codec.none, value: Registered.avro(Schema.Struct({ id: Schema.String })) })
+const shipping = Consumer.make("shipping", { ...options, handlers: [Topic.handle(orders, () => Effect.void)] })
+const registry = SchemaRegistry.layerMemory
+const lookingUp = Layer.effect(Mail, Effect.as(Effect.service(SchemaRegistry.Service), { send: Effect.void }))
+
+export const registered = defineConfig({ engine, consumers: [shipping], registry, layer: Layer.empty })
+export const within = defineConfig({ engine, consumers: [shipping], layer: registry })
+export const used = defineConfig({ engine, consumers: [shipping, mailing], registry, layer: lookingUp })
+
+// @ts-expect-error no registry
+export const unregistered = defineConfig({ engine, consumers: [shipping], layer: Layer.empty })
+// @ts-expect-error the layer uses a registry, and the config has none
+export const unknowingly = defineConfig({ engine, consumers: [mailing], layer: lookingUp })
+// @ts-expect-error the registry's layer provides no registry
+export const other = defineConfig({ engine, consumers: [idle], registry: mail, layer: Layer.empty })

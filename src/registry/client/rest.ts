@@ -6,7 +6,8 @@ import type { Call, Service } from "../../rest/restModel.ts"
 import * as Transport from "../../rest/transport.ts"
 import * as Errors from "../RegistryError.ts"
 import type { RegistryError } from "../RegistryError.ts"
-import type { Compatibility, Mode, Options, Registered, Registry, SchemaText, Verdict } from "../RegistryModel.ts"
+import type { Compatibility, Mode, Options, Registered, Registry, SchemaText } from "../RegistryModel.ts"
+import * as Checking from "./checking.ts"
 import * as Responses from "./responses.ts"
 
 const { path } = Transport
@@ -44,15 +45,6 @@ const contextOf = (subject: string | undefined): string | undefined => {
   return found === null ? undefined : found[0]
 }
 
-const verdictOf = (body: unknown): Verdict => {
-  const { is_compatible: isCompatible, messages } = body as {
-    readonly is_compatible?: unknown
-    readonly messages?: unknown
-  }
-  if (typeof isCompatible !== "boolean") throw new Bodies.UnexpectedBody("the body has no boolean \"is_compatible\"")
-  return { isCompatible, messages: Array.isArray(messages) ? messages.map(String) : [] }
-}
-
 const nothing = (): void => {}
 
 /** A registry without a cache: every question is a request. */
@@ -83,22 +75,39 @@ export const make = Effect.fnUntraced(function*(
     subject === undefined ? path(root) : path(root, subject)
   const global = (subject: string | undefined) => subject === undefined ? {} : { defaultToGlobal: true }
 
-  const check: Registry["check"] = (subject, schema, options) =>
+  const versions: Registry["versions"] = (subject, options) =>
+    ask({
+      operation: "list versions",
+      method: "GET",
+      path: path("subjects", subject, "versions"),
+      query: { deleted: options?.deleted },
+      subject
+    }, (body) => Bodies.listOf(body, (item) => Bodies.wholeOf(item)))
+
+  /** What a subject takes from the registry; some registries do not say it of a subject that is not there. */
+  const orGlobal = <A>(get: (subject: string | undefined) => Effect.Effect<A, RegistryError>) => (subject?: string) =>
+    subject === undefined ? get(undefined) : Effect.catchIf(get(subject), Checking.isMissing, () => get(undefined))
+
+  const compatibility = orGlobal((subject) =>
+    ask({
+      operation: "get the compatibility",
+      method: "GET",
+      path: ofSubject("config", subject),
+      query: global(subject),
+      subject
+    }, levelOf)
+  )
+
+  const checkAgainst: Checking.Ask = (subject, schema, against, options) =>
     ask({
       operation: "check compatibility",
       method: "POST",
-      path: path("compatibility", "subjects", subject, "versions", "latest"),
+      path: path("compatibility", "subjects", subject, "versions", ...(against === undefined ? [] : [against])),
       query: { verbose: true, normalize: options?.normalize },
       body: bodyOf(schema),
       subject,
       what: "version"
-    }, verdictOf).pipe(
-      // A subject that is not there takes any schema.
-      Effect.catchIf(
-        ({ reason }) => reason._tag === "SubjectNotFound" || reason._tag === "SchemaNotFound",
-        () => Effect.succeed<Verdict>({ isCompatible: true, messages: [] })
-      )
-    )
+    }, Checking.verdictOf)
 
   return {
     url: transport.url,
@@ -160,14 +169,7 @@ export const make = Effect.fnUntraced(function*(
         // Not every registry knows the prefix.
         (subjects) => subjects.filter((subject) => subject.startsWith(options?.prefix ?? "")).toSorted()
       ),
-    versions: (subject, options) =>
-      ask({
-        operation: "list versions",
-        method: "GET",
-        path: path("subjects", subject, "versions"),
-        query: { deleted: options?.deleted },
-        subject
-      }, (body) => Bodies.listOf(body, (item) => Bodies.wholeOf(item))),
+    versions,
     versionsOf: (id) =>
       ask({
         operation: "list the versions of a schema",
@@ -187,15 +189,8 @@ export const make = Effect.fnUntraced(function*(
         subject,
         what: `version ${version}`
       }, (body) => Bodies.listOf(body, (item) => Bodies.wholeOf(item))),
-    check,
-    compatibility: (subject) =>
-      ask({
-        operation: "get the compatibility",
-        method: "GET",
-        path: ofSubject("config", subject),
-        query: global(subject),
-        subject
-      }, levelOf),
+    check: Checking.checkWith(checkAgainst, { compatibility, versions }),
+    compatibility,
     setCompatibility: (subject, compatibility) =>
       ask({
         operation: "set the compatibility",
@@ -204,14 +199,15 @@ export const make = Effect.fnUntraced(function*(
         body: { compatibility },
         subject
       }, nothing),
-    mode: (subject) =>
+    mode: orGlobal((subject) =>
       ask({
         operation: "get the mode",
         method: "GET",
         path: ofSubject("mode", subject),
         query: global(subject),
         subject
-      }, modeOf),
+      }, modeOf)
+    ),
     setMode: (subject, mode) =>
       ask(
         { operation: "set the mode", method: "PUT", path: ofSubject("mode", subject), body: { mode }, subject },

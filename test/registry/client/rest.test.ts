@@ -168,6 +168,31 @@ describe("the registry over HTTP", () => {
         assert.deepStrictEqual(yield* registry.check("new", order), { isCompatible: true, messages: [] })
       })
     ))
+
+  it.effect("takes a reason for a message", () =>
+    registryOf(() => json({ is_compatible: false, reason: "b at /fields/1" })).use(
+      Effect.fnUntraced(function*(registry) {
+        assert.deepStrictEqual((yield* registry.check("s", order)).messages, ["b at /fields/1"])
+      })
+    ))
+
+  it.effect("asks about each version that counts where a registry cannot check by the level", () => {
+    let level = "BACKWARD_TRANSITIVE"
+    const { requests, use } = registryOf(({ pathname }) => {
+      if (pathname.startsWith("/config/")) return json({ compatibilityLevel: level })
+      if (pathname === "/subjects/s/versions") return json([1, 2])
+      if (pathname === "/compatibility/subjects/s/versions") return json({ error_code: 404, message: "Not Found" }, 404)
+      return json({ is_compatible: !pathname.endsWith("/1"), messages: pathname.endsWith("/1") ? ["no default"] : [] })
+    })
+    return use(Effect.fnUntraced(function*(registry) {
+      assert.deepStrictEqual(yield* registry.check("s", order), { isCompatible: false, messages: ["no default"] })
+      level = "BACKWARD"
+      assert.isTrue((yield* registry.check("s", order)).isCompatible)
+      const paths = requests.map(({ url }) => new URL(url).pathname).filter((path) => path.startsWith("/compat"))
+      const checked = "/compatibility/subjects/s/versions"
+      assert.deepStrictEqual(paths, [checked, `${checked}/2`, `${checked}/1`, checked, `${checked}/latest`])
+    }))
+  })
 })
 
 describe("what is kept of a registry", () => {

@@ -1,0 +1,92 @@
+/** `millrace schemas check`: whether the schemas of the config may be registered. */
+import * as Command from "effect/cli/Command"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import { type Needed, resolve } from "../../registry/codec/readers.ts"
+import { violations } from "../../registry/memory/compatibility.ts"
+import type { Compatibility } from "../../registry/RegistryModel.ts"
+import * as SchemaRegistry from "../../registry/SchemaRegistry.ts"
+import { WorkFailed } from "../exit.ts"
+import { config, json } from "../root.ts"
+import { registryOf } from "../services.ts"
+import { plain } from "../values.ts"
+import { type Target, targetsOf, topics } from "./registrations.ts"
+import { concurrency, stateOf, statusOf } from "./state.ts"
+
+const textsOf = (needed: ReadonlyArray<Needed>) => needed.map(({ text }) => text)
+
+/** Why a schema is not compatible, by our own rules: for registries that do not say. */
+const reasonsOf = Effect.fnUntraced(function*({ schema, subject }: Target, level: Compatibility) {
+  if (schema.type !== "AVRO") return []
+  const registry = yield* SchemaRegistry.Service
+  const next = yield* resolve(registry, schema)
+  const before = yield* Effect.forEach(
+    yield* registry.versions(subject),
+    Effect.fnUntraced(function*(version) {
+      const { needed, text, type } = yield* resolve(registry, yield* registry.version(subject, version))
+      return { version, text, type, references: textsOf(needed) }
+    }),
+    { concurrency }
+  )
+  const avro = before.filter(({ type }) => type === "AVRO")
+  return violations(level, { text: next.text, references: textsOf(next.needed) }, avro)
+})
+
+/** What a check found of a target. */
+export const checkOf = Effect.fnUntraced(function*(target: Target) {
+  const { normalize, part, schema, subject, topic } = target
+  const state = yield* stateOf(target)
+  const site = { subject, topic, part, compatibility: state.compatibility, latest: state.latest?.version }
+  const status = statusOf(state)
+  if (status !== "unregistered") {
+    return { ...site, status, version: state.own?.version, id: state.own?.id, messages: [] }
+  }
+  const registry = yield* SchemaRegistry.Service
+  const { isCompatible, messages } = yield* registry.check(subject, schema, { normalize })
+  const found = isCompatible ? "compatible" as const : "incompatible" as const
+  const reasons = isCompatible || messages.length > 0 ? messages : yield* reasonsOf(target, state.compatibility)
+  return { ...site, status: found, version: undefined, id: undefined, messages: reasons }
+})
+
+/** What was found, in JSON. */
+export type Checked = Effect.Success<ReturnType<typeof checkOf>>
+
+/** The verdict in a line. */
+const wordsOf = ({ compatibility, latest, status, subject, version }: Checked): string => {
+  switch (status) {
+    case "new":
+      return `${subject}: new`
+    case "registered":
+    case "older":
+      return `${subject}: version ${version}${status === "older" ? `, not the latest, which is ${latest}` : ""}`
+    default:
+      return `${subject}: ${status} (${compatibility}, latest version ${latest})`
+  }
+}
+
+/** The verdict, with the reasons. */
+export const linesOf = (checked: Checked): ReadonlyArray<string> =>
+  [wordsOf(checked), ...checked.messages.map((message) => `  ${message}`)].map(plain)
+
+/** Checks the schemas of the config's topics. */
+export const check = Command.make(
+  "check",
+  { topics, json },
+  Effect.fnUntraced(function*(flags) {
+    const loaded = yield* config
+    const registry = yield* registryOf(loaded)
+    const targets = yield* targetsOf(loaded, flags.topics)
+    const found = yield* Effect.forEach(targets, checkOf, { concurrency }).pipe(Effect.provide(registry))
+    if (flags.json) yield* Console.log(JSON.stringify(found))
+    else for (const line of found.flatMap(linesOf)) yield* Console.log(line)
+    const wrong = found.filter(({ status }) => status === "incompatible").length
+    if (wrong > 0) {
+      return yield* new WorkFailed({
+        problem: `${wrong} of ${found.length} may not be registered; change the Schema so that it stays compatible, or `
+          + "write into another topic"
+      })
+    }
+  })
+).pipe(
+  Command.withDescription("Check that the schemas of the config's topics may be registered; exit code 1 if one may not")
+)

@@ -1,0 +1,199 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as TestConsole from "effect/testing/TestConsole"
+import { Topic } from "millrace"
+import { Codec, SchemaRegistry } from "millrace/registry"
+import { InMemoryKafka } from "millrace/testing"
+import { fileURLToPath } from "node:url"
+import { untyped } from "../../src/cli/configModule.ts"
+import { Operator } from "../../src/cli/confirm.ts"
+import { run } from "../../src/cli/main.ts"
+import { checkOf } from "../../src/cli/schemas/check.ts"
+import { targetsOf } from "../../src/cli/schemas/registrations.ts"
+import { comparable, readable } from "../../src/cli/schemas/text.ts"
+import { cluster } from "./fixtures/registry.config.ts"
+
+const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}.config.ts`, import.meta.url))
+
+const within = (config: string) => (...args: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const before = [(yield* TestConsole.logLines).length, (yield* TestConsole.errorLines).length] as const
+    const code = yield* run("0.0.0", ["schemas", ...args, "--config", fixture(config)])
+    const out = (yield* TestConsole.logLines).slice(before[0]).map(String).join("\n")
+    const err = (yield* TestConsole.errorLines).slice(before[1]).map(String).join("\n")
+    return { code, out, err }
+  })
+
+const schemas = within("registry")
+
+const registry = SchemaRegistry.Service.pipe(Effect.provideContext(cluster))
+
+const order = (...fields: ReadonlyArray<object>) => ({
+  type: "AVRO" as const,
+  text: JSON.stringify({ type: "record", name: "Order", namespace: "shop", fields })
+})
+
+/** One registry, so one story: each step stands on the ones before. */
+describe("schemas by the command", () => {
+  it.effect("finds what the topics register, and that nothing is there", () =>
+    Effect.gen(function*() {
+      const { code, out } = yield* schemas("ls")
+      assert.strictEqual(code, 0)
+      assert.deepStrictEqual(out.split("\n"), [
+        "SUBJECT       TYPE  TOPIC   PART   VERSION  ID  LATEST  COMPATIBILITY  STATE",
+        "orders-value  AVRO  orders  value  -        -   -       BACKWARD       no subject",
+        "users-key     AVRO  users   key    -        -   -       BACKWARD       no subject",
+        "User          AVRO  users   value  -        -   -       BACKWARD       no subject"
+      ])
+      assert.strictEqual((yield* schemas("check")).out, "orders-value: new\nusers-key: new\nUser: new")
+      assert.include((yield* schemas("diff", "orders")).out, "--- no subject\n+++ orders-value, topic orders")
+    }))
+
+  it.effect("says which topic or subject is meant, and who has none", () =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* schemas("check", "order")).code, 2)
+      assert.strictEqual((yield* schemas("ls", "plain")).code, 2)
+      assert.strictEqual((yield* schemas("show", "orders")).code, 1)
+      assert.strictEqual((yield* schemas("show", "orders", "--version", "0")).code, 2)
+      assert.strictEqual((yield* schemas("show", "orders", "--local")).code, 2)
+      assert.strictEqual((yield* within("memory")("ls")).code, 2)
+      const wrong = { registry: "http://localhost:8081", engine: Layer.empty, topics: [], consumers: [], shapes: {} }
+      assert.include(untyped(wrong as never), "registry must be a Layer")
+    }))
+
+  it.effect("registers when it is not a dry run", () =>
+    Effect.gen(function*() {
+      const dry = yield* schemas("register", "orders", "--dry-run")
+      assert.deepStrictEqual([dry.code, dry.out], [0, "orders-value: would be registered as version 1"])
+      assert.deepStrictEqual(yield* Effect.flatMap(registry, ({ subjects }) => subjects()), [])
+      const { out } = yield* schemas("register", "orders")
+      assert.strictEqual(out, "orders-value: registered as version 1, id 1")
+      assert.strictEqual((yield* schemas("register", "orders")).out, "orders-value: version 1")
+      assert.strictEqual((yield* schemas("diff", "orders")).out, "orders-value: as version 1")
+      const [row] = JSON.parse((yield* schemas("ls", "orders", "--json")).out)
+      assert.include(row, { subject: "orders-value", status: "registered", version: 1, id: 1, latest: 1 })
+    }))
+
+  it.effect("shows a schema, and the versions of a subject", () =>
+    Effect.gen(function*() {
+      const { err, out } = yield* schemas("show", "orders-value")
+      assert.strictEqual(err, "orders-value: version 1, id 1, AVRO")
+      assert.strictEqual(JSON.parse(out).name, "Order")
+      assert.strictEqual((yield* schemas("show", "orders-value", "--local")).out, out)
+      assert.strictEqual(JSON.parse((yield* schemas("show", "orders-value", "--json")).out).version, 1)
+      assert.deepStrictEqual((yield* schemas("versions", "orders-value")).out.split("\n"), [
+        "VERSION  ID  TYPE  REFERENCES  STATE",
+        "      1   1  AVRO  -           there"
+      ])
+    }))
+
+  it.effect("tells a compatible change from one that is not, and registers all or nothing", () =>
+    Effect.gen(function*() {
+      const { register, setCompatibility } = yield* registry
+      const [id, total] = [{ name: "id", type: "string" }, { name: "total", type: "double" }]
+      yield* setCompatibility("orders-value", "NONE")
+      yield* register("orders-value", order(id, total, { name: "note", type: "string" }))
+      yield* setCompatibility("orders-value", "BACKWARD")
+      const older = yield* schemas("check", "orders")
+      assert.deepStrictEqual([older.code, older.out], [0, "orders-value: version 1, not the latest, which is 2"])
+
+      yield* register("User", { type: "AVRO", text: JSON.stringify({ type: "record", name: "User", fields: [] }) })
+      const { code, out } = yield* schemas("check", "users")
+      assert.strictEqual(code, 1)
+      assert.deepStrictEqual(out.split("\n"), [
+        "users-key: new",
+        "User: incompatible (BACKWARD, latest version 1)",
+        "  BACKWARD: the new schema cannot read version 1: READER_FIELD_MISSING_DEFAULT_VALUE at /fields/name: the "
+        + "writer has no \"name\", and it has no default"
+      ])
+      const [, user] = JSON.parse((yield* schemas("check", "users", "--json")).out)
+      assert.include(user, { subject: "User", status: "incompatible", compatibility: "BACKWARD", latest: 1 })
+      assert.strictEqual((yield* schemas("register", "users")).code, 1)
+      assert.notInclude(yield* Effect.flatMap(registry, ({ subjects }) => subjects()), "users-key")
+
+      yield* setCompatibility("User", "FORWARD")
+      const better = yield* schemas("check", "users")
+      assert.deepStrictEqual([better.code, better.out.split("\n")[1]], [
+        0,
+        "User: compatible (FORWARD, latest version 1)"
+      ])
+      assert.include((yield* schemas("register", "users")).out, "User: registered as version 2")
+      assert.include((yield* schemas("diff", "orders")).out, "-    { \"name\": \"note\", \"type\": \"string\" }")
+    }))
+
+  it.effect("deletes what the operator agrees to", () =>
+    Effect.gen(function*() {
+      const asked = yield* schemas("delete", "User", "--version", "1")
+      assert.deepStrictEqual([asked.code, asked.out, asked.err], [
+        0,
+        "version 1 of subject \"User\" would be deleted",
+        "nothing was done; add --yes to do it"
+      ])
+      const agreed = schemas("delete", "User", "--version", "1").pipe(
+        Effect.provideService(Operator, { isThere: () => true, ask: () => Effect.succeed("y") })
+      )
+      assert.strictEqual((yield* agreed).out.split("\n").at(-1), "version 1 of subject \"User\": deleted")
+      assert.strictEqual((yield* schemas("delete", "User", "--version", "1", "--yes")).code, 1)
+      assert.strictEqual((yield* schemas("delete", "User", "--permanent", "--yes")).code, 1)
+      assert.strictEqual((yield* schemas("delete", "User", "--yes")).code, 0)
+      assert.strictEqual((yield* schemas("versions", "User")).code, 1)
+      const deleted = JSON.parse((yield* schemas("versions", "User", "--deleted", "--json")).out)
+      assert.deepStrictEqual(deleted.map(({ deleted }: { readonly deleted: boolean }) => deleted), [true, true])
+      assert.strictEqual((yield* schemas("delete", "User", "--permanent", "--dry-run")).code, 0)
+      assert.strictEqual((yield* schemas("delete", "User", "--permanent", "--yes")).code, 0)
+      assert.strictEqual((yield* schemas("versions", "User", "--deleted")).code, 1)
+      assert.strictEqual((yield* schemas("delete", "User", "--yes")).code, 1)
+    }))
+
+  it.effect("lists the subjects of others when asked to", () =>
+    Effect.gen(function*() {
+      yield* Effect.flatMap(registry, ({ register }) => register("others-value", order()))
+      const { out } = yield* schemas("ls", "--all")
+      assert.match(out, /^others-value  AVRO  -       -      -        -        1  BACKWARD       -$/m)
+    }))
+})
+
+describe("schemas that are compared", () => {
+  const topic = (name: string, value: Codec.Codec<any, any, any>) => Topic.make(name, { key: Codec.none, value })
+  const config = (...topics: ReadonlyArray<ReturnType<typeof topic>>) => ({ topics, consumers: [] }) as never
+
+  it.effect("name the topic whose subject cannot be told", () =>
+    Effect.gen(function*() {
+      const nameless = topic("notes", Codec.avro(Schema.String, { subject: "record" }))
+      const error = yield* Effect.flip(targetsOf(config(nameless), []))
+      assert.include(error.message, "topic \"notes\": the subject strategy \"record\" needs a schema with a name")
+    }))
+
+  it.effect("have reasons of ours where the registry gives none", () =>
+    Effect.gen(function*() {
+      const silent = yield* SchemaRegistry.Service.pipe(
+        Effect.map((registry) => ({ ...registry, check: () => Effect.succeed({ isCompatible: false, messages: [] }) })),
+        Effect.provide(SchemaRegistry.layerMemory)
+      )
+      yield* silent.register("notes-value", { type: "AVRO", text: "\"int\"" })
+      const [target] = yield* targetsOf(config(topic("notes", Codec.avro(Schema.String))), [])
+      const { messages } = yield* Effect.provideService(checkOf(target!), SchemaRegistry.Service, silent)
+      assert.deepStrictEqual(messages, [
+        "BACKWARD: the new schema cannot read version 1: TYPE_MISMATCH at /: int cannot be read as string"
+      ])
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it("look alike however they are written", () => {
+    const schema = (text: string, type: "AVRO" | "JSON" | "PROTOBUF" = "AVRO") => ({ type, text })
+    assert.strictEqual(comparable(schema("{\"type\":\"string\"}")), comparable(schema("\"string\"")))
+    assert.strictEqual(comparable(schema("string")), "\"string\"")
+    const fields = { fields: [{ default: { b: 1, a: 2 }, name: "a" }], type: "record" }
+    assert.strictEqual(
+      comparable(schema(JSON.stringify(fields))),
+      "{ \"type\": \"record\", \"fields\": [{ \"name\": \"a\", \"default\": { \"b\": 1, \"a\": 2 } }] }"
+    )
+    assert.strictEqual(comparable(schema("{\"b\":[{}],\"a\":1}", "JSON")), "{ \"a\": 1, \"b\": [{}] }")
+    assert.strictEqual(readable(schema("{\"b\":1,\"a\":[]}", "JSON")), "{ \"b\": 1, \"a\": [] }")
+    assert.strictEqual(readable(schema(" message A {}\n", "PROTOBUF")), "message A {}")
+    const long = JSON.stringify(Array.from({ length: 40 }, (_, i) => `symbol-${i}`))
+    assert.deepStrictEqual(JSON.parse(readable(schema(long, "JSON"))), JSON.parse(long))
+    assert.isTrue(readable(schema(long, "JSON")).split("\n").length > 3)
+  })
+})
