@@ -11,6 +11,7 @@ import { load } from "../../src/engine/confluent/shared/native.ts"
 import * as ConfluentKafka from "../../src/engine/ConfluentKafka.ts"
 import type { TopicDescription } from "../../src/engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
+import * as Errors from "../../src/KafkaError.ts"
 import { Mock, mockCluster } from "../engine/confluent/mock.ts"
 import { bindingLimits } from "./bindingLimits.ts"
 import type { Ability, Harness, Limit, World } from "./harness.ts"
@@ -166,7 +167,10 @@ const describing = (engine: Shared["engine"]): Context.Context<KafkaEngine.Servi
       ...admin,
       listTopics: Effect.orDie(metadata(raw)),
       describeTopics: (names: ReadonlyArray<string>) =>
-        Effect.map(Effect.orDie(Effect.forEach(names, (name) => metadata(raw, name))), (all) => all.flat())
+        Effect.map(Effect.orDie(Effect.forEach(names, (name) => metadata(raw, name))), (all) => all.flat()),
+      // It would end the process.
+      describeGroups: () =>
+        Effect.fail(Errors.make("describe groups", new Errors.Unsupported({ engine: "mock", capability: "configs" })))
     }))
   })
 }

@@ -6,7 +6,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type {
-  AdminClient,
   Chunk,
   ConsumerClient,
   ConsumerClientOptions,
@@ -19,6 +18,7 @@ import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import * as Errors from "../../src/KafkaError.ts"
 import type { KafkaError } from "../../src/KafkaError.ts"
 import { format } from "../../src/TopicPartition.ts"
+import { scriptedAdmin } from "./scriptedAdmin.ts"
 import { type Call, type CallName, type Observer, parted, type Rebalance } from "./scriptedCalls.ts"
 
 interface Assigned {
@@ -37,7 +37,8 @@ const tooLong: KafkaError = Errors.make(
   new Errors.BrokerError({ code: 12, name: "OFFSET_METADATA_TOO_LARGE", problem: "too large", retryable: false })
 )
 
-const broken = (call: string): KafkaError => Errors.make(call, new Errors.Timeout({ operation: call, timeoutMs: 1 }))
+/** What a call fails with that a test lets fail. */
+export const broken = (call: string) => Errors.make(call, new Errors.Timeout({ operation: call, timeoutMs: 1 }))
 
 /** One group on one cluster, of which the consumer under test is the only member. */
 export class Script {
@@ -56,6 +57,10 @@ export class Script {
   silent = false
   /** Whether the admin client reaches nobody. */
   unreachable = false
+  /** What the other members of the group have; an empty one has nothing. */
+  others: ReadonlyArray<ReadonlyArray<TopicPartition>> = []
+  /** Whether the group says that it is being rebalanced. */
+  rebalances = false
   /** How many stores are refused although the partition is assigned. */
   refuseStores = 0
   /** How long a text with an offset may be: a commit with a longer one fails. */
@@ -67,6 +72,7 @@ export class Script {
   clients = 0
   private readonly logs = new Map<string, Array<RawRecord>>()
   private readonly assignment = new Map<string, Assigned>()
+  private readonly handed = new Map<string, number>()
   private readonly unanswered: Array<Rebalance> = []
   private now: () => number = () => 0
   private options: ConsumerClientOptions | undefined
@@ -134,6 +140,11 @@ export class Script {
     return this.unanswered[0]
   }
 
+  /** What this member has. */
+  get assigned(): ReadonlyArray<TopicPartition> {
+    return [...this.assignment.values()].map(({ partition }) => partition)
+  }
+
   isAssigned(partition: TopicPartition): boolean {
     return this.assignment.has(format(partition))
   }
@@ -147,6 +158,11 @@ export class Script {
     return log.length === 0 ? 0 : log[log.length - 1]!.offset + 1
   }
 
+  /** How many records of a partition the client has returned. */
+  handedOut(partition: TopicPartition): number {
+    return this.handed.get(format(partition)) ?? 0
+  }
+
   count(call: CallName): number {
     return this.calls.filter((made) => made.call === call).length
   }
@@ -158,22 +174,15 @@ export class Script {
       capabilities: new Set<never>(),
       scope,
       producer: Effect.fail(broken("producer")),
-      admin: Effect.sync(() => this.admin()),
+      admin: Effect.sync(() => scriptedAdmin(this)),
       transactional: () => Effect.fail(broken("transactional")),
       consumer: (options: ConsumerClientOptions) => Effect.suspend(() => this.open(options))
     }))
   )
 
-  private admin(): AdminClient {
-    const listOffsets: AdminClient["listOffsets"] = (partitions, at) =>
-      this.unreachable ? Effect.fail(broken("list offsets")) : Effect.sync(() =>
-        partitions.map((partition) => ({
-          ...partition,
-          offset: at === "earliest" ? this.log(partition)[0]?.offset ?? 0 : this.endOffset(partition)
-        }))
-      )
-    // Nothing else is asked of it by a consumer.
-    return { listOffsets } as AdminClient
+  /** Those with records. */
+  get partitions(): ReadonlyArray<TopicPartition> {
+    return [...this.logs.values()].flatMap(([first]) => first === undefined ? [] : [first])
   }
 
   private readonly open = Effect.fnUntraced({ self: this as Script }, function*(options: ConsumerClientOptions) {
@@ -337,6 +346,7 @@ export class Script {
       bytes += record.size
     }
     if (records.length === 0) return undefined
+    this.handed.set(format(assigned.partition), this.handedOut(assigned.partition) + records.length)
     // Covers a gap that follows, as an engine that sees control records does.
     assigned.next = log[assigned.cursor]?.offset ?? records[records.length - 1]!.offset + 1
     return { ...assigned.partition, records, bytes, next: assigned.next }
@@ -351,14 +361,7 @@ export class Script {
         )
         if (lost) continue
         const from = start?.find((position) => format(position) === key) ?? this.committed.get(key)
-        const fresh: Assigned = {
-          partition,
-          cursor: 0,
-          next: 0,
-          paused: false,
-          stored: undefined,
-          late: undefined
-        }
+        const fresh: Assigned = { partition, cursor: 0, next: 0, paused: false, stored: undefined, late: undefined }
         this.moveTo(fresh, from?.offset ?? 0)
         this.assignment.set(key, fresh)
         this.observer.assigned?.(partition, from?.offset ?? 0)

@@ -129,12 +129,18 @@ export class Fetching {
     if (!state.goesOn) return state.drop(chunk)
     if (chunk.records.length === 0) {
       state.passed(chunk.next)
-      if (state.end !== undefined && chunk.next >= state.end) state.sawEnd(state.end)
+      if (state.end !== undefined && chunk.next >= state.end) this.reached(state, state.end)
       return
     }
     const wanted = state.end === undefined || chunk.next <= state.end ? chunk : upTo(chunk, state.end)
-    if (state.end !== undefined && chunk.next >= state.end) state.sawEnd(state.end)
     if (wanted !== undefined) assignment.offer(state, wanted)
+    if (state.end !== undefined && chunk.next >= state.end) this.reached(state, state.end)
+  }
+
+  /** Everything of a partition before this offset is here. Behind the end of a bounded read nothing is fetched. */
+  reached(state: PartitionState, offset: number): void {
+    state.sawEnd(offset)
+    if (state.isDelivered && !state.paused) this.ownership.setPaused([state], true)
   }
 
   private balancePauses(): void {

@@ -4,7 +4,7 @@ import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as ConsumerEvent from "../../ConsumerEvent.ts"
-import type { ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type { ConsumerClient, GroupDescription, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { HandlerFailed } from "../../HandlerFailed.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { Assignment } from "../partition/assignment.ts"
@@ -53,6 +53,13 @@ export interface Found {
   readonly ends: ReadonlyArray<Position>
 }
 
+/** What is known of a group. */
+export interface GroupShare {
+  readonly group: Pick<GroupDescription, "state" | "members"> | undefined
+  /** What is still there of what a bounded read is to read. */
+  readonly wanted: ReadonlyArray<TopicPartition>
+}
+
 /** What the run loop is given. */
 export interface LoopContext {
   readonly plan: Plan
@@ -65,6 +72,12 @@ export interface LoopContext {
    * goes on until it is stopped: its reader may still have something to commit. May be called more than once.
    */
   readonly atEnd: (() => void) | undefined
+  /** What is there when a bounded read starts, over all members of the group; empty for others. */
+  readonly wanted: ReadonlyArray<TopicPartition>
+  /** Looks up who has the partitions that a bounded read reads. */
+  readonly lookAtGroup: (
+    done: (exit: Exit.Exit<GroupShare, KafkaError>) => void
+  ) => Effect.Effect<Fiber.Fiber<unknown, unknown>>
   /** Whether an assignment has to be prepared before it is answered, such as for own offsets or a bounded read. */
   readonly needsStarts: boolean
   /** Whether the number of attempts of failing records is committed with the offsets. */

@@ -203,8 +203,8 @@ export class Ownership {
     }
     const states = this.assignment.of(partitions)
     for (const state of states) state.suspend(suspended)
-    // A held partition stays paused; the next seek takes over what the user wanted.
-    const movable = states.filter((state) => state.phase !== "held")
+    // A held partition stays paused, and one that is read to its end; the next seek takes over what the user wanted.
+    const movable = states.filter((state) => state.phase !== "held" && (suspended || !state.isDelivered))
     if (movable.length > 0) this.setPaused(movable, suspended)
     this.context.publish({ _tag: suspended ? "Paused" : "Resumed", partitions })
     return Exit.void

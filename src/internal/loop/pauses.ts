@@ -58,8 +58,11 @@ export class Pauses {
   }
 }
 
-/** Partitions that the user paused, or that are draining or held, are not paused or resumed for the budget. */
-const isOurs = (state: PartitionState): boolean => state.phase === "active" && !state.suspended
+/**
+ * Partitions that the user paused, or that are draining, held or read to the end, are not paused or resumed for the
+ * budget.
+ */
+const isOurs = (state: PartitionState): boolean => state.phase === "active" && !state.suspended && !state.isDelivered
 
 /** Whether any partition has nothing queued although its worker could go on. */
 export const anyHungry = (assignment: Assignment): boolean => {

@@ -50,7 +50,7 @@ export class RunLoop implements WorkerPort {
   private readonly patience: Deadline
   /** Without that end, for the close. */
   private readonly unbounded: ConsumerClient
-  private readonly boundedRead = new BoundedRead()
+  private readonly boundedRead: BoundedRead
   private stopping: Stopping | undefined
   private lastNotes: ReadonlyArray<Position> = []
   /** How the run ended; only closing the client is left. */
@@ -68,6 +68,7 @@ export class RunLoop implements WorkerPort {
     this.fetching = new Fetching(context, client, this.ownership, signal)
     this.commits = new Commits(this.ownership, context, signal)
     const isStopping = () => this.stopping !== undefined || this.exit !== undefined
+    this.boundedRead = new BoundedRead(context, this.assignment, () => signal.raise())
     this.refusals = new Refusals(context, this.ownership, {
       stop: this.stop,
       moved: this.fetching.expect,
@@ -166,7 +167,7 @@ export class RunLoop implements WorkerPort {
         this.fetching.fetch(ticked, this.stopping !== undefined)
         if (this.stopping === undefined) this.fetching.balance(ticked)
         if (ticked) yield* this.lookAround()
-        this.checkEnd()
+        if (this.context.plan.bounded) yield* this.checkEnd()
         this.advanceStop()
         this.resting.stepped(ticked ? this.quietUntil() : 0)
         yield* this.context.report
@@ -190,12 +191,12 @@ export class RunLoop implements WorkerPort {
     switch (event._tag) {
       case "Rebalance": {
         this.rebalancing.add(event)
+        this.boundedRead.rebalanced()
         return this.watch.rebalanced(event.kind, this.now().clock)
       }
       case "EndOfPartition": {
         const state = this.assignment.get(event.topic, event.partition)
-        if (state !== undefined) state.sawEnd(event.offset)
-        return
+        return state === undefined ? undefined : this.fetching.reached(state, event.offset)
       }
       case "OffsetReset": {
         const { outOfRange, partition, problem, topic } = event
@@ -292,11 +293,13 @@ export class RunLoop implements WorkerPort {
     return until > now ? until : 0
   }
 
-  private checkEnd(): void {
-    const isDue = this.context.plan.bounded && this.rebalancing.isIdle
-    if (!isDue || !this.boundedRead.isOver(this.assignment, this.now().clock)) return
-    if (this.context.atEnd === undefined) this.stop(Exit.void)
-    else this.context.atEnd()
+  private checkEnd(): Effect.Effect<void> {
+    if (!this.rebalancing.isIdle || this.stopping !== undefined) return Effect.void
+    return Effect.map(this.boundedRead.isOver(this.now().clock), (isOver) => {
+      if (!isOver) return
+      if (this.context.atEnd === undefined) this.stop(Exit.void)
+      else this.context.atEnd()
+    })
   }
 
   /** Ends the run when every worker has ended, or has not ended although it was interrupted. */
@@ -338,6 +341,7 @@ export class RunLoop implements WorkerPort {
     this.end(exit)
     this.stopping?.endTicks()
     this.lag.close()
+    this.boundedRead.close()
     this.ownership.fenceAll()
     let result = exit
     const attempt = (effect: Effect.Effect<unknown, KafkaError>) =>

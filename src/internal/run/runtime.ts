@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as ConsumerControl from "../../ConsumerControl.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
+import type { TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { HandlerFailed } from "../../HandlerFailed.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as Errors from "../../KafkaError.ts"
@@ -22,6 +23,7 @@ import * as HealthCells from "../telemetry/healthCell.ts"
 import type { HealthCell } from "../telemetry/healthCell.ts"
 import * as Control from "./control.ts"
 import * as Routing from "./routing.ts"
+import * as Starts from "./starts.ts"
 import * as Surroundings from "./surroundings.ts"
 
 /** A run, as far as its end is concerned. */
@@ -51,6 +53,8 @@ export interface Run extends Running {
 export interface Prepared {
   readonly subscribed: Routing.Subscribed
   readonly routing: Routing.Routing | undefined
+  /** See `LoopContext.wanted`. */
+  readonly wanted: ReadonlyArray<TopicPartition>
 }
 
 /** `holds`: a policy that says stop holds the partition instead of ending the run. */
@@ -88,7 +92,7 @@ const ticking = (inbox: Inbox, context: LoopContext, { resting }: RunLoop): Effe
  */
 export const start = <R>(
   plan: Plan,
-  { routing, subscribed }: Prepared,
+  { routing, subscribed, wanted }: Prepared,
   options: Options,
   onStarted: (run: Run) => Effect.Effect<void, never, R>
 ): Effect.Effect<Run, KafkaError, KafkaEngine.Service | R> =>
@@ -125,7 +129,8 @@ export const start = <R>(
         emit: options.emit,
         atEnd: options.atEnd,
         zombies: Zombies.ofGroup(engine, plan.group),
-        routing
+        routing,
+        wanted
       })
       const loop = new RunLoop(context, inbox)
       context.publish({ _tag: "Started" })
@@ -155,14 +160,15 @@ export const start = <R>(
     })
   )
 
-/** Whether any topic matches: where none does, not every engine says so by itself. */
-const matchesAny = Effect.fnUntraced(function*(
-  patterns: ReadonlyArray<RegExp>
-): Effect.fn.Return<boolean, KafkaError, KafkaEngine.Service> {
-  if (patterns.length === 0) return false
+/** The partitions that are there to be read. */
+const existing = Effect.fnUntraced(function*(
+  { patterns, topics }: Routing.Subscribed
+): Effect.fn.Return<ReadonlyArray<TopicPartition>, KafkaError, KafkaEngine.Service> {
   const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
-  const existing = yield* admin.listTopics
-  return existing.some(({ name }) => patterns.some((pattern) => KafkaEngine.matchesPattern(pattern, name)))
+  if (patterns.length === 0) return Starts.partitionsOf(yield* admin.describeTopics(topics))
+  const isWanted = (name: string) =>
+    topics.includes(name) || patterns.some((pattern) => KafkaEngine.matchesPattern(pattern, name))
+  return Starts.partitionsOf((yield* admin.listTopics).filter(({ name }) => isWanted(name)))
 })
 
 /** Makes or checks the topics that policies route to. Returns what to read, or `undefined` if there is nothing. */
@@ -172,8 +178,10 @@ export const prepare = Effect.fnUntraced(function*(
   const routing = yield* Routing.make(plan, yield* Clock.Clock, yield* Signal.maker)
   const subscribed: Routing.Subscribed = plan.retrying ? yield* Routing.subscribedRetries(plan) : plan
   const { patterns, topics } = subscribed
-  if (plan.bounded && topics.length === 0 && !(yield* matchesAny(patterns))) return undefined
-  return topics.length === 0 && patterns.length === 0 ? undefined : { routing, subscribed: { topics, patterns } }
+  const wanted = plan.bounded ? yield* existing(subscribed) : []
+  // Where no topic matches, not every engine says so by itself.
+  const isNothing = topics.length === 0 && (plan.bounded ? wanted.length === 0 : patterns.length === 0)
+  return isNothing ? undefined : { routing, subscribed: { topics, patterns }, wanted }
 })
 
 /** A run that reads nothing: it never ends by itself, or at once with `until: "end"`. */

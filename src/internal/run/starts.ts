@@ -2,13 +2,19 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { positionsProblem } from "../../engine/checkOffsets.ts"
-import type { AdminClient, ConsumerClient, Position, TopicPartition } from "../../engine/KafkaEngine.ts"
+import type {
+  AdminClient,
+  ConsumerClient,
+  Position,
+  TopicDescription,
+  TopicPartition
+} from "../../engine/KafkaEngine.ts"
 import { HandlerFailed } from "../../HandlerFailed.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as Errors from "../../KafkaError.ts"
 import * as Source from "../../Source.ts"
 import { format } from "../../TopicPartition.ts"
-import type { Found } from "../loop/loopContext.ts"
+import type { Found, GroupShare } from "../loop/loopContext.ts"
 import type { Starts } from "../loop/rebalanceQueue.ts"
 import { handlerFor, type Plan, sourceTopic } from "../plan/plan.ts"
 import { effectOf } from "../shared/effectOf.ts"
@@ -20,6 +26,8 @@ export interface Options {
   readonly client: ConsumerClient
   readonly admin: Effect.Effect<AdminClient, KafkaError>
   readonly routing: Routing | undefined
+  /** See `LoopContext.wanted`. */
+  readonly wanted: ReadonlyArray<TopicPartition>
   /** Publishes an error that does not end the run. */
   readonly disturbed: (error: KafkaError) => void
 }
@@ -40,7 +48,12 @@ export interface Asking {
     partitions: ReadonlyArray<TopicPartition>,
     starts: ReadonlyArray<TopicPartition>
   ) => Effect.Effect<Found, KafkaError>
+  readonly lookAtGroup: Effect.Effect<GroupShare, KafkaError>
 }
+
+/** All partitions of these topics. */
+export const partitionsOf = (topics: ReadonlyArray<TopicDescription>): ReadonlyArray<TopicPartition> =>
+  topics.flatMap(({ name, partitions }) => partitions.map(({ partition }) => ({ topic: name, partition })))
 
 /** Those of `partitions` that are not among `others`. */
 const without = (partitions: ReadonlyArray<TopicPartition>, others: ReadonlyArray<TopicPartition>) => {
@@ -56,12 +69,14 @@ const overlap = (plan: Plan, topic: string): KafkaError | undefined => {
   return Errors.invalidSetting("handlers", `${shown} both match topic "${topic}"; make one of them narrower`)
 }
 
-const tooSlow = Effect.suspend(() => {
-  const operation = "looking up the ends of partitions"
-  return Effect.fail(Errors.make("consume", new Errors.Timeout({ operation, timeoutMs: patience })))
-})
+/** Gives a look-up up that takes too long. */
+const within = (operation: string) =>
+  Effect.timeoutOrElse({
+    duration: patience,
+    orElse: () => Effect.fail(Errors.make("consume", new Errors.Timeout({ operation, timeoutMs: patience })))
+  })
 
-export const make = ({ admin, client, disturbed, plan, routing }: Options): Asking => {
+export const make = ({ admin, client, disturbed, plan, routing, wanted }: Options): Asking => {
   // In a retry topic nothing waits in place, and the records carry how many times they failed.
   const keepsAttempts = !plan.retrying && plan.handlers.some(({ onFailure }) => onFailure.needs.waits)
   // With several at once what is finished behind the first unfinished record is kept too.
@@ -145,6 +160,13 @@ export const make = ({ admin, client, disturbed, plan, routing }: Options): Aski
         ? yield* broker.listOffsets(fresh, "earliest", isolation)
         : ends.filter((end) => wanted.has(format(end)))
       return { starts: [...committed, ...chosen], ends }
-    }, Effect.timeoutOrElse({ duration: patience, orElse: () => tooSlow }))
+    }, within("looking up the ends of partitions")),
+    lookAtGroup: Effect.gen(function*() {
+      const broker = yield* admin
+      const topics = yield* broker.describeTopics([...new Set(wanted.map(({ topic }) => topic))])
+      const existing = new Set(partitionsOf(topics).map(format))
+      const [group] = yield* broker.describeGroups([plan.group])
+      return { group, wanted: wanted.filter((partition) => existing.has(format(partition))) }
+    }).pipe(within("looking at the group"))
   }
 }

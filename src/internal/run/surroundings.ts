@@ -5,7 +5,7 @@ import type * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import * as ConsumerEvent from "../../ConsumerEvent.ts"
-import type { AdminClient, ConsumerClient } from "../../engine/KafkaEngine.ts"
+import type { AdminClient, ConsumerClient, TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { OutcomeBatch } from "../../Outcome.ts"
 import type { GroupEvent, LoopContext, WorkerPort } from "../loop/loopContext.ts"
@@ -42,6 +42,8 @@ export interface Options {
   readonly zombies: Zombies
   readonly routing: Routing | undefined
   readonly client: ConsumerClient
+  /** See `LoopContext.wanted`. */
+  readonly wanted: ReadonlyArray<TopicPartition>
 }
 
 /** The worker of a partition, by the kind of its handler. */
@@ -128,6 +130,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     needsStarts: asking.isNeeded,
     keepsAttempts: asking.keepsAttempts,
     prepareStarts: (partitions, done) => beside(asking.prepare(partitions), done),
+    wanted: options.wanted,
+    lookAtGroup: (done) => beside(asking.lookAtGroup, done),
     lookUp: (partitions, starts, done) => beside(asking.lookUp(partitions, starts), done),
     zombies: options.zombies,
     workers: (port) => {

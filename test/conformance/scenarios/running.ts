@@ -160,6 +160,57 @@ export const running: Group = {
         })
     ),
     scenario(
+      "that reads to the end leaves nothing unread with others of its kind",
+      ["any partition count", "groups admin"],
+      (world) =>
+        Effect.gen(function*() {
+          const count = 6
+          const topic = yield* world.topic(2 * count)
+          const group = world.name("group")
+          const ledger = new Ledger()
+          yield* produce(topic, 0, 6 * count, 2 * count)
+          // Partitions are on their way from one member to the next while others are done already.
+          const members = yield* Effect.forEach(Array.from({ length: count }, (_, i) => `m${i}`), (name, i) =>
+            join(world, {
+              group,
+              topics: [topic],
+              ledger,
+              name,
+              settings: { until: "end" },
+              work: () =>
+                Effect.sleep(world.slowMillis * i / 5)
+            }))
+          for (const member of members) {
+            assert.isUndefined(yield* member.ended)
+          }
+          assert.strictEqual(ledger.distinct, 6 * count)
+          const committed = yield* world.committed(group, topic)
+          assert.deepStrictEqual(
+            committed.map(({ offset }) =>
+              offset
+            ),
+            Array.from({ length: 2 * count }, () => 3)
+          )
+        })
+    ),
+    scenario(
+      "that reads to the end has nothing to do where others have everything",
+      ["any partition count", "groups admin"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(1)
+          const group = world.name("group")
+          const ledger = new Ledger()
+          const first = yield* join(world, { group, topics: [topic], ledger, settings: {} })
+          yield* world.until("it is assigned", Effect.map(first.assignment, (all) => all.length === 1))
+          const spare = yield* join(world, { group, topics: [topic], ledger, name: "b", settings: { until: "end" } })
+          assert.isUndefined(yield* spare.ended)
+          yield* produce(topic, 0, 10, 1)
+          yield* world.until("the rest is handled", Effect.sync(() => ledger.handled.length === 10))
+          yield* first.stop
+        })
+    ),
+    scenario(
       "that reads to the end has nothing to do as a spare member",
       ["classic groups", "any partition count"],
       (world) =>

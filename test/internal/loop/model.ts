@@ -113,7 +113,7 @@ export class Model {
       randomOf(this.seed + 0.5),
       (partition, offset) => this.reference.sent({ topic: "t", partition }, offset)
     )
-    const run = yield* Runtime.start(plan, { subscribed: plan, routing }, options, () => Effect.void)
+    const run = yield* Runtime.start(plan, { subscribed: plan, routing, wanted: [] }, options, () => Effect.void)
     this.run = run
     const ended = { exit: undefined as Exit.Exit<void, unknown> | undefined }
     const watcher = yield* Effect.forkDetach(run.await)

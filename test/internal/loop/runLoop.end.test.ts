@@ -172,7 +172,7 @@ describe("until the end", () => {
       assert.include(finished, "0:9")
     })))
 
-  it.effect("ends when all was lost and nothing comes back", () =>
+  it.effect("ends when all was lost and others have it", () =>
     scripted(Effect.fnUntraced(function*(script) {
       const handler = Topic.handle(Texts, () => Effect.sleep("1 second"))
       script.produce(p0, texts(0, 9))
@@ -181,6 +181,122 @@ describe("until the end", () => {
       yield* TestClock.adjust("3 seconds")
       script.emit("lost", [p0])
       yield* TestClock.adjust("70 seconds")
+      assert.isUndefined(exit())
+      script.others = [[p0]]
+      yield* TestClock.adjust("10 seconds")
+      yield* until(() => exit() !== undefined)
+    })))
+
+  it.effect("fetches nothing more of a partition at its end", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const { finished, handle } = seen()
+      const handler = Topic.handle(Texts, handle((value) => value === "a" ? Effect.sleep("1 minute") : Effect.void))
+      script.produce(p0, texts(0, 1))
+      script.produce(p1, [text(0, "a"), text(1, "a")])
+      const consumer = Consumer.make("g", { ...settings, until: "end", chunkRecords: 2, handlers: [handler] })
+      const { control, exit } = yield* start(script, consumer)
+      script.emit("assign", [p0, p1])
+      yield* until(() => finished.length === 2)
+      script.produce(p0, texts(2, 5_000))
+      yield* TestClock.adjust("30 seconds")
+      assert.isTrue(script.isPaused(p0))
+      yield* control.pause([p0, p1])
+      yield* control.resume([p0, p1])
+      yield* TestClock.adjust("10 seconds")
+      assert.isTrue(script.isPaused(p0))
+      assert.isAtMost(script.handedOut(p0), 4)
+      // A replay is read to the same end.
+      yield* control.seek({ ...p0, offset: 0 })
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(finished, ["0:0", "0:1", "0:0", "0:1"])
+      assert.isTrue(script.isPaused(p0))
+      assert.isAtMost(script.handedOut(p0), 8)
+      yield* TestClock.adjust("3 minutes")
+      yield* until(() => exit() !== undefined)
+      assert.isTrue(Exit.isSuccess(exit()!))
+    })))
+
+  it.effect("fetches nothing of a partition that began at its end", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const { finished, handle } = seen()
+      const handler = Topic.handle(Texts, handle(() => Effect.sleep("1 minute")))
+      script.produce(p0, texts(0, 9))
+      script.committed.set("t/0", { ...p0, offset: 10 })
+      script.produce(p1, texts(0, 1))
+      const consumer = Consumer.make("g", { ...settings, until: "end", handlers: [handler] })
+      const { exit } = yield* start(script, consumer)
+      script.emit("assign", [p0, p1])
+      yield* until(() => script.isAssigned(p0))
+      script.endOf(p0)
+      yield* settle
+      script.produce(p0, texts(10, 5_000))
+      yield* TestClock.adjust("30 seconds")
+      assert.isTrue(script.isPaused(p0))
+      assert.strictEqual(script.handedOut(p0), 0)
+      yield* TestClock.adjust("3 minutes")
+      yield* until(() => exit() !== undefined)
+      assert.deepStrictEqual(finished, ["1:0", "1:1"])
+    })))
+
+  it.effect("goes on while partitions of its topics are nobody's", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const { finished, handle } = seen()
+      const handler = Topic.handle(Texts, handle(() => Effect.void))
+      script.produce(p0, texts(0, 1))
+      script.produce(p1, texts(0, 1))
+      const { exit } = yield* start(script, Consumer.make("g", { ...settings, until: "end", handlers: [handler] }))
+      script.emit("assign", [])
+      yield* TestClock.adjust("2 minutes")
+      assert.isUndefined(exit())
+      script.emit("assign", [p0])
+      yield* TestClock.adjust("2 minutes")
+      assert.isUndefined(exit())
+      script.emit("assign", [p1])
+      yield* until(() => exit() !== undefined)
+      assert.deepStrictEqual(finished, ["0:0", "0:1", "1:0", "1:1"])
+    })))
+
+  for (const told of [true, false]) {
+    it.effect(`has nothing to do when others have all partitions (${told ? "it is told" : "it is not told"})`, () =>
+      scripted(Effect.fnUntraced(function*(script) {
+        script.produce(p0, texts(0, 1))
+        const handler = Topic.handle(Texts, () => Effect.void)
+        const { exit } = yield* start(script, Consumer.make("g", { ...settings, until: "end", handlers: [handler] }))
+        if (told) script.emit("assign", [])
+        script.rebalances = true
+        script.others = [[p0]]
+        yield* TestClock.adjust("10 seconds")
+        assert.isUndefined(exit())
+        script.rebalances = false
+        yield* TestClock.adjust("10 seconds")
+        yield* until(() => exit() !== undefined)
+      })))
+  }
+
+  it.effect("leaves the rest to the members that have it", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      script.produce(p0, texts(0, 1))
+      script.produce(p1, texts(0, 1))
+      const handler = Topic.handle(Texts, () => Effect.void)
+      const { exit } = yield* start(script, Consumer.make("g", { ...settings, until: "end", handlers: [handler] }))
+      script.emit("assign", [p0])
+      script.others = [[p1]]
+      yield* TestClock.adjust("1 second")
+      yield* until(() => exit() !== undefined)
+    })))
+
+  it.effect("ends after a while where nobody may look at the group", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      script.produce(p0, texts(0, 1))
+      script.produce(p1, texts(0, 1))
+      const handler = Topic.handle(Texts, () => Effect.void)
+      const { exit } = yield* start(script, Consumer.make("g", { ...settings, until: "end", handlers: [handler] }))
+      script.emit("assign", [p0])
+      yield* until(() => script.isAssigned(p0))
+      script.unreachable = true
+      yield* TestClock.adjust("50 seconds")
+      assert.isUndefined(exit())
+      yield* TestClock.adjust("30 seconds")
       yield* until(() => exit() !== undefined)
     })))
 

@@ -48,7 +48,7 @@ const routed = Effect.fnUntraced(function*(
   const run = yield* Effect.provideService(
     Runtime.start(
       plan,
-      { subscribed: plan, routing },
+      { subscribed: plan, routing, wanted: [] },
       { holds: false, health: new HealthCell("g"), emit },
       () => Effect.void
     ),
