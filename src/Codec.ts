@@ -26,6 +26,7 @@ import {
   unexpectedNull
 } from "./internal/shared/codecModel.ts"
 import { parseJson, printJson } from "./internal/shared/codecs/jsonBytes.ts"
+import { codecIn, codecOptionsIn, functionsIn, schemaIn } from "./internal/shared/handedIn/codecArguments.ts"
 import { decodeText, encodeText, kindOf } from "./internal/shared/utf8.ts"
 
 export {
@@ -173,16 +174,18 @@ export const make = <A, RD = never, RE = never>(options: {
    * names are left out: they may have come from another record, and say how that one's bytes are read.
    */
   readonly headerNames?: ((site: Site) => ReadonlyArray<string>) | undefined
-}): Codec<A, RD, RE> =>
-  fromParts<A, RD, RE>(
-    (site) => mapReady(options.decoder(site), (decode) => present(site, decode)),
+}): Codec<A, RD, RE> => {
+  const { decoder, encoder, headerNames, schema } = codecOptionsIn(options)
+  return fromParts<A, RD, RE>(
+    (site) => mapReady(decoder(site), (decode) => present(site, decode)),
     (site) =>
-      mapReady(options.encoder(site), (encode): Encoder<A> => (value) => {
+      mapReady(encoder(site), (encode): Encoder<A> => (value) => {
         if (value === null) throw unexpectedNull(site)
         return mapResult(encode(value), checkOutput)
       }),
-    { schema: options.schema, headerNames: options.headerNames }
+    { schema, headerNames }
   )
+}
 
 /**
  * Admits null: a record without a key, or a tombstone.
@@ -201,7 +204,7 @@ export const make = <A, RD = never, RE = never>(options: {
  * @category combinators
  */
 export const nullable = <A, RD, RE>(codec: Codec<A, RD, RE>): Codec<A | null, RD, RE> => {
-  const { encoderIn } = codec
+  const { encoderIn } = codecIn("Codec.nullable", codec)
   return fromParts<A | null, RD, RE>(
     (site) =>
       mapReady(
@@ -220,6 +223,11 @@ export const nullable = <A, RD, RE>(codec: Codec<A, RD, RE>): Codec<A | null, RD
       })
     }
   )
+}
+
+interface Directions<A, B> {
+  readonly decode: (value: A) => B
+  readonly encode: (value: B) => A
 }
 
 /**
@@ -243,19 +251,11 @@ export const nullable = <A, RD, RE>(codec: Codec<A, RD, RE>): Codec<A | null, RD
  * @category combinators
  */
 export const map: {
-  <A, B>(options: {
-    readonly decode: (value: A) => B
-    readonly encode: (value: B) => A
-  }): <RD, RE>(self: Codec<A, RD, RE>) => Codec<B, RD, RE>
-  <A, RD, RE, B>(self: Codec<A, RD, RE>, options: {
-    readonly decode: (value: A) => B
-    readonly encode: (value: B) => A
-  }): Codec<B, RD, RE>
-} = dual(2, <A, RD, RE, B>(self: Codec<A, RD, RE>, options: {
-  readonly decode: (value: A) => B
-  readonly encode: (value: B) => A
-}): Codec<B, RD, RE> => {
-  const { encoderIn } = self
+  <A, B>(options: Directions<A, B>): <RD, RE>(self: Codec<A, RD, RE>) => Codec<B, RD, RE>
+  <A, RD, RE, B>(self: Codec<A, RD, RE>, options: Directions<A, B>): Codec<B, RD, RE>
+} = dual(2, <A, RD, RE, B>(self: Codec<A, RD, RE>, options: Directions<A, B>): Codec<B, RD, RE> => {
+  functionsIn("Codec.map", options, ["decode", "encode"])
+  const { encoderIn } = codecIn("Codec.map", self)
   return fromParts<B, RD, RE>(
     (site) =>
       mapReady(
@@ -364,7 +364,8 @@ export const none: Codec<null> = fromContextual<null, never, never>(
  */
 export const text = <S extends Schema.Codec<unknown, string, unknown, unknown>>(
   schema: S
-): Codec<S["Type"], S["DecodingServices"], S["EncodingServices"]> => ofSchema(schema, schema, decodeText, encodeText)
+): Codec<S["Type"], S["DecodingServices"], S["EncodingServices"]> =>
+  ofSchema(schemaIn("Codec.text", schema), schema, decodeText, encodeText)
 
 /**
  * JSON text of a Schema's encoded side, as UTF-8. The Schema may need services; they become the topic's. A byte order
@@ -396,4 +397,4 @@ export const text = <S extends Schema.Codec<unknown, string, unknown, unknown>>(
 export const json = <S extends Schema.Top>(
   schema: S
 ): Codec<S["Type"], S["DecodingServices"], S["EncodingServices"]> =>
-  ofSchema(Schema.toCodecJson(schema), schema, parseJson, printJson)
+  ofSchema(Schema.toCodecJson(schemaIn("Codec.json", schema)), schema, parseJson, printJson)

@@ -10,6 +10,7 @@ import type * as Handler from "./Handler.ts"
 import * as Handlers from "./Handler.ts"
 import { exactlyOnce } from "./internal/produce/exactlyOnce.ts"
 import { effectOf } from "./internal/shared/effectOf.ts"
+import { requireOptions } from "./internal/shared/handedIn/handlerOptions.ts"
 import type { KafkaError } from "./KafkaError.ts"
 import type * as Record from "./Record.ts"
 import type { AnySource, DecodingServices } from "./Source.ts"
@@ -68,9 +69,12 @@ export const handleTransactional = <S extends AnySource, E = never, R = never, R
   source: S,
   handler: (records: ReadonlyArray<Record.Of<S>>, span: Handler.Span) => Effect.Effect<unknown, E, R>,
   options: TransactionalOptions<E | KafkaError, RX> = {}
-): Handler.Handler<E | KafkaError, R | DecodingServices<S> | RX | KafkaEngine.Service> =>
-  Handlers.handleBatch(
+): Handler.Handler<E | KafkaError, R | DecodingServices<S> | RX | KafkaEngine.Service> => {
+  requireOptions("Transactional", String(source), options)
+  const { transactionalId, ...batch } = options
+  return Handlers.handleBatch(
     source,
-    (records, span) => exactlyOnce(options.transactionalId, span, effectOf(handler(records, span), "the handler")),
-    options
+    (records, span) => exactlyOnce(transactionalId, span, effectOf(handler(records, span), "the handler")),
+    batch
   )
+}

@@ -11,6 +11,7 @@ import type { Pipeable } from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
 import type * as Types from "effect/Types"
 import type { Position, TopicPartition } from "./engine/KafkaEngine.ts"
+import { policyOf } from "./internal/shared/handedIn/handlerOptions.ts"
 import { Proto } from "./internal/shared/proto.ts"
 import type { KafkaError } from "./KafkaError.ts"
 import type * as OnFailure from "./OnFailure.ts"
@@ -233,12 +234,13 @@ export interface BatchOptions<E, out RX> {
   readonly maxWait?: Duration.Input | undefined
 }
 
-/** A handler of a call, without its types. @internal */
+/** A handler of a call, without its types. Throws for options that it does not have. @internal */
 export const fromCall = (
   source: Pick<AnySource, "match" | "codecs">,
   call: Call,
-  onFailure: OnFailure.Any | undefined
-): Handler<any, any> => Object.assign(Object.create(HandlerProto), { source, call, onFailure })
+  options?: { readonly onFailure?: OnFailure.Any | undefined }
+): Handler<any, any> =>
+  Object.assign(Object.create(HandlerProto), { source, call, ...policyOf(call._tag, String(source), options) })
 
 const HandlerProto = {
   ...Proto,
@@ -297,7 +299,7 @@ export const handle = <S extends AnySource, E = any, R = never, RX = never>(
       run: handler as (record: any) => Effect.Effect<unknown, E, R>,
       concurrency: options?.concurrency ?? "partition"
     },
-    options?.onFailure
+    options
   )
 
 /**
@@ -338,7 +340,7 @@ export const handleBatch = <S extends AnySource, E = any, R = never, RX = never>
       maxSize: options?.maxSize ?? batchDefaults.maxSize,
       maxWait: options?.maxWait ?? batchDefaults.maxWait
     },
-    options?.onFailure
+    options
   )
 
 /**
@@ -390,9 +392,9 @@ export const handleOwningOffsets = <S extends AnySource, E = any, R = never, ES 
     {
       _tag: "Owned",
       run: handler,
-      startOffsets: options.startOffsets,
-      maxSize: options.maxSize ?? batchDefaults.maxSize,
-      maxWait: options.maxWait ?? batchDefaults.maxWait
+      startOffsets: options?.startOffsets,
+      maxSize: options?.maxSize ?? batchDefaults.maxSize,
+      maxWait: options?.maxWait ?? batchDefaults.maxWait
     },
-    options.onFailure
+    options
   )

@@ -7,8 +7,10 @@
 import * as Effect from "effect/Effect"
 import type * as Handler from "./Handler.ts"
 import { handle } from "./Handler.ts"
+import { func, requireFields } from "./internal/shared/fields.ts"
+import { tagsOf } from "./internal/shared/handedIn/tags.ts"
 import type * as Record from "./Record.ts"
-import type { AnySource, DecodingServices, Source, Value } from "./Source.ts"
+import { type AnySource, type DecodingServices, isSource, type Source, type Value } from "./Source.ts"
 
 type Tagged = { readonly _tag: string }
 
@@ -124,6 +126,7 @@ export const handleTags = <S extends AnySource, const C extends Cases<S> & Unkno
   cases: C & Missing<S, C>,
   options?: Handler.Options<Error<C>, RX>
 ): Handler.Handler<Error<C>, Services<C> | DecodingServices<S> | RX> => {
+  requireCases(source, cases)
   const runs = new Map(Object.entries(cases as { readonly [tag: string]: Run<any> }))
   const other = runs.get("_") ?? missing
   const run = (record: Record.Record<any, any, any>): Effect.Effect<unknown, any, any> =>
@@ -136,3 +139,15 @@ const missing = ({ topic, value }: Record.Record<any, any, any>): Effect.Effect<
   Effect.die(
     new globalThis.Error(`topic "${topic}": no case handles the tag ${JSON.stringify(value?._tag)}; add it, or _`)
   )
+
+/** Throws for cases that the compiler would refuse, as far as the topic's Schema says which tags there are. */
+const requireCases = (source: AnySource, cases: unknown): void => {
+  if (!isSource(source)) return
+  const where = `the handler of ${String(source)}`
+  const schema = source.codecs.value.schema
+  const tags = schema === undefined ? undefined : tagsOf(schema)
+  const names = typeof cases === "object" && cases !== null ? Object.keys(cases) : []
+  requireFields(where, "cases", cases, Object.fromEntries([...tags ?? names, "_"].map((tag) => [tag, func])))
+  const left = names.includes("_") ? undefined : tags?.find((tag) => !names.includes(tag))
+  if (left !== undefined) throw new globalThis.Error(`${where}: no case for the tag "${left}"; add it, or _`)
+}

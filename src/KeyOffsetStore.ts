@@ -14,6 +14,7 @@ import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { RawRecord } from "./engine/KafkaEngine.ts"
+import { anything, requireFields } from "./internal/shared/fields.ts"
 import { LatestOffsets } from "./internal/shared/latestOffsets.ts"
 import * as OnFailure from "./OnFailure.ts"
 
@@ -258,6 +259,7 @@ const limit = (name: keyof typeof memoryDefaults, options: MemoryOptions): numbe
  * @category layers
  */
 export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<KeyOffsetStore> => {
+  requireFields("KeyOffsetStore.layerMemory", "options", options, { maxKeys: anything, maxKeyBytes: anything })
   const maxKeys = limit("maxKeys", options)
   const maxKeyBytes = limit("maxKeyBytes", options)
   return Layer.sync(KeyOffsetStore, () => {

@@ -12,6 +12,7 @@ import type { Any, Decision, Failure, Kind, Needs, OnFailure, TagsOf } from "./F
 import { both, fromDecision, isOnFailure, noNeeds } from "./FailurePolicy.ts"
 import { tagsIn } from "./internal/shared/causes.ts"
 import { effectOf } from "./internal/shared/effectOf.ts"
+import { anything, flag, requireFields, text } from "./internal/shared/fields.ts"
 
 export * from "./FailurePolicy.ts"
 
@@ -142,8 +143,9 @@ export interface MakeOptions {
 export const make = <E = unknown, R = never, R2 = never>(
   decide: (failure: Failure<E>) => OnFailure<E, R, any> | Effect.Effect<OnFailure<E, R, any>, never, R2>,
   options: MakeOptions = {}
-): OnFailure<E, R | R2> =>
-  fromDecision(
+): OnFailure<E, R | R2> => {
+  requireFields("OnFailure.make", "options", options, { uses: anything, observes: flag, words: text })
+  return fromDecision(
     options.words ?? "a function",
     {
       ...(options.uses ?? []).reduce((needs, policy) => both(needs, policy.needs), noNeeds),
@@ -158,6 +160,7 @@ export const make = <E = unknown, R = never, R2 = never>(
         return effectOf(made as unknown as Effect.Effect<never>, "a failure policy")
       })
   )
+}
 
 /**
  * Decides about some records of a failed batch alone: they are skipped or dead-lettered as the policy says, and the

@@ -13,7 +13,7 @@ import { nextDelay } from "./internal/retry/blocking.ts"
 import { maxAttempts } from "./internal/retry/retryState.ts"
 import { checkDelay } from "./internal/retry/tiers.ts"
 import { errorOf, logCause, tagsIn } from "./internal/shared/causes.ts"
-import { anything, flag, type Kind, problemOf, shown, texts } from "./internal/shared/fields.ts"
+import { anything, flag, func, type Kinds, type KindsOf, problemOf, shown, texts } from "./internal/shared/fields.ts"
 import type * as OnFailure from "./OnFailure.ts"
 
 /**
@@ -56,12 +56,8 @@ const positive = (name: string, input: Duration.Input): number => {
   throw new Error(`${name} ${typeof input === "object" ? millis : input} must be above 0`)
 }
 
-type KindsOf<A> = { readonly [Name in keyof A]-?: Kind }
-
-const predicate: Kind = { words: "a function", is: (value) => typeof value === "function" }
-
 const optionKinds: KindsOf<Options<unknown>> = {
-  retryable: predicate,
+  retryable: func,
   include: texts,
   exclude: texts,
   defects: flag,
@@ -79,7 +75,7 @@ const numberKinds: KindsOf<Numbers> = {
 }
 
 /** Throws for what callers without types hand in and would have no effect. */
-const known = (options: unknown, kinds: { readonly [name: string]: Kind }): void => {
+const known = (options: unknown, kinds: Kinds): void => {
   const found = problemOf("options", options, kinds)
   if (found !== undefined) throw new Error(`a retry policy cannot be made: ${found.field}: ${found.problem}`)
 }

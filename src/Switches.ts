@@ -7,6 +7,7 @@
 import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
+import { flag, requireFields } from "./internal/shared/fields.ts"
 
 /**
  * What a program may do. Both are on by default.
@@ -54,7 +55,7 @@ export const config: Config.Config<Switches> = Config.all({
 })
 
 /**
- * Sets the switches of what it is provided to; one that is left out is on.
+ * Sets the switches of what it is provided to; one that is left out is on. Throws for what is no switch, or no boolean.
  *
  * **When to use**: when the program itself decides, for example in a test. With {@link layerConfig} its environment
  * does.
@@ -75,8 +76,10 @@ export const config: Config.Config<Switches> = Config.all({
  * @since 0.1.0
  * @category layers
  */
-export const layer = (switches: Partial<Switches>): Layer.Layer<never> =>
-  Layer.succeed(Current, { produce: switches.produce ?? true, consume: switches.consume ?? true })
+export const layer = (switches: Partial<Switches>): Layer.Layer<never> => {
+  requireFields("Switches.layer", "switches", switches, { produce: flag, consume: flag })
+  return Layer.succeed(Current, { produce: switches.produce ?? true, consume: switches.consume ?? true })
+}
 
 /**
  * Sets the switches from the environment, by {@link config}. A text that is no boolean fails the build.

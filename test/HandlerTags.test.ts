@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Codec, Consumer, OnFailure, Producer, Record, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
@@ -51,13 +52,15 @@ describe("Topic.handleTags", () => {
 
   it.effect("says which case a JavaScript program left out", () =>
     Effect.gen(function*() {
-      const cases: any = { Placed: Topic.skip }
-      const handler = Topic.handleTags(Events, cases)
-      const { call } = handler
+      const cases: any = { Placed: Topic.skip, Some: Topic.skip }
+      assert.throws(() => Topic.handleTags(Events, cases), /unknown field "Some"/)
+      assert.throws(() => Topic.handleTags(Events, { Placed: Topic.skip } as any), /no case for the tag "Paid"/)
+      // This Schema does not say which tags there are, so it shows when a record has another one.
+      const Open = Topic.make("open", { key: Codec.none, value: Codec.json(Schema.Option(Schema.Finite)) })
+      const { call } = Topic.handleTags(Open, { Some: Topic.skip } as any)
       assert.strictEqual(call._tag, "Record")
       if (call._tag !== "Record") return
-      const record = Record.make(Events, { key: null, value: Paid.make({ amount: 1 }) })
-      const exit = yield* Effect.exit(call.run(record))
-      assert.include(String(exit), `topic "events": no case handles the tag "Paid"`)
+      const exit = yield* Effect.exit(call.run(Record.make(Open, { key: null, value: Option.none() })))
+      assert.include(String(exit), `topic "open": no case handles the tag "None"`)
     }))
 })

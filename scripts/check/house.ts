@@ -12,11 +12,17 @@ const impure = /\b(?:Date\.now\(|Math\.random\(|new Date\(\))/
 const cast = /\bas any\b/
 const isComment = /^\s*(?:\*|\/\*|\/\/)/
 
+const either = (one: RegExp, other: RegExp): RegExp => new RegExp(`${one.source}|${other.source}`)
+
+/** The core's checks of what callers without types hand in. */
+const checks = /^internal\/shared\/(?:fields|handedIn\/settingKinds)\.ts$/
+
 /** Which modules of `src` a room may import, besides its own: a module or a room, from `src`. */
 const rooms: ReadonlyArray<{ readonly room: RegExp; readonly may: RegExp; readonly words: string }> = [
   {
     room: /^engine\//,
-    may: /^(?:engine\/|Kafka(?:Config|Error\w*)\.ts$|TopicPartition\.ts$)/,
+    // The checks of settings are those of the core.
+    may: either(/^(?:engine\/|Kafka(?:Config|Error\w*)\.ts$|TopicPartition\.ts$)/, checks),
     words: "an engine knows nothing above it but settings, errors and partitions"
   },
   {
@@ -27,7 +33,10 @@ const rooms: ReadonlyArray<{ readonly room: RegExp; readonly may: RegExp; readon
   {
     room: /^registry\//,
     // The checks of fields, and JSON as the core has it.
-    may: /^(?:registry\/|rest\/|[A-Z]\w*\.ts$|internal\/shared\/(?:fields|codecs\/jsonBytes)\.ts$|engine\/Model\.ts$)/,
+    may: either(
+      /^(?:registry\/|rest\/|[A-Z]\w*\.ts$|internal\/shared\/codecs\/jsonBytes\.ts$|engine\/Model\.ts$)/,
+      checks
+    ),
     words: "the registry knows the public modules, no engine and nothing internal"
   },
   {

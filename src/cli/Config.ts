@@ -8,6 +8,7 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Consumer from "../Consumer.ts"
 import type * as KafkaEngine from "../engine/KafkaEngine.ts"
+import { anything, requireFields } from "../internal/shared/fields.ts"
 import type * as SchemaRegistry from "../registry/SchemaRegistry.ts"
 import type * as Topic from "../Topic.ts"
 
@@ -90,16 +91,29 @@ export const defineConfig = <
     KafkaEngine.Service | NoInfer<S>
   >
   readonly registry?: Layer.Layer<S, ER> | undefined
-}): Config => ({
-  [TypeId]: true,
-  engine: config.engine,
-  // Opaque to the outside, so that the types of the elements stay exact.
-  topics: (config.topics ?? []) as ReadonlyArray<any>,
-  shapes: config.shapes ?? {},
-  consumers: config.consumers as ReadonlyArray<any>,
-  layer: config.layer,
-  registry: config.registry as Config["registry"]
-})
+}): Config => {
+  requireFields("defineConfig", "config", config, { ...kinds })
+  return {
+    [TypeId]: true,
+    engine: config.engine,
+    // Opaque to the outside, so that the types of the elements stay exact.
+    topics: (config.topics ?? []) as ReadonlyArray<any>,
+    shapes: config.shapes ?? {},
+    consumers: config.consumers as ReadonlyArray<any>,
+    layer: config.layer,
+    registry: config.registry as Config["registry"]
+  }
+}
+
+/** What each field must be is checked when the config is loaded, with words that say what belongs there. */
+const kinds = {
+  engine: anything,
+  topics: anything,
+  shapes: anything,
+  consumers: anything,
+  layer: anything,
+  registry: anything
+}
 
 /** Whether a value was made by {@link defineConfig}. @internal */
 export const isConfig = (value: unknown): value is Config =>

@@ -15,6 +15,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import { type KindsOf, objectOf, problemOf } from "../internal/shared/fields.ts"
+import * as Kinds from "../internal/shared/handedIn/settingKinds.ts"
 import * as KafkaConfig from "../KafkaConfig.ts"
 import * as Errors from "../KafkaError.ts"
 import type { KafkaError } from "../KafkaError.ts"
@@ -88,8 +90,18 @@ export class RawClient extends Context.Service<RawClient, {
 
 const millis = (input: Duration.Input): number => Duration.toMillis(Duration.fromInputUnsafe(input))
 
+const kinds: KindsOf<Options> = {
+  ...Kinds.connection,
+  consumer: objectOf({ ...Kinds.consumer }),
+  producer: objectOf({ ...Kinds.producer }),
+  statistics: Kinds.duration,
+  librdkafka: objectOf({ global: Kinds.byName, consumer: Kinds.byName, producer: Kinds.byName })
+}
+
 const checkConnection = (options: Options): KafkaError | undefined => {
-  if (options.bootstrapServers.length === 0) {
+  const found = problemOf("options", options, { ...kinds })
+  if (found !== undefined) return Errors.invalidSetting(found.field, found.problem)
+  if (options.bootstrapServers === undefined || options.bootstrapServers.length === 0) {
     return Errors.invalidSetting("bootstrapServers", "is empty; name at least one broker as host:port")
   }
   const wrong = options.bootstrapServers.find((server) =>
@@ -97,6 +109,12 @@ const checkConnection = (options: Options): KafkaError | undefined => {
   )
   if (wrong !== undefined) {
     return Errors.invalidSetting("bootstrapServers", `${JSON.stringify(wrong)} is not host:port`)
+  }
+  const { sasl } = options
+  if (sasl !== undefined) {
+    const needed = sasl.mechanism === "oauthbearer" ? ["token"] : ["mechanism", "username", "password"]
+    const missing = needed.find((name) => sasl[name as keyof typeof sasl] === undefined)
+    if (missing !== undefined) return Errors.invalidSetting(`sasl.${missing}`, "is missing")
   }
   const tls = typeof options.tls === "object" ? options.tls : {}
   if ((tls.cert === undefined) !== (tls.key === undefined)) {

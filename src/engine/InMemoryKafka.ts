@@ -24,12 +24,22 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { flag, type KindsOf, objectOf, requireFields, text } from "../internal/shared/fields.ts"
+import * as Kinds from "../internal/shared/handedIn/settingKinds.ts"
 import * as KafkaEngine from "./KafkaEngine.ts"
 import { makeControl } from "./memory/control.ts"
 import { makeCluster, makeEngine } from "./memory/engine.ts"
 import type { Control, Options } from "./memory/options.ts"
 
 export type * from "./memory/options.ts"
+
+const kinds: KindsOf<Options> = {
+  autoCreateTopics: flag,
+  defaultPartitions: Kinds.positive,
+  clientId: text,
+  consumer: objectOf({ ...Kinds.consumer }),
+  producer: objectOf({ ...Kinds.producer })
+}
 
 /**
  * The control service of the in-memory cluster: what {@link Control} lists.
@@ -40,7 +50,7 @@ export type * from "./memory/options.ts"
  */
 export class InMemoryKafka extends Context.Service<InMemoryKafka, Control>()("millrace/testing/InMemoryKafka") {
   /**
-   * A cluster with settings of its own.
+   * A cluster with settings of its own. Throws for settings that it does not know, or of a wrong type.
    *
    * @example
    * ```ts
@@ -54,12 +64,14 @@ export class InMemoryKafka extends Context.Service<InMemoryKafka, Control>()("mi
    *
    * @since 0.1.0
    */
-  static readonly layerWith = (options: Options): Layer.Layer<InMemoryKafka | KafkaEngine.Service> =>
-    Layer.effectContext(Effect.gen(function*() {
+  static readonly layerWith = (options: Options): Layer.Layer<InMemoryKafka | KafkaEngine.Service> => {
+    requireFields("InMemoryKafka.layerWith", "options", options, { ...kinds })
+    return Layer.effectContext(Effect.gen(function*() {
       const cluster = yield* makeCluster(options)
       const engine = yield* makeEngine(cluster, options)
       return Context.make(KafkaEngine.Service, engine).pipe(Context.add(InMemoryKafka, makeControl(cluster)))
     }))
+  }
 
   /**
    * A cluster with the defaults. Everything that is built on one use of this layer shares the cluster; another use of

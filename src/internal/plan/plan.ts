@@ -17,6 +17,7 @@ import type { Limits } from "../partition/fetchBudget.ts"
 import type { Topology } from "../retry/topology.ts"
 import * as HandedIn from "./handedIn.ts"
 import { topologyOf } from "./retryPlanning.ts"
+import { settingsProblem } from "./settingsProblem.ts"
 
 /** The defaults of the settings that no engine knows. */
 export const defaults = {
@@ -84,12 +85,6 @@ const whole = (setting: string, value: number, least: number): Effect.Effect<num
   Number.isSafeInteger(value) && value >= least
     ? Effect.succeed(value)
     : Effect.fail(invalidSetting(setting, `${value} is not a whole number of at least ${least}`))
-
-const oneOf = <A>(setting: string, value: A, values: ReadonlyArray<A>): Effect.Effect<void, KafkaError> => {
-  if (values.includes(value)) return Effect.void
-  const allowed = values.map((one) => one === undefined ? "nothing" : `"${one}"`).join(" or ")
-  return Effect.fail(invalidSetting(setting, `${JSON.stringify(value)} is not ${allowed}`))
-}
 
 /** What is wrong with the handlers as a set, or `undefined`. */
 const subscriptionProblem = (handlers: ReadonlyArray<PlannedHandler>): string | undefined => {
@@ -174,21 +169,19 @@ export const make = Effect.fnUntraced(function*(consumer: {
   if (typeof group !== "string" || group.trim() === "") {
     return yield* invalidSetting("group", "a consumer needs a group id that is not empty")
   }
-  yield* oneOf("offsetReset", settings.offsetReset, ["earliest", "latest", "none"])
-  yield* oneOf("until", settings.until, ["end", undefined])
-  yield* oneOf("tracing", settings.tracing, ["off", "record", undefined])
-  yield* oneOf("isolation", settings.isolation, ["read_committed", "read_uncommitted", undefined])
-  yield* oneOf("groupProtocol", settings.groupProtocol, ["classic", "consumer", "auto", undefined])
-  yield* oneOf("assignor", settings.assignor, ["cooperative-sticky", "range", "roundrobin", undefined])
-  yield* oneOf("retries.topics", settings.retries?.topics, ["create", "require", undefined])
+  if (settings.offsetReset === undefined) {
+    return yield* invalidSetting("offsetReset", "undefined is not \"earliest\" or \"latest\" or \"none\"")
+  }
+  const wrong = settingsProblem(settings)
+  if (wrong !== undefined) return yield* wrong
   const notOurs = HandedIn.problemOf(consumer)
   if (notOurs !== undefined) return yield* notOurs
   const handlers = consumer.handlers.map((handler) => planned(handler, consumer.onFailure))
   const problem = subscriptionProblem(handlers)
   if (problem !== undefined) return yield* invalidSetting("handlers", problem)
   for (const { call, source } of handlers) {
-    const wrong = concurrencyProblem(call)
-    if (wrong !== undefined) return yield* invalidSetting("handlers", `${Source.show(source)}: ${wrong}`)
+    const unusable = concurrencyProblem(call)
+    if (unusable !== undefined) return yield* invalidSetting("handlers", `${Source.show(source)}: ${unusable}`)
   }
   const colliding = collision(handlers)
   if (colliding !== undefined) yield* Effect.logWarning(colliding)

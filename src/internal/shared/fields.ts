@@ -2,10 +2,12 @@
 import { nearest } from "./suggestions.ts"
 import { kindOf } from "./utf8.ts"
 
-/** What a field must be. */
+/** What a field must be. `fields`: what those of an object must be. `isSecret`: errors do not show the value. */
 export interface Kind {
   readonly words: string
   readonly is: (value: unknown) => boolean
+  readonly fields?: Kinds | undefined
+  readonly isSecret?: boolean | undefined
 }
 
 export const anything: Kind = { words: "anything", is: () => true }
@@ -15,13 +17,37 @@ export const whole: Kind = {
   words: "a whole number of at least 0",
   is: (value) => Number.isSafeInteger(value) && Number(value) >= 0
 }
+export const func: Kind = { words: "a function", is: (value) => typeof value === "function" }
+export const number: Kind = { words: "a number", is: (value) => typeof value === "number" }
 export const texts: Kind = {
   words: "an array of texts",
   is: (value) => Array.isArray(value) && value.every((one) => typeof one === "string")
 }
 
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+export const textsByName: Kind = {
+  words: "an object of texts",
+  is: (value) => isObject(value) && Object.values(value).every((one) => one === undefined || typeof one === "string")
+}
+/** One of these texts. */
+export const oneOf = (...values: ReadonlyArray<string>): Kind => ({
+  words: values.map((one) => `"${one}"`).join(" or "),
+  is: (value) => typeof value === "string" && values.includes(value)
+})
+/** An object with these fields. */
+export const objectOf = (fields: Kinds): Kind => ({
+  words: `an object of ${Object.keys(fields).join(", ")}`,
+  is: isObject,
+  fields
+})
+
 /** What each field must be, by its name. */
 export type Kinds = { readonly [name: string]: Kind }
+
+/** What each field of `A` must be: none can be forgotten. */
+export type KindsOf<A> = { readonly [Name in keyof A]-?: Kind }
 
 /** A field and what is wrong with it. */
 export interface Problem {
@@ -47,13 +73,24 @@ export const unknownField = (name: string, known: ReadonlyArray<string>): string
 
 /** The first field that is unknown or not what it must be. `of` names the object itself. */
 export const problemOf = (of: string, given: unknown, kinds: Kinds): Problem | undefined => {
-  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+  if (!isObject(given)) {
     return { field: of, problem: `${shown(given)} is no object of ${Object.keys(kinds).join(", ")}` }
   }
   for (const [field, value] of Object.entries(given)) {
     const kind = Object.hasOwn(kinds, field) ? kinds[field] : undefined
     if (kind === undefined) return { field, problem: unknownField(field, Object.keys(kinds)) }
-    if (value !== undefined && !kind.is(value)) return { field, problem: `${shown(value)} is not ${kind.words}` }
+    if (value === undefined) continue
+    if (!kind.is(value)) {
+      return { field, problem: `${kind.isSecret === true ? kindOf(value) : shown(value)} is not ${kind.words}` }
+    }
+    const inner = kind.fields === undefined || !isObject(value) ? undefined : problemOf(field, value, kind.fields)
+    if (inner !== undefined) return { field: `${field}.${inner.field}`, problem: inner.problem }
   }
   return undefined
+}
+
+/** Throws for what callers without types hand in. `where` is what they called. */
+export const requireFields = (where: string, of: string, given: unknown, kinds: Kinds): void => {
+  const found = problemOf(of, given, kinds)
+  if (found !== undefined) throw new Error(`${where}: ${found.field}: ${found.problem}`)
 }

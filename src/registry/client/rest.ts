@@ -9,6 +9,7 @@ import type { RegistryError } from "../RegistryError.ts"
 import type { Compatibility, Mode, Options, Registered, Registry, SchemaText } from "../RegistryModel.ts"
 import * as Checking from "./checking.ts"
 import * as Responses from "./responses.ts"
+import { optionsProblem } from "./settings.ts"
 
 const { path } = Transport
 
@@ -51,6 +52,8 @@ const nothing = (): void => {}
 export const make = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<Registry, RegistryError, HttpClient> {
+  const wrong = optionsProblem(options)
+  if (wrong !== undefined) return yield* service.setting(`setting \`${wrong.field}\`: ${wrong.problem}`)
   const transport = yield* Transport.make(service, options)
   const ask = <A>(call: RegistryCall, read: (body: unknown) => A): Effect.Effect<A, RegistryError> =>
     Transport.ask(transport, service, call, read)

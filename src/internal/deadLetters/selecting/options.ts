@@ -1,9 +1,19 @@
 /** What the functions of `DeadLetters` take. What they do not know would select every dead letter. Pure. */
 import type { DiscardOptions, Filter, ParkOptions, RedriveOptions } from "../../../DeadLetter.ts"
 import { invalidSetting, type KafkaError } from "../../../KafkaError.ts"
-import { anything, flag, type Kind, type Kinds, problemOf, text, texts, whole } from "../../shared/fields.ts"
-
-type KindsOf<A> = { readonly [Name in keyof A]-?: Kind }
+import {
+  anything,
+  flag,
+  func,
+  type Kind,
+  type Kinds,
+  type KindsOf,
+  number,
+  problemOf,
+  text,
+  texts,
+  whole
+} from "../../shared/fields.ts"
 
 const condition: Kind = {
   words: "a condition, { name, test }",
@@ -13,10 +23,6 @@ const condition: Kind = {
 }
 
 const key: Kind = { words: "a text or null", is: (value) => value === null || text.is(value) }
-
-const transform: Kind = { words: "a function", is: (value) => typeof value === "function" }
-
-const number: Kind = { words: "a number", is: (value) => typeof value === "number" }
 
 const destination: Kind = {
   words: "\"first-retry\", \"origin\" or { topic }",
@@ -47,7 +53,7 @@ const redrive: KindsOf<RedriveOptions> = {
   allow: texts,
   canary: number,
   maxReplays: number,
-  transform
+  transform: func
 }
 
 const discard: KindsOf<DiscardOptions> = {

@@ -1,15 +1,7 @@
 /** Checks what a topic or a pattern is made of, for callers without types. Pure. */
-import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
-import { TypeId } from "./codecModel.ts"
-import { anything, flag, type Kind, problemOf, shown } from "./fields.ts"
-
-const codecProblem = (given: unknown): string | undefined => {
-  if (Predicate.hasProperty(given, TypeId)) return undefined
-  return Schema.isSchema(given)
-    ? "a Schema is not a codec; wrap it, e.g. in Codec.json"
-    : `${shown(given)} is not a codec; use e.g. Codec.string, or Codec.none for no key`
-}
+import { anything, flag, type Kind, problemOf } from "../fields.ts"
+import { codecProblem } from "./codecArguments.ts"
 
 const headers: Kind = { words: "a Schema of an object of texts", is: Schema.isSchema }
 const keyOf: Kind = { words: "a function that returns the key of a value", is: (value) => typeof value === "function" }
