@@ -1,0 +1,49 @@
+/** What Schemas say of themselves for Protobuf: on the Schema, on its key, and on its encodings. Pure. */
+import * as SchemaAST from "effect/SchemaAST"
+import type { Annotation } from "../shape.ts"
+
+type AST = SchemaAST.AST
+
+/** What the Schema says of itself and of its encodings. */
+export interface Said {
+  readonly protobuf: Annotation
+  readonly identifier: string | undefined
+}
+
+const pick = (annotations: unknown): Annotation =>
+  (annotations as { readonly protobuf?: Annotation } | undefined)?.protobuf ?? {}
+
+/** What is said with checks after it counts, too: they keep annotations of their own. */
+const annotationOf = (ast: AST): Annotation => {
+  const checks = (ast.checks ?? []) as ReadonlyArray<{ readonly annotations?: unknown }>
+  const own = checks.reduce((said, check) => ({ ...said, ...pick(check.annotations) }), pick(ast.annotations))
+  return { ...own, ...pick((ast as { readonly context?: { readonly annotations?: unknown } }).context?.annotations) }
+}
+
+/** The encoded side of a node, and what was said on the way to it: what is said first counts. */
+export const unwrap = (ast: AST): { readonly ast: AST; readonly said: Said } => {
+  let protobuf = annotationOf(ast)
+  let identifier = SchemaAST.resolveIdentifier(ast)
+  let encoded = ast
+  while (encoded.encoding !== undefined || SchemaAST.isSuspend(encoded)) {
+    encoded = encoded.encoding !== undefined
+      ? encoded.encoding[encoded.encoding.length - 1]!.to
+      : (encoded as SchemaAST.Suspend).thunk()
+    protobuf = { ...annotationOf(encoded), ...protobuf }
+    identifier ??= SchemaAST.resolveIdentifier(encoded)
+  }
+  return { ast: encoded, said: { protobuf, identifier } }
+}
+
+/** The ids of checks, those within groups included, and what they are about. */
+export const checksOf = (ast: AST): ReadonlyArray<{ readonly id: string; readonly payload: unknown }> => {
+  const flat = (check: unknown): ReadonlyArray<{ readonly id: string; readonly payload: unknown }> => {
+    const { annotations, checks } = check as {
+      readonly checks?: ReadonlyArray<unknown>
+      readonly annotations?: { readonly representation?: { readonly id: string; readonly payload: unknown } }
+    }
+    const own = annotations?.representation
+    return [...(own === undefined ? [] : [own]), ...(checks ?? []).flatMap(flat)]
+  }
+  return (ast.checks ?? []).flatMap(flat)
+}
