@@ -7,8 +7,10 @@
 import type * as Schema from "effect/Schema"
 import type { Codec } from "../Codec.ts"
 import * as Avro from "./codec/avro.ts"
+import * as Protobuf from "./codec/protobuf.ts"
 import type { SubjectStrategy } from "./codec/subject.ts"
 import type { WriteWith } from "./codec/writer.ts"
+import type { Reference } from "./RegistryModel.ts"
 import type { Service } from "./SchemaRegistry.ts"
 
 export * from "../Codec.ts"
@@ -113,3 +115,80 @@ export const avro = <S extends Schema.Top>(
   schema: S,
   options?: AvroOptions
 ): Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> => Avro.avro(schema, options)
+
+/**
+ * The settings of {@link protobuf}.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface ProtobufOptions {
+  /** The name of the message, where the Schema has no identifier (a `Schema.Class` has one). */
+  readonly name?: string | undefined
+  /** The package of the messages (default none). */
+  readonly package?: string | undefined
+  /** The `.proto` text to register and write with, instead of the derived one: its fields must be the same. */
+  readonly schema?: string | undefined
+  /** What `schema` imports, but for Google's own types (default nothing). */
+  readonly references?: ReadonlyArray<Reference> | undefined
+  /** The message within `schema`, such as `"Order.Line"` (default the one named as the Schema). */
+  readonly message?: string | undefined
+  /** Other names of the message in the schemas of records: those it had before (default none). */
+  readonly aliases?: ReadonlyArray<string> | undefined
+  /** Whether records have message indexes; some writers leave them out (default `"present"`). Writing has them. */
+  readonly indexes?: "present" | "absent" | undefined
+  /** The subject of the schemas (default `"topic"`: `orders-value`). */
+  readonly subject?: SubjectStrategy | undefined
+  /** How the id that records carry is found (default `"lookup"`). */
+  readonly writeWith?: WriteWith | undefined
+  /** Whether the registry may compare schemas in a normal form (default `false`). */
+  readonly normalize?: boolean | undefined
+}
+
+/**
+ * Protobuf (proto3) in the wire format of Confluent's clients. The messages follow from the Schema's encoded side, with
+ * the field numbers that `annotateKey` gives; a field without one throws here, with its path:
+ *
+ * - structs and classes are messages (named by `identifier`), arrays `repeated`, `Schema.Record` a map;
+ * - whole numbers are `int64` (`int32` with `isInt32`, `uint32` with `isUint32`), other numbers `double`, BigInt an
+ *   `int64`; `{ type: "sint64" }` chooses another. Nothing is rounded: what does not fit is refused;
+ * - `Date` and `DateTimeUtc` are Google's `Timestamp`, `Duration` is its `Duration`;
+ * - what may be missing (`optionalKey`, `NullOr`, `Option`) is `optional`;
+ * - a union of tagged structs is a `oneof`, whose fields `{ oneof: { Card: 3, Cash: 4 } }` numbers;
+ * - literals are an enum where `{ values: { web: 1, shop: 2 } }` numbers them, else a string.
+ *
+ * Records are read by the schema they were written with, by Protobuf's rules: fields match by their numbers, unknown
+ * ones are passed over, missing ones have their default. The first record of a schema asks the registry; one that is
+ * down holds the partition back, and never makes poison.
+ *
+ * It needs the package `protobufjs`, to parse schemas, and generates no code.
+ *
+ * @example
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Topic } from "millrace"
+ * import { Codec } from "millrace/registry"
+ *
+ * class Order extends Schema.Class<Order>("Order")({
+ *   id: Schema.String.annotateKey({ protobuf: { field: 1 } }),
+ *   total: Schema.Finite.annotateKey({ protobuf: { field: 2 } }),
+ *   at: Schema.Date.annotateKey({ protobuf: { field: 3 } }),
+ *   note: Schema.optionalKey(Schema.String).annotateKey({ protobuf: { field: 4 } })
+ * }) {}
+ *
+ * export const Orders = Topic.make("orders", {
+ *   key: Codec.string,
+ *   value: Codec.protobuf(Order, { package: "shop" })
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category codecs
+ */
+export const protobuf = <S extends Schema.Top>(
+  schema: S,
+  options?: ProtobufOptions
+): Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> =>
+  Protobuf.protobuf(schema, options)

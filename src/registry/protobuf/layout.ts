@@ -83,13 +83,15 @@ class Evolution {
     const fits = isMap(reader) === isMap(writer) && (isList(reader) || !isList(writer))
       && (type.kind === "message") === (writer.type.kind === "message")
       && (!isMap(reader) || groupOf({ kind: "scalar", scalar: reader.key! }) === groupOf({
-        kind: "scalar",
-        scalar: writer.key!
-      }))
+            kind: "scalar",
+            scalar: writer.key!
+          }))
       && (type.kind === "message" || writer.type.kind === "message" || groupOf(type) === groupOf(writer.type))
       && (reader.isGroup === true) === (writer.isGroup === true)
     if (!fits) {
-      const message = `the field ${reader.number} is ${showField(writer)} there, and cannot be read as ${showField(reader)}`
+      const message = `the field ${reader.number} is ${showField(writer)} there, and cannot be read as ${
+        showField(reader)
+      }`
       this.problems.push({ path, message })
     } else if (type.kind === "message" && writer.type.kind === "message") {
       this.compare(type, writer.type, path)

@@ -1,9 +1,10 @@
 /** The Protobuf library, of which only the parser is used: it reads `.proto` texts, and generates no code. */
 import * as Effect from "effect/Effect"
 import type * as Protobuf from "protobufjs"
+import { textOf } from "./descriptor.ts"
 import type { Declared, EnumType, Field, MessageType, ProtoFile, ProtoType, Scalar } from "./protoType.ts"
 
-/** Reads a schema; `references` are the texts that it needs. Throws where it is none, with the line. */
+/** Reads a schema, a text or a descriptor in Base64; `references` are the texts that it needs. Throws where it is none, with the line. */
 export type ParseProto = (text: string, references?: ReadonlyArray<string>) => ProtoFile
 
 const load = Effect.promise(() => import("protobufjs"))
@@ -72,7 +73,7 @@ const make = (protobuf: typeof Protobuf): ParseProto => (text, references = []) 
   const imports = new Set<string>()
   const parse = (source: string, filename: string) => {
     ;(protobuf.parse as { filename?: string | null }).filename = filename
-    const parsed = protobuf.parse(source, root, { keepCase: true })
+    const parsed = protobuf.parse(textOf(source), root, { keepCase: true })
     for (const name of [...parsed.imports ?? [], ...parsed.weakImports ?? []]) imports.add(name)
     return parsed.package ?? ""
   }
@@ -86,11 +87,15 @@ const make = (protobuf: typeof Protobuf): ParseProto => (text, references = []) 
   }
   root.resolveAll()
   const namespace = name === "" ? root : root.lookup(name)
-  return { package: name, messages: namespace === null ? [] : new Conversion(protobuf).declared(namespace as Protobuf.NamespaceBase) }
+  return {
+    package: name,
+    messages: namespace === null ? [] : new Conversion(protobuf).declared(namespace as Protobuf.NamespaceBase)
+  }
 }
 
 const isThere = (root: Protobuf.Root, nested: Readonly<Record<string, Protobuf.AnyNestedObject>>): boolean => {
-  const types = (nested as { google?: { nested?: { protobuf?: { nested?: object } } } }).google?.nested?.protobuf?.nested
+  const types = (nested as { google?: { nested?: { protobuf?: { nested?: object } } } }).google?.nested?.protobuf
+    ?.nested
   return Object.keys(types ?? {}).some((type) => root.lookup(`google.protobuf.${type}`) !== null)
 }
 
@@ -100,7 +105,9 @@ let made: ParseProto | undefined
 export const parser: Effect.Effect<ParseProto> = Effect.suspend(() => {
   if (made !== undefined) return Effect.succeed(made)
   return load.pipe(
-    Effect.catchDefect(() => Effect.die(new Error("Protobuf needs the package \"protobufjs\": npm install protobufjs"))),
+    Effect.catchDefect(() =>
+      Effect.die(new Error("Protobuf needs the package \"protobufjs\": npm install protobufjs"))
+    ),
     Effect.map((protobuf) => (made = make("default" in protobuf ? protobuf.default as typeof Protobuf : protobuf)))
   )
 })

@@ -235,11 +235,17 @@ message Other {
     refused(f(Schema.String.annotate({ protobuf: { type: "int32" } })), /^a: a string cannot be "int32"/)
     refused(f(Schema.Literals(["x", "y"]).annotate({ protobuf: { values: { x: 1 } } })), /^a: the literal "y" has no/)
     refused(Schema.String, /^the Schema: a record's value is a message/)
-    assert.throws(() => derive(Schema.Struct({ a: Schema.String.annotate(at(1)) })), /^the Schema: a message needs a na/)
+    assert.throws(
+      () => derive(Schema.Struct({ a: Schema.String.annotate(at(1)) })),
+      /^the Schema: a message needs a na/
+    )
     const twice = { ...Line.fields, x: Schema.String.annotate(at(3)) }
     refused(
-      Schema.Struct({ a: Line.annotateKey(at(1)), b: Schema.Struct(twice).annotate({ identifier: "Line" })
-        .annotateKey(at(2)) }),
+      Schema.Struct({
+        a: Line.annotateKey(at(1)),
+        b: Schema.Struct(twice).annotate({ identifier: "Line" })
+          .annotateKey(at(2))
+      }),
       /^b: two types would have the name "Line"/
     )
   })

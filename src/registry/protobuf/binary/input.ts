@@ -78,7 +78,9 @@ export class Input {
   length(): number {
     this.varint()
     const length = this.high === 0 ? this.low >>> 0 : Infinity
-    if (length > this.end - this.at) throw new Error(`truncated: ${length} bytes should follow, of ${this.end - this.at}`)
+    if (length > this.end - this.at) {
+      throw new Error(`truncated: ${length} bytes should follow, of ${this.end - this.at}`)
+    }
     return length
   }
 

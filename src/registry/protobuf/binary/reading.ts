@@ -48,7 +48,9 @@ const fields = (plan: Plan, input: Input, values: Values, depth: number): Values
     const read = tag < 128 ? plan.byByte[tag] : plan.byTag.get(tag)
     if (read !== undefined) read(input, values, depth)
     else if (plan.numbers.has(tag >>> 3)) {
-      throw new Error(`${plan.name}: the field ${tag >>> 3} has the wire type ${tag & 7}, which is not that of its type`)
+      throw new Error(
+        `${plan.name}: the field ${tag >>> 3} has the wire type ${tag & 7}, which is not that of its type`
+      )
     } else input.skip(tag, depth)
   }
   return values

@@ -105,9 +105,11 @@ class Compiler {
   }
 
   private oneof({ absence, branches, discriminator, key }: OneofProperty, path: string): WriteProperty {
-    const byTag = new Map(branches.map(({ field, shape, tag }) =>
-      [tag, { tag: tagOf(field, wireType.length), write: this.item(shape, path) }] as const
-    ))
+    const byTag = new Map(
+      branches.map(({ field, shape, tag }) =>
+        [tag, { tag: tagOf(field, wireType.length), write: this.item(shape, path) }] as const
+      )
+    )
     return (output, values, depth) => {
       const value = present(values[key], absence) as Values | undefined
       if (value === undefined) return
@@ -128,11 +130,12 @@ const present = (value: unknown, absence: Property["absence"]): unknown => {
 /** One buffer for all: nothing is awaited while a record is written. */
 const shared = new Output()
 
-/** Makes what writes messages. It throws for a value that a field cannot hold, with its path. */
-export const writing = (shape: MessageShape): (value: unknown) => Uint8Array => {
+/** Makes what writes messages, after a prefix. It throws for a value that a field cannot hold, with its path. */
+export const writing = (shape: MessageShape): (value: unknown, prefix?: Uint8Array) => Uint8Array => {
   const write = new Compiler().message(shape)
-  return (value) => {
+  return (value, prefix) => {
     shared.start()
+    if (prefix !== undefined) shared.raw(prefix)
     write(shared, value, 1)
     return shared.finish()
   }

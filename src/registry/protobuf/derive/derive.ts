@@ -69,7 +69,10 @@ class Derivation {
       case "Declaration":
         return Scalars.declared(idOf(ast), protobuf, path)
       case "Arrays":
-        throw new NoProtobufType(path, "a list within a list, a map or a union has no Protobuf type; put it in a Struct")
+        throw new NoProtobufType(
+          path,
+          "a list within a list, a map or a union has no Protobuf type; put it in a Struct"
+        )
       default:
         throw new NoProtobufType(path, `${ast._tag} has no Protobuf type`)
     }
@@ -137,7 +140,9 @@ class Derivation {
 
   private add(shape: MessageShape, property: Property): void {
     shape.properties.push(property)
-    shape.type.fields.push(...property.kind === "field" ? [property.field] : property.branches.map(({ field }) => field))
+    shape.type.fields.push(
+      ...property.kind === "field" ? [property.field] : property.branches.map(({ field }) => field)
+    )
   }
 
   private checkFields({ fields }: MessageType, path: Path): void {
@@ -176,7 +181,10 @@ class Derivation {
     }
     const item = this.item(value, own, at, fallback)
     if (absence !== undefined && item.label !== "implicit") {
-      throw new NoProtobufType(at, "Protobuf does not tell an empty list or map from none; make it required, or a Struct")
+      throw new NoProtobufType(
+        at,
+        "Protobuf does not tell an empty list or map from none; make it required, or a Struct"
+      )
     }
     const isMessage = item.shape.kind === "message"
     const field: Field = {
@@ -276,7 +284,9 @@ class Derivation {
         throw new NoProtobufType(at, `it has no field number: .annotate({ protobuf: { oneof: { ${text}: 1 } } })`)
       }
       const shape = this.inner(ast, at, capitalized(text)) as MessageShape
-      if (!(key in shape.constants)) throw new NoProtobufType(at, `"${key}" tells the members apart: it takes no number`)
+      if (!(key in shape.constants)) {
+        throw new NoProtobufType(at, `"${key}" tells the members apart: it takes no number`)
+      }
       const name = capitalized(text)
       return {
         tag,
