@@ -14,13 +14,16 @@ export interface Cost {
   readonly sourceKb: number
 }
 
-/** What a bundler makes of an entry with everything it needs of Effect; a native client cannot be bundled. */
+/** What a program has installed itself, if it needs it: a native client, and the libraries of schemas. */
+const peers = /^(?:@confluentinc\/|@effect\/|(?:avsc|protobufjs|ajv|ajv-formats)(?:\/|$))/
+
+/** What a bundler makes of an entry with everything it needs of Effect. */
 const bundleSize = async (file: string): Promise<number> => {
   const bundle = await rolldown({
     input: file,
     platform: "node",
     logLevel: "silent",
-    external: (id) => isBuiltin(id) || /^(?:@confluentinc|@effect)\//.test(id)
+    external: (id) => isBuiltin(id) || peers.test(id)
   })
   const { output: chunks } = await bundle.generate({ format: "esm", minify: true })
   await bundle.close()

@@ -123,14 +123,12 @@ export const avro = <S extends Schema.Top>(
  * @since 0.1.0
  * @category models
  */
-export interface ProtobufOptions {
+export interface ProtobufOptions extends RegistryOptions {
   /** The name of the message, where the Schema has no identifier (a `Schema.Class` has one). */
   readonly name?: string | undefined
   /** The package of the messages (default none). */
   readonly package?: string | undefined
-  /** The `.proto` text to register and write with, instead of the derived one: its fields must be the same. */
-  readonly schema?: string | undefined
-  /** What `schema` imports, but for Google's own types (default nothing). */
+  /** What `schema`, a `.proto` text, imports, but for Google's own types (default nothing). */
   readonly references?: ReadonlyArray<Reference> | undefined
   /** The message within `schema`, such as `"Order.Line"` (default the one named as the Schema). */
   readonly message?: string | undefined
@@ -138,12 +136,6 @@ export interface ProtobufOptions {
   readonly aliases?: ReadonlyArray<string> | undefined
   /** Whether records have message indexes; some writers leave them out (default `"present"`). Writing has them. */
   readonly indexes?: "present" | "absent" | undefined
-  /** The subject of the schemas (default `"topic"`: `orders-value`). */
-  readonly subject?: SubjectStrategy | undefined
-  /** How the id that records carry is found (default `"lookup"`). */
-  readonly writeWith?: WriteWith | undefined
-  /** Whether the registry may compare schemas in a normal form (default `false`). */
-  readonly normalize?: boolean | undefined
 }
 
 /**

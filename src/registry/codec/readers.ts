@@ -69,13 +69,13 @@ const refusal = (id: SchemaId, schema: SchemaText, type: SchemaType): string | u
 }
 
 /** Makes what reads the records of one topic and part. `readerOf` may throw: such a schema cannot be read. */
-export const readers = <R>(
+export const readers = (
   registry: Registry,
   subject: string,
   type: SchemaType,
-  readerOf: (schema: Resolved) => R
-): (id: SchemaId) => R | Pending<R> => {
-  const known = new Map<string, R>()
+  readerOf: (schema: Resolved) => Read
+): (id: SchemaId) => Read | Pending<Read> => {
+  const known = new Map<string, Read>()
   /** More ids than any topic has: it bounds what hostile ones can fill. */
   const most = 1_000
 

@@ -4,12 +4,13 @@ import type * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Codec from "../../Codec.ts"
 import * as Wire from "../format/wireFormat.ts"
+import * as Errors from "../RegistryError.ts"
 import type { RegistryError } from "../RegistryError.ts"
-import type { SchemaText } from "../RegistryModel.ts"
+import type { Registry, SchemaText } from "../RegistryModel.ts"
 import { Service } from "../SchemaRegistry.ts"
 import type { Options } from "./options.ts"
 import type { Read, Resolved } from "./readers.ts"
-import { readers } from "./readers.ts"
+import { readers, resolve } from "./readers.ts"
 import type { Bytes, Result } from "./schemaCodec.ts"
 import { goOn, schemaCodec } from "./schemaCodec.ts"
 import { subjectOf } from "./subject.ts"
@@ -80,6 +81,18 @@ const once = <A, E>(find: Effect.Effect<A, E>): () => Result<A> => {
   return () => found === undefined ? new Codec.Pending(finding) : found.value
 }
 
+/** A schema that is given, and refers to others, can be compared with the Schema when those are there. */
+const checkReferring = Effect.fnUntraced(function*(
+  registry: Registry,
+  { schema, subject }: Codec.Registration,
+  { difference }: Format
+): Effect.fn.Return<void, RegistryError> {
+  const found = difference(yield* resolve(registry, schema))
+  if (found === undefined) return
+  const problem = `the schema that is given does not fit the Schema, at ${found}`
+  return yield* Errors.make("prepare writing", new Errors.InvalidSchema({ subject, problem }), { url: registry.url })
+})
+
 /** A codec of `schema` in a format; `encoded` is the Schema that goes as far as the format needs. */
 export const registryCodec = <S extends Schema.Top>(
   schema: S,
@@ -107,8 +120,11 @@ export const registryCodec = <S extends Schema.Top>(
         difference: format.difference,
         needsGuid: options.ids === "header"
       })
+      const checked = own.schema.references === undefined
+        ? written
+        : Effect.andThen(checkReferring(registry, own, format), written)
       const writer = once(
-        Effect.flatMap(written, (each) =>
+        Effect.flatMap(checked, (each) =>
           Effect.try({
             try: () => framed(each, options, payloads, site.part),
             catch: (cause) => cause

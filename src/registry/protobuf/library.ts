@@ -4,8 +4,11 @@ import type * as Protobuf from "protobufjs"
 import { textOf } from "./descriptor.ts"
 import type { Declared, EnumType, Field, MessageType, ProtoFile, ProtoType, Scalar } from "./protoType.ts"
 
-/** Reads a schema, a text or a descriptor in Base64; `references` are the texts that it needs. Throws where it is none, with the line. */
-export type ParseProto = (text: string, references?: ReadonlyArray<string>) => ProtoFile
+/**
+ * Reads a schema, a text or a descriptor in Base64; `references` are those that it needs. Throws where it is none, with
+ * the line.
+ */
+export type ParseProto = (text: string, references: ReadonlyArray<{ readonly text: string }>) => ProtoFile
 
 const load = Effect.promise(() => import("protobufjs"))
 
@@ -24,8 +27,8 @@ class Conversion {
     this.protobuf = protobuf
   }
 
-  declared(namespace: Protobuf.NamespaceBase): ReadonlyArray<Declared> {
-    return namespace.nestedArray
+  declared(namespace: Protobuf.NamespaceBase | null): ReadonlyArray<Declared> {
+    return (namespace?.nestedArray ?? [])
       .filter((each): each is Protobuf.Type => each instanceof this.protobuf.Type)
       .filter((type) => type.filename === own)
       .map((type) => ({ message: this.message(type), nested: this.declared(type) }))
@@ -68,29 +71,28 @@ class Conversion {
   }
 }
 
-const make = (protobuf: typeof Protobuf): ParseProto => (text, references = []) => {
+const make = (protobuf: typeof Protobuf): ParseProto => (text, references) => {
   const root = new protobuf.Root()
   const imports = new Set<string>()
-  const parse = (source: string, filename: string) => {
+  const add = (source: string, filename: string) => {
+    // The types of a file are told apart by its name.
     ;(protobuf.parse as { filename?: string | null }).filename = filename
     const parsed = protobuf.parse(textOf(source), root, { keepCase: true })
     for (const name of [...parsed.imports ?? [], ...parsed.weakImports ?? []]) imports.add(name)
     return parsed.package ?? ""
   }
-  for (const reference of references) parse(reference, other)
-  const name = parse(text, own)
+  // Each once, whatever it is called: types are found by their own names.
+  for (const reference of new Set(references.map((each) => each.text))) add(reference, other)
+  const name = add(text, own)
   for (const each of imports) {
     const json = protobuf.common.get(each)
     // Some register Google's files as references, too.
-    if (json?.nested === undefined || isThere(root, json.nested)) continue
-    root.addJSON(json.nested)
+    if (json?.nested !== undefined && !isThere(root, json.nested)) root.addJSON(json.nested)
   }
   root.resolveAll()
   const namespace = name === "" ? root : root.lookup(name)
-  return {
-    package: name,
-    messages: namespace === null ? [] : new Conversion(protobuf).declared(namespace as Protobuf.NamespaceBase)
-  }
+  const messages = new Conversion(protobuf).declared(namespace as Protobuf.NamespaceBase | null)
+  return { package: name, messages }
 }
 
 const isThere = (root: Protobuf.Root, nested: Readonly<Record<string, Protobuf.AnyNestedObject>>): boolean => {
@@ -111,3 +113,9 @@ export const parser: Effect.Effect<ParseProto> = Effect.suspend(() => {
     Effect.map((protobuf) => (made = make("default" in protobuf ? protobuf.default as typeof Protobuf : protobuf)))
   )
 })
+
+/** The parser, where it has been loaded: what reads and writes payloads is made with it. */
+export const parse: ParseProto = (text, references) => {
+  if (made === undefined) throw new Error("the parser of Protobuf schemas is used before it is loaded")
+  return made(text, references)
+}

@@ -162,7 +162,7 @@ message Other {
     Effect.gen(function*() {
       const parse = yield* parser
       const derived = derive(Order, { package: "shop" })
-      const file = parse(print(derived))
+      const file = parse(print(derived), [])
       assert.strictEqual(file.package, "shop")
       assert.strictEqual(file.messages.length, 6)
       assert.isUndefined(firstDifference(file.messages[0]!.message, derived.shape.type, { others: false }))

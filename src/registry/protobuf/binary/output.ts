@@ -85,11 +85,6 @@ export class Output {
 
   octets(value: Uint8Array): void {
     this.uint32(value.length)
-    this.raw(value)
-  }
-
-  /** Bytes as they are. */
-  raw(value: Uint8Array): void {
     this.room(value.length)
     this.bytes.set(value, this.at)
     this.at += value.length

@@ -130,12 +130,11 @@ const present = (value: unknown, absence: Property["absence"]): unknown => {
 /** One buffer for all: nothing is awaited while a record is written. */
 const shared = new Output()
 
-/** Makes what writes messages, after a prefix. It throws for a value that a field cannot hold, with its path. */
-export const writing = (shape: MessageShape): (value: unknown, prefix?: Uint8Array) => Uint8Array => {
+/** Makes what writes messages. It throws for a value that a field cannot hold, with its path. */
+export const writing = (shape: MessageShape): (value: unknown) => Uint8Array => {
   const write = new Compiler().message(shape)
-  return (value, prefix) => {
+  return (value) => {
     shared.start()
-    if (prefix !== undefined) shared.raw(prefix)
     write(shared, value, 1)
     return shared.finish()
   }
