@@ -8,7 +8,7 @@ import { Consumer, OnFailure, Producer, Topic } from "millrace"
 import { Codec, SchemaRegistry } from "millrace/registry"
 import { InMemoryKafka } from "millrace/testing"
 
-for (const name of ["avsc", "ajv", "ajv/dist/2020.js", "ajv-formats"]) {
+for (const name of ["avsc", "ajv", "ajv/dist/2020.js", "ajv-formats", "protobufjs"]) {
   vi.doMock(name, () => {
     throw new Error("not installed")
   })
@@ -17,9 +17,14 @@ for (const name of ["avsc", "ajv", "ajv/dist/2020.js", "ajv-formats"]) {
 const layer = Layer.mergeAll(InMemoryKafka.layer, SchemaRegistry.layerMemory)
 
 describe("a library that is not installed", () => {
-  const codecs = { avsc: Codec.avro(Schema.String) }
+  const text = Schema.Struct({ text: Schema.String.annotateKey({ protobuf: { field: 1 } }) })
+  const codecs: Readonly<Record<string, Codec.Codec<any, SchemaRegistry.Service, SchemaRegistry.Service>>> = {
+    avsc: Codec.avro(Schema.String),
+    protobufjs: Codec.protobuf(text, { name: "Text" })
+  }
   for (const [name, value] of Object.entries(codecs)) {
     const topic = Topic.make("t", { key: Codec.none, value })
+    const sent = name === "protobufjs" ? { text: "a" } : "a"
 
     it.effect(`${name} is named when a consumer starts, before there is a record`, () =>
       Effect.gen(function*() {
@@ -39,7 +44,7 @@ describe("a library that is not installed", () => {
 
     it.effect(`${name} is named by the first send`, () =>
       Effect.gen(function*() {
-        const exit = yield* Effect.exit(Producer.send(topic, { key: null, value: "a" }))
+        const exit = yield* Effect.exit(Producer.send(topic, { key: null, value: sent }))
         assert.strictEqual(exit._tag, "Failure")
         if (exit._tag === "Failure") assert.include(Cause.pretty(exit.cause), `npm install ${name}`)
       }).pipe(Effect.provide(layer)))

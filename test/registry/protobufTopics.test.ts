@@ -128,7 +128,7 @@ describe("a topic of Protobuf", () => {
         /the message index -1 is negative/,
         /127 message indexes/,
         /the record is a shop\.Other, and the codec reads Order/,
-        /cannot read the record's shop\.Order: shop\.Order\.id: the field 1 is bool there, and cannot be read as string/,
+        /cannot read the record's shop\.Order: shop\.Order\.id: the field 1 is bool there, and cannot be read as str/,
         /the schema with id 3 is AVRO, and the topic's codec reads PROTOBUF/,
         /a text is not UTF-8/
       ])

@@ -75,7 +75,7 @@ const make = (protobuf: typeof Protobuf): ParseProto => (text, references) => {
   const root = new protobuf.Root()
   const imports = new Set<string>()
   const add = (source: string, filename: string) => {
-    // The types of a file are told apart by its name.
+    // Its types carry the name of the file.
     ;(protobuf.parse as { filename?: string | null }).filename = filename
     const parsed = protobuf.parse(textOf(source), root, { keepCase: true })
     for (const name of [...parsed.imports ?? [], ...parsed.weakImports ?? []]) imports.add(name)

@@ -1,4 +1,4 @@
-/** Reads messages as the values of a Schema's encoded side: prepared once per writer's schema, then called per record. */
+/** Reads messages as the values of a Schema's encoded side: made once for each schema of writers. */
 import * as Option from "effect/Option"
 import { problemsOf } from "../layout.ts"
 import type { Field, MessageType, ScalarType } from "../protoType.ts"
