@@ -14,6 +14,7 @@ import { naming } from "./exit.ts"
 import { Progress, show } from "./progress.ts"
 import { config, json } from "./root.ts"
 import { type Named, select } from "./selection.ts"
+import { servicesOf } from "./services.ts"
 
 /** Runs all of them; the first one that ends with an error ends the others. */
 const consumeAll = (consumers: ReadonlyArray<Named>, config: Config) =>
@@ -36,7 +37,7 @@ const consumeAll = (consumers: ReadonlyArray<Named>, config: Config) =>
         ),
       { concurrency: "unbounded", discard: true }
     )
-  }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(config.layer, config.engine)))
+  }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(config.layer, servicesOf(config))))
 
 /** Runs the config's consumers in this process. */
 export const consume = Command.make(

@@ -10,6 +10,7 @@ import * as DeadLetters from "../DeadLetters.ts"
 import { consumer, filter, filterOf } from "./dltFilter.ts"
 import { config, json } from "./root.ts"
 import { ofEach, select, selectOne } from "./selection.ts"
+import { checkConsumer, servicesOf } from "./services.ts"
 import { table } from "./table.ts"
 import { plain, timeOf, toJson } from "./values.ts"
 
@@ -51,7 +52,8 @@ const stats = Command.make(
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
-    const counts = yield* Effect.provide(DeadLetters.stats(one, yield* filterOf(flags)), loaded.engine)
+    if (Option.isSome(flags.where)) yield* checkConsumer(loaded, one)
+    const counts = yield* Effect.provide(DeadLetters.stats(one, yield* filterOf(flags)), servicesOf(loaded))
     if (flags.json) return yield* Console.log(toJson(counts))
     const rows = counts.map(({ count, hour, source, tag }) => [timeOf(hour), source, tag ?? "(none)", count])
     for (const line of table(["HOUR", "TOPIC", "TAG", "COUNT"], rows)) yield* Console.log(line)
@@ -64,10 +66,11 @@ const exported = Command.make(
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
+    if (Option.isSome(flags.where)) yield* checkConsumer(loaded, one)
     const letters = DeadLetters.toNdjson(one, yield* filterOf(flags))
     // The same JSON: it need not escape DEL and C1.
     const lines = Stream.runForEach(letters, (line) => Console.log(plain(line)))
-    yield* Effect.provide(lines, loaded.engine)
+    yield* Effect.provide(lines, servicesOf(loaded))
   })
 ).pipe(Command.withDescription("Print dead letters as lines of JSON that import takes"))
 

@@ -18,6 +18,7 @@ import { WorkFailed } from "./exit.ts"
 import { functionOf } from "./modules.ts"
 import { config, json } from "./root.ts"
 import { type AnyConsumer, selectOne } from "./selection.ts"
+import { checkConsumer, servicesOf } from "./services.ts"
 import { toJson } from "./values.ts"
 
 /** What was done, added up. */
@@ -140,6 +141,7 @@ export const redrive = Command.make(
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
+    if (Option.isSome(flags.where) || Option.isSome(flags.transform)) yield* checkConsumer(loaded, one)
     const transform = Option.isNone(flags.transform) ? undefined : yield* functionOf("transform", flags.transform.value)
     const options: Options = {
       ...(yield* filterOf(flags)),
@@ -154,7 +156,7 @@ export const redrive = Command.make(
         ? undefined
         : (value: unknown, letter: DeadLetter) => transform.call(value, letter)
     }
-    yield* Effect.provide(run(one, options, flags), loaded.engine)
+    yield* Effect.provide(run(one, options, flags), servicesOf(loaded))
   })
 ).pipe(
   Command.withDescription(
@@ -169,6 +171,7 @@ export const park = Command.make(
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
+    if (Option.isSome(flags.where)) yield* checkConsumer(loaded, one)
     const options: Options = {
       ...(yield* filterOf(flags)),
       rate: Option.getOrUndefined(flags.rate),
@@ -176,7 +179,7 @@ export const park = Command.make(
       dryRun: flags.dryRun,
       parks: true
     }
-    yield* Effect.provide(run(one, options, flags), loaded.engine)
+    yield* Effect.provide(run(one, options, flags), servicesOf(loaded))
   })
 ).pipe(
   Command.withDescription("Move dead letters to the parked topic; a redrive with the same filter no longer sees them")

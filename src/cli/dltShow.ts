@@ -16,6 +16,7 @@ import { decodedHeader } from "./knownHeaders.ts"
 import { objectOf, partFields, wordsOf } from "./recordLines.ts"
 import { config, json } from "./root.ts"
 import { type AnyConsumer, selectOne } from "./selection.ts"
+import { checkConsumer, servicesOf } from "./services.ts"
 import { inWords, plain, timeOf, toJson } from "./values.ts"
 import * as Wire from "./wire.ts"
 
@@ -95,6 +96,7 @@ export const show = Command.make(
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
+    yield* checkConsumer(loaded, one)
     const known = new Map<string, Wires | undefined>()
     const wires = Effect.fnUntraced(function*(source: string) {
       if (!known.has(source)) known.set(source, yield* wiresOf(one, source))
@@ -109,6 +111,6 @@ export const show = Command.make(
       }))
     )
     // Codecs whose services only the application has are not asked.
-    yield* Effect.provide(letters as Effect.Effect<void, unknown, KafkaEngine.Service>, loaded.engine)
+    yield* Effect.provide(letters as Effect.Effect<void, unknown, KafkaEngine.Service>, servicesOf(loaded))
   })
 ).pipe(Command.withDescription("Show dead letters, decoded by the consumer's codecs, with where and why they failed"))

@@ -17,6 +17,7 @@ import { UsageError, withCodecs, WorkFailed } from "./exit.ts"
 import { type Line, split } from "./inputLines.ts"
 import * as Lines from "./lines.ts"
 import { config } from "./root.ts"
+import { checkRegistry, servicesOf } from "./services.ts"
 
 interface Numbered {
   readonly number: number
@@ -138,12 +139,13 @@ export const produce = Command.make(
   Effect.fnUntraced(function*({ tombstones, topic: name }) {
     const loaded = yield* config
     const topic = yield* find(loaded, name)
+    yield* checkRegistry(loaded, name, topic.codecs)
     yield* worksOn
     if (process.stdin.isTTY) {
       yield* Console.error(`waiting for records of ${name}, one a line: ${example}; Ctrl-D ends them`)
     }
     const work = sendLines(topic, process.stdin, { tombstones })
-    yield* Effect.provide(work as Effect.Effect<void, unknown, KafkaEngine.Service>, loaded.engine)
+    yield* Effect.provide(work as Effect.Effect<void, unknown, KafkaEngine.Service>, servicesOf(loaded))
   })
 ).pipe(
   Command.withDescription(

@@ -3,8 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as KafkaEngine from "../engine/KafkaEngine.ts"
 import type { Codecs } from "../Source.ts"
+import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
 import { UsageError } from "./exit.ts"
+import type { AnyConsumer } from "./selection.ts"
 
 const advice = "add `registry: SchemaRegistry.layer({ url: \"…\" })` to defineConfig in the config module"
 
@@ -19,7 +21,7 @@ export const servicesOf = ({ engine, registry }: Config): Layer.Layer<KafkaEngin
   // A layer that provides more is one that provides this; codecs are asked without their types.
   registry === undefined ? engine : Layer.merge(engine, registry as Layer.Layer<never, unknown>)
 
-/** Refuses codecs of a Schema Registry where the config has none. */
+/** Refuses codecs of a Schema Registry where the config has none: {@link servicesOf} could not serve them. */
 export const checkRegistry = (
   { registry }: Config,
   topic: string,
@@ -28,3 +30,7 @@ export const checkRegistry = (
   registry === undefined && (key.registration !== undefined || value.registration !== undefined)
     ? Effect.fail(new UsageError({ problem: `the codecs of topic "${topic}" need a Schema Registry; ${advice}` }))
     : Effect.void
+
+/** {@link checkRegistry} for all topics of a consumer. */
+export const checkConsumer = (config: Config, { handlers }: AnyConsumer): Effect.Effect<void, UsageError> =>
+  Effect.forEach(handlers, ({ source }) => checkRegistry(config, Topic.show(source), source.codecs), { discard: true })

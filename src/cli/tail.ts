@@ -15,6 +15,7 @@ import { UsageError, withCodecs, WorkFailed } from "./exit.ts"
 import * as Places from "./places.ts"
 import { printer } from "./recordLines.ts"
 import { config } from "./root.ts"
+import { checkRegistry, servicesOf } from "./services.ts"
 
 /** The codecs that the config knows for a topic, if any. */
 const codecsOf = (config: Config, name: string): Codecs | undefined =>
@@ -53,6 +54,7 @@ export const tail = Command.make(
     const place = yield* Places.fromFlag("from", flags.from)
     const { most, toEnd } = yield* limit(flags.until)
     const codecs = flags.raw ? undefined : codecsOf(loaded, flags.topic)
+    if (codecs !== undefined) yield* checkRegistry(loaded, flags.topic, codecs)
     const work = Effect.gen(function*() {
       const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
       const [description] = yield* admin.describeTopics([flags.topic])
@@ -69,7 +71,7 @@ export const tail = Command.make(
         Stream.runForEach((raw) => Effect.flatMap(print(raw, flags.json), Console.log))
       )
     })
-    // The codecs' services, if any, are the application's; without its layer only the engine is there.
-    yield* Effect.scoped(Effect.provide(work as Effect.Effect<void, unknown, KafkaEngine.Service>, loaded.engine))
+    // Other services of codecs are the application's, whose layer is not built.
+    yield* Effect.scoped(Effect.provide(work as Effect.Effect<void, unknown, KafkaEngine.Service>, servicesOf(loaded)))
   })
 ).pipe(Command.withDescription("Print the records of a topic, decoded by the config's codecs"))
