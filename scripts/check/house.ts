@@ -41,8 +41,8 @@ const rooms: ReadonlyArray<{ readonly room: RegExp; readonly may: RegExp; readon
   },
   {
     room: /^connect\//,
-    may: /^(?:connect\/|rest\/|[A-Z]\w*\.ts$)/,
-    words: "Connect's room knows the public modules, no engine, no registry and nothing internal"
+    may: /^(?:connect\/|rest\/|internal\/shared\/|[A-Z]\w*\.ts$)/,
+    words: "Connect's room knows the public modules, no engine, no registry, and of the internals only `shared`"
   },
   {
     room: /^rest\//,

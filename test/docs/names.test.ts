@@ -2,14 +2,22 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Millrace from "millrace"
 import * as Cli from "millrace/cli"
 import * as Confluent from "millrace/confluent"
+import * as Connect from "millrace/connect"
 import * as Registry from "millrace/registry"
 import * as Testing from "millrace/testing"
 import { type SourceFile, sourceFiles } from "../../scripts/check/step.ts"
 
-const modules: { readonly [name: string]: object } = { ...Millrace, ...Testing, ...Confluent, ...Registry, ...Cli }
+const modules: { readonly [name: string]: object } = {
+  ...Millrace,
+  ...Testing,
+  ...Confluent,
+  ...Registry,
+  ...Connect,
+  ...Cli
+}
 
 /** Types, and members of interfaces, are only in the sources. */
-const sources = sourceFiles("src/*.ts", "src/{engine,registry,cli}/**/*.ts").map(({ text }) => text).join("\n")
+const sources = sourceFiles("src/*.ts", "src/{connect,engine,registry,cli}/**/*.ts").map(({ text }) => text).join("\n")
 const isDeclared = (name: string): boolean =>
   new RegExp(`export (?:interface|type|class) ${name}\\b|readonly ${name}\\??:|^ {2}(?:type )?${name},?$`, "m").test(
     sources

@@ -8,7 +8,7 @@ import { TestClock } from "effect/testing"
 import { Consumer, OnFailure, Producer, Topic } from "millrace"
 import { Codec, SchemaRegistry } from "millrace/registry"
 import { InMemoryKafka } from "millrace/testing"
-import { fakeHttp, json } from "./client/fakeHttp.ts"
+import { fakeHttp, json } from "../rest/fakeHttp.ts"
 
 const layer = Layer.mergeAll(InMemoryKafka.layer, SchemaRegistry.layerMemory)
 

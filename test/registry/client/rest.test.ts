@@ -7,8 +7,8 @@ import { TestClock } from "effect/testing"
 import { SchemaRegistry } from "millrace/registry"
 import type { RegistryError } from "millrace/registry"
 import { globSync, readFileSync } from "node:fs"
-import { fakeHttp, json } from "./fakeHttp.ts"
-import type { Reply } from "./fakeHttp.ts"
+import { fakeHttp, json } from "../../rest/fakeHttp.ts"
+import type { Reply } from "../../rest/fakeHttp.ts"
 
 type Registry = SchemaRegistry.Registry
 

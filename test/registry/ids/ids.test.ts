@@ -7,7 +7,7 @@ import { Consumer, DeadLetters, OnFailure, Producer, Topic } from "millrace"
 import { Codec, SchemaRegistry } from "millrace/registry"
 import { InMemoryKafka } from "millrace/testing"
 import * as Lines from "../../../src/cli/lines.ts"
-import { fakeHttp, json } from "../client/fakeHttp.ts"
+import { fakeHttp, json } from "../../rest/fakeHttp.ts"
 
 const layer = Layer.mergeAll(InMemoryKafka.layer, SchemaRegistry.layerMemory)
 

@@ -35,7 +35,10 @@ export const fakeHttp = (reply: (url: URL, request: HttpClientRequest.HttpClient
       }
       const { body, status } = answer
       return Effect.succeed(
-        HttpClientResponse.fromWeb(request, new Response(body === undefined ? null : textOf(body), { status }))
+        HttpClientResponse.fromWeb(
+          request,
+          new Response(body === undefined || body === null ? null : textOf(body), { status })
+        )
       )
     })
   )

@@ -1,0 +1,185 @@
+/** What Connect's responses say: bodies to models, and refusals to reasons. Pure; bodies are read leniently. */
+import { nearest } from "../../internal/shared/suggestions.ts"
+import {
+  field,
+  isArray,
+  isObject,
+  isText,
+  isTransient,
+  listOf,
+  objectOf,
+  textOf,
+  wholeOf,
+  wordsOf
+} from "../../rest/bodies.ts"
+import type { Response } from "../../rest/restModel.ts"
+import { redacting, scrub } from "../config/secrets.ts"
+import * as Errors from "../ConnectError.ts"
+import type {
+  ConnectorOffset,
+  ConnectorType,
+  Definition,
+  Described,
+  Info,
+  Plugin,
+  State,
+  Status,
+  TaskStatus,
+  Validated,
+  Validation
+} from "../ConnectModel.ts"
+
+/** What was asked for, for errors. */
+export interface Asked {
+  readonly connector?: string | undefined
+  readonly plugin?: string | undefined
+  /** Whether a connector was to be created: Connect has one status for "exists" and "rebalancing". */
+  readonly creates?: boolean | undefined
+  /** What was sent and must not be shown. */
+  readonly secrets?: ReadonlyArray<string> | undefined
+}
+
+const rebalancing = /rebalanc|stale configuration|config change|leader/i
+const classes = /(?:class|klass=class) ([\w.$]+)/g
+
+/** The last part of a class, in lower case, without what all of them have. */
+const stem = (plugin: string): string =>
+  plugin.slice(plugin.lastIndexOf(".") + 1).toLowerCase().replace(/connector$/, "")
+
+/** Plugins of a list that one may have meant. */
+export const closeTo = (plugin: string, known: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const wanted = stem(plugin)
+  const near = nearest(wanted, known.map(stem))
+  return [...new Set(known)].filter((each) => stem(each) === near || stem(each).includes(wanted)).slice(0, 3)
+}
+
+/** What Connect says of a configuration that it refuses: a line for each error, with the setting in quotes or not. */
+const problemsIn = (words: string): ReadonlyArray<Errors.Problem> =>
+  words.split("\n").slice(1).filter((line) => line !== "" && !line.startsWith("You can also find")).map((line) => {
+    const key = /configuration "?([\w.$-]+)"?/.exec(line)?.[1]
+    return { key: key?.replace(/[:.]$/, ""), messages: [line] }
+  })
+
+/** Why a request was refused. */
+export const reasonOf = ({ body, status }: Response, asked: Asked): Errors.Reason => {
+  const { connector, creates, plugin, secrets = [] } = asked
+  const problem = scrub(wordsOf(body, 2_000), secrets)
+  if (plugin !== undefined && /Failed to find any class/.test(problem)) {
+    const known = [...wordsOf(body, Infinity).matchAll(classes)].map(([, name]) => name!)
+    return new Errors.UnknownPlugin({ plugin, close: closeTo(plugin, known) })
+  }
+  if (status === 409) {
+    return creates === true && connector !== undefined && /already exists/.test(problem)
+      ? new Errors.ConnectorExists({ connector })
+      : new Errors.Rebalancing({ problem })
+  }
+  if (status >= 500 && rebalancing.test(problem)) return new Errors.Rebalancing({ problem })
+  if (/BadRequestException|Cannot invoke/.test(problem) && status === 500) {
+    return new Errors.Unexpected({ status, problem })
+  }
+  if (isTransient(status)) return new Errors.Unavailable({ problem: `status ${status}: ${problem}` })
+  if (status === 401 || status === 403) return new Errors.Unauthorized({ status, problem })
+  if (status === 404 && connector !== undefined) return new Errors.ConnectorNotFound({ connector })
+  if (status === 400 && connector !== undefined) {
+    if (/must be in the STOPPED state/.test(problem)) return new Errors.NotStopped({ connector })
+    const problems = /configuration is invalid/.test(problem) ? problemsIn(problem) : []
+    if (problems.length > 0) return new Errors.InvalidConfig({ connector, problems })
+  }
+  return new Errors.Unexpected({ status, problem })
+}
+
+const optionalText = (body: unknown, name: string): string | undefined => {
+  const value = field(body, name)
+  return isText(value) ? value : undefined
+}
+
+const stateOf = (body: unknown): State => textOf(body, "state") as State
+
+const typeOf = (body: unknown): ConnectorType => {
+  const type = field(body, "type")
+  return type === "source" || type === "sink" ? type : "unknown"
+}
+
+const taskOf = (body: unknown): TaskStatus => ({
+  id: wholeOf(body, "id"),
+  state: stateOf(body),
+  worker: optionalText(body, "worker_id"),
+  trace: optionalText(body, "trace")
+})
+
+export const statusOf = (body: unknown): Status => {
+  const connector = objectOf(body, "connector")
+  return {
+    name: textOf(body, "name"),
+    type: typeOf(body),
+    state: stateOf(connector),
+    worker: optionalText(connector, "worker_id"),
+    trace: optionalText(connector, "trace"),
+    tasks: listOf(field(body, "tasks") ?? [], taskOf)
+  }
+}
+
+const configOf = (body: unknown) =>
+  redacting(Object.fromEntries(Object.entries(objectOf(body)).map(([key, value]) => [key, String(value ?? "")])))
+
+export const infoOf = (body: unknown): Info => ({
+  name: textOf(body, "name"),
+  type: typeOf(body),
+  config: configOf(field(body, "config")),
+  tasks: listOf(field(body, "tasks") ?? [], (task) => wholeOf(task, "task"))
+})
+
+/** The list of connectors with `expand=info&expand=status`: one that is being created may have no status. */
+export const describedOf = (body: unknown): ReadonlyArray<Described> =>
+  Object.values(objectOf(body)).flatMap((each) => {
+    const status = field(each, "status")
+    return isObject(field(each, "info"))
+      ? [{ info: infoOf(field(each, "info")), status: isObject(status) ? statusOf(status) : undefined }]
+      : []
+  }).sort((a, b) => a.info.name < b.info.name ? -1 : 1)
+
+export const offsetsOf = (body: unknown): ReadonlyArray<ConnectorOffset> =>
+  listOf(field(body, "offsets") ?? [], (each) => ({
+    partition: objectOf(each, "partition"),
+    offset: isObject(field(each, "offset")) ? objectOf(each, "offset") : null
+  }))
+
+export const topicsOf = (name: string) => (body: unknown): ReadonlyArray<string> =>
+  listOf(field(field(body, name), "topics") ?? [], String).toSorted()
+
+export const pluginOf = (body: unknown): Plugin => ({
+  class: textOf(body, "class"),
+  type: optionalText(body, "type") ?? "unknown",
+  version: optionalText(body, "version")
+})
+
+export const definitionOf = (body: unknown): Definition => ({
+  name: textOf(body, "name"),
+  type: optionalText(body, "type") ?? "STRING",
+  isRequired: field(body, "required") === true,
+  defaultValue: optionalText(body, "default_value"),
+  documentation: optionalText(body, "documentation") ?? ""
+})
+
+/** One setting of a validation; Debezium sends some without a value. */
+const validatedOf = (secrets: ReadonlyArray<string>) => (body: unknown): Validated => {
+  const definition = field(body, "definition")
+  const value = field(body, "value")
+  const errors = field(value, "errors")
+  return {
+    key: isObject(definition) ? textOf(definition, "name") : textOf(value, "name"),
+    definition: isObject(definition) ? definitionOf(definition) : undefined,
+    errors: isArray(errors) ? errors.map((error) => scrub(String(error), secrets)) : []
+  }
+}
+
+export const validationOf = (secrets: ReadonlyArray<string>) => (body: unknown): Validation => {
+  const settings = listOf(field(body, "configs"), validatedOf(secrets))
+  return { plugin: textOf(body, "name"), isValid: wholeOf(body, "error_count") === 0, settings }
+}
+
+/** Levels of loggers: texts before Kafka 3.7, then objects. */
+export const loggersOf = (body: unknown): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    Object.entries(objectOf(body)).map(([name, level]) => [name, isText(level) ? level : textOf(level, "level")])
+  )

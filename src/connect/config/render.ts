@@ -1,0 +1,65 @@
+/** Declared settings as Connect's texts: values of the environment are looked up, lists and numbers are written. */
+import * as Config from "effect/Config"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Errors from "../ConnectError.ts"
+import type { ConnectError } from "../ConnectError.ts"
+import type { ConnectorConfig } from "../ConnectModel.ts"
+import type { Declared, Plain, Value } from "../Connector.ts"
+
+const listText = (items: ReadonlyArray<string | number>): string => items.map(String).join(",")
+
+const textOf = (value: Plain): string | Redacted.Redacted | undefined => {
+  if (value === undefined || typeof value === "string" || Redacted.isRedacted(value)) return value
+  if (typeof value === "object") return listText(value)
+  return String(value)
+}
+
+/** Why a value is none, for JavaScript. */
+const problemOf = (value: unknown): string | undefined => {
+  if (value === null) return "null is no value; leave the setting out, or use undefined"
+  if (typeof value === "number" && !Number.isFinite(value)) return `${value} is no number for Connect`
+  if (Array.isArray(value)) {
+    const item = value.find((each) => typeof each !== "string" && typeof each !== "number")
+    return value.some((each) => typeof each !== "string" && typeof each !== "number")
+      ? `a list has texts and numbers, and this one has a value of type ${typeof item}`
+      : undefined
+  }
+  if (typeof value === "object" && !Redacted.isRedacted(value)) return "an object is no value of a setting"
+  return typeof value === "function" || typeof value === "symbol"
+    ? `a ${typeof value} is no value of a setting`
+    : undefined
+}
+
+const valueOf = Effect.fnUntraced(function*(
+  connector: string,
+  key: string,
+  value: Value
+): Effect.fn.Return<string | Redacted.Redacted | undefined, ConnectError> {
+  const fail = (problem: string) =>
+    Errors.make(
+      "render",
+      new Errors.InvalidSetting({ problem: `connector "${connector}", setting ${key}: ${problem}` })
+    )
+  const plain: Plain = Config.isConfig(value)
+    // The message of a wrong value may quote it; what is missing is said by its name.
+    ? yield* Effect.mapError(value as Config.Config<Plain>, (error) => fail(shortOf(error.message)))
+    : value
+  const problem = problemOf(plain)
+  if (problem !== undefined) return yield* fail(problem)
+  return textOf(plain)
+})
+
+const shortOf = (message: string): string => message.replaceAll(/\s+/g, " ").slice(0, 300)
+
+/** All settings of a connector as they are sent, the plugin among them. */
+export const render = Effect.fnUntraced(function*(
+  { config, name, plugin }: Declared
+): Effect.fn.Return<ConnectorConfig, ConnectError> {
+  const texts: Record<string, string | Redacted.Redacted> = { "connector.class": plugin }
+  for (const [key, value] of Object.entries(config)) {
+    const text = yield* valueOf(name, key, value)
+    if (text !== undefined) texts[key] = text
+  }
+  return texts
+})

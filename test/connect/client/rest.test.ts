@@ -1,0 +1,164 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { TestClock } from "effect/testing"
+import { KafkaConnect } from "millrace/connect"
+import { globSync, readFileSync } from "node:fs"
+import { fakeHttp, json } from "../../rest/fakeHttp.ts"
+import type { Reply } from "../../rest/fakeHttp.ts"
+
+interface Recorded {
+  readonly request: { readonly method: string; readonly path: string }
+  readonly response: { readonly status: number; readonly body: unknown }
+}
+
+/** What a real worker was asked and returned. */
+const recorded = new Map(
+  globSync("test/fixtures/connect/*.json").map((file) => [
+    file.replace(/^.*\/|\.json$/g, ""),
+    JSON.parse(readFileSync(file, "utf8")) as Recorded
+  ])
+)
+
+const responseOf = (name: string): Reply => recorded.get(name)!.response
+
+const connectOf = (reply: (url: URL, method: string) => Reply, options: Partial<KafkaConnect.Options> = {}) => {
+  const http = fakeHttp((url, { method }) => reply(url, method))
+  const layer = KafkaConnect.layer({ url: "http://one", ...options }).pipe(Layer.provide(http.layer))
+  const use = <A, E>(run: (connect: KafkaConnect.Connect) => Effect.Effect<A, E>) =>
+    Effect.gen(function*() {
+      return yield* run(yield* KafkaConnect.Service)
+    }).pipe(Effect.provide(layer))
+  return { ...http, use }
+}
+
+/** Lets the repetitions of a request happen. */
+const patiently = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect)
+    yield* TestClock.adjust("5 minutes")
+    return yield* Fiber.join(fiber)
+  })
+
+const replayed = (name: string) => connectOf(() => responseOf(name))
+
+/** The reason of a failure that is the same however often it is tried. */
+const reasonOf = <A>(name: string, run: (connect: KafkaConnect.Connect) => Effect.Effect<A, any>) =>
+  Effect.map(patiently(Effect.flip(replayed(name).use(run))), ({ reason }) => reason)
+
+describe("Connect over HTTP", () => {
+  it.effect("reads what a real worker returned", () =>
+    Effect.gen(function*() {
+      const read = <A>(name: string, run: (connect: KafkaConnect.Connect) => Effect.Effect<A, unknown>) =>
+        replayed(name).use(run)
+      assert.strictEqual((yield* read("root", ({ worker }) => worker)).version, "4.3.1")
+      assert.isTrue(yield* read("health", ({ isHealthy }) => isHealthy))
+      const [one] = yield* read("list-expand", ({ connectors }) => connectors)
+      assert.deepStrictEqual([one?.info.name, one?.info.type, one?.status?.state], ["file-src", "source", "RUNNING"])
+      assert.strictEqual((yield* read("get-connector", ({ get }) => get("file-src"))).config["topic"], "svc-from-file")
+      const failed = yield* read("status-task-failed", ({ status }) => status("file-fail"))
+      assert.deepStrictEqual([failed.state, failed.tasks[0]?.state], ["RUNNING", "FAILED"])
+      assert.match(failed.tasks[0]!.trace!, /Couldn't find or create file/)
+      assert.deepStrictEqual(yield* read("offsets-get", ({ offsets }) => offsets("file-src")), [
+        { partition: { filename: "/data/in.txt" }, offset: { position: 14 } }
+      ])
+      assert.deepStrictEqual(yield* read("offsets-get-empty", ({ offsets }) => offsets("file-src")), [])
+      assert.deepStrictEqual(yield* read("topics", ({ topics }) => topics("file-src")), ["svc-from-file"])
+      assert.strictEqual((yield* read("connector-plugins", ({ plugins }) => plugins())).length, 3)
+      assert.isAbove((yield* read("connector-plugins-all", ({ plugins }) => plugins({ all: true }))).length, 3)
+    }))
+
+  it.effect("reads a validation: 200 is not valid, and settings may have no value", () =>
+    Effect.gen(function*() {
+      const config = { "connector.class": "FileStreamSource" }
+      const invalid = yield* replayed("validate-invalid").use(({ validate }) => validate(config))
+      assert.isFalse(invalid.isValid)
+      assert.deepStrictEqual(
+        invalid.settings.filter(({ errors }) => errors.length > 0).map(({ key }) => key),
+        ["tasks.max", "topic"]
+      )
+      assert.isTrue((yield* replayed("validate-valid").use(({ validate }) => validate(config))).isValid)
+      const debezium = yield* replayed("validate-debezium-no-database").use(({ validate }) => validate(config))
+      assert.isFalse(debezium.isValid)
+      assert.isAbove(debezium.settings.length, 0)
+    }))
+
+  it.effect("tells refusals apart", () =>
+    Effect.gen(function*() {
+      const tagOf = <A>(name: string, run: (connect: KafkaConnect.Connect) => Effect.Effect<A, unknown>) =>
+        Effect.map(reasonOf(name, run), ({ _tag }) => _tag)
+      const config = { "connector.class": "com.example.Nope" }
+      assert.strictEqual(yield* tagOf("get-missing-404", ({ get }) => get("file-src")), "ConnectorNotFound")
+      assert.strictEqual(yield* tagOf("status-right-after-put", ({ status }) => status("x")), "ConnectorNotFound")
+      assert.strictEqual(yield* tagOf("restart-409-rebalance", ({ restart }) => restart("h1")), "Rebalancing")
+      assert.strictEqual(yield* tagOf("get-config-500-rebalance", ({ get }) => get("h3")), "Rebalancing")
+      assert.strictEqual(yield* tagOf("post-connectors-409-exists", (c) => c.create("file-src", {})), "ConnectorExists")
+      assert.strictEqual(yield* tagOf("offsets-delete-not-stopped", (c) => c.resetOffsets("f")), "NotStopped")
+      assert.strictEqual(yield* tagOf("put-config-debezium-invalid-500", (c) => c.update("d", {})), "Unexpected")
+      const unknown = yield* reasonOf("validate-unknown-class", ({ validate }) => validate(config))
+      assert.strictEqual(unknown._tag, "UnknownPlugin")
+      const invalid = yield* reasonOf("put-config-invalid-400", (c) => c.update("file-src", {}))
+      assert.strictEqual(invalid._tag, "InvalidConfig")
+      assert.deepStrictEqual(invalid.problems.map(({ key }: { key: string }) => key), ["topic"])
+    }))
+
+  it.effect("names plugins like the one that is not there", () =>
+    Effect.gen(function*() {
+      const reason = yield* reasonOf("validate-unknown-class", ({ validate }) =>
+        validate({ "connector.class": "io.debezium.PostgreConnector" }))
+      assert.match(reason.message, /no plugin "io.debezium.PostgreConnector", but they have .*PostgresConnector/)
+    }))
+
+  it.effect("repeats while the cluster rebalances, also what must be done once", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const connect = connectOf(() => ++asked < 3 ? responseOf("restart-409-rebalance") : responseOf("restart-204"))
+      yield* patiently(connect.use(({ restart }) => restart("h1", { tasks: "failed" })))
+      assert.strictEqual(asked, 3)
+      assert.include(connect.requests[0]!.url, "includeTasks=true&onlyFailed=true")
+    }))
+
+  it.effect("repeats nothing that may have been done and must be done once", () =>
+    Effect.gen(function*() {
+      const connect = connectOf(() => "silent", { timeout: "1 second" })
+      const error = yield* patiently(Effect.flip(connect.use((c) => c.create("x", { "connector.class": "A" }))))
+      assert.strictEqual(error.reason._tag, "Unavailable")
+      assert.strictEqual(connect.requests.length, 1)
+      const patient = connectOf(() => "silent", { timeout: "1 second" })
+      yield* patiently(Effect.flip(patient.use((c) => c.update("x", { "connector.class": "A" }))))
+      assert.isAbove(patient.requests.length, 1)
+    }))
+
+  it.effect("knows no health before Kafka 3.9, and a worker that starts", () =>
+    Effect.gen(function*() {
+      const old = connectOf(({ pathname }) => pathname === "/health" ? json("nope", 404) : responseOf("root"))
+      assert.isTrue(yield* old.use(({ isHealthy }) => isHealthy))
+      const starting = connectOf(() => json({ status: "starting", message: "wait" }, 503))
+      assert.isFalse(yield* patiently(starting.use(({ isHealthy }) => isHealthy)))
+    }))
+
+  it.effect("keeps secrets out of errors and of what it returns", () =>
+    Effect.gen(function*() {
+      const secret = "hunter2-secret"
+      const echo = connectOf(() => json({ error_code: 400, message: `Invalid value ${secret} for x` }, 400))
+      const config = { "connector.class": "A", "database.password": Redacted.make(secret) }
+      for (
+        const run of [
+          (c: KafkaConnect.Connect) => c.create("x", config),
+          (c: KafkaConnect.Connect) => c.update("x", config),
+          (c: KafkaConnect.Connect) => c.patch("x", config),
+          (c: KafkaConnect.Connect) => c.validate({ ...config, "database.password": secret })
+        ]
+      ) {
+        const error = yield* patiently(Effect.flip(echo.use((c): Effect.Effect<unknown, any> => run(c))))
+        assert.notInclude(JSON.stringify(error) + String(error) + error.message, secret)
+      }
+      const body = { name: "x", type: "sink", tasks: [], config: { "db.password": secret, "key.converter": "K" } }
+      const info = yield* connectOf(() => json(body)).use(({ get }) => get("x"))
+      assert.isTrue(Redacted.isRedacted(info.config["db.password"]))
+      assert.strictEqual(info.config["key.converter"], "K")
+      assert.notInclude(JSON.stringify(info), secret)
+    }))
+})
