@@ -6,6 +6,7 @@ import { defaults } from "./defaults.ts"
 import { errors } from "./errors.ts"
 import { idlePositions } from "./idlePositions.ts"
 import { membership } from "./membership.ts"
+import { memoryBound } from "./memoryBound.ts"
 import { order } from "./order.ts"
 import { positions } from "./positions.ts"
 import { reading } from "./reading.ts"
@@ -42,6 +43,7 @@ export const groups: ReadonlyArray<Group> = [
   shutdown,
   refusedTopics,
   standing,
+  memoryBound,
   defaults,
   admin,
   retries,
