@@ -29,13 +29,17 @@ export interface Event<Tag extends string> {
 }
 
 /**
- * `Started`: the consumer's client was made. `Stopped`: it ended as asked.
+ * `Started`: the consumer's client was made. `Stopped`: it ended as asked; with a `cause` it ended because of a defect,
+ * which is a bug in a callback or in Millrace.
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
-export interface LifeEvent extends Event<"Started" | "Stopped"> {}
+export interface LifeEvent extends Event<"Started" | "Stopped"> {
+  /** The defect that ended it; `undefined` if none did. */
+  readonly cause?: Cause.Cause<unknown> | undefined
+}
 
 /**
  * `Assigned`: this member got partitions. `Revoked`: it gave them up, drained. `Lost`: they are another member's
@@ -170,7 +174,7 @@ export interface Held extends Event<"Held">, TopicPartition {
 /**
  * A partition has made no progress for a minute although there is something to do: a handler hangs, an earlier handler
  * of the partition has not ended, `startOffsets` has not returned, no records arrive, … `Resumed` follows when it goes
- * on. A handler without progress for `maxHandlerStall` ends the consumer.
+ * on. A handler is reported after `reportHandlerStall`; without progress for `maxHandlerStall` it ends the consumer.
  *
  * @stability unstable
  * @since 0.1.0

@@ -27,6 +27,12 @@ export interface Settings extends KafkaConfig.ConsumerConfig {
   /** How long the final commit and leaving the group may take (default 30 seconds). */
   readonly closeTimeout?: Duration.Input | undefined
   /**
+   * A handler without any progress for this long turns the health red, with a `Stalled` event, until it returns
+   * (default 50 seconds, so that it shows within a minute; less if `maxHandlerStall` is less). Raise it where handlers
+   * take minutes; at most `maxHandlerStall`.
+   */
+  readonly reportHandlerStall?: Duration.Input | undefined
+  /**
    * A handler without any progress for this long ends the consumer with the reason `Stalled` (default
    * `maxPollInterval`).
    */

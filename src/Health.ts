@@ -84,7 +84,10 @@ export interface ConsumerHealth {
   readonly problem: string | undefined
   /** How many records behind the end it is, over all partitions of this member; `undefined` until it is known. */
   readonly lag: number | undefined
-  /** The last error that it met, also one that it went on after. */
+  /**
+   * The last error that it met, also one that it went on after, and one that kept it from starting. It stays when its
+   * reason is over: what is wrong now is in `healthy`, `held`, `stalled`, `unsent` and `problem`.
+   */
   readonly lastError: KafkaError | HandlerFailed<unknown> | undefined
 }
 

@@ -77,6 +77,7 @@ const consumer = namesOf<Omit<Consumer.Settings, keyof KafkaConfig.ConsumerConfi
   drainTimeout: true,
   closeTimeout: true,
   maxHandlerStall: true,
+  reportHandlerStall: true,
   chunkRecords: true,
   bufferRecords: true,
   bufferBytes: true,

@@ -114,6 +114,10 @@ export class Script {
     this.options?.onEvent({ _tag: "Disturbed", error: broken("join") })
   }
 
+  failCommit(partition: TopicPartition): void {
+    this.options?.onEvent({ _tag: "CommitFailed", positions: [{ ...partition, offset: 0 }], error: broken("commit") })
+  }
+
   fail(): void {
     this.options?.onEvent({ _tag: "Failed", error: broken("poll") })
   }
@@ -131,7 +135,7 @@ export class Script {
     return !this.closed
   }
 
-  get answersDue(): number {
+  get answersDue() {
     return this.unanswered.length
   }
 
@@ -145,9 +149,7 @@ export class Script {
     return [...this.assignment.values()].map(({ partition }) => partition)
   }
 
-  isAssigned(partition: TopicPartition): boolean {
-    return this.assignment.has(format(partition))
-  }
+  isAssigned = (partition: TopicPartition): boolean => this.assignment.has(format(partition))
 
   isPaused(partition: TopicPartition): boolean {
     return this.assignment.get(format(partition))?.paused === true
@@ -159,9 +161,7 @@ export class Script {
   }
 
   /** How many records of a partition the client has returned. */
-  handedOut(partition: TopicPartition): number {
-    return this.handed.get(format(partition)) ?? 0
-  }
+  handedOut = (partition: TopicPartition): number => this.handed.get(format(partition)) ?? 0
 
   count(call: CallName): number {
     return this.calls.filter((made) => made.call === call).length

@@ -1,4 +1,5 @@
 /** What of one partition is in work, and how often something was: for messages and for the stall guard. */
+import * as Effect from "effect/Effect"
 
 /** A record in work among others. `turn` counts the executions in this slot. */
 export interface Slot {
@@ -19,6 +20,7 @@ export class InWork {
   private finishedSteps = 0
   private otherTurns = 0
   private gathering = false
+  private readonly undecoded = new Set<number>()
 
   /** A record goes to the handler, in a slot where several do at once. */
   begin(offset: number, slot?: Slot): void {
@@ -75,6 +77,19 @@ export class InWork {
   /** How many records are done. */
   get steps(): number {
     return this.finishedSteps
+  }
+
+  /** Decodes a record whose codec has to wait. */
+  decoding<A, E>(offset: number, decode: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.suspend(() => {
+      this.undecoded.add(offset)
+      return Effect.ensuring(decode, Effect.sync(() => this.undecoded.delete(offset)))
+    })
+  }
+
+  /** The offsets of records whose codecs are waited for. */
+  get awaited(): ReadonlySet<number> {
+    return this.undecoded
   }
 
   /** Whether the worker waits for more records than it has, and wants to know when none can come. */

@@ -23,6 +23,7 @@ import { settingsProblem } from "./settingsProblem.ts"
 export const defaults = {
   drainTimeout: "30 seconds",
   closeTimeout: "30 seconds",
+  reportHandlerStall: "50 seconds",
   chunkRecords: 300,
   bufferRecords: 20_000,
   bufferBytes: 67_108_864
@@ -54,6 +55,7 @@ export interface Plan {
   readonly drainTimeout: number
   readonly closeTimeout: Duration.Duration
   readonly maxHandlerStall: number
+  readonly reportHandlerStall: number
   readonly bounded: boolean
   readonly traced: boolean
   /**
@@ -202,6 +204,15 @@ export const make = Effect.fnUntraced(function*(consumer: {
   if (maxHandlerStall === 0) {
     return yield* invalidSetting("maxHandlerStall", "0 would end the consumer at its first record; leave it out")
   }
+  const { reportHandlerStall: reportAfter = defaults.reportHandlerStall } = settings
+  const wanted = yield* millis("reportHandlerStall", reportAfter)
+  const reportHandlerStall = settings.reportHandlerStall === undefined ? Math.min(wanted, maxHandlerStall) : wanted
+  if (reportHandlerStall === 0 || reportHandlerStall > maxHandlerStall) {
+    return yield* invalidSetting(
+      "reportHandlerStall",
+      `${reportHandlerStall} ms is not between 1 ms and maxHandlerStall (${maxHandlerStall} ms)`
+    )
+  }
   const chunkRecords = yield* whole("chunkRecords", settings.chunkRecords ?? defaults.chunkRecords, 1)
   const bufferRecords = yield* whole("bufferRecords", settings.bufferRecords ?? defaults.bufferRecords, chunkRecords)
   return {
@@ -222,6 +233,7 @@ export const make = Effect.fnUntraced(function*(consumer: {
     drainTimeout,
     closeTimeout: Duration.millis(closeTimeout),
     maxHandlerStall,
+    reportHandlerStall,
     bounded: settings.until === "end",
     traced: settings.tracing === "record",
     services: yield* Effect.context<never>()

@@ -140,9 +140,8 @@ export const start = <R>(
         yield* Fiber.interrupt(ticker)
         yield* Scope.close(clientScope, Exit.void)
         const error = Exit.isFailure(outcome) ? Exit.findErrorOption(outcome) : undefined
-        context.publish(error?._tag === "Some" ? { _tag: "Failed", error: error.value } : { _tag: "Stopped" })
-        // A defect: there is no typed error to publish, and the consumer did not stop as asked.
-        if (error?._tag === "None") options.health.givenUp()
+        const cause = error?._tag === "None" && Exit.isFailure(outcome) ? outcome.cause : undefined
+        context.publish(error?._tag === "Some" ? { _tag: "Failed", error: error.value } : { _tag: "Stopped", cause })
         yield* context.report
         return yield* outcome
       })

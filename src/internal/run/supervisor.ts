@@ -77,6 +77,8 @@ const supervise = Effect.fnUntraced(function*(
       const ended = Exit.isSuccess(exit) ? yield* Effect.exit(exit.value.await) : Exit.asVoid(exit)
       current(undefined)
       if (Exit.isSuccess(ended)) return
+      const error = Cause.findErrorOption(ended.cause)
+      if (error._tag === "Some") health.failedToStart(error.value)
       if (isWrong(ended.cause)) {
         yield* logCause(Effect.logError, "consumer ended; it is not started again, which would not help", ended.cause)
         return health.givenUp()

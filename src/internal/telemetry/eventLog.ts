@@ -80,7 +80,9 @@ const line = (event: Exclude<ConsumerEvent, Routed | Skipped>): Effect.Effect<vo
     case "Started":
       return Effect.logInfo("consumer started")
     case "Stopped":
-      return Effect.logInfo("consumer stopped")
+      return event.cause === undefined
+        ? Effect.logInfo("consumer stopped")
+        : written(Effect.logError, "consumer ended because of a defect", event.cause)
     case "Assigned":
     case "Revoked":
       return Effect.logInfo(`${event._tag.toLowerCase()}: ${list(event.partitions)}`)

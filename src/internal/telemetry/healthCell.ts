@@ -68,6 +68,7 @@ export class HealthCell {
         this.lastError = error ?? this.lastError
         break
       }
+      case "CommitFailed":
       case "Disturbed": {
         this.lastError = event.error
         break
@@ -79,7 +80,7 @@ export class HealthCell {
         break
       }
       case "Stopped": {
-        this.status = "stopped"
+        this.status = event.cause === undefined ? "stopped" : "failed"
         this.assignment = []
         break
       }
@@ -97,6 +98,11 @@ export class HealthCell {
 
   switchedOff(): void {
     this.status = "off"
+  }
+
+  /** It does not run, because of an error of its start. */
+  failedToStart(error: ConsumerHealth["lastError"]): void {
+    this.lastError = error
   }
 
   givenUp(): void {

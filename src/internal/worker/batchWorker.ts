@@ -64,7 +64,9 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
         return Effect.fail(poison as Poison)
       }
       // `Decode` turns every failure of a pending part into poison.
-      if (record instanceof Pending) return record.effect as Effect.Effect<AnyRecord, Poison>
+      if (record instanceof Pending) {
+        return state.decoding(raw.offset, record.effect) as Effect.Effect<AnyRecord, Poison>
+      }
       batch.records.push(record)
       advance(batch, current, raw)
     }

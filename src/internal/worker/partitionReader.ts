@@ -185,7 +185,8 @@ export class PartitionReader implements Reading {
   private awaited(raw: RawRecord, { effect }: Pending<Uncommitted["record"]>): Effect.Effect<Next, Poison> {
     const { chunk } = this
     // `Decode` turns every failure of a pending part into poison.
-    return Effect.matchEffect(effect as Effect.Effect<Uncommitted["record"], Poison>, {
+    const decoded = this.work.state.decoding(raw.offset, effect) as Effect.Effect<Uncommitted["record"], Poison>
+    return Effect.matchEffect(decoded, {
       onFailure: (poison) => this.over ? Effect.succeed<Next>("over") : this.poisoned(raw, poison),
       onSuccess: (record) => Effect.sync((): Next => this.over ? "over" : [this.hand(chunk!, raw, record)])
     })

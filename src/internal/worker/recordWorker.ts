@@ -24,7 +24,9 @@ export const callHandler = (work: Work, run: Run, raw: Chunk["records"][number])
   } catch (poison) {
     return Effect.fail(poison)
   }
-  return record instanceof Pending ? Effect.flatMap(record.effect, run) : run(record)
+  return record instanceof Pending
+    ? Effect.flatMap(work.state.decoding(raw.offset, record.effect), run)
+    : run(record)
 }
 
 /** Handles a chunk from its first record on; ends early when the partition drains, is fenced, or stopped. */

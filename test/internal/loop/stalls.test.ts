@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { TestClock } from "effect/testing"
 import { Codec, Consumer, OnFailure, Retry, Topic } from "millrace"
-import { Pending } from "../../../src/Codec.ts"
 import { p0, scripted, seen, settings, start, text, Texts, texts, until } from "./scenario.ts"
 
 const Keyed = Topic.make("t", { key: Codec.string, value: Codec.string })
@@ -24,20 +23,6 @@ describe("a stall is noticed", () => {
         script.produce(p0, [keyed(i, "b")])
         yield* TestClock.adjust("20 seconds")
       }
-      assert.isDefined(exit())
-    })))
-
-  it.effect("of a codec in the middle of a batch", () =>
-    scripted(Effect.fnUntraced(function*(script) {
-      const hanging: Codec.Codec<string> = {
-        ...Codec.string,
-        decoder: () => Effect.succeed(() => new Pending(Effect.never))
-      }
-      const handler = Topic.handleBatch(Topic.make("t", { key: Codec.none, value: hanging }), () => Effect.void)
-      const { exit } = yield* start(script, Consumer.make("g", { ...limits, handlers: [handler] }))
-      script.produce(p0, texts(0, 3))
-      script.emit("assign", [p0])
-      for (let i = 0; i < 20 && exit() === undefined; i++) yield* TestClock.adjust("20 seconds")
       assert.isDefined(exit())
     })))
 

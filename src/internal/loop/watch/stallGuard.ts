@@ -23,17 +23,38 @@ interface Seen {
   readonly since: number
 }
 
+interface Execution {
+  readonly of: PartitionState | Slot
+  readonly offset: number
+  readonly turn: number
+  /** Its codec waits, for a registry for example; its handler has not been called yet. */
+  readonly decodes: boolean
+}
+
+/** A handler's time begins when its record is decoded. */
+const execution = (state: PartitionState, of: PartitionState | Slot, offset: number, turn: number): Execution => {
+  const decodes = state.awaited.has(offset)
+  return { of, offset, turn: decodes ? turn + 0.5 : turn, decodes }
+}
+
 /** What is in work, with a count that changes with each execution: the partition as a whole, or each of its slots. */
-function* inWork(
-  state: PartitionState
-): Iterable<{ readonly of: PartitionState | Slot; readonly offset: number; readonly turn: number }> {
+function* inWork(state: PartitionState): Iterable<Execution> {
   if (state.slots.size === 0) {
-    if (state.current !== undefined) yield { of: state, offset: state.current, turn: state.turns }
+    const [offset = state.current] = state.awaited
+    if (offset !== undefined) yield execution(state, state, offset, state.turns)
     return
   }
   for (const slot of state.slots) {
-    if (slot.offset !== undefined) yield { of: slot, offset: slot.offset, turn: slot.turn }
+    if (slot.offset !== undefined) yield execution(state, slot, slot.offset, slot.turn)
   }
+}
+
+/** The executions under way longest, one of each partition. */
+interface Oldest {
+  /** Of handlers. */
+  readonly handlers: ReadonlyArray<Stall>
+  /** Of codecs that wait. */
+  readonly codecs: ReadonlyArray<Stall>
 }
 
 /** Looks at the partitions from time to time, and forgets those that are gone. */
@@ -41,25 +62,30 @@ export class StallGuard {
   private working = new Map<PartitionState | Slot, Seen>()
   private idle = new Map<PartitionState, Seen>()
 
-  /** Of each partition, the execution that has been under way longest. */
-  handlers(states: Iterable<PartitionState>, now: number): ReadonlyArray<Stall> {
+  /** Of each partition, the executions that have been under way longest. */
+  oldest(states: Iterable<PartitionState>, now: number): Oldest {
     const working = new Map<PartitionState | Slot, Seen>()
-    const stalls: Array<Stall> = []
+    const handlers: Array<Stall> = []
+    const codecs: Array<Stall> = []
     for (const state of states) {
       if (state.ended) continue
-      let oldest: { readonly offset: number; readonly since: number } | undefined
-      for (const { of, offset, turn } of inWork(state)) {
+      const { partition, topic } = state
+      let handler: Stall | undefined
+      let codec: Stall | undefined
+      for (const { decodes, of, offset, turn } of inWork(state)) {
         const entry = seen(this.working, of, turn, now)
         working.set(of, entry)
-        if (oldest === undefined || entry.since < oldest.since) oldest = { offset, since: entry.since }
+        const stalledMs = now - entry.since
+        if (stalledMs <= ((decodes ? codec : handler)?.stalledMs ?? -1)) continue
+        const stall = { topic, partition, offset, stalledMs }
+        if (decodes) codec = { ...stall, problem: "its codec waits, and has not decoded it" }
+        else handler = { ...stall, problem: "its handler has not returned" }
       }
-      if (oldest === undefined) continue
-      const { partition, topic } = state
-      const { offset, since } = oldest
-      stalls.push({ topic, partition, offset, stalledMs: now - since, problem: "its handler has not returned" })
+      if (handler !== undefined) handlers.push(handler)
+      if (codec !== undefined) codecs.push(codec)
     }
     this.working = working
-    return stalls
+    return { handlers, codecs }
   }
 
   /** The partitions where nothing is in work although something should be. */
@@ -71,7 +97,8 @@ export class StallGuard {
     const idle = new Map<PartitionState, Seen>()
     const stalls: Array<Stall> = []
     for (const state of states) {
-      const isBusy = state.current !== undefined || state.phase !== "active" || state.suspended
+      const isBusy = state.current !== undefined || state.awaited.size > 0 || state.phase !== "active" ||
+        state.suspended
       const should = isBusy ? undefined : expected(state)
       if (should === undefined) continue
       const entry = seen(this.idle, state, state.turns + (state.position ?? 0), now)

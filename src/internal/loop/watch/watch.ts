@@ -15,7 +15,10 @@ import type { Pending } from "../rebalanceQueue.ts"
 import type { Lag } from "./lag.ts"
 import { type Expectation, type Stall, StallGuard } from "./stallGuard.ts"
 
-/** After this long without progress it is reported, in milliseconds: early enough to be seen within a minute. */
+/**
+ * After this long without progress it is reported, in milliseconds: early enough to be seen within a minute. Handlers
+ * have a setting of their own.
+ */
 export const quietMillis = 50_000
 
 /** Errors that are further apart than this belong to different troubles, in milliseconds. */
@@ -64,12 +67,17 @@ export class Watch {
    * any. Returns a stall that has lasted longer than `maxHandlerStall`.
    */
   look(preparing: Pending | undefined, now: number): Stall | undefined {
-    const { maxHandlerStall } = this.context.plan
-    const handlers = [...this.guard.handlers(this.assignment, now), ...preparations(preparing, now)]
+    const { maxHandlerStall, reportHandlerStall } = this.context.plan
+    const { codecs, handlers } = this.guard.oldest(this.assignment, now)
+    const prepared = preparations(preparing, now)
     const others = this.guard.others(this.assignment, (state) => this.expected(state, now), now)
-    this.say([...handlers, ...others].filter(({ stalledMs }) => stalledMs >= quietMillis))
+    this.say([
+      ...handlers.filter(({ stalledMs }) => stalledMs >= reportHandlerStall),
+      ...[...codecs, ...prepared, ...others].filter(({ stalledMs }) => stalledMs >= quietMillis)
+    ])
     this.context.trouble(this.troubleAt(now))
-    return handlers.find(({ stalledMs }) => stalledMs >= maxHandlerStall)
+    // A codec waits for what is not there: another consumer would not have it either.
+    return [...handlers, ...prepared].find(({ stalledMs }) => stalledMs >= maxHandlerStall)
   }
 
   /** Publishes new stalls, and those that are over. */
