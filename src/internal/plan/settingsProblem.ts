@@ -28,6 +28,7 @@ const kinds: KindsOf<Settings> = {
   drainTimeout: Kinds.anyDuration,
   closeTimeout: Kinds.anyDuration,
   maxHandlerStall: Kinds.anyDuration,
+  reportHandlerStall: Kinds.anyDuration,
   chunkRecords: number,
   bufferRecords: number,
   bufferBytes: number,
