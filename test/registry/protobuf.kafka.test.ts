@@ -27,7 +27,10 @@ const at = (field: number) => ({ protobuf: { field } })
 const Card = Schema.TaggedStruct("Card", { number: Schema.String.annotateKey(at(1)) })
 const Cash = Schema.TaggedStruct("Cash", { coins: Schema.Array(Schema.Int).annotateKey(at(1)) })
 const Money = Schema.Struct({ cents: Schema.BigInt.annotateKey(at(1)) }).annotate({ identifier: "Money" })
-const Kind = Schema.Literals(["web", "shop"]).annotate({ identifier: "Kind", protobuf: { values: { web: 1, shop: 2 } } })
+const Kind = Schema.Literals(["web", "shop"]).annotate({
+  identifier: "Kind",
+  protobuf: { values: { web: 1, shop: 2 } }
+})
 
 class Order extends Schema.Class<Order>("Order")({
   id: Schema.String.annotateKey(at(1)),

@@ -130,13 +130,13 @@ const declaration = (label: string, field: typeof FieldDescriptor.Type): string 
 const enumText = ({ name, value }: typeof EnumDescriptor.Type): string =>
   `enum ${name} {\noption allow_alias = true;\n${value.map((each) => `${each.name} = ${each.number};`).join("\n")}\n}`
 
-const base64 = /^[A-Za-z0-9+/\s]+={0,2}\s*$/
+const base64 = /^(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/
 
 let read: ((bytes: Uint8Array) => unknown) | undefined
 
 /** The text of a schema that may be a descriptor. */
 export const textOf = (schema: string): string => {
-  if (!base64.test(schema)) return schema
+  if (!base64.test(schema.trim())) return schema
   if (read === undefined) {
     const { shape } = derive(File)
     read = reading(shape, shape.type)

@@ -10,8 +10,11 @@ export interface Said {
   readonly identifier: string | undefined
 }
 
-const pick = (annotations: unknown): Annotation =>
-  (annotations as { readonly protobuf?: Annotation } | undefined)?.protobuf ?? {}
+/** Without what is undefined: it says nothing, and must not hide what is said elsewhere. */
+const pick = (annotations: unknown): Annotation => {
+  const said = (annotations as { readonly protobuf?: Annotation } | undefined)?.protobuf ?? {}
+  return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined))
+}
 
 /** What is said with checks after it counts, too: they keep annotations of their own. */
 const annotationOf = (ast: AST): Annotation => {
