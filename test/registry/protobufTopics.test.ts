@@ -215,6 +215,45 @@ describe("a topic of Protobuf", () => {
       assert.include(String(error), "at shop.Order.id: nothing instead of string = 1")
     }).pipe(Effect.provide(layer)))
 
+  it.effect("says of references that lead in a circle, and of one name in two schemas", () => {
+    const answers: Readonly<Record<string, object>> = {
+      "/schemas/ids/7": {
+        schema: "syntax = \"proto3\"; import \"b\"; message Order { string id = 1; }",
+        references: [{ name: "b", subject: "b", version: 1 }]
+      },
+      "/subjects/b/versions/1": {
+        id: 8,
+        subject: "b",
+        version: 1,
+        schema: "syntax = \"proto3\"; import \"a\"; message B {}",
+        references: [{ name: "a", subject: "a", version: 1 }]
+      },
+      "/subjects/a/versions/1": {
+        id: 7,
+        subject: "a",
+        version: 1,
+        schema: "syntax = \"proto3\"; import \"b\"; message Order { string id = 1; }",
+        references: [{ name: "b", subject: "b", version: 1 }]
+      },
+      "/schemas/ids/9": {
+        schema: "syntax = \"proto3\"; import \"c\"; message Order { string id = 1; }",
+        references: [{ name: "c", subject: "c", version: 1 }]
+      },
+      "/subjects/c/versions/1": {
+        id: 10,
+        subject: "c",
+        version: 1,
+        schema: "syntax = \"proto3\"; message Order {}"
+      }
+    }
+    const http = fakeHttp(({ pathname }) => json({ schemaType: "PROTOBUF", ...answers[pathname] }))
+    const registry = SchemaRegistry.layer({ url: "http://one" }).pipe(Layer.provide(http.layer))
+    return Effect.gen(function*() {
+      yield* Producer.sendAll(Raw, [raw("0000000007" + "00"), raw("0000000009" + "00")])
+      yield* refused(topic(Order), [/its references lead back to itself/, /duplicate name 'Order'/])
+    }).pipe(Effect.provide(Layer.merge(InMemoryKafka.layer, registry)))
+  })
+
   it.effect("waits for a registry that is down, and makes no poison of it", () => {
     let isUp = false
     const schema = {

@@ -82,7 +82,9 @@ const make = (protobuf: typeof Protobuf): ParseProto => (text, references) => {
     return parsed.package ?? ""
   }
   // Each once, whatever it is called: types are found by their own names.
-  for (const reference of new Set(references.map((each) => each.text))) add(reference, other)
+  const needed = new Set(references.map((each) => each.text))
+  if (needed.has(text)) throw new Error("its references lead back to itself")
+  for (const reference of needed) add(reference, other)
   const name = add(text, own)
   for (const each of imports) {
     const json = protobuf.common.get(each)

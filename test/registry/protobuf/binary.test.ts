@@ -1,12 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { readFileSync } from "node:fs"
 import protobuf from "protobufjs"
 import { reading } from "../../../src/registry/protobuf/binary/reading.ts"
 import { writing } from "../../../src/registry/protobuf/binary/writing.ts"
 import { derive } from "../../../src/registry/protobuf/derive/derive.ts"
 import { parser } from "../../../src/registry/protobuf/library.ts"
 import { print } from "../../../src/registry/protobuf/print.ts"
+import { namesOf, pathOf } from "../../../src/registry/protobuf/protoType.ts"
+
+interface Fixture {
+  readonly request: { readonly body: { readonly schema: string } }
+  readonly response: { readonly body: { readonly schema: string } }
+}
 
 const at = (field: number, type?: string) => ({ protobuf: { field, type } })
 const hex = (text: string) => new Uint8Array(Buffer.from(text, "hex"))
@@ -134,7 +141,8 @@ describe("Protobuf's rules of reading", () => {
       const line = yield* readAs(
         oneField(Line),
         "Line f = 1;",
-        "message At { int64 seconds = 1; int32 nanos = 2; } message Line { string sku = 1; sint64 amount = 2; At at = 3; }"
+        "message At { int64 seconds = 1; int32 nanos = 2; }"
+          + "message Line { string sku = 1; sint64 amount = 2; At at = 3; }"
       )
       assert.deepStrictEqual(line("0a07" + "0a0161" + "1a020801" + "0a08" + "1004" + "1a0410c0843d"), {
         f: { sku: "a", amount: 2, at: new Date(1_001) }
@@ -274,14 +282,32 @@ describe("the library", () => {
   it.effect("reads Google's own types, also where they are registered as references", () =>
     Effect.gen(function*() {
       const parse = yield* parser
-      const text =
-        "syntax = \"proto3\"; import \"google/protobuf/timestamp.proto\"; message A { google.protobuf.Timestamp t = 1; }"
+      const text = "syntax = \"proto3\"; import \"google/protobuf/timestamp.proto\";"
+        + "message A { google.protobuf.Timestamp t = 1; }"
       const timestamp =
         "syntax = \"proto3\"; package google.protobuf; message Timestamp { int64 seconds = 1; int32 nanos = 2; }"
       for (const references of [[], [{ text: timestamp }, { text: timestamp }]]) {
         const { type } = parse(text, references).messages[0]!.message.fields[0]!
         assert.strictEqual(type.kind === "message" && type.fields.length, 2)
       }
+    }))
+
+  it.effect("reads what a real registry returned, with a reference", () =>
+    Effect.gen(function*() {
+      const parse = yield* parser
+      const bodyOf = (name: string) => {
+        const path = new URL(`../../fixtures/registry/${name}.json`, import.meta.url)
+        return (JSON.parse(readFileSync(path, "utf8")) as Fixture).response.body.schema
+      }
+      const orders = parse(bodyOf("version-proto"), [])
+      assert.deepStrictEqual(namesOf(orders), ["Order", "Order.Line", "Other"])
+      assert.deepStrictEqual(pathOf(orders, "Order.Line"), [0, 0])
+      assert.deepStrictEqual(pathOf(orders, "Other"), [1])
+      const money = (JSON.parse(
+        readFileSync(new URL("../../fixtures/registry/register-ref-base-proto.json", import.meta.url), "utf8")
+      ) as Fixture).request.body.schema
+      const [sum] = parse(bodyOf("version-ref-proto"), [{ text: money }]).messages[0]!.message.fields
+      assert.strictEqual(sum!.type.kind === "message" && sum!.type.name, "shop.Money")
     }))
 
   it.effect("says what is wrong with a text", () =>
