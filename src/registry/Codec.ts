@@ -7,6 +7,7 @@
 import type * as Schema from "effect/Schema"
 import type { Codec } from "../Codec.ts"
 import * as Avro from "./codec/avro.ts"
+import * as Json from "./codec/jsonSchema.ts"
 import * as Protobuf from "./codec/protobuf.ts"
 import type { SubjectStrategy } from "./codec/subject.ts"
 import type { WriteWith } from "./codec/writer.ts"
@@ -184,3 +185,68 @@ export const protobuf = <S extends Schema.Top>(
   options?: ProtobufOptions
 ): Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> =>
   Protobuf.protobuf(schema, options)
+
+/**
+ * The settings of {@link jsonSchema}.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface JsonSchemaOptions extends RegistryOptions {
+  /** The title of the schema (default: the identifier of the Schema, which a `Schema.Class` has). */
+  readonly name?: string | undefined
+  /** The draft to register (default `"draft-07"`, which all clients know). */
+  readonly draft?: "draft-07" | "draft-2020-12" | undefined
+  /**
+   * Whether the schema says that objects may have properties that the Schema does not name (default `false`: what is
+   * written has none). Under most rules of compatibility, a property can be added later only where this is `false`.
+   */
+  readonly additionalProperties?: boolean | undefined
+  /**
+   * Whether a schema that `writeWith` finds as `"latest"`, by `metadata` or by `id` must have the layout of this Schema
+   * (default `"strict"`), or may be any JSON Schema (`"none"`): combine that with `validate`.
+   */
+  readonly latestCompatibility?: "strict" | "none" | undefined
+  /**
+   * Whether values are checked by the JSON Schema that they are written with, when they are written and when they are
+   * read (default `false`: the Schema alone decides). It needs the packages `ajv` and `ajv-formats`.
+   */
+  readonly validate?: boolean | undefined
+}
+
+/**
+ * JSON in the wire format of Confluent's clients: the same JSON as {@link json} of the Schema, after the id of its JSON
+ * Schema, which Effect derives (`Schema.toJsonSchemaDocument`).
+ *
+ * Records are read by the Schema, whichever JSON Schema they were written with: what a newer writer added is passed
+ * over, and `optionalKey` is for what an older one does not have. A BigInt is a text of digits, a Date its ISO text.
+ * For topics that other programs read, choose the encoded side as they expect it.
+ *
+ * @example
+ * ```ts
+ * import { Schema } from "effect"
+ * import { Topic } from "millrace"
+ * import { Codec } from "millrace/registry"
+ *
+ * class Order extends Schema.Class<Order>("Order")({
+ *   id: Schema.String,
+ *   total: Schema.Finite,
+ *   note: Schema.optionalKey(Schema.String)
+ * }) {}
+ *
+ * export const Orders = Topic.make("orders", {
+ *   key: Codec.string,
+ *   value: Codec.jsonSchema(Order, { writeWith: "register" })
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category codecs
+ */
+export const jsonSchema = <S extends Schema.Top>(
+  schema: S,
+  options?: JsonSchemaOptions
+): Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> =>
+  Json.jsonSchema(schema, options)

@@ -9,13 +9,15 @@ from confluent_kafka.schema_registry import (
     SchemaRegistryClient,
     topic_subject_name_strategy,
 )
+from confluent_kafka.schema_registry import Schema, SchemaReference
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
+from confluent_kafka.schema_registry.json_schema import JSONDeserializer, JSONSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 order = json.load(sys.stdin)
 registry = SchemaRegistryClient({"url": order["registry"]})
 topic = order["topic"]
-context = SerializationContext(topic, MessageField.VALUE)
+format = order.get("format", "avro")
 
 
 def plain(value):
@@ -50,23 +52,47 @@ def special(value):
     return {name: special(each) for name, each in value.items()}
 
 
+def serializer(schema, references):
+    settings = {"auto.register.schemas": True, "subject.name.strategy": topic_subject_name_strategy}
+    if format == "avro":
+        return AvroSerializer(registry, schema, None, settings)
+    named = [SchemaReference(each["name"], each["subject"], each["version"]) for each in references]
+    return JSONSerializer(Schema(schema, "JSON", named), registry, None, settings)
+
+
+def deserializer():
+    if format == "avro":
+        return AvroDeserializer(registry)
+    return JSONDeserializer(None, schema_registry_client=registry)
+
+
+def framed(payload, name, header):
+    # The client writes ids into headers only as GUIDs, which not every registry has; readers take both.
+    return (payload[5:], [(name, payload[:5])]) if header else (payload, [])
+
+
 if "write" in order:
-    header = order["write"].get("ids") == "header"
-    serialize = AvroSerializer(registry, order["write"]["schema"], None, {
-        "auto.register.schemas": True,
-        "subject.name.strategy": topic_subject_name_strategy,
-    })
+    write = order["write"]
+    header = write.get("ids") == "header"
+    for reference in write.get("references", []):
+        registry.register_schema(reference["subject"], Schema(reference["schema"], "JSON", []))
+    serialize = serializer(write["schema"], write.get("references", []))
+    keys = serializer(write["keySchema"], []) if "keySchema" in write else None
     producer = Producer({"bootstrap.servers": order["bootstrap"]})
-    for value in order["write"]["values"]:
-        payload = serialize(special(value), context)
-        # The client writes ids into headers only as GUIDs, which not every registry has; readers take both.
-        headers = [("__value_schema_id", payload[:5])] if header else []
-        producer.produce(topic, key="k", value=payload[5:] if header else payload, headers=headers)
+    for value in write["values"]:
+        key, key_headers = b"k", []
+        if keys is not None:
+            key = keys(special(write["key"]), SerializationContext(topic, MessageField.KEY))
+            key, key_headers = framed(key, "__key_schema_id", header)
+        payload = serialize(special(value), SerializationContext(topic, MessageField.VALUE))
+        payload, headers = framed(payload, "__value_schema_id", header)
+        producer.produce(topic, key=key, value=payload, headers=key_headers + headers)
     producer.flush(30)
 
 values = []
 if "read" in order:
-    deserialize = AvroDeserializer(registry)
+    deserialize = deserializer()
+    key_deserialize = deserializer()
     consumer = Consumer({
         "bootstrap.servers": order["bootstrap"],
         "group.id": f"python-{topic}",
@@ -80,7 +106,11 @@ if "read" in order:
         if message.error():
             raise SystemExit(str(message.error()))
         here = SerializationContext(topic, MessageField.VALUE, message.headers())
-        values.append(plain(deserialize(message.value(), here)))
+        value = plain(deserialize(message.value(), here))
+        if order.get("keys"):
+            there = SerializationContext(topic, MessageField.KEY, message.headers())
+            value = [plain(key_deserialize(message.key(), there)), value]
+        values.append(value)
     consumer.close()
 
 json.dump(values, sys.stdout)

@@ -20,6 +20,7 @@ describe("a library that is not installed", () => {
   const text = Schema.Struct({ text: Schema.String.annotateKey({ protobuf: { field: 1 } }) })
   const codecs: Readonly<Record<string, Codec.Codec<any, SchemaRegistry.Service, SchemaRegistry.Service>>> = {
     avsc: Codec.avro(Schema.String),
+    "ajv ajv-formats": Codec.jsonSchema(Schema.String, { validate: true }),
     protobufjs: Codec.protobuf(text, { name: "Text" })
   }
   for (const [name, value] of Object.entries(codecs)) {

@@ -39,7 +39,7 @@ const python = new URL("foreign.py", import.meta.url)
 
 let topics = 0
 const newTopic = Effect.gen(function*() {
-  const name = `avro-${process.pid}-${++topics}`
+  const name = `registry-${process.pid}-${++topics}`
   const engine = yield* KafkaEngine.Service
   const admin = yield* engine.admin
   yield* admin.createTopic({ name, partitions: 1 })
@@ -50,8 +50,25 @@ const live = <A, E>(
   effect: Effect.Effect<A, E, KafkaEngine.Service | SchemaRegistry.Service>
 ) => Effect.provide(effect, [registry, ConfluentKafka.layer({ bootstrapServers: [sharedKafka()] })])
 
-const orders = (name: string) =>
-  Topic.make(name, { key: Codec.string, value: Codec.avro(Order, { namespace: "shop", writeWith: "register" }) })
+const orders = (name: string, ids: "prefix" | "header" = "prefix") =>
+  Topic.make(name, { key: Codec.string, value: Codec.avro(Order, { namespace: "shop", writeWith: "register", ids }) })
+
+const allOf = <K, V, R>(topic: Topic.Topic<K, V, R, any, any>) =>
+  Effect.gen(function*() {
+    const seen: Array<{ readonly key: K; readonly value: V }> = []
+    yield* Consumer.run(Consumer.make(`reader-${topic.name}`, {
+      offsetReset: "earliest",
+      onFailure: OnFailure.stop,
+      until: "end",
+      handlers: [Topic.handle(topic, ({ key, value }) => Effect.sync(() => seen.push({ key, value })))]
+    }))
+    return seen
+  })
+
+const foreign = (topic: string, order: object) =>
+  Effect.promise(() => runPython(python, { bootstrap: sharedKafka(), registry: server.url, topic, ...order }))
+
+const forms = ["prefix", "header"] as const
 
 const order = new Order({
   id: "a",
@@ -63,27 +80,26 @@ const order = new Order({
 })
 
 describe("Avro between Millrace and Python's client", () => {
-  it.live("is read there as it was written here", () =>
-    live(Effect.gen(function*() {
-      const name = yield* newTopic
-      yield* Producer.send(orders(name), { key: "k", value: order })
-      const read = yield* Effect.promise(() =>
-        runPython(python, { bootstrap: sharedKafka(), registry: server.url, topic: name, read: 1 })
-      )
-      assert.deepStrictEqual(read, [
-        {
-          id: "a",
-          big: "9007199254740993",
-          price: "-12.50",
-          at: 1_700_000_000_123,
-          kind: "shop",
-          tags: { x: 1 },
-          note: null
-        }
-      ])
-    })))
+  for (const ids of forms) {
+    it.live(`is read there as it was written here, with its id in the ${ids}`, () =>
+      live(Effect.gen(function*() {
+        const name = yield* newTopic
+        yield* Producer.send(orders(name, ids), { key: "k", value: order })
+        assert.deepStrictEqual(yield* foreign(name, { read: 1 }), [
+          {
+            id: "a",
+            big: "9007199254740993",
+            price: "-12.50",
+            at: 1_700_000_000_123,
+            kind: "shop",
+            tags: { x: 1 },
+            note: null
+          }
+        ])
+      })))
+  }
 
-  for (const ids of ["prefix", "header"]) {
+  for (const ids of forms) {
     it.live(`is read here as it was written there, with its id in the ${ids}`, () =>
       live(Effect.gen(function*() {
         const name = yield* newTopic
@@ -111,21 +127,8 @@ describe("Avro between Millrace and Python's client", () => {
           kind: "web",
           tags: { y: 2 }
         }]
-        yield* Effect.promise(() =>
-          runPython(python, {
-            bootstrap: sharedKafka(),
-            registry: server.url,
-            topic: name,
-            write: { schema, values, ids }
-          })
-        )
-        const seen: Array<Order> = []
-        yield* Consumer.run(Consumer.make(`reader-${name}`, {
-          offsetReset: "earliest",
-          onFailure: OnFailure.stop,
-          until: "end",
-          handlers: [Topic.handle(orders(name), ({ value }) => Effect.sync(() => seen.push(value)))]
-        }))
+        yield* foreign(name, { write: { schema, values, ids } })
+        const seen = (yield* allOf(orders(name))).map(({ value }) => value)
         assert.strictEqual(seen.length, 1)
         const expected = new Order({
           id: "b",
@@ -137,6 +140,100 @@ describe("Avro between Millrace and Python's client", () => {
           note: "hi"
         })
         assert.isTrue(Schema.toEquivalence(Order)(seen[0]!, expected))
+      })))
+  }
+})
+
+class Place extends Schema.Class<Place>("Place")({ city: Schema.String }) {}
+class Shipment extends Schema.Class<Shipment>("Shipment")({
+  id: Schema.String,
+  weight: Schema.Finite,
+  at: Schema.Date,
+  from: Place,
+  to: Schema.NullOr(Place),
+  kind: Schema.Literals(["air", "sea"]),
+  note: Schema.optionalKey(Schema.String)
+}) {}
+class Route extends Schema.Class<Route>("Route")({ line: Schema.Int }) {}
+
+const shipments = (name: string, options: Codec.JsonSchemaOptions = {}) =>
+  Topic.make(name, {
+    key: Codec.jsonSchema(Route, { writeWith: "register", ...options }),
+    value: Codec.jsonSchema(Shipment, { writeWith: "register", ...options })
+  })
+
+const shipment = new Shipment({
+  id: "grüße",
+  weight: 1.5,
+  at: new Date(0),
+  from: new Place({ city: "Köln" }),
+  to: null,
+  kind: "sea"
+})
+
+describe("JSON Schema between Millrace and Python's client", () => {
+  for (const ids of forms) {
+    it.live(`is read there as it was written here, keys too, with ids in the ${ids}`, () =>
+      live(Effect.gen(function*() {
+        const name = yield* newTopic
+        const message = { key: new Route({ line: 7 }), value: shipment }
+        yield* Producer.send(shipments(name, { ids }), message)
+        yield* Producer.send(shipments(name, { ids, draft: "draft-2020-12", subject: "topic-record" }), message)
+        const value = {
+          id: "grüße",
+          weight: 1.5,
+          at: "1970-01-01T00:00:00.000Z",
+          from: { city: "Köln" },
+          to: null,
+          kind: "sea"
+        }
+        const read = yield* foreign(name, { format: "json", keys: true, read: 2 })
+        assert.deepStrictEqual(read, [[{ line: 7 }, value], [{ line: 7 }, value]])
+      })))
+
+    it.live(`is read here as it was written there, with references and ids in the ${ids}`, () =>
+      live(Effect.gen(function*() {
+        const name = yield* newTopic
+        // Apicurio goes by the content: without $schema it does not see what this is.
+        const $schema = "http://json-schema.org/draft-07/schema#"
+        const place = JSON.stringify({
+          $schema,
+          type: "object",
+          properties: { city: { type: "string", minLength: 3 } }
+        })
+        const schema = JSON.stringify({
+          $schema,
+          title: "Shipment",
+          type: "object",
+          properties: { added: { type: "integer" }, from: { $ref: "place.json" }, to: { $ref: "place.json" } }
+        })
+        const references = [{ name: "place.json", subject: `${name}-place`, version: 1, schema: place }]
+        const keySchema = JSON.stringify({ $schema, title: "Route", type: "object" })
+        const value = {
+          added: 1,
+          id: "b",
+          weight: 2,
+          at: "1970-01-01T00:00:00.005Z",
+          from: { city: "Bonn" },
+          to: { city: "Ulm" },
+          kind: "air",
+          note: "hi"
+        }
+        const write = { schema, references, keySchema, key: { line: 3 }, values: [value], ids }
+        yield* foreign(name, { format: "json", write })
+        const expected = {
+          key: new Route({ line: 3 }),
+          value: new Shipment({
+            id: "b",
+            weight: 2,
+            at: new Date(5),
+            from: new Place({ city: "Bonn" }),
+            to: new Place({ city: "Ulm" }),
+            kind: "air",
+            note: "hi"
+          })
+        }
+        assert.deepStrictEqual(yield* allOf(shipments(name, { validate: true })), [expected])
       })))
   }
 })

@@ -2,8 +2,8 @@
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import { type Needed, resolve } from "../../registry/codec/readers.ts"
-import { violations } from "../../registry/memory/compatibility.ts"
+import { resolve } from "../../registry/codec/readers.ts"
+import { compares, violations } from "../../registry/memory/compatibility.ts"
 import type { Compatibility } from "../../registry/RegistryModel.ts"
 import * as SchemaRegistry from "../../registry/SchemaRegistry.ts"
 import { WorkFailed } from "../exit.ts"
@@ -13,23 +13,20 @@ import { plain } from "../values.ts"
 import { type Target, targetsOf, topics } from "./registrations.ts"
 import { concurrency, stateOf, statusOf } from "./state.ts"
 
-const textsOf = (needed: ReadonlyArray<Needed>) => needed.map(({ text }) => text)
-
 /** Why a schema is not compatible, by our own rules: for registries that do not say. */
 const reasonsOf = Effect.fnUntraced(function*({ schema, subject }: Target, level: Compatibility) {
-  if (schema.type !== "AVRO") return []
+  const compare = compares[schema.type]
+  if (compare === undefined) return []
   const registry = yield* SchemaRegistry.Service
   const next = yield* resolve(registry, schema)
   const before = yield* Effect.forEach(
     yield* registry.versions(subject),
     Effect.fnUntraced(function*(version) {
-      const { needed, text, type } = yield* resolve(registry, yield* registry.version(subject, version))
-      return { version, text, type, references: textsOf(needed) }
+      return { ...yield* resolve(registry, yield* registry.version(subject, version)), version }
     }),
     { concurrency }
   )
-  const avro = before.filter(({ type }) => type === "AVRO")
-  return violations(level, { text: next.text, references: textsOf(next.needed) }, avro)
+  return violations(level, compare, next, before.filter(({ type }) => type === schema.type))
 })
 
 /** What a check found of a target. */

@@ -9,10 +9,10 @@ import { firstDifference } from "../avro/layout.ts"
 import { binaries } from "../avro/library.ts"
 import * as Parse from "../avro/parse.ts"
 import type { AvroJson, Shape } from "../avro/shape.ts"
+import type { Resolved } from "../format/resolved.ts"
 import type { Service } from "../SchemaRegistry.ts"
 import type { Options as Common } from "./options.ts"
 import { check } from "./options.ts"
-import type { Resolved } from "./readers.ts"
 import { registryCodec } from "./registryCodec.ts"
 
 /** What `Codec.avro` may be given. */

@@ -2,22 +2,12 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { Pending } from "../../Codec.ts"
+import type { Needed, Resolved } from "../format/resolved.ts"
 import type { SchemaId } from "../format/wireFormat.ts"
 import { FormatError } from "../format/wireFormat.ts"
 import * as Errors from "../RegistryError.ts"
 import type { RegistryError } from "../RegistryError.ts"
 import type { Reference, Registry, SchemaText, SchemaType } from "../RegistryModel.ts"
-
-/** A schema that others need, by the name that they call it. */
-export interface Needed {
-  readonly name: string
-  readonly text: string
-}
-
-/** A schema with those that it needs, each after those it needs itself. */
-export interface Resolved extends SchemaText {
-  readonly needed: ReadonlyArray<Needed>
-}
 
 /**
  * Reads a payload. Throws where it cannot. `afterId` is what follows the id in a header; where the id is a prefix, the

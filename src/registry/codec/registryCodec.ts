@@ -3,13 +3,14 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Codec from "../../Codec.ts"
+import type { Resolved } from "../format/resolved.ts"
 import * as Wire from "../format/wireFormat.ts"
 import * as Errors from "../RegistryError.ts"
 import type { RegistryError } from "../RegistryError.ts"
 import type { Registry, SchemaText } from "../RegistryModel.ts"
 import { Service } from "../SchemaRegistry.ts"
 import type { Options } from "./options.ts"
-import type { Read, Resolved } from "./readers.ts"
+import type { Read } from "./readers.ts"
 import { readers, resolve } from "./readers.ts"
 import type { Bytes, Result } from "./schemaCodec.ts"
 import { goOn, schemaCodec } from "./schemaCodec.ts"
@@ -127,7 +128,11 @@ export const registryCodec = <S extends Schema.Top>(
         Effect.flatMap(checked, (each) =>
           Effect.try({
             try: () => framed(each, options, payloads, site.part),
-            catch: (cause) => cause
+            catch: (cause) => {
+              const problem = cause instanceof Error ? cause.message : String(cause)
+              const reason = new Errors.InvalidSchema({ subject: own.subject, problem })
+              return Errors.make("prepare writing", reason, { url: registry.url, cause })
+            }
           }))
       )
 

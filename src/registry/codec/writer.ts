@@ -1,10 +1,10 @@
 /** Which registered schema a topic writes with: found once, before its first record. */
 import * as Effect from "effect/Effect"
+import type { Resolved } from "../format/resolved.ts"
 import * as Errors from "../RegistryError.ts"
 import type { RegistryError } from "../RegistryError.ts"
 import type { Registry, SchemaText } from "../RegistryModel.ts"
 import { resolve } from "./readers.ts"
-import type { Resolved } from "./readers.ts"
 
 /**
  * How the id that records carry is found:
@@ -54,15 +54,25 @@ export interface Written {
 /** The schema to write with; one that is not the one to be written is refused with the first difference. */
 export const writtenWith = (mode: WriteWith, writing: Writing): Effect.Effect<Written, RegistryError> => {
   const { difference, needsGuid, normalize, registry, schema, subject } = writing
+  const refused = (problem: string, cause?: unknown) =>
+    Errors.make("prepare writing", new Errors.InvalidSchema({ subject, problem }), { url: registry.url, cause })
   const checked = Effect.fnUntraced(function*(
     id: number,
     registered: SchemaText & { readonly guid?: string | undefined }
   ) {
     const resolved = yield* resolve(registry, registered)
-    const found = difference(resolved)
+    const found = yield* Effect.try({
+      try: () => difference(resolved),
+      catch: (cause) =>
+        refused(
+          `the schema with id ${id} cannot be compared with the topic's Schema: ${
+            cause instanceof Error ? cause.message : String(cause)
+          }`,
+          cause
+        )
+    })
     if (found === undefined) return { id, guid: registered.guid, schema: resolved }
-    const problem = `the schema with id ${id} has another layout than the topic's Schema, at ${found}`
-    return yield* Errors.make("prepare writing", new Errors.InvalidSchema({ subject, problem }), { url: registry.url })
+    return yield* refused(`the schema with id ${id} has another layout than the topic's Schema, at ${found}`)
   })
   const own = ({ guid, id }: { readonly id: number; readonly guid?: string | undefined }) =>
     Effect.map(resolve(registry, schema), (resolved): Written => ({ id, guid, schema: resolved }))

@@ -1,20 +1,40 @@
 /** What the seven levels of compatibility ask of a new version. Pure. */
 import type { Names } from "../avro/avroType.ts"
 import * as Parse from "../avro/parse.ts"
-import { differences } from "../avro/resolution.ts"
-import type { Compatibility } from "../RegistryModel.ts"
+import * as Avro from "../avro/resolution.ts"
+import type { Needed } from "../format/resolved.ts"
+import * as Json from "../json/compatibility.ts"
+import { documentOf } from "../json/document.ts"
+import type { Compatibility, SchemaType } from "../RegistryModel.ts"
 
-/** A version's Avro text with those of the schemas it refers to, in the order in which they can be parsed. */
-export interface AvroVersion {
+/** A version's text with those of the schemas it refers to, in the order in which they can be parsed. */
+export interface VersionText {
   readonly version: number
   readonly text: string
-  readonly references: ReadonlyArray<string>
+  readonly needed: ReadonlyArray<Needed>
 }
 
-const typeOf = ({ references, text }: Omit<AvroVersion, "version">) => {
+type Text = Omit<VersionText, "version">
+
+interface Difference {
+  readonly path: string
+  readonly type: string
+  readonly message: string
+}
+
+/** Where a reader's schema cannot read what was written with another one. */
+export type Compare = (reader: Text, writer: Text) => ReadonlyArray<Difference>
+
+const avroOf = ({ needed, text }: Text) => {
   const names: Names = new Map()
-  for (const reference of references) Parse.parse(reference, names)
+  for (const each of new Set(needed.map(({ text }) => text))) Parse.parse(each, names)
   return Parse.parse(text, names)
+}
+
+/** How schemas are compared, for the languages whose rules are known. */
+export const compares: { readonly [type in SchemaType]?: Compare } = {
+  AVRO: (reader, writer) => Avro.differences(avroOf(reader), avroOf(writer)),
+  JSON: (reader, writer) => Json.differences(documentOf(reader), documentOf(writer))
 }
 
 /**
@@ -23,22 +43,25 @@ const typeOf = ({ references, text }: Omit<AvroVersion, "version">) => {
  */
 export const violations = (
   level: Compatibility,
-  next: Omit<AvroVersion, "version">,
-  before: ReadonlyArray<AvroVersion>
+  compare: Compare,
+  next: Text,
+  before: ReadonlyArray<VersionText>
 ): ReadonlyArray<string> => {
   if (level === "NONE" || before.length === 0) return []
   const compared = level.endsWith("_TRANSITIVE") ? before.toReversed() : before.slice(-1)
-  const nextType = typeOf(next)
   return compared.flatMap((each) => {
-    const type = typeOf(each)
-    const backward = level.startsWith("FORWARD") ? [] : differences(nextType, type)
-    const forward = level.startsWith("BACKWARD") ? [] : differences(type, nextType)
+    const backward = level.startsWith("FORWARD") ? [] : compare(next, each)
+    const forward = level.startsWith("BACKWARD") ? [] : compare(each, next)
     return [
       ...backward.map(({ message, path, type }) =>
-        `${level}: the new schema cannot read version ${each.version}: ${type} at ${path}: ${message}`
+        `${level}: the new schema cannot read version ${each.version}: ${type} at ${
+          path === "" ? "/" : path
+        }: ${message}`
       ),
       ...forward.map(({ message, path, type }) =>
-        `${level}: version ${each.version} cannot read the new schema: ${type} at ${path}: ${message}`
+        `${level}: version ${each.version} cannot read the new schema: ${type} at ${
+          path === "" ? "/" : path
+        }: ${message}`
       )
     ]
   })

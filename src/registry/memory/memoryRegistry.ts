@@ -1,9 +1,11 @@
 /** A registry in memory, with the semantics of Confluent's: what it refuses is thrown as a reason. */
 import * as Parse from "../avro/parse.ts"
+import type { Needed } from "../format/resolved.ts"
+import { documentOf } from "../json/document.ts"
 import * as Errors from "../RegistryError.ts"
 import type { Compatibility, Mode, Reference, Registered, SchemaText, Verdict, Version } from "../RegistryModel.ts"
-import type { AvroVersion } from "./compatibility.ts"
-import { violations } from "./compatibility.ts"
+import type { VersionText } from "./compatibility.ts"
+import { compares, violations } from "./compatibility.ts"
 
 interface Entry {
   readonly version: number
@@ -160,15 +162,17 @@ export class MemoryRegistry {
         messages: [`${level}: version ${other.version} is ${other.type}, not ${schema.type}`]
       }
     }
-    if (keyOf(other, normalize) === keyOf(schema, normalize) || schema.type !== "AVRO") {
+    const compare = compares[schema.type]
+    if (keyOf(other, normalize) === keyOf(schema, normalize) || compare === undefined) {
       return { isCompatible: true, messages: [] }
     }
-    const avro = registered.filter(({ type }) => type === "AVRO").map((each): AvroVersion => ({
+    const before = registered.filter(({ type }) => type === schema.type).map((each): VersionText => ({
       version: each.version,
       text: each.text,
-      references: this.referenced(each.references)
+      needed: this.referenced(each.references)
     }))
-    const messages = violations(level, { text: schema.text, references: this.referenced(schema.references) }, avro)
+    const next = { text: schema.text, needed: this.referenced(schema.references) }
+    const messages = violations(level, compare, next, before)
     return { isCompatible: messages.length === 0, messages }
   }
 
@@ -281,24 +285,24 @@ export class MemoryRegistry {
     return id
   }
 
-  /** The texts of what a schema refers to, and of what that refers to, each after those it needs. */
-  private referenced(references: ReadonlyArray<Reference> = [], seen: Set<string> = new Set()): ReadonlyArray<string> {
-    return references.flatMap(({ subject, version }) => {
-      const key = `${subject}/${version}`
+  /** What a schema refers to, and what that refers to, each after those it needs. */
+  private referenced(references: ReadonlyArray<Reference> = [], seen: Set<string> = new Set()): ReadonlyArray<Needed> {
+    return references.flatMap(({ name, subject, version }) => {
+      const key = JSON.stringify([name, subject, version])
       if (seen.has(key)) return []
       seen.add(key)
       const schema = this.version(subject, version)
-      return [...this.referenced(schema.references, seen), schema.text]
+      return [...this.referenced(schema.references, seen), { name, text: schema.text }]
     })
   }
 
   private validate(subject: string, schema: SchemaText): void {
     try {
-      const names = new Map()
-      const references = this.referenced(schema.references)
-      if (schema.type === "JSON") JSON.parse(schema.text)
+      const needed = this.referenced(schema.references)
+      if (schema.type === "JSON") documentOf({ text: schema.text, needed })
       if (schema.type !== "AVRO") return
-      for (const reference of references) Parse.parse(reference, names)
+      const names = new Map()
+      for (const text of new Set(needed.map((each) => each.text))) Parse.parse(text, names)
       Parse.parse(schema.text, names)
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error)

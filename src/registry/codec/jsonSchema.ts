@@ -1,0 +1,85 @@
+/** JSON in a registry's wire format: a Schema's JSON form, with its JSON Schema registered. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Codec from "../../Codec.ts"
+import { parseJson, printJson } from "../../internal/shared/codecs/jsonBytes.ts"
+import * as Fields from "../../internal/shared/fields.ts"
+import type { Resolved } from "../format/resolved.ts"
+import type { Draft } from "../json/derive.ts"
+import { derive } from "../json/derive.ts"
+import { documentOf } from "../json/document.ts"
+import { firstDifference } from "../json/layout.ts"
+import type { MakeValidate, Validate } from "../json/validation.ts"
+import { validators } from "../json/validation.ts"
+import type { Service } from "../SchemaRegistry.ts"
+import type { Options as Common } from "./options.ts"
+import { check } from "./options.ts"
+import { registryCodec } from "./registryCodec.ts"
+
+/** What `Codec.jsonSchema` may be given. */
+export interface Options extends Common {
+  readonly name?: string | undefined
+  readonly draft?: Draft | undefined
+  readonly additionalProperties?: boolean | undefined
+  readonly latestCompatibility?: "strict" | "none" | undefined
+  readonly validate?: boolean | undefined
+}
+
+const kinds: Fields.Kinds = {
+  name: Fields.text,
+  draft: {
+    words: "\"draft-07\" or \"draft-2020-12\"",
+    is: (value) => value === "draft-07" || value === "draft-2020-12"
+  },
+  additionalProperties: Fields.flag,
+  latestCompatibility: { words: "\"strict\" or \"none\"", is: (value) => value === "strict" || value === "none" },
+  validate: Fields.flag
+}
+
+const anything: Validate = () => {}
+const unchecked: MakeValidate = () => anything
+
+/** Throws where the Schema has not the layout of the schema that is given. */
+export const jsonSchema = <S extends Schema.Top>(
+  schema: S,
+  options: Options = {}
+): Codec.Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> => {
+  check("Codec.jsonSchema", options, kinds)
+  const { additionalProperties = false, draft = "draft-07", latestCompatibility = "strict", schema: given } = options
+  const { json, name } = derive(schema, { name: options.name, draft, additionalProperties })
+  const text = JSON.stringify(json)
+  const own = documentOf({ text, needed: [] })
+  const difference = (registered: Pick<Resolved, "needed" | "text">) => firstDifference(documentOf(registered), own)
+  const found = given === undefined ? undefined : difference({ text: given, needed: [] })
+  if (found !== undefined) throw new Error(`the schema that is given does not fit the Schema, at ${found}`)
+
+  return registryCodec(schema, Schema.toCodecJson(schema), {
+    schema: { type: "JSON", text: given ?? text },
+    name,
+    difference: (registered) =>
+      registered.type !== "JSON"
+        ? `/: ${registered.type} instead of JSON`
+        : latestCompatibility === "strict"
+        ? difference(registered)
+        : undefined,
+    payloads: Effect.map(options.validate === true ? validators : Effect.succeed(unchecked), (validatorOf) => ({
+      reading: (writer) => {
+        const validate = validatorOf(writer)
+        return (payload) => {
+          const value = parseJson(payload)
+          validate(value)
+          return value
+        }
+      },
+      writing: (writer) => {
+        const validate = validatorOf(writer)
+        return {
+          write: (encoded) => {
+            validate(encoded)
+            return printJson(encoded)
+          }
+        }
+      }
+    }))
+  }, options)
+}
