@@ -148,7 +148,7 @@ const logicalOf = ({ logicalType, precision, scale }: Json): Logical | undefined
   typeof logicalType !== "string" ? undefined : {
     name: logicalType,
     precision: typeof precision === "number" ? precision : undefined,
-    scale: typeof scale === "number" ? scale : undefined
+    scale: typeof scale === "number" ? scale : logicalType === "decimal" ? 0 : undefined
   }
 
 /** Parses a schema. `names` are the types it may refer to; those that it defines are added. */

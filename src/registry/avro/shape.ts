@@ -28,15 +28,22 @@ export class NoAvroType extends Error {
   }
 }
 
-/** What a Schema says of its Avro type with `.annotate({ avro: … })`. */
+/** What a Schema says of its Avro type with `.annotate({ avro: … })`, and of a field with `.annotateKey(…)`. */
 export interface Annotation {
   readonly name?: string | undefined
   readonly namespace?: string | undefined
   readonly aliases?: ReadonlyArray<string> | undefined
   readonly doc?: string | undefined
+  /** Of a field by `annotateKey`; of an enum the symbol for those that it does not know. */
   readonly default?: unknown
+  /** A field that may be null has null as its default, but for this. */
+  readonly noDefault?: boolean | undefined
+  /** The branches of a union are in the Schema's order, but for null, which is the first one without this. */
+  readonly keepsOrder?: boolean | undefined
   readonly type?: string | undefined
   readonly logicalType?: string | undefined
   readonly precision?: number | undefined
   readonly scale?: number | undefined
+  /** Bytes, or a decimal, of this many bytes are a fixed. */
+  readonly size?: number | undefined
 }

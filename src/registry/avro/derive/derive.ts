@@ -12,6 +12,8 @@ import { TypeNames, validName } from "./typeNames.ts"
 import type { Said } from "./typeNames.ts"
 import { union } from "./unions.ts"
 
+const primitives = new Set<string>(["null", "boolean", "int", "long", "float", "double", "bytes", "string"])
+
 type AST = SchemaAST.AST
 type Path = ReadonlyArray<string>
 
@@ -42,8 +44,9 @@ const without = <A extends object>(object: A): A =>
   Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as A
 
 class Derivation {
-  private readonly known = new Map<AST, Known>()
-  private readonly enums = new Map<AST, string>()
+  /** By their fields: a copy of a Schema, as an optional one is, has the same. */
+  private readonly known = new Map<SchemaAST.Objects["propertySignatures"], Known>()
+  private readonly written = new Map<string, string>()
   private readonly names: TypeNames
 
   constructor(namespace: string | undefined) {
@@ -59,17 +62,17 @@ class Derivation {
       case "Boolean":
         return plain("boolean")
       case "Number":
-        return said.avro.type === undefined ? Scalars.number(ast) : plain(said.avro.type)
+        return Scalars.number(ast, said.avro)
       case "BigInt":
-        return Scalars.bigInteger
+        return Scalars.bigInteger(said.avro)
       case "String":
-        return Scalars.string(ast)
+        return Scalars.string(ast, said.avro)
       case "TemplateLiteral":
         return plain("string")
       case "Literal":
-        return this.enumeration([ast.literal], ast, name, path)
+        return this.enumeration([ast.literal], ast, said, name, path)
       case "Enum":
-        return this.enumeration(ast.enums.map(([, value]) => value), ast, name, path)
+        return this.enumeration(ast.enums.map(([, value]) => value), ast, said, name, path)
       case "Arrays":
         return this.array(ast, path, fallback)
       case "Objects":
@@ -87,15 +90,41 @@ class Derivation {
     }
   }
 
-  /** An enum is written once, and by its name after that. */
-  private enumeration(values: ReadonlyArray<unknown>, ast: AST, nameOf: () => string, path: Path): Shape {
-    const known = this.enums.get(ast)
-    if (known !== undefined) return plain(known)
-    return Scalars.literals(values, () => {
-      const name = nameOf()
-      this.enums.set(ast, name)
-      return this.names.claim(name, ast, path)
-    }, path)
+  private enumeration(
+    values: ReadonlyArray<unknown>,
+    ast: AST,
+    { avro, description }: Said,
+    nameOf: () => string,
+    path: Path
+  ): Shape {
+    const shape = Scalars.literals(values, path)
+    if (typeof shape.json !== "object" || !("symbols" in shape.json)) return shape
+    const { aliases, default: other, doc = description } = avro
+    return plain(this.once(nameOf(), ast, avro, path, without({ ...shape.json, doc, aliases, default: other })))
+  }
+
+  /** The attributes of a type with its name; its name alone where the same type, or a copy of it, was before. */
+  private once(
+    name: string,
+    ast: AST,
+    annotation: Annotation,
+    path: Path,
+    attributes: { readonly [name: string]: unknown }
+  ): AvroJson {
+    const text = JSON.stringify(attributes)
+    if (this.written.get(name) === text) return name
+    this.written.set(name, text)
+    const { type, ...others } = attributes
+    return { type, ...this.names.claim(name, ast, path, annotation), ...others }
+  }
+
+  /** Bytes, or a fixed, which is written once, and by its name after that. */
+  private bytes(ast: AST, { avro, description }: Said, path: Path, fallback: string | undefined): AvroJson {
+    if (avro.size === undefined) return "bytes"
+    const { aliases, doc = description, size } = avro
+    // Not the identifier that the class itself has, such as BigDecimal.
+    const name = this.names.of({ avro, identifier: undefined, description }, path, fallback)
+    return this.once(name, ast, avro, path, without({ type: "fixed", doc, aliases, size }))
   }
 
   private array(ast: SchemaAST.Arrays, path: Path, fallback: string | undefined): Shape {
@@ -123,15 +152,15 @@ class Derivation {
   }
 
   private record(ast: SchemaAST.Objects, said: Said, path: Path, nameOf: () => string): Shape {
-    const known = this.known.get(ast)
+    const known = this.known.get(ast.propertySignatures)
     if (known !== undefined) return this.again(known)
     if (ast.indexSignatures.length > 0) {
       throw new NoAvroType(path, "a struct with further keys has no Avro type; keep them in a Record field")
     }
     const name = nameOf()
     const entry: Known = { name, shape: undefined }
-    this.known.set(ast, entry)
-    const claimed = this.names.claim(name, ast, path)
+    this.known.set(ast.propertySignatures, entry)
+    const claimed = this.names.claim(name, ast, path, said.avro)
     const fields = ast.propertySignatures.map((property) => this.field(property, path, claimed.name))
     const json: AvroJson = without({
       type: "record",
@@ -161,13 +190,19 @@ class Derivation {
     const { ast, said } = unwrap(type)
     const isOptional = SchemaAST.isOptional(ast)
     const shape = this.shape(type, at, `${record}_${name.replace(/^_+/, "")}`)
-    const { doc = said.description, aliases, default: other } = said.avro
+    const { aliases, default: other, doc, noDefault } = fieldAnnotation(ast, said, shape.json)
     const nullable = isOptional && !isNullable(shape.json)
     const json = nullable ? ["null", ...(Array.isArray(shape.json) ? shape.json : [shape.json])] : shape.json
-    const standard = other !== undefined ? other : isNullable(json) ? null : undefined
+    const standard = other !== undefined ? other : isNullable(json) && noDefault !== true ? null : undefined
     return {
       name,
-      json: without({ name, type: ordered(json, standard), doc, aliases, default: standard }),
+      json: without({
+        name,
+        type: said.avro.keepsOrder === true ? json : ordered(json, standard),
+        doc,
+        aliases,
+        default: standard
+      }),
       isOptional,
       admitsNull: isNullable(shape.json),
       shape
@@ -181,7 +216,7 @@ class Derivation {
     )
     if (literals.length > 1 && members.every((member) => SchemaAST.isLiteral(member) || SchemaAST.isNull(member))) {
       const values = literals.map(({ literal }) => literal)
-      const shape = this.enumeration(values, ast, () => this.names.of(said, path, fallback), path)
+      const shape = this.enumeration(values, ast, said, () => this.names.of(said, path, fallback), path)
       return members.length === literals.length ? shape : union([
         { shape: plain("null"), is: (value) => value === null },
         { shape, is: (value) => value !== null }
@@ -189,8 +224,10 @@ class Derivation {
     }
     if (members.length === 1) return this.shape(members[0]!, path, fallback)
     const others = members.filter((member) => !SchemaAST.isNull(member)).length
-    const nullFirst = members.toSorted((a, b) => Number(SchemaAST.isNull(b)) - Number(SchemaAST.isNull(a)))
-    return union(nullFirst.map((member, i) => ({
+    const inOrder = said.avro.keepsOrder === true
+      ? members
+      : members.toSorted((a, b) => Number(SchemaAST.isNull(b)) - Number(SchemaAST.isNull(a)))
+    return union(inOrder.map((member, i) => ({
       shape: this.shape(member, path, fallback && (others > 1 ? `${fallback}_${i}` : fallback)),
       is: guardOf(member)
     })))
@@ -200,7 +237,7 @@ class Derivation {
     const id = (ast.annotations as { readonly representation?: { readonly id: string } } | undefined)?.representation
       ?.id
     if (id === "effect/schema/Option") return this.option(ast.typeParameters[0]!, path, fallback)
-    const shape = Scalars.declared(id, said.avro, path)
+    const shape = Scalars.declared(id, said.avro, path, () => this.bytes(ast, said, path, fallback))
     if (shape !== undefined) return shape
     throw new NoAvroType(
       path,
@@ -223,6 +260,21 @@ class Derivation {
       fromAvro: (value: unknown) => value === null ? Option.none() : Option.some(call(fromAvro, value))
     }
   }
+}
+
+/** Whether a type has a name, and so attributes of its own. */
+const isNamed = (json: AvroJson): boolean =>
+  typeof json === "string" ? !primitives.has(json) : !Array.isArray(json) && "name" in json
+
+/**
+ * What is said of a field: by `annotateKey`, else by its type, unless that has a name, and means itself by it.
+ */
+const fieldAnnotation = (ast: AST, { avro, description }: Said, json: AvroJson): Annotation => {
+  const key = ast.context?.annotations
+  const own = key?.["avro"] as Annotation | undefined
+  const named = isNamed(json)
+  const doc = own?.doc ?? key?.description as string | undefined ?? (named ? undefined : avro.doc ?? description)
+  return { ...(named ? {} : avro), ...own, doc }
 }
 
 /** The tag of a tagged struct: a better name than that of the field it is in. */

@@ -35,14 +35,20 @@ export class TypeNames {
   }
 
   /** The attributes of a name that is used for the first time. */
-  claim(name: string, ast: SchemaAST.AST, path: Path): { readonly name: string; readonly namespace?: string } {
+  claim(
+    name: string,
+    ast: SchemaAST.AST,
+    path: Path,
+    { namespace }: Annotation
+  ): { readonly name: string; readonly namespace?: string } {
     const owner = this.owners.get(name)
     if (owner !== undefined && owner !== ast) {
       throw new NoAvroType(path, `two types would have the name "${name}": .annotate({ avro: { name: "…" } })`)
     }
     this.owners.set(name, ast)
     const at = name.lastIndexOf(".")
-    if (at < 0) return { name }
+    // Without one of its own it would take over that of the type around it.
+    if (at < 0) return namespace === "" ? { name, namespace } : { name }
     // What is within takes the namespace over, in Avro too.
     this.namespace ??= name.slice(0, at)
     return { name: name.slice(at + 1), namespace: name.slice(0, at) }
