@@ -6,9 +6,10 @@
  *   test/**\/*.addon.test.ts    the native client (librdkafka's mock cluster)
  *   test/**\/*.kafka.test.ts    the native client and a real Kafka
  *   test/**\/*.package.test.ts  nothing; packs the tarball and uses it
+ *   test/**\/*.live.test.ts     a real Kafka, and toolkits that Maven or pip fetch; runs when it is asked for
  *
  * --fast  only files that need nothing and pack nothing
- * --full  tells the tests to be thorough (MILLRACE_TEST_FULL=1)
+ * --full  also what runs only when it is asked for, and tells the tests to be thorough (MILLRACE_TEST_FULL=1)
  *
  * Files whose needs cannot be met fail the run, unless MILLRACE_TEST_ALLOW_MISSING=1: then they count as skipped.
  * The last line is always `N passed, N failed, N skipped`.
@@ -36,7 +37,8 @@ const needs: Readonly<Record<TestClass, ReadonlyArray<Need["name"]>>> = {
   plain: [],
   addon: ["addon"],
   kafka: ["addon", "kafka"],
-  package: []
+  package: [],
+  live: ["addon", "kafka"]
 }
 
 const run = beginRun()

@@ -1,10 +1,10 @@
 import { globSync } from "node:fs"
 
 /** What a test file needs, by its name; test/README.md has the table. */
-export type TestClass = "plain" | "addon" | "kafka" | "package"
+export type TestClass = "plain" | "addon" | "kafka" | "package" | "live"
 
 export const classOf = (file: string): TestClass => {
-  const kind = /\.(addon|kafka|package)\.test\.ts$/.exec(file)?.[1]
+  const kind = /\.(addon|kafka|package|live)\.test\.ts$/.exec(file)?.[1]
   return kind === undefined ? "plain" : kind as TestClass
 }
 
@@ -30,9 +30,14 @@ export const parseArguments = (args: ReadonlyArray<string>): TestArguments => {
   }
 }
 
-export const selectFiles = (root: string, { fast, filters }: TestArguments): Array<string> =>
+/** Programs of other toolkits take minutes to fetch and to run, so such files run when they are asked for. */
+const isAsked = (file: string, { filters, full }: TestArguments): boolean =>
+  classOf(file) !== "live" || full || filters.length > 0
+
+export const selectFiles = (root: string, args: TestArguments): Array<string> =>
   globSync("test/**/*.test.ts", { cwd: root })
     .map((file) => file.replaceAll("\\", "/"))
-    .filter((file) => !fast || classOf(file) === "plain")
-    .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
+    .filter((file) => !args.fast || classOf(file) === "plain")
+    .filter((file) => isAsked(file, args))
+    .filter((file) => args.filters.length === 0 || args.filters.some((filter) => file.includes(filter)))
     .sort()

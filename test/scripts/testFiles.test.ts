@@ -25,6 +25,7 @@ describe("which tests run", () => {
     assert.strictEqual(classOf("test/a.addon.test.ts"), "addon")
     assert.strictEqual(classOf("test/a.kafka.test.ts"), "kafka")
     assert.strictEqual(classOf("test/a.package.test.ts"), "package")
+    assert.strictEqual(classOf("test/a.live.test.ts"), "live")
   })
 
   it("keeps its own options and passes on the first other one with all that follows", () => {
@@ -45,6 +46,16 @@ describe("which tests run", () => {
       assert.deepStrictEqual(select("b/t"), ["test/b/two.kafka.test.ts"])
       assert.deepStrictEqual(select("--fast"), ["test/one.test.ts"])
       assert.deepStrictEqual(select("--fast", "b/t"), [])
+    })
+  })
+
+  it("selects programs of other toolkits when they are asked for", () => {
+    inFolder({ "test/live/one.live.test.ts": "", "test/live/one.test.ts": "" }, (root) => {
+      const select = (...args: ReadonlyArray<string>) => selectFiles(root, parseArguments(args))
+      assert.deepStrictEqual(select(), ["test/live/one.test.ts"])
+      assert.deepStrictEqual(select("--fast", "live"), ["test/live/one.test.ts"])
+      assert.deepStrictEqual(select("live"), ["test/live/one.live.test.ts", "test/live/one.test.ts"])
+      assert.deepStrictEqual(select("--full"), ["test/live/one.live.test.ts", "test/live/one.test.ts"])
     })
   })
 })
