@@ -86,13 +86,13 @@ describe("dead letters", () => {
       const kafka = yield* InMemoryKafka
       const spring = recorded("spring-kafka/non-blocking-retry").at(-1)!
       const recoverer = recorded("spring-kafka/dead-letter-recoverer").at(-1)!
-      const django = recorded("django-kafka/retry-3.1.0").at(-1)!
+      const django = recorded("django-kafka/retry-5.1.2").at(-1)!
       for (const { headers } of [spring, recoverer, django]) {
         yield* kafka.produce({ topic: deadLetter, partition: 0, value: bytes("{}"), headers })
       }
       const letters = yield* read()
       assert.deepStrictEqual(letters.map(({ family }) => family), ["spring", "spring", "django-kafka"])
-      assert.deepInclude(letters[0], { errorTag: "Boom", attempts: 4, group: "sk-billing" })
+      assert.deepInclude(letters[0], { errorTag: "Declined", attempts: 4, group: "sk-billing" })
       assert.strictEqual(letters[0]!.origin?.topic, RetryHeaders.read(spring).origin?.topic)
       yield* Stream.runDrain(DeadLetters.redrive(billing))
       const sent = yield* recordsOf(tier1)

@@ -4,7 +4,7 @@ import { cached } from "../../scripts/user-cache.mjs"
 import { runCommand } from "./command.ts"
 import { versions } from "./versions.ts"
 
-const packages = `confluent-kafka[avro,json,protobuf,schemaregistry]==${versions.confluentPython}`
+const confluent = `confluent-kafka[avro,json,protobuf,schemaregistry]==${versions.confluentPython}`
 
 const needed = ["python3", "python3-pip"]
 
@@ -15,9 +15,9 @@ const ensurePip = async (): Promise<void> => {
   throw new Error(`the foreign client of the tests needs python3 and pip. On Debian:\n  ${aptLine(needed)}`)
 }
 
-/** Python's packages of Confluent, installed once per user beside Python's own. */
-const libraries = (): Promise<string> =>
-  cached(`confluent-python-${versions.confluentPython}`, async (staging) => {
+/** The folder of a package and what it needs, installed once per user beside Python's own. */
+export const pythonPackages = (name: string, packages: string): Promise<string> =>
+  cached(name, async (staging) => {
     await ensurePip()
     const args = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--break-system-packages"]
     const { code, stderr } = await runCommand("python3", [...args, "--target", staging, packages])
@@ -28,7 +28,7 @@ const libraries = (): Promise<string> =>
 
 /** Runs a Python program of this repository with Confluent's packages; its input and output are JSON. */
 export const runPython = async (program: URL, input: unknown): Promise<unknown> => {
-  const folder = await libraries()
+  const folder = await pythonPackages(`confluent-python-${versions.confluentPython}`, confluent)
   const { code, stderr, stdout } = await runCommand("python3", [fileURLToPath(program)], {
     stdin: JSON.stringify(input),
     env: { ...process.env, PYTHONPATH: folder }

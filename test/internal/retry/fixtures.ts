@@ -1,4 +1,4 @@
-/** Records that other toolkits wrote to a real broker. */
+/** Records that other toolkits wrote to a real broker; test/live/recording.live.test.ts records them. */
 import { readFileSync } from "node:fs"
 import type { RawHeader } from "../../../src/engine/KafkaEngine.ts"
 import type { Source } from "../../../src/internal/retry/retryHeaders.ts"
@@ -8,7 +8,7 @@ interface Recorded {
   readonly partition: number
   readonly offset: number
   readonly timestamp: number
-  readonly headers: ReadonlyArray<{ readonly name: string; readonly hex: string | null }>
+  readonly headers: ReadonlyArray<readonly [name: string, hex: string | null]>
 }
 
 // Long values were cut: `0a0b... (4415 bytes in all)`.
@@ -23,7 +23,7 @@ export const recorded = (file: string): ReadonlyArray<Source & { readonly header
     offset: record.offset,
     timestamp: record.timestamp,
     timestampType: "CreateTime",
-    headers: record.headers.map(({ hex, name }): RawHeader => [name, bytesOf(hex)])
+    headers: record.headers.map(([name, hex]): RawHeader => [name, bytesOf(hex)])
   }))
 }
 

@@ -36,8 +36,8 @@ describe("records of Spring's retry topics", () => {
             timestampType: "CreateTime"
           },
           firstFailedAt: undefined,
-          errorTag: "Boom",
-          errorMessage: `Listener failed; boom é ${before.topic}`,
+          errorTag: "Declined",
+          errorMessage: "Listener failed; é order",
           group,
           replays: 0,
           policy: undefined,
@@ -63,7 +63,7 @@ describe("records of Spring's retry topics", () => {
           policy: "p",
           error: {
             tag: wrapper,
-            causeName: "Sk$Boom",
+            causeName: "Listeners$Declined",
             message: textOf(record.headers, "kafka_exception-message"),
             // The recording cut it.
             stack: textOf(record.headers, "kafka_exception-stacktrace")
@@ -101,6 +101,40 @@ describe("records of Spring's retry topics", () => {
   })
 })
 
+describe("records that failed at Millrace first, and at Spring then", () => {
+  const [source, ours, theirs, dead] = recorded("spring-kafka/after-millrace")
+  const origin = { topic: "sk-moved", partition: 0, offset: 0, timestamp: source!.timestamp }
+
+  it("keep their origin, and tell Spring's failure and count", () => {
+    const [first, second, last] = [ours!, theirs!, dead!].map((record) => RetryHeaders.read(record))
+    for (const state of [first!, second!, last!]) {
+      assert.deepInclude(state, { group: "sk-billing", family: "millrace", errorTag: "Declined" })
+      assert.deepInclude(state.origin, origin)
+      assert.strictEqual(state.firstFailedAt, first!.firstFailedAt)
+    }
+    assert.deepInclude(first, { attempts: 2, executions: 1, errorMessage: "order order was declined" })
+    assert.deepInclude(second, { attempts: 3, executions: 2, errorMessage: "Listener failed; é order" })
+    assert.deepInclude(last, { attempts: 4, executions: 3, errorMessage: "Listener failed; é order" })
+    assert.isAtLeast(second!.due!, theirs!.timestamp)
+  })
+
+  it("are sent on with each header once", () => {
+    const headers = RetryHeaders.write(theirs!, {
+      group: "sk-billing",
+      attempts: 4,
+      executions: 3,
+      due: undefined,
+      firstFailedAt: 1_795_982_805_056,
+      failedAt: 1_795_982_821_918,
+      policy: "p",
+      error: { tag: "Lost", message: "lost", stack: undefined, causeName: undefined }
+    })
+    const names = headers.map(([name]) => name)
+    assert.lengthOf(names, new Set(names).size)
+    assert.deepInclude(RetryHeaders.read({ ...theirs!, headers }), { attempts: 4, executions: 3, errorTag: "Lost" })
+  })
+})
+
 describe("records of Spring's dead letter recoverer", () => {
   const records = recorded("spring-kafka/dead-letter-recoverer")
   const deadLetterOf = (topic: string) => RetryHeaders.read(records.find((record) => record.topic === `${topic}-dlt`)!)
@@ -114,29 +148,28 @@ describe("records of Spring's dead letter recoverer", () => {
         topic: "sk-plain",
         partition: 0,
         offset: 0,
-        timestamp: 1_795_445_339_726,
+        timestamp: records[0]!.timestamp,
         timestampType: "CreateTime"
       },
-      errorTag: "Boom",
-      group: "sk-plain-g",
+      errorTag: "Declined",
+      group: "sk-recovering",
       family: "spring"
     })
-    assert.match(plain.errorMessage!, /^Listener method .*; boom é sk-plain$/)
+    assert.match(plain.errorMessage!, /^Listener method .*; é order$/)
   })
 
   it("are read when a value could not be decoded", () => {
     const poison = deadLetterOf("sk-poison")
     assert.strictEqual(poison.errorTag, "DeserializationException")
     assert.strictEqual(poison.errorMessage, "failed to deserialize")
-    assert.strictEqual(poison.group, "sk-poison-g")
+    assert.strictEqual(poison.group, "sk-recovering")
     assert.strictEqual(poison.origin?.topic, "sk-poison")
   })
 })
 
 describe("records of django-kafka", () => {
-  const group = "dk-billing-RUN"
-
-  for (const version of ["0.7.0", "3.1.0"]) {
+  for (const version of ["0.7.0", "5.1.2"]) {
+    const group = `dk-billing-${version}`
     const records = recorded(`django-kafka/retry-${version}`)
 
     it(`are read from retry topics: ${version}`, () => {
@@ -144,7 +177,7 @@ describe("records of django-kafka", () => {
       assert.deepStrictEqual(retries.map((record) => parse(group, record.topic)?.tier), [1, 1, 2, 2])
       for (const record of retries) {
         const { tier, topic } = parse(group, record.topic)!
-        assert.strictEqual(topic, "dk-orders-RUN")
+        assert.strictEqual(topic, "dk-orders")
         const state = RetryHeaders.read(record, { attempts: tier + 1 })
         assert.deepInclude(state, {
           attempts: tier + 1,
@@ -153,8 +186,7 @@ describe("records of django-kafka", () => {
           errorTag: undefined,
           family: "django-kafka"
         })
-        const before = tier === 1 ? topic : `${group}.${topic}.retry.1`
-        assert.strictEqual(state.errorMessage, `boom é ${before}`)
+        assert.strictEqual(state.errorMessage, record.offset === 0 ? "é order" : "é ")
         // A delay of one second, counted from the failure.
         assert.closeTo(state.due! - record.timestamp, 1000, 10)
         assert.isTrue(Number.isSafeInteger(state.due))
@@ -162,19 +194,19 @@ describe("records of django-kafka", () => {
     })
 
     it(`are read from dead letter topics: ${version}`, () => {
-      const deadLetters = records.filter((record) => parseDeadLetter(group, record.topic) === "dk-orders-RUN")
+      const deadLetters = records.filter((record) => parseDeadLetter(group, record.topic) === "dk-orders")
       assert.strictEqual(deadLetters.length, 2)
       deadLetters.forEach((record, offset) => {
         const state = RetryHeaders.read(record)
         assert.strictEqual(state.family, "django-kafka")
-        assert.strictEqual(state.errorMessage, `boom é ${group}.dk-orders-RUN.retry.2`)
-        // 0.7.0 does not tell; 3.1.0 tells the last retry topic.
+        assert.strictEqual(state.errorMessage, offset === 0 ? "é order" : "é ")
+        // 0.7.0 does not tell; 5.1.2 tells the last retry topic.
         assert.deepStrictEqual(
           state.origin,
           version === "0.7.0"
             ? undefined
             : {
-              topic: `${group}.dk-orders-RUN.retry.2`,
+              topic: `${group}.dk-orders.retry.2`,
               partition: 0,
               offset,
               timestamp: -1,
