@@ -97,7 +97,9 @@ export const run = Effect.fnUntraced(function*(settings: Settings) {
           )
         )
         const exit = fiber.pollUnsafe()
-        if (exit !== undefined) assert.fail(`the consumer ended: ${Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""}`)
+        if (exit !== undefined) {
+          assert.fail(`the consumer ended: ${Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""}`)
+        }
       }),
     stop: Effect.andThen(Fiber.interrupt(fiber), until("Millrace has stopped", isOver))
   }

@@ -22,8 +22,6 @@ export interface Peer {
   readonly until: (event: string, values: ReadonlyArray<string>) => Promise<void>
   /** Stops it as one stops an application. */
   readonly stop: () => Promise<void>
-  /** Ends it without a chance to commit or to leave. */
-  readonly kill: () => Promise<void>
 }
 
 const running = new Set<ChildProcess>()
@@ -59,11 +57,12 @@ export const startPeer = async (
     code = status
   })
   const condition = async (what: string, holds: () => boolean) => {
-    await until(`the other side ${what}`, () => holds() || code !== undefined, 120_000)
+    const wait = until(`the other side ${what}`, () => holds() || code !== undefined, 120_000)
+    await wait.catch((error: Error) => {
+      child.kill("SIGKILL")
+      throw new Error(`${error.message}:\n${errors}`)
+    })
     if (!holds()) throw new Error(`${command} ended with ${code} before it ${what}:\n${errors}`)
-  }
-  const ended = async () => {
-    await until(`${command} ends`, () => code !== undefined, 30_000)
   }
   await condition("is ready", () => said.some(({ event }) => event === "ready"))
   return {
@@ -73,13 +72,9 @@ export const startPeer = async (
         const seen = said.filter((one) => one.event === event).map(({ value }) => value)
         return values.every((value) => seen.includes(value))
       }),
-    stop: () => {
+    stop: async () => {
       child.stdin.end()
-      return ended()
-    },
-    kill: () => {
-      child.kill("SIGKILL")
-      return ended()
+      await until(`${command} ends`, () => code !== undefined, 90_000)
     }
   }
 }

@@ -121,7 +121,7 @@ layer(engine, { timeout: "4 minutes", excludeTestServices: true })("beside a Spr
       yield* send(topic, ["new:3"])
       yield* Effect.promise(() => second.until("handled", ["new:3"]))
       yield* Effect.promise(() => second.stop())
-      assert.isTrue(second.said.every(({ value }) => value == null || value === "new:3"))
+      assert.isTrue(second.said.every(({ value }) => (value ?? null) === null || value === "new:3"))
       const ours = { topic, group, delay: changed[0] }
       const groups = flags([...changed, old[2]], group, "--from-group")
       const adopt = yield* command(ours, "retry", "adopt", ...groups, "--yes")

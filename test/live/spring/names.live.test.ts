@@ -13,7 +13,9 @@ import { engine, scene, spring } from "./scene.ts"
 const policy = (attempts: number, factor: number, cap = Infinity) => {
   const delays = Schedule.exponential("1 second", factor)
   const capped = cap === Infinity ? delays : Schedule.min([delays, Schedule.spaced(Duration.millis(cap))])
-  return Retry.nonBlocking(capped.pipe(Schedule.upTo({ times: attempts - 1 }))).pipe(OnFailure.andThen(OnFailure.deadLetter))
+  return Retry.nonBlocking(capped.pipe(Schedule.upTo({ times: attempts - 1 }))).pipe(
+    OnFailure.andThen(OnFailure.deadLetter)
+  )
 }
 
 /** The listeners of `Listeners.Names`, in the words of docs/coming-from-spring.md. */

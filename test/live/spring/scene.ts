@@ -45,8 +45,7 @@ export const command = ({ seen: _, ...settings }: Settings, ...args: ReadonlyArr
 export const flags = (milliseconds: ReadonlyArray<number>, group: string, flag: string) =>
   milliseconds.flatMap((delay) => [flag, `${group}-retry-${delay}`])
 
-export const delays = (first: number) =>
-  Schedule.exponential(Duration.millis(first)).pipe(Schedule.upTo({ times: 3 }))
+export const delays = (first: number) => Schedule.exponential(Duration.millis(first)).pipe(Schedule.upTo({ times: 3 }))
 
 export const lettersOf = (settings: Settings, filter: DeadLetters.Filter = {}) =>
   Stream.runCollect(DeadLetters.records(consumerOf(settings), filter))
