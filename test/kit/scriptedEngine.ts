@@ -110,28 +110,30 @@ export class Script {
     return event.id
   }
 
-  disturb(): void {
-    this.options?.onEvent({ _tag: "Disturbed", error: broken("join") })
-  }
+  disturb = (): void => this.options?.onEvent({ _tag: "Disturbed", error: broken("join") })
 
   failCommit(partition: TopicPartition): void {
     this.options?.onEvent({ _tag: "CommitFailed", positions: [{ ...partition, offset: 0 }], error: broken("commit") })
   }
 
-  fail(): void {
-    this.options?.onEvent({ _tag: "Failed", error: broken("poll") })
+  /** The client commits what is stored, as its timer does. */
+  commitByTimer(): void {
+    const positions = [...this.assignment.values()].flatMap(({ stored }) => stored === undefined ? [] : [stored])
+    for (const position of positions) this.committed.set(format(position), position)
+    this.options?.onEvent({ _tag: "Committed", positions })
   }
 
-  endOf(partition: TopicPartition): void {
+  fail = (): void => this.options?.onEvent({ _tag: "Failed", error: broken("poll") })
+
+  endOf = (partition: TopicPartition): void =>
     this.options?.onEvent({ _tag: "EndOfPartition", ...partition, offset: this.endOffset(partition) })
-  }
 
   /** The time on the consumer's clock, in milliseconds. */
   get time(): number {
     return this.now()
   }
 
-  get isOpen(): boolean {
+  get isOpen() {
     return !this.closed
   }
 
@@ -151,9 +153,7 @@ export class Script {
 
   isAssigned = (partition: TopicPartition): boolean => this.assignment.has(format(partition))
 
-  isPaused(partition: TopicPartition): boolean {
-    return this.assignment.get(format(partition))?.paused === true
-  }
+  isPaused = (partition: TopicPartition): boolean => this.assignment.get(format(partition))?.paused === true
 
   endOffset(partition: TopicPartition): number {
     const log = this.log(partition)

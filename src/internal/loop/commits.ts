@@ -19,7 +19,9 @@ import type { LoopContext } from "./loopContext.ts"
 import type { Ownership } from "./ownership.ts"
 
 interface InFlight {
-  readonly partitions: ReadonlySet<string>
+  readonly partitions: ReadonlyMap<string, number>
+  /** The client committed a later position meanwhile, by its timer. */
+  overtaken: boolean
   readonly fiber: Fiber.Fiber<void, KafkaError>
   readonly done: (exit: Exit.Exit<void, KafkaError>) => void
 }
@@ -35,6 +37,7 @@ export class Commits {
   private readonly interval: number
   private lastAll = -Infinity
   private noting = false
+  private takenBack = false
 
   constructor(ownership: Ownership, context: LoopContext, signal: Signal) {
     this.ownership = ownership
@@ -51,9 +54,21 @@ export class Commits {
     this.waiting.add(state)
   }
 
+  /**
+   * The client committed by its timer. If the connection is lost, the broker may answer an earlier commit by name after
+   * that, and the group is taken back: then it is committed again where it is.
+   */
+  committed(positions: ReadonlyArray<Position>): void {
+    for (const commit of this.inFlight) {
+      if (positions.some((position) => position.offset > (commit.partitions.get(format(position)) ?? Infinity))) {
+        commit.overtaken = true
+      }
+    }
+  }
+
   /** Whether nothing is being noted, nor to be. */
   get isIdle(): boolean {
-    return !this.noting && this.waiting.size === 0 && this.ownership.renoted.size === 0
+    return !this.noting && !this.takenBack && this.waiting.size === 0 && this.ownership.renoted.size === 0
   }
 
   /** Whether notes have to be committed now. There is one such commit at a time. */
@@ -63,7 +78,7 @@ export class Commits {
       this.lastAll = now
       for (const state of renoted) this.waiting.add(state)
     }
-    return !this.noting && this.waiting.size > 0
+    return !this.noting && (this.takenBack || this.waiting.size > 0)
   }
 
   /** A commit failed, of the loop or of the client. If the notes were too long, shorter ones are committed. */
@@ -76,8 +91,10 @@ export class Commits {
   /** Commits notes. Records that begin to wait meanwhile are in the next commit. */
   note(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const positions = this.ownership.noted([...this.waiting])
+      const noted = this.ownership.noted([...this.waiting])
+      const positions = this.takenBack ? this.positions : noted
       this.waiting.clear()
+      this.takenBack = false
       if (positions.length === 0) return Effect.void
       this.noting = true
       return this.begin(positions, (exit) => {
@@ -92,12 +109,17 @@ export class Commits {
   /** Commits what is finished, with the notes of failing records: a commit without them would erase them. */
   commit(done: Deferred.Deferred<void, KafkaError>): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const positions = Array.from(this.ownership.assignment).flatMap((
-        { position, progress: { noted } }
-      ): Array<Position> => position === undefined || noted === undefined ? [] : [noted])
+      const { positions } = this
       if (positions.length === 0) return Effect.asVoid(Deferred.succeed(done, undefined))
       return this.begin(positions, (exit) => void Deferred.doneUnsafe(done, exit))
     })
+  }
+
+  /** What is finished. */
+  private get positions(): ReadonlyArray<Position> {
+    return Array.from(this.ownership.assignment).flatMap((
+      { position, progress: { noted } }
+    ): Array<Position> => position === undefined || noted === undefined ? [] : [noted])
   }
 
   /** Whether a commit of one of these partitions is on its way. */
@@ -132,10 +154,12 @@ export class Commits {
     // It must begin in the loop's own step: later the partitions may be lost, or the client closed.
     const forked = Effect.forkDetach(this.context.client.commit(positions), { startImmediately: true })
     return Effect.map(forked, (fiber) => {
-      const commit: InFlight = { partitions: new Set(positions.map(format)), fiber, done }
+      const partitions = new Map(positions.map((position) => [format(position), position.offset]))
+      const commit: InFlight = { partitions, overtaken: false, fiber, done }
       this.inFlight.add(commit)
       fiber.addObserver((exit) => {
         if (!this.inFlight.delete(commit)) return
+        if (commit.overtaken) this.takenBack = true
         done(exit)
         this.signal.raise()
       })

@@ -203,6 +203,10 @@ export class RunLoop implements WorkerPort {
         this.assignment.get(topic, partition)?.progress.forget()
         return this.context.publish({ _tag: "Reset", topic, partition, outOfRange, problem })
       }
+      case "Committed": {
+        this.commits.committed(event.positions)
+        return this.context.publish(event)
+      }
       case "CommitFailed": {
         this.commits.failed(event.error)
         return this.context.publish(event)

@@ -80,6 +80,25 @@ describe("a commit that is asked for", () => {
       assert.strictEqual(script.committed.get("t/0")?.offset, 5)
     })))
 
+  it.effect("takes nothing back, though the broker gets it after a later one", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const { commit, gate } = yield* committing(script)
+      script.produce(p0, texts(5, 9))
+      yield* until(() => script.calls.some(({ positions }) => positions?.[0]?.offset === 10))
+      script.commitByTimer()
+      yield* settle
+      assert.strictEqual(script.committed.get("t/0")?.offset, 10)
+      yield* Deferred.succeed(gate, undefined)
+      assert.isTrue(Exit.isSuccess(yield* Fiber.await(commit)))
+      assert.strictEqual(script.committed.get("t/0")?.offset, 5)
+      script.slow.delete("commit")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(script.committed.get("t/0")?.offset, 10)
+      const commits = script.count("commit")
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(script.count("commit"), commits)
+    })))
+
   it.effect("is given up with its partition when it takes longer than the drain budget", () =>
     scripted(Effect.fnUntraced(function*(script) {
       const { commit, gate } = yield* committing(script)
