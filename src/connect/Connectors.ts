@@ -4,8 +4,13 @@
  * @stability unstable
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { ConnectError } from "./ConnectError.ts"
 import type { Status } from "./ConnectModel.ts"
 import type { Connector } from "./Connector.ts"
@@ -13,8 +18,12 @@ import { Service } from "./KafkaConnect.ts"
 import * as Planning from "./plan/planning.ts"
 import * as Publishing from "./plan/publishing.ts"
 import type { Plan, Published, Settings } from "./PlanModel.ts"
+import * as Reporting from "./watch/reporting.ts"
+import * as Watching from "./watch/watching.ts"
+import type { Watched, WatchOptions } from "./WatchModel.ts"
 
 export type * from "./PlanModel.ts"
+export type * from "./WatchModel.ts"
 
 /**
  * Finds out what is to be done, and changes nothing: each plugin is asked what it says about its configuration, and
@@ -113,3 +122,112 @@ export const publish = (
  */
 export const settled = (name: string, within: Duration.Input): Effect.Effect<Status, ConnectError, Service> =>
   Effect.flatMap(Service, (connect) => Publishing.settle(connect, name, within))
+
+const namesOf = (connectors: ReadonlyArray<Connector>, prefix = ""): ReadonlyArray<string> =>
+  connectors.filter(({ _tag }) => _tag === "Declared").map(({ name }) => prefix + name)
+
+/**
+ * Looks at connectors from time to time, restarts what failed, and emits what it sees: of each connector first, and
+ * then whenever its health changes. The restarts have a budget for each cause (the messages of the traces), after which
+ * the connector is given up: a restart that does not help only fills the log of the workers.
+ *
+ * The stream never ends and never fails; while no worker answers, all connectors are `unreachable`.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Connector, Connectors, KafkaConnect } from "millrace/connect"
+ *
+ * const program = Connectors.watch([Connector.make("orders", { plugin: "com.example.Orders", config: {} })]).pipe(
+ *   Stream.take(1),
+ *   Stream.runForEach(({ health, name }) => Effect.log(`${name} is ${health}`)), // orders is missing
+ *   Effect.provide(KafkaConnect.layerMemory)
+ * )
+ *
+ * await Effect.runPromise(program)
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category watching
+ */
+export const watch = (
+  connectors: ReadonlyArray<Connector>,
+  options: WatchOptions = {}
+): Stream.Stream<Watched, never, Service> =>
+  Stream.unwrap(Effect.map(Service, (connect) => {
+    const last = new Map<string, Watched>()
+    const looks = Stream.fromEffectSchedule(
+      Effect.tap(Watching.watcher(connect, namesOf(connectors, options.prefix), options), Reporting.measure),
+      Schedule.spaced(Watching.everyOf(options))
+    )
+    return Stream.flatMap(looks, (all) => {
+      const news = all.filter((each) => Reporting.isNews(last.get(each.name), each))
+      for (const each of all) last.set(each.name, each)
+      return Stream.fromIterable(news)
+    })
+  }))
+
+/**
+ * What is seen of the connectors of {@link layer}: `current` by name, for a readiness probe; `changes` as it changes.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category services
+ */
+export class Watcher extends Context.Service<Watcher, {
+  /** What was seen last of each connector. Empty until the first look. */
+  readonly current: Effect.Effect<ReadonlyMap<string, Watched>>
+  /** What was seen last, and then all that changes. */
+  readonly changes: Stream.Stream<ReadonlyMap<string, Watched>>
+}>()("millrace/Connectors/Watcher") {}
+
+/**
+ * Watches connectors for as long as the layer lives, with lines in the log, metrics and {@link Watcher}; with
+ * `publish: true` it publishes them first, and fails if one of them cannot be published. See {@link watch}.
+ *
+ * **When to use**: `publish` where one program owns its connectors; where several instances start at once, publish in
+ * the deploy pipeline (`millrace connect publish`).
+ *
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import { FetchHttpClient } from "effect/http"
+ * import { Connector, Connectors, KafkaConnect } from "millrace/connect"
+ *
+ * const orders = Connector.make("orders-file", {
+ *   plugin: "org.apache.kafka.connect.file.FileStreamSourceConnector",
+ *   config: { file: "/data/orders.txt", topic: "orders" }
+ * })
+ *
+ * export const connectors = Connectors.layer([orders], { publish: true, every: "30 seconds" }).pipe(
+ *   Layer.provide(KafkaConnect.layer({ url: "http://connect:8083" })),
+ *   Layer.provide(FetchHttpClient.layer)
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  connectors: ReadonlyArray<Connector>,
+  options: WatchOptions & Settings & { readonly publish?: boolean | undefined } = {}
+): Layer.Layer<Watcher, ConnectError, Service> =>
+  Layer.effect(
+    Watcher,
+    Effect.gen(function*() {
+      if (options.publish === true) {
+        for (const { error } of yield* publish(yield* plan(connectors, options))) {
+          if (error !== undefined) return yield* Effect.fail(error)
+        }
+      }
+      const seen = yield* SubscriptionRef.make<ReadonlyMap<string, Watched>>(new Map())
+      yield* watch(connectors, options).pipe(
+        Stream.tap(Reporting.log),
+        Stream.runForEach((each) => SubscriptionRef.update(seen, (all) => new Map(all).set(each.name, each))),
+        Effect.forkScoped
+      )
+      return { current: SubscriptionRef.get(seen), changes: SubscriptionRef.changes(seen) }
+    })
+  )
