@@ -7,6 +7,7 @@ import * as TestClock from "effect/testing/TestClock"
 import { DeadLetters, KafkaError } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import * as KafkaEngine from "../src/engine/KafkaEngine.ts"
+import { fromNdjson } from "../src/internal/deadLetters/importing.ts"
 import { moveEach } from "../src/internal/deadLetters/moving.ts"
 import {
   billing,
@@ -108,6 +109,25 @@ describe("a redrive that is disturbed", () => {
       const sent = (yield* recordsOf(tier1)).length
       assert.strictEqual(told, sent)
       assert.deepStrictEqual(yield* committed(), { 0: sent })
+    }).pipe(onCluster))
+
+  it.effect("so does an import", () =>
+    Effect.gen(function*() {
+      yield* one
+      yield* sendMany(3)
+      const kafka = yield* InMemoryKafka
+      const lines = yield* Stream.runCollect(DeadLetters.toNdjson(billing))
+      yield* kafka.slow("10 seconds")
+      let told = 0
+      const importing = fromNdjson(billing, Stream.fromIterable(lines), {}, (done) => void (told += done.length))
+      const fiber = yield* Effect.forkChild(Stream.runDrain(importing))
+      // The requests before it take their time; the batch is on its way when it is interrupted.
+      for (let i = 0; i < 100 && (yield* recordsOf(deadLetter)).length === 3; i++) yield* TestClock.adjust("1 second")
+      const stopping = yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(stopping)
+      assert.strictEqual(told, 3)
+      assert.lengthOf(yield* recordsOf(deadLetter), 6)
     }).pipe(onCluster))
 
   it.effect("holds the rate, also over several partitions", () =>

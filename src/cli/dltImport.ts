@@ -5,8 +5,8 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import * as DeadLetters from "../DeadLetters.ts"
 import type * as KafkaEngine from "../engine/KafkaEngine.ts"
+import { fromNdjson } from "../internal/deadLetters/importing.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import { consumer, dryRun } from "./dltFilter.ts"
 import { leftUndone, worksOn } from "./ending.ts"
@@ -29,12 +29,8 @@ export const importLines = Effect.fnUntraced(function*(
     every(input),
     (cause) => new UsageError({ problem: `the input cannot be read: ${cause}`, cause })
   ).pipe(Stream.flatMap((lines) => Stream.fromIterable(lines)), Stream.map(({ text }) => text ?? noText))
-  yield* DeadLetters.fromNdjson(one, lines, options).pipe(
-    Stream.runForEachArray((imported) =>
-      Effect.sync(() => {
-        written += imported.length
-      })
-    ),
+  yield* fromNdjson(one, lines, options, (done) => void (written += done.length)).pipe(
+    Stream.runDrain,
     Effect.onInterrupt(() => leftUndone),
     Effect.ensuring(Effect.suspend(() => Console.error(`${written} ${options.dryRun ? "would be " : ""}written`)))
   )
@@ -54,7 +50,8 @@ export const imported = Command.make(
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
+    const { allow, dryRun } = flags
     yield* worksOn
-    yield* Effect.provide(importLines(one, process.stdin, flags), loaded.engine)
+    yield* Effect.provide(importLines(one, process.stdin, { allow, dryRun }), loaded.engine)
   })
 ).pipe(Command.withDescription("Write exported dead letters (lines on standard input) back to their topics"))

@@ -1,7 +1,9 @@
 /** The `millrace` command as a process: signals, logger, exit code. */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Cause from "effect/Cause"
+import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
@@ -28,9 +30,23 @@ const logger = Logger.layer([
   )
 ])
 
+/** A wrong call is shown on standard error alone: what reads the output must not take the help for it. */
+const presenter = CliOutput.layerPresenter({
+  present: (event) =>
+    event._tag === "InvalidInvocation"
+      ? Console.consoleWith((console) =>
+        Effect.provideService(
+          CliOutput.defaultPresenter.present(event),
+          Console.Console,
+          Object.assign(Object.create(console), { log: console.error })
+        )
+      )
+      : CliOutput.defaultPresenter.present(event)
+})
+
 const work = (version: string, args: ReadonlyArray<string>, ending: Ending.State) =>
   Command.runWith(command, { version })(args).pipe(
-    Effect.provide([logger, NodeServices.layer]),
+    Effect.provide([logger, presenter, NodeServices.layer]),
     Effect.provideService(Ending.Ending, ending)
   )
 

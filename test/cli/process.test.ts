@@ -39,9 +39,12 @@ describe("exit codes of the process", () => {
   })
 
   it("2: a wrong flag, and a wrong command with a suggestion", async () => {
-    assert.strictEqual((await millrace(["consume", "--no-such-flag", ...memory])).code, 2)
-    const { code, err } = await millrace(["consum"])
-    assert.strictEqual(code, 2)
+    const flag = await millrace(["dlt", "export", "--no-such-flag", ...memory])
+    // Not even help: a file that the output goes to, or a command that reads it, would take it for dead letters.
+    assert.deepInclude(flag, { code: 2, out: "" })
+    assert.include(flag.err, "Unrecognized flag: --no-such-flag")
+    const { code, err, out } = await millrace(["consum"])
+    assert.deepStrictEqual({ code, out }, { code: 2, out: "" })
     assert.include(err, "Did you mean this?\n    consume")
   })
 
@@ -188,6 +191,14 @@ describe("standard input and output", () => {
     const { code, err } = await ended
     assert.strictEqual(code, 1)
     assert.include(err, "interrupted: 2 sent, 1 refused")
+  })
+
+  it("dead letters are imported from standard input", async () => {
+    const nothing = await millrace(["dlt", "import", "--config", fixture("dlt")], { input: "\n" })
+    assert.deepStrictEqual(nothing, { code: 0, out: "", err: "0 written\n" })
+    const bad = await millrace(["dlt", "import", "--dry-run", "--config", fixture("dlt")], { input: "nonsense\n" })
+    assert.deepInclude(bad, { code: 1, out: "" })
+    assert.match(bad.err, /^0 would be written\n.*line 1/)
   })
 
   it("produce sends the good lines and reports the bad ones by their numbers", async () => {

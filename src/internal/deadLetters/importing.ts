@@ -63,11 +63,15 @@ const importBatch = Effect.fnUntraced(function*(
   return { done, error }
 })
 
-/** Writes the lines. The stream has an element for each that was written, in order. */
+/**
+ * Writes the lines. The stream has an element for each that was written, in order. An interruption waits for the batch
+ * in work, and `tell` is called with what it wrote: the reader of the stream no longer sees it then.
+ */
 export const fromNdjson = <E, R>(
   consumer: AnyConsumer,
   lines: Stream.Stream<string, E, R>,
-  options: Options
+  options: Options,
+  tell: (done: ReadonlyArray<Imported>) => void = () => {}
 ): Stream.Stream<Imported, E | KafkaError, R | KafkaEngine.Service> =>
   Stream.unwrap(Effect.gen(function*() {
     const problem = importProblem(options)
@@ -85,7 +89,12 @@ export const fromNdjson = <E, R>(
       Stream.map((text): Numbered => ({ number: ++number, text })),
       Stream.filter(({ text }) => text.trim() !== ""),
       Stream.rechunk(500),
-      Stream.mapArrayEffect((batch) => Effect.map(importBatch(batch, sizes, dryRun), Arr.of)),
+      Stream.mapArrayEffect((batch) =>
+        Effect.uninterruptible(Effect.map(importBatch(batch, sizes, dryRun), (imported) => {
+          tell(imported.done)
+          return Arr.of(imported)
+        }))
+      ),
       // The lines that were written come before the error.
       Stream.flatMap(({ done, error }) =>
         error === undefined

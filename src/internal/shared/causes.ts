@@ -38,9 +38,12 @@ const inWords = (error: unknown): string => {
   return `${error.name}: ${typeof message === "string" ? message : json(message)}`
 }
 
-/** The message of an error; of anything else, what it is as a text. */
+/** The message of an error; of another object its JSON; of anything else, what it is as a text. */
 export const messageOf = (error: unknown): string =>
-  readOr(() => String(error instanceof Error ? error.message : error), nameOf(error))
+  readOr(() => {
+    if (error instanceof Error) return String(error.message)
+    return typeof error === "object" && error !== null ? json(error) : String(error)
+  }, nameOf(error))
 
 /** A message of several lines in one, as the messages about Schemas are. */
 export const oneLine = (message: string): string => message.replaceAll(/\s*\n\s*/g, " ")

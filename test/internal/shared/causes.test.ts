@@ -45,6 +45,12 @@ describe("what is told of an error", () => {
     for (const [error, words] of table) assert.strictEqual(brief(Cause.fail(error)), words)
   })
 
+  it("is an object's JSON where it is no error", () => {
+    assert.strictEqual(messageOf({ code: 7 }), `{"code":7}`)
+    assert.strictEqual(messageOf(null), "null")
+    assert.strictEqual(messageOf(new TypeError("bug")), "bug")
+  })
+
   it("is that it was interrupted, where there is none", () => {
     assert.strictEqual(textOf(Cause.interrupt(1), false).tag, "Interrupted")
     assert.strictEqual(textOf(Cause.fail(undefined), false).tag, "undefined")
