@@ -209,7 +209,7 @@ describe("a topic of Protobuf", () => {
       assert.deepStrictEqual((yield* read(topic(Order))).seen, [order])
       const [bytes] = (yield* read(Raw)).seen
       assert.strictEqual(Buffer.from(bytes!).subarray(0, 7).toString("hex"), "0000000001" + "0202")
-      yield* registry.register("orders-value", { type: "PROTOBUF", text: "syntax = \"proto3\"; message Order {}" })
+      yield* registry.register("other", { type: "PROTOBUF", text: "syntax = \"proto3\"; message Order {}" })
       const other = topic(Order, { writeWith: { id: 2 } })
       const error = yield* Effect.flip(Producer.send(other, { key: "a", value: order }))
       assert.include(String(error), "at shop.Order.id: nothing instead of string = 1")

@@ -138,6 +138,24 @@ export const registrySuite = <E>(name: string, layer: Layer.Layer<SchemaRegistry
     )
 
     it.effect(
+      "refuses a field of Protobuf that changes its type, and takes another one",
+      with_(Effect.fnUntraced(function*(registry, subject) {
+        const orders = (fields: string) => ({
+          type: "PROTOBUF" as const,
+          text: `syntax = "proto3";\npackage shop;\nmessage Order {\n  string id = 1;\n  ${fields}\n}\n`
+        })
+        yield* registry.setCompatibility(subject, "BACKWARD")
+        yield* registry.register(subject, orders("double total = 2;"))
+        const changed = orders("string total = 2;")
+        assert.isFalse((yield* registry.check(subject, changed)).isCompatible)
+        assert.strictEqual(yield* tagOf(registry.register(subject, changed)), "Incompatible")
+        assert.isTrue((yield* registry.check(subject, orders("double total = 2;\n  bool more = 3;"))).isCompatible)
+        const nonsense = { type: "PROTOBUF" as const, text: "syntax = \"proto3\";\nmessage A {" }
+        assert.strictEqual(yield* tagOf(registry.register(`${subject}-bad`, nonsense)), "InvalidSchema")
+      }))
+    )
+
+    it.effect(
       "keeps JSON Schema and Protobuf as they are",
       with_(Effect.fnUntraced(function*(registry, subject) {
         const json = {

@@ -5,6 +5,8 @@ import * as Avro from "../avro/resolution.ts"
 import type { Needed } from "../format/resolved.ts"
 import * as Json from "../json/compatibility.ts"
 import { documentOf } from "../json/document.ts"
+import * as Protobuf from "../protobuf/compatibility.ts"
+import { parse } from "../protobuf/library.ts"
 import type { Compatibility, SchemaType } from "../RegistryModel.ts"
 
 /** A version's text with those of the schemas it refers to, in the order in which they can be parsed. */
@@ -31,10 +33,12 @@ const avroOf = ({ needed, text }: Text) => {
   return Parse.parse(text, names)
 }
 
-/** How schemas are compared, for the languages whose rules are known. */
-export const compares: { readonly [type in SchemaType]?: Compare } = {
+/** How schemas are compared. Those of Protobuf need its library, which has to be loaded. */
+export const compares: { readonly [type in SchemaType]: Compare } = {
   AVRO: (reader, writer) => Avro.differences(avroOf(reader), avroOf(writer)),
-  JSON: (reader, writer) => Json.differences(documentOf(reader), documentOf(writer))
+  JSON: (reader, writer) => Json.differences(documentOf(reader), documentOf(writer)),
+  PROTOBUF: (reader, writer) =>
+    Protobuf.differences(parse(reader.text, reader.needed), parse(writer.text, writer.needed))
 }
 
 /**

@@ -1,8 +1,9 @@
 /** The registry in memory as effects: what it throws becomes the typed error. */
 import * as Effect from "effect/Effect"
+import { parser } from "../protobuf/library.ts"
 import type { Reason, RegistryError } from "../RegistryError.ts"
 import * as Errors from "../RegistryError.ts"
-import type { Registry } from "../RegistryModel.ts"
+import type { Registry, SchemaText } from "../RegistryModel.ts"
 import { MemoryRegistry } from "./memoryRegistry.ts"
 
 const reasons: ReadonlySet<unknown> = new Set([
@@ -25,16 +26,22 @@ const attempt = <A>(operation: string, run: () => A): Effect.Effect<A, RegistryE
     }
   })
 
+/** Schemas of Protobuf are read by a library, which is loaded first. */
+const ready = ({ type }: SchemaText): Effect.Effect<unknown> => type === "PROTOBUF" ? parser : Effect.void
+
 /** A registry of its own, empty. */
 export const make = (): Registry => {
   const registry = new MemoryRegistry()
   return {
     url: undefined,
     register: (subject, schema, options) =>
-      attempt("register", () => {
-        const id = registry.register(subject, schema, options?.normalize === true)
-        return { id, guid: registry.byId(id, subject).guid }
-      }),
+      Effect.andThen(
+        ready(schema),
+        attempt("register", () => {
+          const id = registry.register(subject, schema, options?.normalize === true)
+          return { id, guid: registry.byId(id, subject).guid }
+        })
+      ),
     lookup: (subject, schema, options) =>
       attempt(
         "look up a schema",
@@ -53,7 +60,10 @@ export const make = (): Registry => {
     referencedBy: (subject, version) =>
       attempt("list referring schemas", () => registry.referencedBy(subject, version)),
     check: (subject, schema, options) =>
-      attempt("check compatibility", () => registry.check(subject, schema, options?.normalize === true)),
+      Effect.andThen(
+        ready(schema),
+        attempt("check compatibility", () => registry.check(subject, schema, options?.normalize === true))
+      ),
     compatibility: (subject) => attempt("get the compatibility", () => registry.compatibility(subject)),
     setCompatibility: (subject, compatibility) =>
       attempt("set the compatibility", () => registry.setCompatibility(subject, compatibility)),

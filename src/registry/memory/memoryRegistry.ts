@@ -2,6 +2,7 @@
 import * as Parse from "../avro/parse.ts"
 import type { Needed } from "../format/resolved.ts"
 import { documentOf } from "../json/document.ts"
+import { parse } from "../protobuf/library.ts"
 import * as Errors from "../RegistryError.ts"
 import type { Compatibility, Mode, Reference, Registered, SchemaText, Verdict, Version } from "../RegistryModel.ts"
 import type { VersionText } from "./compatibility.ts"
@@ -162,17 +163,14 @@ export class MemoryRegistry {
         messages: [`${level}: version ${other.version} is ${other.type}, not ${schema.type}`]
       }
     }
-    const compare = compares[schema.type]
-    if (keyOf(other, normalize) === keyOf(schema, normalize) || compare === undefined) {
-      return { isCompatible: true, messages: [] }
-    }
+    if (keyOf(other, normalize) === keyOf(schema, normalize)) return { isCompatible: true, messages: [] }
     const before = registered.filter(({ type }) => type === schema.type).map((each): VersionText => ({
       version: each.version,
       text: each.text,
       needed: this.referenced(each.references)
     }))
     const next = { text: schema.text, needed: this.referenced(schema.references) }
-    const messages = violations(level, compare, next, before)
+    const messages = violations(level, compares[schema.type], next, before)
     return { isCompatible: messages.length === 0, messages }
   }
 
@@ -300,6 +298,7 @@ export class MemoryRegistry {
     try {
       const needed = this.referenced(schema.references)
       if (schema.type === "JSON") documentOf({ text: schema.text, needed })
+      if (schema.type === "PROTOBUF") parse(schema.text, needed)
       if (schema.type !== "AVRO") return
       const names = new Map()
       for (const text of new Set(needed.map((each) => each.text))) Parse.parse(text, names)
