@@ -1,19 +1,21 @@
 /**
- * The whole of Millrace in one screen, without a broker: orders are produced and consumed by a group. One of them
- * cannot be charged while the bank is down: it goes through two retry topics into the dead letter topic, and is sent
- * once more when the bank is up again. One cannot be read: the policy skips it.
+ * The whole of Millrace in one screen, without a broker or a registry: orders are produced as Avro and consumed by a
+ * group. One of them cannot be charged while the bank is down: it goes through two retry topics into the dead letter
+ * topic, and is sent once more when the bank is up again. One cannot be read: the policy skips it.
  *
  * Run it with `npm run demo`.
  */
 import { Console, Effect, Layer, Logger, Ref, Schedule, Schema, Stream } from "effect"
-import { Codec, Consumer, DeadLetters, KafkaEngine, OnFailure, Producer, Retry, Topic } from "millrace"
+import { Consumer, DeadLetters, KafkaEngine, OnFailure, Producer, Retry, Topic } from "millrace"
+import { Codec, SchemaRegistry } from "millrace/registry"
 import { InMemoryKafka } from "millrace/testing"
 
 class Order extends Schema.Class<Order>("Order")({ id: Schema.String, total: Schema.Finite }) {}
 
 class CardDeclined extends Schema.TaggedError<CardDeclined>()("CardDeclined", { order: Schema.String }) {}
 
-const Orders = Topic.make("orders", { key: Codec.string, value: Codec.json(Order) })
+// Avro, whose schema follows from the class, and is registered when the first order is sent.
+const Orders = Topic.make("orders", { key: Codec.string, value: Codec.avro(Order, { writeWith: "register" }) })
 
 /** Whether the bank takes large amounts. */
 const bankIsUp = Ref.makeUnsafe(false)
@@ -43,7 +45,10 @@ const produce = Effect.gen(function*() {
     totals.map((total, i) => ({ key: `o-${i + 1}`, value: new Order({ id: `o-${i + 1}`, total }) }))
   )
   const memory = yield* InMemoryKafka
-  yield* memory.produce({ topic: "orders", key: Buffer.from("o-6"), value: Buffer.from("{not json") })
+  yield* memory.produce({ topic: "orders", key: Buffer.from("o-6"), value: Buffer.from("not Avro") })
+  const registry = yield* SchemaRegistry.Service
+  const { id, text, version } = yield* registry.version("orders-value", "latest")
+  yield* Console.log(`  orders-value, version ${version}, id ${id} in the registry: ${text}`)
 })
 
 /** What became of the records, as the outcomes of the consumer tell it. */
@@ -99,6 +104,12 @@ const demo = Effect.gen(function*() {
 
 await Effect.runPromise(
   Effect.scoped(demo).pipe(
-    Effect.provide(Layer.merge(InMemoryKafka.layer, Logger.layer([Logger.consolePretty({ mode: "tty" })])))
+    Effect.provide(
+      Layer.mergeAll(
+        InMemoryKafka.layer,
+        SchemaRegistry.layerMemory,
+        Logger.layer([Logger.consolePretty({ mode: "tty" })])
+      )
+    )
   )
 )
