@@ -71,9 +71,9 @@ export const startShared = async (): Promise<Shared> => {
   const broker = await startBroker({ config: { "group.consumer.heartbeat.interval.ms": 300 } })
   const [proxy] = await Promise.all([broker.startProxy(), denySecretsToMallory(broker.bootstrap)])
   const scope = Scope.makeUnsafe()
-  const engine = (options: Partial<ConfluentKafka.Options> & { readonly at: string }) =>
+  const engine = ({ at, ...options }: Partial<ConfluentKafka.Options> & { readonly at: string }) =>
     Effect.runPromise(Layer.buildWithScope(
-      ConfluentKafka.layer({ bootstrapServers: [options.at], ...options }),
+      ConfluentKafka.layer({ bootstrapServers: [at], ...options }),
       scope
     ))
   const sasl = { mechanism: "scram-sha-256", username: "mallory", password: Redacted.make(users.mallory) } as const

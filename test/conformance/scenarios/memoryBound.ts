@@ -11,8 +11,8 @@ import { scenario } from "../harness.ts"
 import { produce, runMember, textTopic } from "../members.ts"
 
 const partitions = 4
-const count = 4_000
-const settings = { chunkRecords: 20, bufferRecords: 200 } as const
+const count = 1_600
+const settings = { chunkRecords: 20, bufferRecords: 100 } as const
 
 /** An engine that tells which of the records that it handed out are still reachable. Each is handed out as a copy. */
 const watched = (engine: EngineContext) => {
