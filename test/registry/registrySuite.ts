@@ -156,6 +156,32 @@ export const registrySuite = <E>(name: string, layer: Layer.Layer<SchemaRegistry
     )
 
     it.effect(
+      "refuses a JSON Schema that does not take what the one before it took",
+      with_(Effect.fnUntraced(function*(registry, subject) {
+        const object = (properties: object, required: ReadonlyArray<string>) => ({
+          type: "JSON" as const,
+          text: JSON.stringify({
+            $schema: "http://json-schema.org/draft-07/schema#",
+            type: "object",
+            properties,
+            required,
+            additionalProperties: false
+          })
+        })
+        const [text, number] = [{ type: "string" }, { type: "number" }]
+        yield* registry.setCompatibility(subject, "BACKWARD")
+        yield* registry.register(subject, object({ id: text, total: { type: "integer" } }, ["id"]))
+        const isCompatible = (schema: SchemaRegistry.SchemaText) =>
+          Effect.map(registry.check(subject, schema), (verdict) => verdict.isCompatible)
+        assert.isTrue(yield* isCompatible(object({ id: text, total: number, note: text }, ["id"])))
+        assert.isFalse(yield* isCompatible(object({ id: text, total: number, note: text }, ["id", "note"])))
+        assert.isFalse(yield* isCompatible(object({ id: number, total: number }, ["id"])))
+        assert.isFalse(yield* isCompatible(object({ id: text }, ["id"])))
+        assert.strictEqual(yield* tagOf(registry.register(subject, object({ id: number }, ["id"]))), "Incompatible")
+      }))
+    )
+
+    it.effect(
       "keeps JSON Schema and Protobuf as they are",
       with_(Effect.fnUntraced(function*(registry, subject) {
         const json = {
