@@ -72,15 +72,14 @@ const toTimestamp = (fields: ReadonlyMap<string, string>): number | undefined =>
   const field = (fields.get("timestamp") ?? "null") === "null" ? "time" : "timestamp"
   const given: unknown = JSON.parse(fields.get(field) ?? "null")
   if (given === null || given === "-") return undefined
-  const time = typeof given === "number"
-    ? given
-    : typeof given === "string"
-    ? Places.timeIn(given)?.timestamp
-    : undefined
+  if (typeof given === "number") return given
+  const time = typeof given === "string" ? Places.timeIn(given) : undefined
   if (time === undefined) {
     throw new Error(`${field} ${JSON.stringify(given)} is neither milliseconds nor a time such as 2026-01-31T12:00:00Z`)
   }
-  return time
+  // A place may be guessed and seen to be wrong; what is sent is sent.
+  if (!time.zoned) throw new Error(`${field} ${JSON.stringify(given)} has no zone; write e.g. 2026-01-31T12:00:00Z`)
+  return time.timestamp
 }
 
 const toPartition = (json: string | undefined): number | undefined => {

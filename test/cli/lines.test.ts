@@ -141,7 +141,11 @@ describe("a line as a message", () => {
       const wrong = [{ partition: -1 }, { partition: 1.5 }, { partition: "0" }, { timestamp: "noon" }, {
         timestamp: -5
       }]
-      for (const fields of [...wrong, { timestamp: "2026-02-30" }, { timestamp: 1.5 }, { partition: 1e300 }]) {
+      for (
+        const fields of [...wrong, { timestamp: "2026-02-30" }, { timestamp: "2026-02-20T12:00:00" }, {
+          timestamp: 1.5
+        }, { partition: 1e300 }]
+      ) {
         const { problem } = yield* Effect.flip(placed(fields))
         assert.match(problem, /partition|timestamp/, JSON.stringify(fields))
       }
