@@ -64,6 +64,8 @@ export const used = defineConfig({ engine, consumers: [shipping, mailing], regis
 // @ts-expect-error no registry
 export const unregistered = defineConfig({ engine, consumers: [shipping], layer: Layer.empty })
 // @ts-expect-error the layer uses a registry, and the config has none
+// @effect-diagnostics-next-line missingLayerContext:off
 export const unknowingly = defineConfig({ engine, consumers: [mailing], layer: lookingUp })
 // @ts-expect-error the registry's layer provides no registry
+// @effect-diagnostics-next-line missingLayerContext:off
 export const other = defineConfig({ engine, consumers: [idle], registry: mail, layer: Layer.empty })
