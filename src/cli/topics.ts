@@ -160,6 +160,11 @@ export const topics = Command.make(
       }
       return yield* Effect.provide(list(flags), loaded.engine)
     }
+    // Also where the topic is there, or has a shape: a plan that takes them would fail as soon as one is missing.
+    for (const name of ["partitions", "replication"] as const) {
+      const count = Option.getOrUndefined(flags[name])
+      if (count !== undefined && count < 1) return yield* new UsageError({ problem: `--${name} ${count} is below 1` })
+    }
     const given = {
       partitions: Option.getOrUndefined(flags.partitions),
       replication: Option.getOrUndefined(flags.replication),

@@ -61,7 +61,15 @@ describe("the command", () => {
       assert.include((yield* at("--plan", "orders", "--partitions", "5")).out, "exists; partitions is 2, not 5")
       assert.include((yield* at("--create", "users", "--set", "retention.ms=1")).out, "exists")
       for (
-        const wrong of [["order", "--plan"], ["--plan", "--create"], ["--partitions", "3"], ["--plan", "--set", "x"]]
+        const wrong of [
+          ["order", "--plan"],
+          ["--plan", "--create"],
+          ["--partitions", "3"],
+          ["--plan", "--set", "x"],
+          // The topic is there, so the number would not be used.
+          ["--create", "orders", "--partitions=-1"],
+          ["--plan", "orders", "--replication", "0"]
+        ]
       ) {
         assert.strictEqual((yield* at(...wrong)).code, 2, wrong.join(" "))
       }
