@@ -124,8 +124,8 @@ export interface Described {
 }
 
 /**
- * Where a connector is: of a source what its plugin keeps, of a sink the offset of a partition of a topic. `offset` is
- * `null` where there is none, and deletes one in `alterOffsets`.
+ * Where a connector is: of a source what its plugin keeps, of a sink the offset of a partition of a topic. `null`
+ * deletes an offset in `alterOffsets`.
  *
  * @stability unstable
  * @since 0.1.0

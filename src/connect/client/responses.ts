@@ -139,10 +139,12 @@ export const describedOf = (body: unknown): ReadonlyArray<Described> =>
   }).sort((a, b) => a.info.name < b.info.name ? -1 : 1)
 
 export const offsetsOf = (body: unknown): ReadonlyArray<ConnectorOffset> =>
-  listOf(field(body, "offsets") ?? [], (each) => ({
+  listOf(field(body, "offsets") ?? [], (each): ConnectorOffset => ({
     partition: objectOf(each, "partition"),
     offset: isObject(field(each, "offset")) ? objectOf(each, "offset") : null
   }))
+    // What was reset is still listed for a while.
+    .filter(({ offset }) => offset !== null)
 
 export const topicsOf = (name: string) => (body: unknown): ReadonlyArray<string> =>
   listOf(field(field(body, name), "topics") ?? [], String).toSorted()

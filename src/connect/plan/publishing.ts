@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as Errors from "../ConnectError.ts"
 import type { ConnectError } from "../ConnectError.ts"
 import type { Connect, Status } from "../ConnectModel.ts"
@@ -34,6 +35,35 @@ const carryOut = (connect: Connect, name: string, step: Step): Effect.Effect<unk
   }
 }
 
+/** How long a worker may take to read back what it was given, and how often it is asked. */
+const visibleWithin = "10 seconds"
+const visibleEvery = "50 millis"
+
+/** Whether a worker lists what was published; masked and secret settings cannot tell. */
+const isVisible = (connect: Connect, name: string, { _tag, ...step }: Step) =>
+  Effect.match(connect.get(name), {
+    onFailure: ({ reason }) => _tag === "Delete" && reason._tag === "ConnectorNotFound",
+    onSuccess: (info) =>
+      _tag !== "Delete" && (!("config" in step)
+        || Object.entries(step.config).every(([key, value]) =>
+          typeof value !== "string" || typeof info.config[key] !== "string" || info.config[key] === value
+        ))
+  })
+
+/**
+ * A worker lists a change some milliseconds after it has taken it. Without this a plan that follows at once would still
+ * see what was before. It gives up in silence: the change is done.
+ */
+const untilVisible = (connect: Connect, name: string, steps: ReadonlyArray<Step>): Effect.Effect<void> => {
+  const step = steps.find(({ _tag }) => _tag === "Create" || _tag === "Update" || _tag === "Delete")
+  if (step === undefined) return Effect.void
+  return isVisible(connect, name, step).pipe(
+    Effect.repeat({ until: (visible) => visible, schedule: Schedule.spaced(visibleEvery) }),
+    Effect.timeoutOption(visibleWithin),
+    Effect.asVoid
+  )
+}
+
 const publishOne = Effect.fnUntraced(function*(connect: Connect, { name, steps }: Entry): Effect.fn.Return<Published> {
   const done: Array<Step> = []
   for (const step of steps) {
@@ -41,6 +71,7 @@ const publishOne = Effect.fnUntraced(function*(connect: Connect, { name, steps }
     if (result._tag === "Failure") return { name, done, error: result.failure }
     done.push(step)
   }
+  yield* untilVisible(connect, name, done)
   return { name, done, error: undefined }
 })
 

@@ -85,7 +85,7 @@ export const watcher = (connect: Connect, names: ReadonlyArray<string>, options:
     return { name, status, health: health(status), restarts: known.count, problem: undefined }
   })
 
-  return Effect.fnUntraced(function*(): Effect.fn.Return<ReadonlyArray<Watched>> {
+  return Effect.gen(function*() {
     const listed = yield* Effect.result(connect.connectors)
     const now = yield* Clock.currentTimeMillis
     if (listed._tag === "Failure") {
@@ -100,7 +100,7 @@ export const watcher = (connect: Connect, names: ReadonlyArray<string>, options:
     }
     const there = new Map(listed.success.map((each) => [each.info.name, each]))
     return yield* Effect.forEach(names, (name) => look(name, there.get(name), now))
-  })()
+  })
 }
 
 export const everyOf = ({ every }: WatchOptions): Duration.Duration =>

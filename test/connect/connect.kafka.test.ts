@@ -1,0 +1,94 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { FetchHttpClient } from "effect/http"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { Connector, Connectors, FileStream, KafkaConnect } from "millrace/connect"
+import { readFileSync, writeFileSync } from "node:fs"
+import { afterAll, beforeAll } from "vitest"
+import { startConnect } from "../services/connect.ts"
+import type { ConnectServer } from "../services/connect.ts"
+import { sharedKafka } from "../services/env.ts"
+import { connectSuite } from "./connectSuite.ts"
+
+let server: ConnectServer
+beforeAll(async () => {
+  server = await startConnect(sharedKafka())
+}, 240_000)
+afterAll(() => server.kill())
+
+const connect = Layer.unwrap(Effect.sync(() => KafkaConnect.layer({ url: server.url }))).pipe(
+  Layer.provide(FetchHttpClient.layer)
+)
+
+connectSuite("on a real worker", connect, () => server.files)
+
+const publish = (connectors: ReadonlyArray<Connector.Connector>) =>
+  Effect.flatMap(Connectors.plan(connectors), (plan) => Connectors.publish(plan))
+
+const lineIn = (file: string) => Effect.sync(() => readFileSync(file, "utf8"))
+
+describe("Connect on a real worker", () => {
+  it.live(
+    "moves lines from file to file, with a value of a provider, and goes on after it was restarted",
+    () =>
+      Effect.gen(function*() {
+        const [input, output] = [`${server.files}/in.txt`, `${server.files}/out.txt`]
+        writeFileSync(input, "one\ntwo\n")
+        writeFileSync(output, "")
+        writeFileSync(`${server.files}/names.properties`, `out=${output}\n`)
+        const topic = `lines-${process.pid}`
+        const connectors = [
+          Connector.make(
+            `${topic}-in`,
+            FileStream.source({ file: input, topic, topics: { partitions: 1, replication: 1 } })
+          ),
+          Connector.make(
+            `${topic}-out`,
+            FileStream.sink({ file: `\${file:${server.files}/names.properties:out}`, topics: [topic] })
+          )
+        ]
+        yield* publish(connectors)
+        for (const { name } of connectors) yield* Connectors.settled(name, "60 seconds")
+        const untilLines = (lines: string) =>
+          Effect.repeat(lineIn(output), { until: (text) => text === lines, schedule: Schedule.spaced("50 millis") })
+            .pipe(
+              Effect.timeout("60 seconds")
+            )
+        yield* untilLines("one\ntwo\n")
+        assert.isTrue(Connectors.isUpToDate(yield* Connectors.plan(connectors)))
+        yield* Effect.promise(() => server.stop())
+        const restarted = yield* Effect.forkChild(Effect.promise(() => server.start()))
+        // Requests are repeated until the worker serves again.
+        for (const { name } of connectors) yield* Connectors.settled(name, "120 seconds")
+        yield* Fiber.join(restarted)
+        writeFileSync(input, "one\ntwo\nthree\n")
+        yield* untilLines("one\ntwo\nthree\n")
+        yield* publish(connectors.map(({ name }) => Connector.remove(name)))
+      }).pipe(Effect.provide(connect)),
+    300_000
+  )
+
+  it.live("reports a failed task with its trace, restarts it, and gives it up", () =>
+    Effect.gen(function*() {
+      const name = `fails-${process.pid}`
+      const fails = Connector.make(name, FileStream.sink({ file: "/proc/nope/out.txt", topics: ["lines"] }))
+      yield* publish([fails])
+      const error = yield* Effect.flip(Connectors.settled(name, "60 seconds"))
+      assert.match(error.message, /task 0 failed: org.apache.kafka.connect.errors.ConnectException: Couldn't find/)
+      const seen = yield* Connectors.watch([fails], {
+        every: "200 millis",
+        restart: Schedule.spaced("200 millis").pipe(Schedule.upTo({ times: 2 }))
+      }).pipe(
+        Stream.takeUntil(({ health }) => health === "given-up"),
+        Stream.runCollect,
+        Effect.timeout("60 seconds")
+      )
+      const last = seen.at(-1)!
+      assert.deepStrictEqual([last.health, last.restarts], ["given-up", 2])
+      assert.match(last.problem!, /Couldn't find or create file '\/proc\/nope\/out.txt'.*; given up after 2 restarts/)
+      yield* publish([Connector.remove(name)])
+    }).pipe(Effect.provide(connect)), 180_000)
+})
