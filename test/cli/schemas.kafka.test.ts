@@ -1,17 +1,15 @@
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import type { RegistryServer } from "../services/registry.ts"
-import { startRegistry } from "../services/registry.ts"
+import { assert, beforeAll, describe, it } from "vitest"
+import { sharedRegistry } from "../services/registry.ts"
 import { fixture, millrace } from "./millrace.ts"
 
-let server: RegistryServer
+let url: string
 beforeAll(async () => {
-  server = await startRegistry()
+  url = await sharedRegistry()
 })
-afterAll(() => server.stop())
 
 const schemas = (version: string, ...args: ReadonlyArray<string>) =>
   millrace(["schemas", ...args, "--config", fixture("evolution")], {
-    env: { SCHEMA_REGISTRY_URL: server.url, VERSION: version }
+    env: { SCHEMA_REGISTRY_URL: url, VERSION: version }
   })
 
 /** One registry, so one story: each step stands on the ones before. */
@@ -22,7 +20,7 @@ describe("schemas by the command, with a real registry", () => {
     const first = await schemas("first", "register")
     assert.match(first.out, /^orders-value: registered as version 1, id \d+\n$/)
     // Apicurio has no compatibility unless it is set.
-    await fetch(`${server.url}/config/orders-value`, {
+    await fetch(`${url}/config/orders-value`, {
       method: "PUT",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ compatibility: "BACKWARD" })

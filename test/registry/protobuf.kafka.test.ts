@@ -1,4 +1,4 @@
-import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { FetchHttpClient } from "effect/http"
@@ -9,16 +9,14 @@ import { ConfluentKafka } from "millrace/confluent"
 import { Codec, SchemaRegistry } from "millrace/registry"
 import { sharedKafka } from "../services/env.ts"
 import { runPython } from "../services/python.ts"
-import type { RegistryServer } from "../services/registry.ts"
-import { startRegistry } from "../services/registry.ts"
+import { sharedRegistry } from "../services/registry.ts"
 
-let server: RegistryServer
+let url: string
 beforeAll(async () => {
-  server = await startRegistry()
+  url = await sharedRegistry()
 })
-afterAll(() => server.stop())
 
-const registry = Layer.unwrap(Effect.sync(() => SchemaRegistry.layer({ url: server.url }))).pipe(
+const registry = Layer.unwrap(Effect.sync(() => SchemaRegistry.layer({ url }))).pipe(
   Layer.provide(FetchHttpClient.layer)
 )
 
@@ -121,7 +119,7 @@ const foreign = (topic: string, more: object) =>
   Effect.promise(() =>
     runPython(python, {
       bootstrap: sharedKafka(),
-      registry: server.url,
+      registry: url,
       topic,
       files: [moneyFile, orderFile],
       message: "shop.Outer.Order",

@@ -1,4 +1,4 @@
-import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
 import * as BigDecimal from "effect/BigDecimal"
 import * as Effect from "effect/Effect"
 import { FetchHttpClient } from "effect/http"
@@ -9,17 +9,15 @@ import { ConfluentKafka } from "millrace/confluent"
 import { Codec, SchemaRegistry } from "millrace/registry"
 import { sharedKafka } from "../services/env.ts"
 import { runPython } from "../services/python.ts"
-import type { RegistryServer } from "../services/registry.ts"
-import { startRegistry } from "../services/registry.ts"
+import { sharedRegistry } from "../services/registry.ts"
 import { registrySuite } from "./registrySuite.ts"
 
-let server: RegistryServer
+let url: string
 beforeAll(async () => {
-  server = await startRegistry()
+  url = await sharedRegistry()
 })
-afterAll(() => server.stop())
 
-const registry = Layer.unwrap(Effect.sync(() => SchemaRegistry.layer({ url: server.url }))).pipe(
+const registry = Layer.unwrap(Effect.sync(() => SchemaRegistry.layer({ url }))).pipe(
   Layer.provide(FetchHttpClient.layer)
 )
 
@@ -66,7 +64,7 @@ const allOf = <K, V, R>(topic: Topic.Topic<K, V, R, any, any>) =>
   })
 
 const foreign = (topic: string, order: object) =>
-  Effect.promise(() => runPython(python, { bootstrap: sharedKafka(), registry: server.url, topic, ...order }))
+  Effect.promise(() => runPython(python, { bootstrap: sharedKafka(), registry: url, topic, ...order }))
 
 const forms = ["prefix", "header"] as const
 

@@ -1,10 +1,11 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { cached } from "../../scripts/user-cache.mjs"
 import { runCommand } from "./command.ts"
 import { ensureJava } from "./java.ts"
 import { freePorts, host } from "./ports.ts"
-import { killProcess, spawnDetached, until } from "./processes.ts"
-import { newServiceFolder, writePid } from "./runFolder.ts"
+import { spawnDetached, until } from "./processes.ts"
+import { sharedServiceFolder, writePid } from "./runFolder.ts"
 import { versions } from "./versions.ts"
 
 const plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
@@ -26,16 +27,8 @@ const registryApp = (): Promise<string> =>
     if (unpacked.code !== 0) throw new Error(`cannot unpack the registry:\n${unpacked.stderr}`)
   })
 
-/** A real Schema Registry, empty, with Confluent's REST interface. */
-export interface RegistryServer {
-  readonly url: string
-  readonly stop: () => Promise<void>
-}
-
-/** Starts a registry that keeps everything in memory; it ends with the run. */
-export const startRegistry = async (): Promise<RegistryServer> => {
+const start = async (folder: string): Promise<string> => {
   const [app, [port]] = await Promise.all([registryApp(), freePorts(1)])
-  const folder = newServiceFolder("registry")
   const pid = spawnDetached("java", [
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
@@ -50,5 +43,24 @@ export const startRegistry = async (): Promise<RegistryServer> => {
   const url = `http://${host}:${port}/apis/ccompat/v7`
   const serves = () => fetch(`${url}/subjects`).then(({ ok }) => ok, () => false)
   await until("the registry serves", serves, 120_000)
-  return { url, stop: () => killProcess(pid, folder) }
+  return url
+}
+
+/**
+ * The URL of a real Schema Registry, with Confluent's REST interface, that all files of a run share: use subjects of
+ * your own there, and leave its global settings alone. The first file that asks starts it; it keeps everything in
+ * memory and ends with the run.
+ */
+export const sharedRegistry = async (): Promise<string> => {
+  const { folder, isNew } = sharedServiceFolder("registry")
+  const file = join(folder, "url")
+  if (isNew) {
+    const url = await start(folder)
+    // A reader finds the whole of it, or nothing.
+    writeFileSync(`${file}.new`, url)
+    renameSync(`${file}.new`, file)
+    return url
+  }
+  await until("another test file starts the registry", () => existsSync(file), 120_000)
+  return readFileSync(file, "utf8")
 }

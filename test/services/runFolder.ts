@@ -53,3 +53,17 @@ export const newServiceFolder = (name: string, run = currentRun()): string => {
   mkdirSync(run, { recursive: true })
   return mkdtempSync(join(run, `${name}-`))
 }
+
+/** The folder of a service that the whole run shares. It is new for the one that has to start it. */
+export const sharedServiceFolder = (name: string): { readonly folder: string; readonly isNew: boolean } => {
+  const run = currentRun()
+  mkdirSync(run, { recursive: true })
+  const folder = join(run, name)
+  try {
+    mkdirSync(folder)
+    return { folder, isNew: true }
+  } catch (error) {
+    if (existsSync(folder)) return { folder, isNew: false }
+    throw error
+  }
+}
