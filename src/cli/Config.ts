@@ -6,6 +6,9 @@
  */
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import type { Connector } from "../connect/Connector.ts"
+import type * as KafkaConnect from "../connect/KafkaConnect.ts"
+import type { Settings } from "../connect/PlanModel.ts"
 import type * as Consumer from "../Consumer.ts"
 import type * as KafkaEngine from "../engine/KafkaEngine.ts"
 import { anything, requireFields } from "../internal/shared/fields.ts"
@@ -34,6 +37,9 @@ export interface Config {
   readonly consumers: ReadonlyArray<Consumer.Consumer<any, any>>
   readonly layer: Layer.Layer<any, unknown, any>
   readonly registry: Layer.Layer<SchemaRegistry.Service, unknown> | undefined
+  readonly connect: Layer.Layer<KafkaConnect.Service, unknown> | undefined
+  readonly connectors: ReadonlyArray<Connector>
+  readonly connectorSettings: Settings
 }
 
 /**
@@ -46,6 +52,8 @@ export interface Config {
  * - `layer`: everything the consumers need. It may itself use the engine and the registry. A missing service is a type
  *   error.
  * - `registry`: the layer of the Schema Registry, for topics whose codecs need one, and for `millrace schemas`.
+ * - `connect`: the layer of Kafka Connect, `connectors` what it should run, and `connectorSettings` how they are
+ *   compared (a prefix of their names, for example); for `millrace connect`.
  *
  * @example
  * ```ts
@@ -91,6 +99,9 @@ export const defineConfig = <
     KafkaEngine.Service | NoInfer<S>
   >
   readonly registry?: Layer.Layer<S, ER> | undefined
+  readonly connect?: Layer.Layer<KafkaConnect.Service, unknown> | undefined
+  readonly connectors?: ReadonlyArray<Connector> | undefined
+  readonly connectorSettings?: Settings | undefined
 }): Config => {
   requireFields("defineConfig", "config", config, { ...kinds })
   return {
@@ -101,7 +112,10 @@ export const defineConfig = <
     shapes: config.shapes ?? {},
     consumers: config.consumers as ReadonlyArray<any>,
     layer: config.layer,
-    registry: config.registry as Config["registry"]
+    registry: config.registry as Config["registry"],
+    connect: config.connect,
+    connectors: config.connectors ?? [],
+    connectorSettings: config.connectorSettings ?? {}
   }
 }
 
@@ -112,7 +126,10 @@ const kinds = {
   shapes: anything,
   consumers: anything,
   layer: anything,
-  registry: anything
+  registry: anything,
+  connect: anything,
+  connectors: anything,
+  connectorSettings: anything
 }
 
 /** Whether a value was made by {@link defineConfig}. @internal */

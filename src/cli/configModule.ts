@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { existsSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
+import * as Connector from "../connect/Connector.ts"
 import * as Consumer from "../Consumer.ts"
 import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
@@ -24,7 +25,8 @@ const find = (folder: string): string | undefined => {
 const usage = (problem: string) => new UsageError({ problem })
 
 /** What is wrong with a config that no type checker saw. */
-export const untyped = ({ consumers, engine, layer, registry, shapes, topics }: Config): string | undefined => {
+export const untyped = (config: Config): string | undefined => {
+  const { connect, connectors, consumers, engine, layer, registry, shapes, topics } = config
   if (!Layer.isLayer(engine)) return "engine must be a Layer, such as ConfluentKafka.layer({ … })"
   if (!Array.isArray(topics) || !topics.every((topic) => Topic.TypeId in Object(topic))) {
     return "topics must be an array of what Topic.make returns"
@@ -39,6 +41,12 @@ export const untyped = ({ consumers, engine, layer, registry, shapes, topics }: 
   }
   if (registry !== undefined && !Layer.isLayer(registry)) {
     return "registry must be a Layer, such as SchemaRegistry.layer({ … })"
+  }
+  if (connect !== undefined && !Layer.isLayer(connect)) {
+    return "connect must be a Layer, such as KafkaConnect.layer({ … })"
+  }
+  if (!Array.isArray(connectors) || !connectors.every(Connector.isConnector)) {
+    return "connectors must be an array of what Connector.make and Connector.remove return"
   }
   return Layer.isLayer(layer) ? undefined : "layer must be a Layer; Layer.empty if the consumers need nothing"
 }

@@ -7,6 +7,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
+import { connect } from "./connect/connect.ts"
 import { consume } from "./consume.ts"
 import { dlt } from "./dlt.ts"
 import * as Ending from "./ending.ts"
@@ -19,7 +20,9 @@ import { schemas } from "./schemas/schemas.ts"
 import { tail } from "./tail.ts"
 import { topics } from "./topics.ts"
 
-const command = root.pipe(Command.withSubcommands([consume, topics, groups, tail, produce, retry, dlt, schemas]))
+const command = root.pipe(
+  Command.withSubcommands([consume, topics, groups, tail, produce, retry, dlt, schemas, connect])
+)
 
 /**
  * Lines for people on a terminal, structured ones elsewhere; both on standard error, which leaves output to the work.

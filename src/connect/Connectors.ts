@@ -15,6 +15,7 @@ import type { ConnectError } from "./ConnectError.ts"
 import type { Status } from "./ConnectModel.ts"
 import type { Connector } from "./Connector.ts"
 import { Service } from "./KafkaConnect.ts"
+import * as PlanFile from "./plan/planFile.ts"
 import * as Planning from "./plan/planning.ts"
 import * as Publishing from "./plan/publishing.ts"
 import type { Plan, Published, Settings } from "./PlanModel.ts"
@@ -77,6 +78,50 @@ export const plan = (
  */
 export const isUpToDate = ({ entries }: Plan): boolean =>
   entries.every(({ problems, steps }) => steps.length === 0 && problems.length === 0)
+
+/**
+ * A plan as a text, to be looked at and published later. It has no secrets, but a salted hash of each.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Connectors } from "millrace/connect"
+ *
+ * const text = await Effect.runPromise(Connectors.save({ kafkaClusterId: "c", entries: [] }))
+ * console.log(JSON.parse(text).format) // millrace-connect-plan/1
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category planning
+ */
+export const save = (plan: Plan): Effect.Effect<string> =>
+  Effect.flatMap(Planning.newSalt, (salt) => PlanFile.save(plan, salt))
+
+/**
+ * Makes a plan again, and returns it if it does what a saved one does. Fails with `StalePlan` if the cluster or the
+ * declared connectors have changed since, or if the text was edited.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Connectors } from "millrace/connect"
+ *
+ * declare const text: string
+ *
+ * export const program = Effect.flatMap(Connectors.restore(text, []), (plan) => Connectors.publish(plan))
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category planning
+ */
+export const restore = (
+  text: string,
+  connectors: ReadonlyArray<Connector>,
+  settings: Settings = {}
+): Effect.Effect<Plan, ConnectError, Service> =>
+  Effect.tap(plan(connectors, settings), (fresh) => PlanFile.verify(text, fresh))
 
 /**
  * Carries a plan out: creates and changes first, and deletes last. An error of one connector stops no other; it is in

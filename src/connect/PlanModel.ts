@@ -17,6 +17,8 @@ import type { ConnectorConfig, ConnectorOffset } from "./ConnectModel.ts"
 export interface Settings {
   /** In front of all names, with its separator: `"billing."` (default nothing). */
   readonly prefix?: string | undefined
+  /** Whether connectors that begin with the prefix and are not declared are deleted (default `false`). */
+  readonly prune?: boolean | undefined
   /** Settings that are left out of the comparison: names, or beginnings that end with `*` (default none). */
   readonly ignore?: ReadonlyArray<string> | undefined
   /**

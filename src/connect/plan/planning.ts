@@ -47,7 +47,7 @@ const secretsIn = (config: ConnectorConfig, definitions: ReadonlyMap<string, Def
     Redacted.isRedacted(value) || definitions.get(key)?.type === "PASSWORD" && !isReference(value) ? [key] : []
   )
 
-const newSalt = Effect.map(
+export const newSalt = Effect.map(
   Effect.replicateEffect(Random.nextIntBetween(0, 0x1_00_00_00_00), 4),
   (parts) => parts.map((part) => part.toString(16).padStart(8, "0")).join("")
 )
@@ -97,6 +97,14 @@ const entryOf = Effect.fnUntraced(function*(
   return { name, steps: stepsTo({ config: sent, state, offsets }, actual, isChanged), changes, problems: [], findings }
 })
 
+const deletion = (name: string): Entry => ({
+  name,
+  steps: [{ _tag: "Delete" }],
+  changes: [],
+  problems: [],
+  findings: []
+})
+
 /** Plugins are asked for several connectors at once; some connect to a database to answer. */
 const validatedAtOnce = 4
 
@@ -135,9 +143,14 @@ export const make = Effect.fnUntraced(function*(
   for (const { _tag, name } of connectors) {
     if (_tag !== "Removed") continue
     const full = prefix + name
-    const steps: Entry["steps"] = there.has(full) ? [{ _tag: "Delete" }] : []
-    entries.set(full, { name: full, steps, changes: [], problems: [], findings: [] })
+    entries.set(full, there.has(full) ? deletion(full) : { ...deletion(full), steps: [] })
   }
+  const undeclared = settings.prune === true
+    ? [...there.keys()].filter((name) => name.startsWith(prefix) && !entries.has(name))
+    : []
   // In the order of their declaration.
-  return { kafkaClusterId, entries: connectors.map(({ name }) => entries.get(prefix + name)!) }
+  return {
+    kafkaClusterId,
+    entries: [...connectors.map(({ name }) => entries.get(prefix + name)!), ...undeclared.map(deletion)]
+  }
 })

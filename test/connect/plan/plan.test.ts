@@ -124,6 +124,15 @@ describe("a plan", () => {
       assert.strictEqual((yield* connect.status("orders")).state, "RUNNING")
     }))
 
+  live("deletes what is not declared, within its prefix, if that is wanted", () =>
+    Effect.gen(function*() {
+      const { config, plugin } = orders()
+      yield* published([orders(), Connector.make("old", { plugin, config })], { prefix: "eu." })
+      yield* published([orders()], { prefix: "us." })
+      const plan = yield* Connectors.plan([orders()], { prefix: "eu.", prune: true })
+      assert.deepStrictEqual(short(plan).map(([name, steps]) => `${name} ${steps}`), ["eu.orders ", "eu.old Delete"])
+    }))
+
   live("puts a prefix before all names", () =>
     Effect.gen(function*() {
       yield* published([orders()], { prefix: "eu." })
@@ -175,6 +184,33 @@ describe("a plan", () => {
       assert.notInclude(JSON.stringify(plan), "hunter2")
       const [step] = plan.entries[0]!.steps
       assert.strictEqual(step?._tag === "Create" ? step.config["file"] : undefined, "/x")
+    }))
+})
+
+describe("a plan that was saved", () => {
+  const secret = (value: string) => orders({ "db.password": Redacted.make(value) })
+  const saved = (connectors: ReadonlyArray<Connector.Connector>) =>
+    Effect.flatMap(Connectors.plan(connectors), Connectors.save)
+
+  live("is carried out if nothing has changed", () =>
+    Effect.gen(function*() {
+      const text = yield* saved([secret("hunter2")])
+      assert.notInclude(text, "hunter2")
+      const plan = yield* Connectors.restore(text, [secret("hunter2")])
+      assert.deepStrictEqual((yield* Connectors.publish(plan)).map(({ done }) => done.length), [1])
+    }))
+
+  live("is refused if the cluster or what is declared has changed, or it was edited", () =>
+    Effect.gen(function*() {
+      const text = yield* saved([secret("one")])
+      const problem = (text: string, connectors: ReadonlyArray<Connector.Connector>) =>
+        Effect.map(Effect.flip(Connectors.restore(text, connectors)), ({ message }) => message)
+      assert.match(yield* problem(text, [secret("two")]), /something else is to be done now for "orders"/)
+      assert.match(yield* problem(text.replace("/in.txt", "/etc/passwd"), [secret("one")]), /the file was edited/)
+      assert.match(yield* problem("{", [secret("one")]), /no JSON/)
+      assert.match(yield* problem("{}", [secret("one")]), /no plan of this version/)
+      yield* published([secret("one")])
+      assert.match(yield* problem(text, [secret("one")]), /something else is to be done now for "orders"/)
     }))
 })
 

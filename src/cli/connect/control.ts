@@ -1,0 +1,65 @@
+/** `millrace connect restart`, `pause`, `resume`, `stop`. */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import type { ConnectError } from "../../connect/ConnectError.ts"
+import * as KafkaConnect from "../../connect/KafkaConnect.ts"
+import { WorkFailed } from "../exit.ts"
+import { plain } from "../values.ts"
+import { declared, names, select } from "./selecting.ts"
+
+/** Does something to each connector; the error of one stops no other. */
+const toEach = Effect.fnUntraced(function*(
+  wanted: ReadonlyArray<string>,
+  words: string,
+  act: (connect: KafkaConnect.Connect, name: string) => Effect.Effect<void, ConnectError>
+) {
+  const selected = yield* select(wanted)
+  const failed = yield* Effect.gen(function*() {
+    const connect = yield* KafkaConnect.Service
+    return yield* Effect.forEach(declared(selected), (name) =>
+      Effect.matchEffect(act(connect, name), {
+        onFailure: ({ message }) => Effect.as(Console.error(plain(`${name}: ${message}`)), true),
+        onSuccess: () => Effect.as(Console.log(plain(`${name}: ${words}`)), false)
+      }))
+  }).pipe(Effect.provide(selected.connect))
+  if (failed.includes(true)) return yield* new WorkFailed({})
+})
+
+export const restart = Command.make(
+  "restart",
+  {
+    names,
+    all: Flag.Boolean("all").pipe(
+      Flag.withDescription("Also what has not failed"),
+      Flag.withDefault(false)
+    )
+  },
+  (flags) =>
+    toEach(flags.names, "restarted", (connect, name) => connect.restart(name, { tasks: flags.all ? "all" : "failed" }))
+).pipe(Command.withDescription("Restart what failed of connectors and their tasks"))
+
+export const pause = Command.make(
+  "pause",
+  { names },
+  (flags) => toEach(flags.names, "asked to pause", (connect, name) => connect.pause(name))
+).pipe(
+  Command.withDescription("Let connectors rest; their tasks keep what they hold")
+)
+
+export const resume = Command.make(
+  "resume",
+  { names },
+  (flags) => toEach(flags.names, "asked to go on", (connect, name) => connect.resume(name))
+).pipe(
+  Command.withDescription("Let paused and stopped connectors go on")
+)
+
+export const stop = Command.make(
+  "stop",
+  { names },
+  (flags) => toEach(flags.names, "asked to stop", (connect, name) => connect.stop(name))
+).pipe(
+  Command.withDescription("End the tasks of connectors, so that their offsets can be changed")
+)

@@ -1,0 +1,118 @@
+/** `millrace connect publish`: lets Connect run what the config declares. */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { readFileSync } from "node:fs"
+import * as Connectors from "../../connect/Connectors.ts"
+import type { Plan, Published } from "../../connect/PlanModel.ts"
+import { messageOf } from "../../internal/shared/causes.ts"
+import { confirmed } from "../confirm.ts"
+import { yes } from "../dltFilter.ts"
+import { worksOn } from "../ending.ts"
+import { UsageError, WorkFailed } from "../exit.ts"
+import { json } from "../root.ts"
+import { plain } from "../values.ts"
+import { duration } from "./durations.ts"
+import { publishedLine } from "./lines.ts"
+import { printed, prune } from "./plan.ts"
+import { names, select, type Selected } from "./selecting.ts"
+
+/** `--ignore-failures`. */
+export const ignoreFailures = Flag.Boolean("ignore-failures").pipe(
+  Flag.withDescription("Publish the valid connectors although others are not, and end with 0 although some failed"),
+  Flag.withDefault(false)
+)
+
+const read = (file: string) =>
+  Effect.try({
+    try: () => readFileSync(file, "utf8"),
+    catch: (cause) => new UsageError({ problem: `--plan ${file}: ${messageOf(cause)}` })
+  })
+
+/** Waits for all that were published; returns the names of those that do not run. */
+const settled = Effect.fnUntraced(function*(published: ReadonlyArray<Published>, within: number, asJson: boolean) {
+  const waited = published.filter(({ done, error }) =>
+    error === undefined && done.some(({ _tag }) => _tag === "Create" || _tag === "Update" || _tag === "Resume")
+  )
+  return yield* Effect.forEach(waited, ({ name }) =>
+    Connectors.settled(name, within).pipe(
+      Effect.tap((status) =>
+        asJson ? Effect.void : Console.log(plain(`${name}: ${status.state}, ${status.tasks.length} tasks`))
+      ),
+      Effect.as(undefined),
+      Effect.catch((error) => Effect.as(Console.error(plain(error.message)), name))
+    ), { concurrency: "unbounded" }).pipe(Effect.map((all) => all.filter((name) => name !== undefined)))
+})
+
+interface Wanted {
+  readonly ignoreFailures: boolean
+  readonly json: boolean
+  readonly wait: number | undefined
+}
+
+/** Carries a plan out; returns how many failed. */
+export const carriedOut = Effect.fnUntraced(function*(plan: Plan, { ignoreFailures, json, wait }: Wanted) {
+  // Its work goes on when nobody reads what it says.
+  yield* worksOn
+  const published = yield* Connectors.publish(plan, { ignoreFailures })
+  if (!json) { for (const each of published) yield* Console.log(publishedLine(each)) }
+  const late = wait === undefined ? [] : yield* settled(published, wait, json)
+  if (json) {
+    const found = published.map(({ done, error, name }) => ({
+      name,
+      done: done.map(({ _tag }) => _tag),
+      error: error?.message,
+      running: wait === undefined ? undefined : error === undefined && !late.includes(name)
+    }))
+    yield* Console.log(JSON.stringify(found))
+  }
+  return published.filter(({ error }) => error !== undefined).length + late.length
+})
+
+const isRisky = ({ entries }: Plan): boolean => entries.some(({ steps }) => steps.some(({ _tag }) => _tag === "Delete"))
+
+/** The plan of the flags. */
+const planOf = Effect.fnUntraced(function*(
+  { config: { connectorSettings }, connect, connectors }: Selected,
+  file: Option.Option<string>,
+  prune: boolean
+) {
+  const settings = { ...connectorSettings, prune }
+  const made = Option.isNone(file)
+    ? Connectors.plan(connectors, settings)
+    : Connectors.restore(yield* read(file.value), connectors, settings)
+  return yield* Effect.provide(made, connect)
+})
+
+export const publish = Command.make(
+  "publish",
+  {
+    names,
+    plan: Flag.String("plan").pipe(
+      Flag.withDescription("Publish exactly what a saved plan says; refused if something else is to be done now"),
+      Flag.optional
+    ),
+    prune,
+    yes,
+    wait: Flag.String("wait").pipe(
+      Flag.withDescription("Wait until every task runs, at most this long: 60s, 5m"),
+      Flag.optional
+    ),
+    ignoreFailures,
+    json
+  },
+  Effect.fnUntraced(function*(flags) {
+    const wait = yield* duration("--wait", flags.wait)
+    const selected = yield* select(flags.names)
+    const plan = yield* planOf(selected, flags.plan, flags.prune)
+    if (isRisky(plan) && !flags.yes && Option.isNone(flags.plan)) {
+      yield* printed(plan)
+      if (!(yield* confirmed("Delete and change this?"))) return yield* new WorkFailed({})
+    }
+    const { ignoreFailures, json } = flags
+    const failed = yield* carriedOut(plan, { ignoreFailures, json, wait }).pipe(Effect.provide(selected.connect))
+    if (failed > 0 && !ignoreFailures) return yield* new WorkFailed({ problem: `${failed} connectors failed` })
+  })
+).pipe(Command.withDescription("Let Connect run what the config declares: create, change and delete what differs"))

@@ -1,0 +1,88 @@
+/** `millrace connect status` and `watch`: what connectors do. */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as Connectors from "../../connect/Connectors.ts"
+import type { Watched } from "../../connect/WatchModel.ts"
+import { WorkFailed } from "../exit.ts"
+import { json } from "../root.ts"
+import { table } from "../table.ts"
+import { plain } from "../values.ts"
+import { duration } from "./durations.ts"
+import { declared, fullName, names, select } from "./selecting.ts"
+
+const tasksOf = ({ status }: Watched): string => {
+  if (status === undefined || status.tasks.length === 0) return "-"
+  const running = status.tasks.filter(({ state }) => state === "RUNNING").length
+  return `${running}/${status.tasks.length}`
+}
+
+const jsonOf = ({ health, name, problem, restarts, status }: Watched) => ({ name, health, problem, restarts, status })
+
+const isBad = ({ health }: Watched): boolean => health !== "well" && health !== "starting"
+
+/** Prints what connectors do, and returns how many are not well. */
+export const statusOf = Effect.fnUntraced(function*(wanted: ReadonlyArray<string>, asJson: boolean) {
+  const selected = yield* select(wanted)
+  for (const each of asJson ? [] : selected.connectors.filter(({ _tag }) => _tag === "Removed")) {
+    yield* Console.error(plain(`${fullName(selected, each)}: marked for removal, not looked at`))
+  }
+  const { length } = declared(selected)
+  // The first look is one element for each.
+  const seen = yield* Connectors.watch(selected.connectors, { prefix: selected.prefix, restart: "never" }).pipe(
+    Stream.take(length),
+    Stream.runCollect,
+    Effect.provide(selected.connect)
+  )
+  if (asJson) yield* Console.log(JSON.stringify(seen.map(jsonOf)))
+  else {
+    const cells = seen.map((each) => [
+      each.name,
+      each.status?.state ?? "-",
+      tasksOf(each),
+      each.status?.worker ?? "-",
+      each.problem ?? each.health
+    ])
+    for (const line of table(["CONNECTOR", "STATE", "TASKS", "WORKER", "HEALTH"], cells)) yield* Console.log(line)
+  }
+  return seen.filter(isBad).length
+})
+
+export const status = Command.make(
+  "status",
+  { names, json },
+  Effect.fnUntraced(function*(flags) {
+    const bad = yield* statusOf(flags.names, flags.json)
+    if (bad > 0) return yield* new WorkFailed({ problem: `${bad} connectors are not well` })
+  })
+).pipe(Command.withDescription("Show what connectors and their tasks do; exit code 1 if one failed or is missing"))
+
+export const watch = Command.make(
+  "watch",
+  {
+    names,
+    every: Flag.String("every").pipe(
+      Flag.withDescription("How often to look: 10s (unless given), 1m"),
+      Flag.optional
+    ),
+    restart: Flag.Boolean("restart").pipe(
+      Flag.withDescription("Restart failed tasks, with a budget for each cause; unless given, only look"),
+      Flag.withDefault(false)
+    ),
+    json
+  },
+  Effect.fnUntraced(function*(flags) {
+    const every = yield* duration("--every", flags.every)
+    const { connect, connectors, prefix } = yield* select(flags.names)
+    yield* Connectors.watch(connectors, { prefix, every, restart: flags.restart ? undefined : "never" }).pipe(
+      Stream.runForEach((each) =>
+        flags.json
+          ? Console.log(JSON.stringify(jsonOf(each)))
+          : Console.log(plain(`${each.name}: ${each.health}${each.problem === undefined ? "" : `: ${each.problem}`}`))
+      ),
+      Effect.provide(connect)
+    )
+  })
+).pipe(Command.withDescription("Report each change of connectors until interrupted, and restart what failed"))
