@@ -143,13 +143,16 @@ export interface ProtobufOptions extends RegistryOptions {
  * Protobuf (proto3) in the wire format of Confluent's clients. The messages follow from the Schema's encoded side, with
  * the field numbers that `annotateKey` gives; a field without one throws here, with its path:
  *
- * - structs and classes are messages (named by `identifier`), arrays `repeated`, `Schema.Record` a map;
+ * - structs and classes are messages (named by `identifier`), arrays `repeated`, `Schema.Record` a map, whose keys
+ *   `{ key: "int32" }` types;
  * - whole numbers are `int64` (`int32` with `isInt32`, `uint32` with `isUint32`), other numbers `double`, BigInt an
  *   `int64`; `{ type: "sint64" }` chooses another. Nothing is rounded: what does not fit is refused;
  * - `Date` and `DateTimeUtc` are Google's `Timestamp`, `Duration` is its `Duration`;
  * - what may be missing (`optionalKey`, `NullOr`, `Option`) is `optional`;
  * - a union of tagged structs is a `oneof`, whose fields `{ oneof: { Card: 3, Cash: 4 } }` numbers;
- * - literals are an enum where `{ values: { web: 1, shop: 2 } }` numbers them, else a string.
+ *   with `inline: "value"` the field is what the member has in `value`, of any type;
+ * - literals are an enum where `{ values: { web: 1, shop: 2 } }` numbers them, else a string; `{ prefix: "" }` leaves
+ *   the names of its values as they are.
  *
  * Records are read by the schema they were written with, by Protobuf's rules: fields match by their numbers, unknown
  * ones are passed over, missing ones have their default. The first record of a schema asks the registry; one that is

@@ -6,7 +6,7 @@ import * as TestConsole from "effect/testing/TestConsole"
 import { Topic } from "millrace"
 import { Codec, SchemaRegistry } from "millrace/registry"
 import { InMemoryKafka } from "millrace/testing"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -14,6 +14,7 @@ import { untyped } from "../../src/cli/configModule.ts"
 import { Operator } from "../../src/cli/confirm.ts"
 import { run } from "../../src/cli/main.ts"
 import { checkOf } from "../../src/cli/schemas/check.ts"
+import { importedBy } from "../../src/cli/schemas/imports.ts"
 import { targetsOf } from "../../src/cli/schemas/registrations.ts"
 import { comparable, readable } from "../../src/cli/schemas/text.ts"
 import { cluster } from "./fixtures/registry.config.ts"
@@ -148,6 +149,20 @@ describe("schemas by the command", () => {
       writeFileSync(join(folder, "a.proto"), "syntax = \"proto3\";")
       writeFileSync(join(folder, "a.json"), "{\"title\":\"Size\",\"type\":\"integer\"}")
       assert.strictEqual((yield* schemas("generate", join(folder, "a.proto"))).code, 1)
+      mkdirSync(join(folder, "shop"))
+      const syntax = "syntax = \"proto3\"; package shop;"
+      writeFileSync(join(folder, "shop", "money.proto"), `${syntax} message Money { int64 cents = 1; }`)
+      const invoice = join(folder, "shop", "invoice.proto")
+      const message = "message Invoice { Money sum = 1; google.protobuf.Timestamp at = 2; }"
+      const imports = "import \"shop/money.proto\"; import \"google/protobuf/timestamp.proto\";"
+      writeFileSync(invoice, `${syntax} ${imports} ${message}`)
+      const generated = yield* schemas("generate", invoice, "--bigint")
+      assert.include(generated.out, "cents: Schema.BigInt.annotateKey({ protobuf: { field: 1 } })")
+      assert.include(generated.out, "  at: Schema.optionalKey(Schema.Date)")
+      writeFileSync(invoice, `${syntax} import "shop/none.proto"; ${message}`)
+      assert.strictEqual((yield* schemas("generate", invoice)).code, 2)
+      const missing = yield* Effect.flip(importedBy(invoice, readFileSync(invoice, "utf8")))
+      assert.include(missing.problem, "imports \"shop/none.proto\", which is in no folder from there upwards")
       assert.include((yield* schemas("generate", join(folder, "a.json"))).out, "export const Size = Schema.")
       assert.strictEqual((yield* schemas("generate", join(folder, "none.avsc"))).code, 2)
       assert.strictEqual((yield* schemas("generate", "nothing-value")).code, 1)

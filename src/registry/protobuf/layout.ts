@@ -47,7 +47,9 @@ class Comparison {
   }
 
   private enums(given: EnumType, own: EnumType, path: string): string | undefined {
-    const missing = own.values.find(({ number }) => !given.values.some((value) => value.number === number))
+    const missing = own.values.find(({ isFiller, number }) =>
+      isFiller !== true && !given.values.some((value) => value.number === number)
+    )
     return missing && `${path}: the enum ${given.name} has no value ${missing.number}, which is ${missing.name} here`
   }
 }

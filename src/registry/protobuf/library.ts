@@ -12,6 +12,8 @@ export type ParseProto = (text: string, references: ReadonlyArray<{ readonly tex
 
 const load = Effect.promise(() => import("protobufjs"))
 
+const commentOf = (comment: string | null | undefined): string | undefined => comment?.trim() || undefined
+
 const withoutDot = (name: string): string => name.startsWith(".") ? name.slice(1) : name
 
 const own = "schema.proto"
@@ -37,7 +39,12 @@ class Conversion {
   private message(type: Protobuf.Type): MessageType {
     const known = this.messages.get(type)
     if (known !== undefined) return known
-    const message: MessageType = { kind: "message", name: withoutDot(type.fullName), fields: [] }
+    const message: MessageType = {
+      kind: "message",
+      name: withoutDot(type.fullName),
+      fields: [],
+      comment: commentOf(type.comment)
+    }
     this.messages.set(type, message)
     for (const field of type.fieldsArray) message.fields.push(this.field(field))
     return message
@@ -55,7 +62,8 @@ class Conversion {
       label: field.map ? "map" : field.repeated ? "repeated" : isOptional ? "optional" : "implicit",
       key: (field as { readonly keyType?: Scalar }).keyType,
       oneof: oneof?.name,
-      isGroup: field.delimited
+      isGroup: field.delimited,
+      comment: commentOf(field.comment)
     }
   }
 
@@ -64,8 +72,13 @@ class Conversion {
     if (!(resolvedType instanceof this.protobuf.Enum)) return { kind: "scalar", scalar: type as Scalar }
     const known = this.enums.get(resolvedType)
     if (known !== undefined) return known
-    const values = Object.entries(resolvedType.values).map(([name, number]) => ({ name, number }))
-    const converted: EnumType = { kind: "enum", name: withoutDot(resolvedType.fullName), values }
+    const values = Object.entries(resolvedType.values).map(([name, number]) => ({
+      name,
+      number,
+      comment: commentOf(resolvedType.comments[name])
+    }))
+    const comment = commentOf(resolvedType.comment)
+    const converted: EnumType = { kind: "enum", name: withoutDot(resolvedType.fullName), values, comment }
     this.enums.set(resolvedType, converted)
     return converted
   }
@@ -77,7 +90,7 @@ const make = (protobuf: typeof Protobuf): ParseProto => (text, references) => {
   const add = (source: string, filename: string) => {
     // Its types carry the name of the file.
     ;(protobuf.parse as { filename?: string | null }).filename = filename
-    const parsed = protobuf.parse(textOf(source), root, { keepCase: true })
+    const parsed = protobuf.parse(textOf(source), root, { keepCase: true, alternateCommentMode: true })
     for (const name of [...parsed.imports ?? [], ...parsed.weakImports ?? []]) imports.add(name)
     return parsed.package ?? ""
   }

@@ -26,7 +26,17 @@ export interface EnumType {
   readonly kind: "enum"
   /** With its package. */
   readonly name: string
-  readonly values: ReadonlyArray<{ readonly name: string; readonly number: number }>
+  readonly values: ReadonlyArray<EnumValue>
+  /** What the text says of it. */
+  readonly comment?: string | undefined
+}
+
+export interface EnumValue {
+  readonly name: string
+  readonly number: number
+  readonly comment?: string | undefined
+  /** The 0 that proto3 asks for, where no value of the Schema has it: nothing writes it. */
+  readonly isFiller?: boolean | undefined
 }
 
 export interface MessageType {
@@ -35,6 +45,7 @@ export interface MessageType {
   readonly name: string
   /** Filled after the type is known, because they may refer to it. */
   readonly fields: Array<Field>
+  readonly comment?: string | undefined
 }
 
 export type ProtoType = ScalarType | EnumType | MessageType
@@ -52,6 +63,7 @@ export interface Field {
   readonly oneof?: string | undefined
   /** Written between two tags, as proto2's groups. */
   readonly isGroup?: boolean | undefined
+  readonly comment?: string | undefined
 }
 
 /** A message and those that are declared within it, in their order: what message indexes count. */

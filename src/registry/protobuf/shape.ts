@@ -52,7 +52,9 @@ export interface FieldProperty {
 export interface Branch {
   readonly tag: unknown
   readonly field: Field
-  readonly shape: MessageShape
+  /** What the field holds: the member without its tag, or the property that is `inline`. */
+  readonly shape: Shape
+  readonly inline?: string | undefined
 }
 
 /** A property that is a tagged union, with a field for each of its members. */
@@ -80,5 +82,11 @@ export interface Annotation {
   readonly name?: string | undefined
   readonly type?: string | undefined
   readonly values?: Readonly<Record<string, number>> | undefined
+  /** What the names of an enum's values begin with. */
+  readonly prefix?: string | undefined
   readonly oneof?: Readonly<Record<string, number>> | undefined
+  /** The property of a oneof's members that is the field itself. */
+  readonly inline?: string | undefined
+  /** The type of a map's keys. */
+  readonly key?: string | undefined
 }

@@ -3,8 +3,9 @@ import * as Option from "effect/Option"
 import { problemsOf } from "../layout.ts"
 import type { Field, MessageType, ScalarType } from "../protoType.ts"
 import { hasPresence } from "../protoType.ts"
-import type { FieldProperty, MessageShape, OneofProperty, Property, ScalarShape, Shape } from "../shape.ts"
+import type { FieldProperty, MessageShape, OneofProperty, Property, Shape } from "../shape.ts"
 import { Input, mostDepth, wireType } from "./input.ts"
+import { keyReader, zeroKey } from "./mapKeys.ts"
 import { readerOf, wireTypeOf, zeroOf } from "./scalars.ts"
 
 type Values = Record<string, unknown>
@@ -24,9 +25,6 @@ interface Plan {
   readonly numbers: Set<number>
   readonly finishers: Array<(values: Values) => void>
 }
-
-/** What an entry of a map has, as a message of its own. */
-const textKey: ScalarShape = { kind: "scalar", type: { kind: "scalar", scalar: "string" }, js: "string" }
 
 const start = (plan: Plan, input: Input): Values => {
   const values = { ...plan.template }
@@ -74,6 +72,13 @@ const set = (values: Values, key: string, value: unknown): void => {
 
 const call = (convert: MessageShape["fromProto"], value: unknown): unknown =>
   convert === undefined ? value : (convert as (value: unknown) => unknown)(value)
+
+/** The member of a oneof as its Schema has it. */
+const converted = (member: Values | null | undefined, { branches, discriminator }: OneofProperty): void => {
+  if (member === undefined || member === null) return
+  const { inline, shape } = branches.find(({ tag }) => tag === member[discriminator])!
+  if (inline !== undefined && shape.kind === "message") member[inline] = call(shape.fromProto, member[inline])
+}
 
 class Compiler {
   private readonly plans = new Map<MessageShape, Map<MessageType, Plan>>()
@@ -146,11 +151,11 @@ class Compiler {
   }
 
   /** What is there when the field is not; and what a value becomes when all fields are read. */
-  private absent(plan: Plan, { absence, key }: Property, shape: Shape, written: Field | undefined): void {
-    const isMessage = shape.kind === "message"
+  private absent(plan: Plan, { absence, key }: Property, shape: Shape | undefined, written: Field | undefined): void {
+    const isMessage = shape?.kind === "message"
     // Not written, although the writer's field has no presence: it had the default.
     const isKnown = written !== undefined && !hasPresence(written)
-    if (!isMessage && (absence === "default" || isKnown)) {
+    if (shape !== undefined && !isMessage && (absence === "default" || isKnown)) {
       const zero = zeroOf(shape)
       if (zero !== undefined) plan.template[key] = zero
     } else if (absence === "null") {
@@ -194,7 +199,8 @@ class Compiler {
     plan.maps.push(key)
     if (written === undefined) return
     const type = (number: number, of: Field["type"]): Field => ({ name: "", number, type: of, label: "implicit" })
-    const readName = readerOf({ kind: "scalar", scalar: written.key! }, textKey, path)
+    const readName = keyReader(field.key!, written.key!, path)
+    const noName = zeroKey(field.key!)
     const readValue = this.item(shape, type(2, written.type), path)
     const nameTag = 1 << 3 | wireTypeOf({ kind: "scalar", scalar: written.key! })
     const valueTag = 2 << 3 |
@@ -203,11 +209,11 @@ class Compiler {
       shape.kind === "message" ? start(this.plan(shape, written.type as MessageType), input) : zeroOf(shape)
     this.on(plan, field, wireType.length, (input, values, depth) =>
       within(input, () => {
-        let name = ""
+        let name = noName
         let value: unknown
         while (input.at < input.end) {
           const tag = input.tag()
-          if (tag === nameTag) name = readName(input) as string
+          if (tag === nameTag) name = readName(input)
           else if (tag === valueTag) value = readValue(input, depth)
           else input.skip(tag, depth)
         }
@@ -224,15 +230,20 @@ class Compiler {
   private oneof(plan: Plan, property: OneofProperty, writtenOf: (field: Field) => Field | undefined): void {
     const { branches, discriminator, key } = property
     const path = `${plan.name}.${key}`
-    this.absent(plan, property, branches[0]!.shape, undefined)
-    for (const { field, shape, tag } of branches) {
+    const converts = branches.some(({ shape }) => shape.kind === "message" && shape.fromProto !== undefined)
+    if (converts) plan.finishers.push((values) => converted(values[key] as Values | null | undefined, property))
+    this.absent(plan, property, undefined, undefined)
+    for (const { field, inline, shape, tag } of branches) {
       const written = writtenOf(field)
       if (written === undefined) continue
       const read = this.item(shape, written, path)
-      this.on(plan, field, wireType.length, (input, values, depth) => {
+      const wire = shape.kind === "message" ? wireType.length : wireTypeOf(written.type as ScalarType)
+      this.on(plan, field, wire, (input, values, depth) => {
         const before = values[key] as Values | null | undefined
         // The member that comes last counts; the same one twice is one.
-        values[key] = read(input, depth, before?.[discriminator] === tag ? before ?? undefined : undefined)
+        const same = before?.[discriminator] === tag ? before ?? undefined : undefined
+        if (inline === undefined) values[key] = read(input, depth, same)
+        else values[key] = { [discriminator]: tag, [inline]: read(input, depth, same?.[inline] as Values | undefined) }
       })
     }
   }

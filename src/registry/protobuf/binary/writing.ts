@@ -3,6 +3,7 @@ import * as Option from "effect/Option"
 import type { Field } from "../protoType.ts"
 import type { FieldProperty, MessageShape, OneofProperty, Property, Shape } from "../shape.ts"
 import { mostDepth, wireType } from "./input.ts"
+import { keyWriter } from "./mapKeys.ts"
 import { Output } from "./output.ts"
 import { isZero, wireTypeOf, writerOf } from "./scalars.ts"
 
@@ -87,16 +88,16 @@ class Compiler {
   private map({ field, key, shape }: FieldProperty, path: string): WriteProperty {
     const write = this.item(shape, path)
     const tag = tagOf(field, wireType.length)
-    const nameTag = 1 << 3 | wireType.length
+    const nameTag = 1 << 3 | wireTypeOf({ kind: "scalar", scalar: field.key! })
     const valueTag = 2 << 3 | (shape.kind === "message" ? wireType.length : wireTypeOf(shape.type))
-    const writeName = writerOf({ kind: "scalar", type: { kind: "scalar", scalar: "string" }, js: "string" }, path)
+    const writeName = keyWriter(field.key!, path)
     return (output, values, depth) => {
       const map = values[key] as Values
       for (const name of Object.keys(map)) {
         output.uint32(tag)
         const start = output.open()
         output.uint32(nameTag)
-        writeName(output, name as never)
+        writeName(output, name)
         output.uint32(valueTag)
         write(output, map[name], depth)
         output.close(start)
@@ -106,9 +107,10 @@ class Compiler {
 
   private oneof({ absence, branches, discriminator, key }: OneofProperty, path: string): WriteProperty {
     const byTag = new Map(
-      branches.map(({ field, shape, tag }) =>
-        [tag, { tag: tagOf(field, wireType.length), write: this.item(shape, path) }] as const
-      )
+      branches.map(({ field, inline, shape, tag }) => {
+        const wire = shape.kind === "message" ? wireType.length : wireTypeOf(shape.type)
+        return [tag, { tag: tagOf(field, wire), inline, write: this.item(shape, path) }] as const
+      })
     )
     return (output, values, depth) => {
       const value = present(values[key], absence) as Values | undefined
@@ -116,7 +118,7 @@ class Compiler {
       const branch = byTag.get(value[discriminator])
       if (branch === undefined) throw new Error(`${path}: ${String(value[discriminator])} is not a member of the union`)
       output.uint32(branch.tag)
-      branch.write(output, value, depth)
+      branch.write(output, branch.inline === undefined ? value : value[branch.inline], depth)
     }
   }
 }

@@ -2,14 +2,14 @@
 import type * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import type { EnumType, Field, MessageType } from "../protoType.ts"
-import type { Absence, Annotation, EnumShape, MessageShape, Property, Shape } from "../shape.ts"
+import type { Absence, Annotation, Branch, EnumShape, MessageShape, Property, Shape } from "../shape.ts"
 import { NoProtobufType } from "../shape.ts"
 import type { Said } from "./annotations.ts"
 import { unwrap } from "./annotations.ts"
 import * as Enums from "./enums.ts"
 import * as Scalars from "./scalars.ts"
 import { capitalized, fieldName, fieldNumber, sameName, TypeNames } from "./typeNames.ts"
-import { constantOf, discriminatorOf, split } from "./unions.ts"
+import { constantOf, discriminatorOf, inlined, split } from "./unions.ts"
 
 type AST = SchemaAST.AST
 type Path = ReadonlyArray<string>
@@ -84,9 +84,9 @@ class Derivation {
   }
 
   private literals(values: ReadonlyArray<unknown>, owner: unknown, said: Said, path: Path, fallback?: string): Shape {
-    const { values: numbers, ...rest } = said.protobuf
+    const { prefix, values: numbers, ...rest } = said.protobuf
     if (numbers === undefined) return Scalars.literals(values, rest, path)
-    return this.enumOnce(owner, said, path, fallback, () => Enums.numbered(values, numbers, path))
+    return this.enumOnce(owner, said, path, fallback, () => Enums.numbered(values, numbers, path), prefix)
   }
 
   private enumeration(ast: SchemaAST.Enum, said: Said, path: Path, fallback: string | undefined): Shape {
@@ -102,11 +102,12 @@ class Derivation {
     said: Said,
     path: Path,
     fallback: string | undefined,
-    members: () => ReadonlyArray<Enums.Member>
+    members: () => ReadonlyArray<Enums.Member>,
+    prefix?: string
   ): Shape {
     const known = this.enums.get(owner)
     if (known !== undefined) return known
-    const shape = Enums.enumShape(this.names.claim(said, owner, path, fallback), members(), path)
+    const shape = Enums.enumShape(this.names.claim(said, owner, path, fallback), members(), path, prefix)
     this.enums.set(owner, shape)
     this.types.push(shape.type)
     return shape
@@ -231,7 +232,11 @@ class Derivation {
       if (ast.indexSignatures.length > 1) {
         throw new NoProtobufType(path, "a map has one kind of keys and values")
       }
-      return { label: "map", key: "string", shape: this.inner(signature!.type, [...path, "{}"], fallback) }
+      return {
+        label: "map",
+        key: Scalars.mapKey(said.protobuf, path),
+        shape: this.inner(signature!.type, [...path, "{}"], fallback)
+      }
     }
     return { label: "implicit", shape: this.shape(ast, said, path, fallback) }
   }
@@ -273,9 +278,9 @@ class Derivation {
   private branches(
     { key, members }: NonNullable<ReturnType<typeof discriminatorOf>>,
     oneof: string,
-    { oneof: numbers }: Annotation,
+    { inline, oneof: numbers }: Annotation,
     path: Path
-  ) {
+  ): ReadonlyArray<Branch> {
     return members.map(({ ast, tag }) => {
       const text = String(tag)
       const at = [...path, text]
@@ -283,22 +288,18 @@ class Derivation {
       if (number === undefined) {
         throw new NoProtobufType(at, `it has no field number: .annotate({ protobuf: { oneof: { ${text}: 1 } } })`)
       }
+      const field = { number: fieldNumber(number, at), label: "implicit" as const, oneof }
+      if (inline !== undefined) {
+        const shape = this.inner(inlined(ast, key, inline, at), at, capitalized(text))
+        return { tag, inline, shape, field: { ...field, name: fieldName(text, at), type: shape.type } }
+      }
       const shape = this.inner(ast, at, capitalized(text)) as MessageShape
       if (!(key in shape.constants)) {
         throw new NoProtobufType(at, `"${key}" tells the members apart: it takes no number`)
       }
       const name = capitalized(text)
-      return {
-        tag,
-        shape,
-        field: {
-          name: fieldName(name.slice(0, 1).toLowerCase() + name.slice(1), at),
-          number: fieldNumber(number, at),
-          type: shape.type,
-          label: "implicit" as const,
-          oneof
-        }
-      }
+      const lower = name.slice(0, 1).toLowerCase() + name.slice(1)
+      return { tag, shape, field: { ...field, name: fieldName(lower, at), type: shape.type } }
     })
   }
 }

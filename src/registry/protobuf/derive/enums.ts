@@ -26,8 +26,20 @@ export const numbered = (
     return { name, value, number }
   })
 
+/** Values share their scope with those of other enums; a prefix that is given goes before the name as it is. */
+const valueName = (name: string, prefix: string, given: string | undefined, path: ReadonlyArray<string>): string => {
+  const whole = prefix + (given === undefined ? screaming(name) : name)
+  if (/^[A-Za-z_]\w*$/.test(whole)) return whole
+  throw new NoProtobufType(path, `${JSON.stringify(whole)} is not a name of an enum's value in Protobuf`)
+}
+
 /** A proto3 enum begins with 0: one that has no such member gets `…_UNSPECIFIED`, which no literal stands for. */
-export const enumShape = (name: string, members: ReadonlyArray<Member>, path: ReadonlyArray<string>): EnumShape => {
+export const enumShape = (
+  name: string,
+  members: ReadonlyArray<Member>,
+  path: ReadonlyArray<string>,
+  given?: string
+): EnumShape => {
   const numbers = new Map<unknown, number>()
   const literals = new Map<number, unknown>()
   for (const { number, value } of members) {
@@ -38,9 +50,10 @@ export const enumShape = (name: string, members: ReadonlyArray<Member>, path: Re
     numbers.set(value, number)
     literals.set(number, value)
   }
-  const prefix = `${screaming(name.slice(name.lastIndexOf(".") + 1))}_`
-  const values = members.map((member) => ({ name: prefix + screaming(member.name), number: member.number }))
-  const zero = values.find(({ number }) => number === 0) ?? { name: `${prefix}UNSPECIFIED`, number: 0 }
+  const standard = `${screaming(name.slice(name.lastIndexOf(".") + 1))}_`
+  const values = members.map(({ name, number }) => ({ name: valueName(name, given ?? standard, given, path), number }))
+  const filler = { name: `${given || standard}UNSPECIFIED`, number: 0, isFiller: true }
+  const zero = values.find(({ number }) => number === 0) ?? filler
   const type: EnumType = { kind: "enum", name, values: [zero, ...values.filter((value) => value !== zero)] }
   const names = new Set(type.values.map((value) => value.name))
   if (names.size < type.values.length) throw new NoProtobufType(path, "two values of the enum would have one name")

@@ -76,3 +76,12 @@ export const declared = (id: string | undefined, said: Annotation, path: Path): 
     }
   }
 }
+
+const keys: ReadonlyArray<Scalar> = ["string", "bool", ...bits32, ...bits64]
+
+/** The type of a map's keys, which are texts in JavaScript. */
+export const mapKey = ({ key = "string" }: Annotation, path: Path): Scalar => {
+  const found = keys.find((each) => each === key)
+  if (found !== undefined) return found
+  throw new NoProtobufType(path, `the keys of a map cannot be "${key}"; they are ${keys.join(", ")}`)
+}

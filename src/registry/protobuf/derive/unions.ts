@@ -1,5 +1,6 @@
 /** What a union is made of: a value that may be missing, or Structs that a tag tells apart. Pure. */
 import * as SchemaAST from "effect/SchemaAST"
+import { NoProtobufType } from "../shape.ts"
 import type { Said } from "./annotations.ts"
 import { unwrap } from "./annotations.ts"
 
@@ -71,4 +72,14 @@ export const discriminatorOf = (ast: AST): {
     }
   }
   return undefined
+}
+
+/** The Schema of the property that a member of a union is made of, beside its tag. */
+export const inlined = (member: AST, tag: string, inline: string, path: ReadonlyArray<string>): AST => {
+  const { propertySignatures } = unwrap(member).ast as SchemaAST.Objects
+  const property = propertySignatures.find(({ name }) => name === inline)
+  if (property !== undefined && propertySignatures.length === 2 && !SchemaAST.isOptional(property.type)) {
+    return property.type
+  }
+  throw new NoProtobufType(path, `a member with an inline property has "${tag}" and "${inline}", which must be there`)
 }
