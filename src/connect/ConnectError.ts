@@ -131,6 +131,25 @@ export class NotStopped extends Data.TaggedError("NotStopped")<{ readonly connec
 }
 
 /**
+ * A connector or a task of it has failed, or does not do in time what the connector was asked to.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class NotRunning extends Data.TaggedError("NotRunning")<{
+  readonly connector: string
+  readonly problem: string
+}> {
+  override get message(): string {
+    return `connector "${this.connector}" does not run: ${this.problem}`
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
  * Connect refused the credentials, or they may not do this.
  *
  * @stability unstable
@@ -232,6 +251,7 @@ export type Reason =
   | InvalidConfig
   | UnknownPlugin
   | NotStopped
+  | NotRunning
   | Unauthorized
   | Unavailable
   | InvalidSetting

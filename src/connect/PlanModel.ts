@@ -146,6 +146,8 @@ export interface Published {
   readonly name: string
   /** The steps that were carried out. */
   readonly done: ReadonlyArray<Step>
+  /** Whether there was something to do that was not done, because another connector is not valid. */
+  readonly isHeldBack: boolean
   /** What ended them. */
   readonly error: ConnectError | undefined
 }

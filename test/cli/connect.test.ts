@@ -97,7 +97,8 @@ describe("connectors by the command", () => {
         held.out,
         "shop.wrong: failed: publish: the configuration of connector \"shop.wrong\" is not valid"
       )
-      assert.include(held.out, "shop.crash: nothing to do")
+      assert.include(held.out, "shop.crash: not published, because another connector is not valid")
+      assert.include(held.out, "shop.lines: nothing to do")
       const ignoring = yield* connect("publish", "--ignore-failures", "--json")
       assert.strictEqual(ignoring.code, 0)
       assert.deepStrictEqual(JSON.parse(ignoring.out).map(({ done, name }: any) => [name, done]), [

@@ -61,7 +61,8 @@ export const summary = ({ entries }: Plan): string => {
 }
 
 /** What became of a connector. */
-export const publishedLine = ({ done, error, name }: Published): string => {
+export const publishedLine = ({ done, error, isHeldBack, name }: Published): string => {
+  if (isHeldBack) return plain(`${name}: not published, because another connector is not valid`)
   if (error !== undefined) {
     const before = done.length === 0 ? "" : ` (done: ${stepWords(done)})`
     return plain(`${name}: failed${before}: ${error.message}`)

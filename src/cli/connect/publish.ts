@@ -60,9 +60,10 @@ export const carriedOut = Effect.fnUntraced(function*(plan: Plan, { ignoreFailur
   if (!json) { for (const each of published) yield* Console.log(publishedLine(each)) }
   const late = wait === undefined ? [] : yield* settled(published, wait, json)
   if (json) {
-    const found = published.map(({ done, error, name }) => ({
+    const found = published.map(({ done, error, isHeldBack, name }) => ({
       name,
       done: done.map(({ _tag }) => _tag),
+      heldBack: isHeldBack,
       error: error?.message,
       running: wait === undefined ? undefined : error === undefined && !late.includes(name)
     }))

@@ -68,11 +68,11 @@ const publishOne = Effect.fnUntraced(function*(connect: Connect, { name, steps }
   const done: Array<Step> = []
   for (const step of steps) {
     const result = yield* Effect.result(carryOut(connect, name, step))
-    if (result._tag === "Failure") return { name, done, error: result.failure }
+    if (result._tag === "Failure") return { name, done, isHeldBack: false, error: result.failure }
     done.push(step)
   }
   yield* untilVisible(connect, name, done)
-  return { name, done, error: undefined }
+  return { name, done, isHeldBack: false, error: undefined }
 })
 
 const isDeletion = ({ steps }: Entry): boolean => steps.some(({ _tag }) => _tag === "Delete")
@@ -81,6 +81,7 @@ const isDeletion = ({ steps }: Entry): boolean => steps.some(({ _tag }) => _tag 
 const refused = ({ name, problems }: Entry): Published => ({
   name,
   done: [],
+  isHeldBack: false,
   error: Errors.make("publish", new Errors.InvalidConfig({ connector: name, problems }))
 })
 
@@ -98,7 +99,7 @@ export const publish = Effect.fnUntraced(function*(
       entry.problems.length > 0
         ? refused(entry)
         : isHeldBack
-        ? { name: entry.name, done: [], error: undefined }
+        ? { name: entry.name, done: [], isHeldBack: entry.steps.length > 0, error: undefined }
         : yield* publishOne(connect, entry)
     )
   }
@@ -136,14 +137,14 @@ export const settle = Effect.fnUntraced(function*(
     )
     const failure = status === undefined ? undefined : failureIn(status)
     const fail = (problem: string) =>
-      Errors.make("wait for a connector", new Errors.Unexpected({ status: 200, problem: `${name}: ${problem}` }))
+      Errors.make("wait for a connector", new Errors.NotRunning({ connector: name, problem }))
     if (failure !== undefined) return yield* fail(failure)
     if (status !== undefined && isSettled(status)) return status
     if ((yield* Clock.currentTimeMillis) >= until) {
       const tasks = status === undefined
         ? "no status"
         : `${status.state}, tasks ${status.tasks.map(({ state }) => state)}`
-      return yield* fail(`it is not running after ${Duration.format(Duration.fromInputUnsafe(within))} (${tasks})`)
+      return yield* fail(`not after ${Duration.format(Duration.fromInputUnsafe(within))} (${tasks})`)
     }
     yield* Effect.sleep("250 millis")
   }
