@@ -5,7 +5,6 @@ import * as Schema from "effect/Schema"
 import * as TestConsole from "effect/testing/TestConsole"
 import { Topic } from "millrace"
 import { Codec, SchemaRegistry } from "millrace/registry"
-import { InMemoryKafka } from "millrace/testing"
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -212,19 +211,65 @@ describe("schemas that are compared", () => {
       assert.include(error.message, "topic \"notes\": the subject strategy \"record\" needs a schema with a name")
     }))
 
-  it.effect("have reasons of ours where the registry gives none", () =>
-    Effect.gen(function*() {
-      const silent = yield* SchemaRegistry.Service.pipe(
-        Effect.map((registry) => ({ ...registry, check: () => Effect.succeed({ isCompatible: false, messages: [] }) })),
-        Effect.provide(SchemaRegistry.layerMemory)
-      )
-      yield* silent.register("notes-value", { type: "AVRO", text: "\"int\"" })
-      const [target] = yield* targetsOf(config(topic("notes", Codec.avro(Schema.String))), [])
-      const { messages } = yield* Effect.provideService(checkOf(target!), SchemaRegistry.Service, silent)
-      assert.deepStrictEqual(messages, [
-        "BACKWARD: the new schema cannot read version 1: TYPE_MISMATCH at /: int cannot be read as string"
-      ])
-    }).pipe(Effect.provide(InMemoryKafka.layer)))
+  describe("have reasons of ours where the registry gives none", () => {
+    const at = (field: number) => ({ protobuf: { field } })
+    const Note = Schema.Struct({ text: Schema.String.annotateKey(at(1)) })
+    const cases: ReadonlyArray<readonly [string, Codec.Codec<any, any, any>, SchemaRegistry.SchemaText, string]> = [
+      [
+        "Avro",
+        Codec.avro(Schema.String),
+        { type: "AVRO", text: "\"int\"" },
+        "the new schema cannot read version 1: TYPE_MISMATCH at /: int cannot be read as string"
+      ],
+      [
+        "JSON Schema",
+        Codec.jsonSchema(Note),
+        {
+          type: "JSON",
+          text: JSON.stringify({ properties: { text: { type: "string" } }, additionalProperties: false })
+        },
+        "the new schema cannot read version 1: REQUIRED at /properties/text: it is required, and may be missing in "
+        + "what is read"
+      ],
+      [
+        "Protobuf",
+        Codec.protobuf(Note, { name: "Note" }),
+        { type: "PROTOBUF", text: "syntax = \"proto3\"; message Note { double text = 1; }" },
+        "the new schema cannot read version 1: FIELD_CHANGED at Note.text: the field 1 is double there, and cannot be "
+        + "read as string"
+      ],
+      [
+        "a version in another language",
+        Codec.protobuf(Note, { name: "Note" }),
+        { type: "AVRO", text: "\"int\"" },
+        "version 1 is AVRO, and the schema PROTOBUF"
+      ],
+      [
+        "a version that is no schema",
+        Codec.protobuf(Note, { name: "Note" }),
+        { type: "PROTOBUF", text: "message Note { Gone gone = 1; }" },
+        "the versions cannot be compared: "
+      ]
+    ]
+    for (const [name, codec, before, reason] of cases) {
+      it.effect(name, () =>
+        Effect.gen(function*() {
+          const silent = yield* SchemaRegistry.Service.pipe(
+            Effect.map((registry): SchemaRegistry.Registry => ({
+              ...registry,
+              versions: () => Effect.succeed([1]),
+              version: (subject) => Effect.succeed({ ...before, subject, version: 1, id: 1 }),
+              check: () => Effect.succeed({ isCompatible: false, messages: [] })
+            })),
+            Effect.provide(SchemaRegistry.layerMemory)
+          )
+          const [target] = yield* targetsOf(config(topic("notes", codec)), [])
+          const { messages } = yield* Effect.provideService(checkOf(target!), SchemaRegistry.Service, silent)
+          assert.strictEqual(messages.length, 1)
+          assert.include(messages[0], `BACKWARD: ${reason}`)
+        }))
+    }
+  })
 
   it("look alike however they are written", () => {
     const schema = (text: string, type: "AVRO" | "JSON" | "PROTOBUF" = "AVRO") => ({ type, text })

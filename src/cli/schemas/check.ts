@@ -2,8 +2,10 @@
 import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import { messageOf } from "../../internal/shared/causes.ts"
 import { resolve } from "../../registry/codec/readers.ts"
 import { compares, violations } from "../../registry/memory/compatibility.ts"
+import { parser } from "../../registry/protobuf/library.ts"
 import type { Compatibility } from "../../registry/RegistryModel.ts"
 import * as SchemaRegistry from "../../registry/SchemaRegistry.ts"
 import { WorkFailed } from "../exit.ts"
@@ -15,9 +17,8 @@ import { concurrency, stateOf, statusOf } from "./state.ts"
 
 /** Why a schema is not compatible, by our own rules: for registries that do not say. */
 const reasonsOf = Effect.fnUntraced(function*({ schema, subject }: Target, level: Compatibility) {
-  const compare = compares[schema.type]
-  if (compare === undefined) return []
   const registry = yield* SchemaRegistry.Service
+  if (schema.type === "PROTOBUF") yield* parser
   const next = yield* resolve(registry, schema)
   const before = yield* Effect.forEach(
     yield* registry.versions(subject),
@@ -26,7 +27,14 @@ const reasonsOf = Effect.fnUntraced(function*({ schema, subject }: Target, level
     }),
     { concurrency }
   )
-  return violations(level, compare, next, before.filter(({ type }) => type === schema.type))
+  const other = before.findLast(({ type }) => type !== schema.type)
+  if (other !== undefined) return [`${level}: version ${other.version} is ${other.type}, and the schema ${schema.type}`]
+  // What cannot be compared is said so, instead of nothing.
+  try {
+    return violations(level, compares[schema.type], next, before)
+  } catch (error) {
+    return [`${level}: the versions cannot be compared: ${messageOf(error)}`]
+  }
 })
 
 /** What a check found of a target. */
