@@ -310,7 +310,7 @@ export const bytes: Codec<Uint8Array> = make({
  * @category codecs
  */
 export const string: Codec<string> = make({
-  decoder: () => Effect.succeed(decodeText),
+  decoder: () => Effect.succeed((raw: Uint8Array) => decodeText(raw)),
   encoder: () => Effect.succeed(encodeText)
 })
 

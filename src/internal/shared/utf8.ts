@@ -26,16 +26,16 @@ export const encodeText = (text: string): Uint8Array => {
 }
 
 /**
- * The text of UTF-8 bytes, with its byte order mark if there is one. Throws on bytes that are no UTF-8.
+ * The text of UTF-8 bytes from `at` on, with its byte order mark if there is one. Throws on bytes that are no UTF-8.
  *
  * `Buffer.toString` is several times faster than a `TextDecoder`, which only has to find out whether a replacement
  * character was in the bytes.
  */
-export const decodeText = (bytes: Uint8Array): string => {
-  // Without an argument it does not have to find out which encoding is meant.
-  const text = (bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
-    .toString()
-  return text.includes("\uFFFD") ? strict.decode(bytes) : text
+export const decodeText = (bytes: Uint8Array, at = 0): string => {
+  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  // Without a name it does not have to find out which encoding is meant.
+  const text = at === 0 ? buffer.toString() : buffer.toString(undefined, at)
+  return text.includes("\uFFFD") ? strict.decode(bytes.subarray(at)) : text
 }
 
 /** The text of UTF-8 bytes, or `undefined` for bytes that are no UTF-8. */

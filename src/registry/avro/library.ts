@@ -10,11 +10,12 @@ import type { AvroJson } from "./shape.ts"
 
 /** An Avro type that reads and writes. */
 export interface Binary {
-  readonly write: (value: unknown) => Uint8Array
+  /** The bytes of a value, after a prefix (default none). */
+  readonly write: (value: unknown, prefix?: Uint8Array) => Uint8Array
   /** Reads what was written with this type. Throws where bytes are missing, or left over. */
   readonly read: (bytes: Uint8Array) => unknown
-  /** Reads what was written with another type. Throws where this one cannot. */
-  readonly reading: (writer: Binary) => (bytes: Uint8Array) => unknown
+  /** What reads, from `at` on (default 0), what was written with another type. Throws where this one cannot. */
+  readonly reading: (writer: Binary) => (bytes: Uint8Array, at?: number) => unknown
 }
 
 /** Makes types; `references` are the schemas that the text needs, each after those it needs itself. */
@@ -34,6 +35,8 @@ interface Node {
   readonly _read: (tap: Tap) => unknown
   readonly _skip: (tap: Tap) => void
 }
+
+const nothing = new Uint8Array(0)
 
 /** How many items without a byte each (nulls, empty records) an array may have. */
 const mostEmpty = 10_000
@@ -119,19 +122,38 @@ const make = (avsc: typeof Avsc): MakeBinary => {
   }
 
   const binaries = new WeakMap<Binary, Avsc.Type>()
+  /** Most values fit; one for all, because nothing is awaited while a value is written. */
+  const scratch = Buffer.allocUnsafeSlow(16_384)
+
+  const encode = (type: Avsc.Type, value: unknown, prefix: Uint8Array): Uint8Array => {
+    const end = type.encode(value, scratch, prefix.length)
+    // A negative number of bytes is what it lacked.
+    const bytes = Buffer.allocUnsafe(end < 0 ? scratch.length - end : end)
+    if (end < 0) type.encode(value, bytes, prefix.length)
+    else scratch.copy(bytes, prefix.length, prefix.length, end)
+    bytes.set(prefix)
+    return bytes
+  }
+
+  const decode = (type: Avsc.Type, bytes: Uint8Array, at: number, resolver?: Avsc.Resolver): unknown => {
+    const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const { offset, value } = type.decode(buffer, at, resolver)
+    if (offset < 0) throw new Error("truncated buffer")
+    if (offset < buffer.length) throw new Error("trailing data")
+    return value
+  }
 
   return (schema, references = []) => {
     const options = { typeHook, registry: {} } as unknown as Avsc.ForSchemaOptions
     for (const reference of references) avsc.Type.forSchema(reference as Avsc.Schema, options)
     const type = avsc.Type.forSchema(schema as Avsc.Schema, options)
-    const buffer = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     const binary: Binary = {
-      write: (value) => type.toBuffer(value),
-      read: (bytes) => type.fromBuffer(buffer(bytes)),
+      write: (value, prefix = nothing) => encode(type, value, prefix),
+      read: (bytes) => decode(type, bytes, 0),
       reading: (writer) => {
         // As the specification says: names match without their namespaces.
         const resolver = type.createResolver(binaries.get(writer)!, { ignoreNamespaces: true })
-        return (bytes) => type.fromBuffer(buffer(bytes), resolver)
+        return (bytes, at = 0) => decode(type, bytes, at, resolver)
       }
     }
     binaries.set(binary, type)

@@ -72,9 +72,9 @@ export const avro = <S extends Schema.Top>(
       return {
         reading: ({ needed, text }) => {
           const read = binary.reading(make(jsonOf(text), textsOf(needed).map(jsonOf)))
-          return (payload) => call(shape.fromAvro, read(payload))
+          return (bytes, at) => call(shape.fromAvro, read(bytes, at))
         },
-        writing: () => ({ write: (encoded) => binary.write(call(shape.toAvro, encoded)) })
+        writing: () => ({ write: (encoded, prefix) => binary.write(call(shape.toAvro, encoded), prefix) })
       }
     })
   }, options)

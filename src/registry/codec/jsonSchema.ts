@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Codec from "../../Codec.ts"
-import { parseJson, printJson } from "../../internal/shared/codecs/jsonBytes.ts"
+import { jsonText, parseJson } from "../../internal/shared/codecs/jsonBytes.ts"
 import * as Fields from "../../internal/shared/fields.ts"
 import type { Resolved } from "../format/resolved.ts"
 import type { Draft } from "../json/derive.ts"
@@ -65,8 +65,8 @@ export const jsonSchema = <S extends Schema.Top>(
     payloads: Effect.map(options.validate === true ? validators : Effect.succeed(unchecked), (validatorOf) => ({
       reading: (writer) => {
         const validate = validatorOf(writer)
-        return (payload) => {
-          const value = parseJson(payload)
+        return (bytes, at) => {
+          const value = parseJson(bytes, at)
           validate(value)
           return value
         }
@@ -74,9 +74,13 @@ export const jsonSchema = <S extends Schema.Top>(
       writing: (writer) => {
         const validate = validatorOf(writer)
         return {
-          write: (encoded) => {
+          write: (encoded, prefix) => {
             validate(encoded)
-            return printJson(encoded)
+            const json = jsonText(encoded)
+            const bytes = Buffer.allocUnsafe(prefix.length + Buffer.byteLength(json))
+            bytes.set(prefix)
+            bytes.write(json, prefix.length)
+            return bytes
           }
         }
       }

@@ -31,7 +31,7 @@ export interface Options extends Common {
 
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
 
-type ReadBody = (body: Uint8Array) => unknown
+type ReadBody = (bytes: Uint8Array, at: number) => unknown
 
 /** What reads the records of one registered schema: the message type is chosen by their indexes. */
 class SchemaReader {
@@ -133,13 +133,15 @@ export const protobuf = <S extends Schema.Top>(
       writing: ({ needed, text }: Resolved) => ({ write, afterId: Wire.indexBytes(pathIn(parse(text, needed))) }),
       reading: (writer: Resolved) => {
         const reader = new SchemaReader(parse(writer.text, writer.needed), own, readerOf)
-        return (payload: Uint8Array, afterId: Uint8Array | undefined) => {
+        return (bytes: Uint8Array, at: number, header: Uint8Array | undefined) => {
+          const begin = header === undefined ? at : Wire.sizeOf(header)
           // In a header, whether the indexes are there shows by themselves.
-          if (indexes === "absent" || afterId?.length === 0) return reader.bare()(payload)
-          const { at, path } = Wire.readIndexes(afterId ?? payload, 0)
-          if (afterId === undefined) return reader.at(path)(payload.subarray(at))
-          if (at === afterId.length) return reader.at(path)(payload)
-          throw new Wire.FormatError(`${afterId.length - at} bytes follow the message indexes in the header`)
+          if (indexes === "absent" || begin === header?.length) return reader.bare()(bytes, at)
+          const indexed = Wire.readIndexes(header ?? bytes, begin)
+          const read = reader.at(indexed.path)
+          if (header === undefined) return read(bytes, indexed.at)
+          if (indexed.at === header.length) return read(bytes, at)
+          throw new Wire.FormatError(`${header.length - indexed.at} bytes follow the message indexes in the header`)
         }
       }
     }

@@ -4,16 +4,13 @@ import * as Schedule from "effect/Schedule"
 import { Pending } from "../../Codec.ts"
 import type { Needed, Resolved } from "../format/resolved.ts"
 import type { SchemaId } from "../format/wireFormat.ts"
-import { FormatError } from "../format/wireFormat.ts"
+import { FormatError, numberOf, read } from "../format/wireFormat.ts"
 import * as Errors from "../RegistryError.ts"
 import type { RegistryError } from "../RegistryError.ts"
 import type { Reference, Registry, SchemaText, SchemaType } from "../RegistryModel.ts"
 
-/**
- * Reads a payload. Throws where it cannot. `afterId` is what follows the id in a header; where the id is a prefix, the
- * payload begins with it.
- */
-export type Read = (payload: Uint8Array, afterId: Uint8Array | undefined) => unknown
+/** Reads a payload, from `at` on. Throws where it cannot. `header` has the id where that is not before the payload. */
+export type Read = (bytes: Uint8Array, at: number, header: Uint8Array | undefined) => unknown
 
 /** A registry that is down holds the partition back: it makes no poison, however long it lasts. */
 const whileDown = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("10 seconds")])
@@ -58,14 +55,17 @@ const refusal = (id: SchemaId, schema: SchemaText, type: SchemaType): string | u
     + "not run: its fields would not be what they seem"
 }
 
-/** Makes what reads the records of one topic and part. `readerOf` may throw: such a schema cannot be read. */
+/**
+ * Makes what finds how the records of one topic and part are read, by bytes that begin with the id of their schema.
+ * `readerOf` may throw: such a schema cannot be read.
+ */
 export const readers = (
   registry: Registry,
   subject: string,
   type: SchemaType,
   readerOf: (schema: Resolved) => Read
-): (id: SchemaId) => Read | Pending<Read> => {
-  const known = new Map<string, Read>()
+): (framed: Uint8Array) => Read | Pending<Read> => {
+  const known = new Map<number | string, Read>()
   /** More ids than any topic has: it bounds what hostile ones can fill. */
   const most = 1_000
 
@@ -83,11 +83,9 @@ export const readers = (
     })
   })
 
-  return (id) => {
-    const key = id._tag === "Id" ? String(id.id) : id.guid
-    const read = known.get(key)
-    if (read !== undefined) return read
-    return new Pending(
+  const find = (id: SchemaId): Read | Pending<Read> => {
+    const key = id._tag === "Id" ? id.id : id.guid
+    return known.get(key) ?? new Pending(
       load(id).pipe(
         Effect.retry({ while: (error) => Errors.isRegistryError(error) && error.isRetryable, schedule: whileDown }),
         Effect.tap((made) =>
@@ -97,5 +95,10 @@ export const readers = (
         )
       )
     )
+  }
+
+  return (framed) => {
+    const number = numberOf(framed)
+    return number !== undefined && known.get(number) || find(read(framed))
   }
 }

@@ -28,8 +28,8 @@ export interface Payloads {
 
 /** Writes payloads with one schema. */
 export interface PayloadWriter {
-  /** A value of the Schema's encoded side as a payload, without an id. */
-  readonly write: (encoded: unknown) => Uint8Array
+  /** A value of the Schema's encoded side as a payload, after the prefix. */
+  readonly write: (encoded: unknown, prefix: Uint8Array) => Uint8Array
   /** What follows the id (default nothing): Protobuf's message indexes. */
   readonly afterId?: Uint8Array | undefined
 }
@@ -46,6 +46,8 @@ export interface Format {
   readonly payloads: Effect.Effect<Payloads>
 }
 
+const nothing = new Uint8Array(0)
+
 /** Writes with an id where it belongs. Made once, and then used for every record. */
 const framed = (
   { guid, id, schema }: Written,
@@ -58,16 +60,10 @@ const framed = (
     // A registry without GUIDs: readers take the number, too.
     const bytes = Wire.idBytes(guid === undefined ? { _tag: "Id", id } : { _tag: "Guid", guid }, rest)
     const headers = [[Wire.headerNames[part], bytes]] as const
-    return (encoded) => new Codec.Encoded(write(encoded), headers)
+    return (encoded) => new Codec.Encoded(write(encoded, nothing), headers)
   }
   const prefix = Wire.idBytes({ _tag: "Id", id }, rest)
-  return (encoded) => {
-    const payload = write(encoded)
-    const bytes = new Uint8Array(prefix.length + payload.length)
-    bytes.set(prefix)
-    bytes.set(payload, prefix.length)
-    return bytes
-  }
+  return (encoded) => write(encoded, prefix)
 }
 
 /** What is found once is kept; the same is not asked for twice at one time, and again when it failed. */
@@ -81,6 +77,9 @@ const once = <A, E>(find: Effect.Effect<A, E>): () => Result<A> => {
   ))
   return () => found === undefined ? new Codec.Pending(finding) : found.value
 }
+
+const readWith = (read: Read, raw: Uint8Array, header: Uint8Array | undefined): unknown =>
+  header === undefined ? read(raw, Wire.sizeOf(raw), undefined) : read(raw, 0, header)
 
 /** A schema that is given, and refers to others, can be compared with the Schema when those are there. */
 const checkReferring = Effect.fnUntraced(function*(
@@ -137,12 +136,18 @@ export const registryCodec = <S extends Schema.Top>(
       )
 
       return {
+        // For all records but the first, without a closure.
         read: (raw, headers) => {
-          const { framed, inHeader, payload } = Wire.find(raw, headers, site.part)
-          const rest = framed.bytes.subarray(framed.at)
-          return goOn(readerFor(framed.schema), (read) => inHeader ? read(payload, rest) : read(rest, undefined))
+          const header = Wire.headerOf(headers, site.part)
+          const read = readerFor(header ?? raw)
+          return read instanceof Codec.Pending
+            ? goOn(read, (each) => readWith(each, raw, header))
+            : readWith(read, raw, header)
         },
-        write: (encoded) => goOn(writer(), (write) => write(encoded))
+        write: (encoded) => {
+          const write = writer()
+          return write instanceof Codec.Pending ? goOn(write, (each) => each(encoded)) : write(encoded)
+        }
       }
     })
   )

@@ -1,9 +1,11 @@
 /** A codec of a Schema over the bytes of its encoded side. */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Codec from "../../Codec.ts"
 import type { RawHeader } from "../../engine/Model.ts"
+import { servicesOfDecoder } from "../../internal/shared/codecModel.ts"
 import { headerNames } from "../format/wireFormat.ts"
 
 /** A result that may not be there yet. */
@@ -30,8 +32,10 @@ export const goOn = <A, B>(result: Result<A>, next: (value: A) => Result<B>): Re
     : next(result)
 
 /** A Schema without effects returns a finished Exit: no fiber is needed then. */
-const resultOf = <A>(effect: Effect.Effect<A, unknown>): Result<A> =>
-  Exit.isExit(effect) && Exit.isSuccess(effect) ? effect.value as A : new Codec.Pending(effect)
+const resultOf = <A, R>(effect: Effect.Effect<A, unknown, R>, services: Context.Context<R>): Result<A> =>
+  Exit.isExit(effect) && Exit.isSuccess(effect)
+    ? effect.value as A
+    : new Codec.Pending(Effect.provideContext(effect, services))
 
 /** A codec of `schema` over `bytes`. */
 export const schemaCodec = <S extends Schema.Top, R>(
@@ -51,14 +55,14 @@ export const schemaCodec = <S extends Schema.Top, R>(
     headerNames: ({ part }) => [headerNames[part]],
     decoder: Effect.fnUntraced(function*(site) {
       const { read } = yield* bytes(site)
-      const services = yield* Effect.context<S["DecodingServices"]>()
-      return (raw: Uint8Array, headers: ReadonlyArray<RawHeader>) =>
-        goOn(read(raw, headers), (encoded) => resultOf(Effect.provideContext(decode(encoded), services)))
+      const services = yield* servicesOfDecoder<S["DecodingServices"]>()
+      const decoded = (encoded: unknown) => resultOf(decode(encoded), services)
+      return (raw: Uint8Array, headers: ReadonlyArray<RawHeader>) => goOn(read(raw, headers), decoded)
     }),
     encoder: Effect.fnUntraced(function*(site) {
       const { write } = yield* bytes(site)
       const services = yield* Effect.context<S["EncodingServices"]>()
-      return (value: S["Type"]) => goOn(resultOf(Effect.provideContext(encode(value), services)), write)
+      return (value: S["Type"]) => goOn(resultOf(encode(value), services), write)
     })
   })
   return Object.assign(codec, { registration })

@@ -11,14 +11,6 @@ import type { RawHeader } from "../../engine/Model.ts"
 /** The id of a schema: a number within a context, or a GUID that is unique everywhere. */
 export type SchemaId = { readonly _tag: "Id"; readonly id: number } | { readonly _tag: "Guid"; readonly guid: string }
 
-/** The id of a record's schema, the bytes after it, and where they begin. */
-export interface Framed {
-  readonly schema: SchemaId
-  /** What holds the bytes from `at` on that belong to the id: the payload, or the header. */
-  readonly bytes: Uint8Array
-  readonly at: number
-}
-
 /** Thrown where bytes are not in the format, or of a schema that cannot be read; says what was found. */
 export class FormatError extends Data.TaggedError("FormatError")<{ readonly message: string }> {
   constructor(message: string) {
@@ -46,8 +38,15 @@ const guidOf = (bytes: Uint8Array, at: number): string => {
 const idOf = (bytes: Uint8Array, at: number): number =>
   bytes[at]! * 0x1000000 + (bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!)
 
+/** The number that bytes begin with; `undefined` where they begin with another id, or none. It makes no objects. */
+export const numberOf = (bytes: Uint8Array): number | undefined =>
+  bytes[0] === magic.id && bytes.length > idSize ? idOf(bytes, 1) : undefined
+
+/** How many bytes the id at the beginning of bytes has. */
+export const sizeOf = (bytes: Uint8Array): number => 1 + (bytes[0] === magic.guid ? guidSize : idSize)
+
 /** Reads the id at the beginning of bytes. */
-export const read = (bytes: Uint8Array): Framed => {
+export const read = (bytes: Uint8Array): SchemaId => {
   if (bytes.length === 0) throw new FormatError("the bytes are empty, without the id of a schema")
   const isGuid = bytes[0] === magic.guid
   if (bytes[0] !== magic.id && !isGuid) {
@@ -58,24 +57,19 @@ export const read = (bytes: Uint8Array): Framed => {
         + "without a registry?"
     )
   }
-  const size = 1 + (isGuid ? guidSize : idSize)
-  if (bytes.length < size) {
-    throw new FormatError(`the id of the schema is cut off: ${bytes.length} bytes instead of ${size}`)
+  if (bytes.length < sizeOf(bytes)) {
+    throw new FormatError(`the id of the schema is cut off: ${bytes.length} bytes instead of ${sizeOf(bytes)}`)
   }
-  const schema: SchemaId = isGuid ? { _tag: "Guid", guid: guidOf(bytes, 1) } : { _tag: "Id", id: idOf(bytes, 1) }
-  return { schema, bytes, at: size }
+  return isGuid ? { _tag: "Guid", guid: guidOf(bytes, 1) } : { _tag: "Id", id: idOf(bytes, 1) }
 }
 
-/** Finds the id of a record: in its header, or else as the prefix of its payload. Repeated headers: the last one. */
-export const find = (
-  payload: Uint8Array,
-  headers: ReadonlyArray<RawHeader>,
-  part: "key" | "value"
-): { readonly framed: Framed; readonly payload: Uint8Array; readonly inHeader: boolean } => {
-  const name = headerNames[part]
-  const header = headers.findLast(([each]) => each === name)?.[1]
-  if (header !== undefined && header !== null) return { framed: read(header), payload, inHeader: true }
-  return { framed: read(payload), payload, inHeader: false }
+/** The header with the id of a record; without one, the id is the prefix of the payload. Of several, the last one. */
+export const headerOf = (headers: ReadonlyArray<RawHeader>, part: "key" | "value"): Uint8Array | undefined => {
+  for (let i = headers.length - 1; i >= 0; i--) {
+    const [name, value] = headers[i]!
+    if (name === headerNames[part]) return value ?? undefined
+  }
+  return undefined
 }
 
 const guidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

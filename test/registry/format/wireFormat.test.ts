@@ -8,11 +8,16 @@ const guid = "89791762-2336-4186-9674-299b90a802e2"
 
 describe("the id of a schema", () => {
   it("is read from a prefix, as Confluent writes it", () => {
-    assert.deepStrictEqual(Wire.read(bytes("0000000007ff")).schema, { _tag: "Id", id: 7 })
-    assert.deepStrictEqual(Wire.read(bytes("00ffffffff")).schema, { _tag: "Id", id: 4_294_967_295 })
-    const framed = Wire.read(bytes("01897917622336418696742 99b90a802e2ab".replace(" ", "")))
-    assert.deepStrictEqual(framed.schema, { _tag: "Guid", guid })
-    assert.strictEqual(framed.at, 17)
+    assert.deepStrictEqual(Wire.read(bytes("0000000007ff")), { _tag: "Id", id: 7 })
+    assert.deepStrictEqual(Wire.read(bytes("00ffffffff")), { _tag: "Id", id: 4_294_967_295 })
+    const framed = bytes("0189791762233641869674299b90a802e2ab")
+    assert.deepStrictEqual(Wire.read(framed), { _tag: "Guid", guid })
+    assert.deepStrictEqual([Wire.sizeOf(framed), Wire.numberOf(framed)], [17, undefined])
+    assert.deepStrictEqual([bytes("00fffffffeff"), bytes("00ffff"), bytes("")].map(Wire.numberOf), [
+      4_294_967_294,
+      undefined,
+      undefined
+    ])
   })
 
   it("is refused with what was found", () => {
@@ -23,25 +28,23 @@ describe("the id of a schema", () => {
     assert.throws(() => Wire.idBytes({ _tag: "Guid", guid: "nope" }), /"nope" is not a GUID/)
   })
 
-  it("is found in the header first, then in the prefix", () => {
+  it("is found in the last of its headers", () => {
     const headers: ReadonlyArray<RawHeader> = [
       ["__value_schema_id", bytes("0000000001")],
       ["__value_schema_id", bytes("0000000002")],
       ["__key_schema_id", null]
     ]
-    const payload = bytes("0000000009aa")
-    const inHeader = Wire.find(payload, headers, "value")
-    assert.deepStrictEqual(inHeader.framed.schema, { _tag: "Id", id: 2 })
-    assert.strictEqual(inHeader.inHeader, true)
-    assert.deepStrictEqual(Wire.find(payload, headers, "key").framed.schema, { _tag: "Id", id: 9 })
+    assert.deepStrictEqual(Wire.headerOf(headers, "value"), bytes("0000000002"))
+    assert.isUndefined(Wire.headerOf(headers, "key"))
   })
 
   it.prop("survives the way there and back", [Schema.Int, Schema.Boolean], ([number, isGuid]) => {
     const id = Math.abs(number) % 2 ** 32
     const schema: Wire.SchemaId = isGuid ? { _tag: "Guid", guid } : { _tag: "Id", id }
-    const framed = Wire.read(Wire.idBytes(schema, bytes("0102")))
-    assert.deepStrictEqual(framed.schema, schema)
-    assert.deepStrictEqual(framed.bytes.subarray(framed.at), bytes("0102"))
+    const framed = Wire.idBytes(schema, bytes("0102"))
+    assert.deepStrictEqual(Wire.read(framed), schema)
+    assert.strictEqual(Wire.numberOf(framed), isGuid ? undefined : id)
+    assert.deepStrictEqual(framed.subarray(Wire.sizeOf(framed)), bytes("0102"))
   })
 })
 

@@ -27,9 +27,9 @@ export class Input {
   private low = 0
   private high = 0
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, at: number) {
     this.bytes = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    this.at = 0
+    this.at = at
     this.end = bytes.length
   }
 

@@ -4,16 +4,19 @@ export class Output {
   private bytes: Buffer = Buffer.allocUnsafeSlow(1_024)
   private at = 0
 
-  /** Begins again; what was written before is gone. */
-  start(): void {
-    this.at = 0
+  /** Begins again, with a prefix; what was written before is gone. */
+  start(prefix: Uint8Array): void {
+    this.at = prefix.length
     // One large record must not be remembered for good.
-    if (this.bytes.length > 1_048_576) this.resize(1_024)
+    if (this.bytes.length > 1_048_576) this.bytes = Buffer.allocUnsafeSlow(1_024)
+    this.bytes.set(prefix)
   }
 
   /** A copy of what was written. */
   finish(): Uint8Array {
-    return new Uint8Array(this.bytes.subarray(0, this.at))
+    const written = Buffer.allocUnsafe(this.at)
+    this.bytes.copy(written, 0, 0, this.at)
+    return written
   }
 
   private resize(size: number): void {

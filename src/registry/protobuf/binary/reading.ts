@@ -251,14 +251,14 @@ class Compiler {
 
 /**
  * Makes what reads messages that were written as `writer`. Throws where the Schema's message cannot be read from it;
- * what it makes throws where bytes are missing, left over or of another type.
+ * what it makes reads from `at` on (default 0), and throws where bytes are missing, left over or of another type.
  */
-export const reading = (shape: MessageShape, writer: MessageType): (bytes: Uint8Array) => unknown => {
+export const reading = (shape: MessageShape, writer: MessageType): (bytes: Uint8Array, at?: number) => unknown => {
   const [problem] = problemsOf(shape.type, writer)
   if (problem !== undefined) throw new Error(`${problem.path}: ${problem.message}`)
   const plan = new Compiler().plan(shape, writer)
-  return (bytes) => {
-    const input = new Input(bytes)
+  return (bytes, at = 0) => {
+    const input = new Input(bytes, at)
     const values = fields(plan, input, start(plan, input), 1)
     for (let i = input.unfinished.length - 1; i >= 0; i--) {
       const { finish, value } = input.unfinished[i]!

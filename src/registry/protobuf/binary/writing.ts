@@ -129,14 +129,16 @@ const present = (value: unknown, absence: Property["absence"]): unknown => {
   return option === undefined || Option.isNone(option) ? undefined : option.value
 }
 
+const nothing = new Uint8Array(0)
+
 /** One buffer for all: nothing is awaited while a record is written. */
 const shared = new Output()
 
-/** Makes what writes messages. It throws for a value that a field cannot hold, with its path. */
-export const writing = (shape: MessageShape): (value: unknown) => Uint8Array => {
+/** Makes what writes messages, after a prefix (default none). It throws for a value that a field cannot hold, with its path. */
+export const writing = (shape: MessageShape): (value: unknown, prefix?: Uint8Array) => Uint8Array => {
   const write = new Compiler().message(shape)
-  return (value) => {
-    shared.start()
+  return (value, prefix = nothing) => {
+    shared.start(prefix)
     write(shared, value, 1)
     return shared.finish()
   }
