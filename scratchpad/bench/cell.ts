@@ -264,6 +264,9 @@ const workloads: Readonly<Record<string, (subject: Subject) => Promise<number>>>
   C1: consumeRate("record"),
   C2: consumeRate("batch"),
   C3: consumeRate("json"),
+  "C3-avro": consumeRate("avro"),
+  "C3-jsonschema": consumeRate("jsonschema"),
+  "C3-protobuf": consumeRate("protobuf"),
   C4: (subject) => consumeRate(spec.subject === "millrace" || spec.subject === "memory" ? "keys" : "serial")(subject),
   "P1 one": produceRate("one"),
   "P1 batch": produceRate("batch"),
@@ -282,6 +285,12 @@ const workloads: Readonly<Record<string, (subject: Subject) => Promise<number>>>
 
 const run = async (): Promise<number> => {
   if (spec.workload === "O") return (await import("./loopCost.ts")).loopCost(spec.records)
+  if (spec.workload.startsWith("D-") || spec.workload === "P-avro") {
+    const cost = await (await import("./registryCost.ts")).registryCost(spec)
+    measured = cost.done
+    cpuMicros = cost.micros
+    return cost.done / cost.micros * 1_000_000
+  }
   if (spec.workload === "idle") {
     timer.start()
     await sleep(2_000)

@@ -4,6 +4,7 @@
  * Topics with records in them, made with the native client by hand, or deleted.
  */
 import { type Admin, codeOf, kafka, producerSettings } from "./native.ts"
+import { isFormat } from "./task.ts"
 import { valueOf } from "./values.ts"
 
 interface Content {
@@ -56,7 +57,8 @@ const fill = async (bootstrap: string, content: Content): Promise<boolean> => {
   })
   await promised((done) => producer.connect({ timeout: 10_000 }, done))
   producer.setPollInBackground(true)
-  const value = valueOf(content.workload)
+  const format = content.workload.replace("C3-", "")
+  const value = isFormat(format) ? await (await import("./formats.ts")).encodedRow(format) : valueOf(content.workload)
   await new Promise<void>((resolve, reject) => {
     let sent = 0
     let acknowledged = 0

@@ -34,9 +34,8 @@ const runOf = ({ handled, handling, partitions }: ConsumeTask): JsHandlers => {
           handled(1)
         }
       }
-    case "failing":
-    case "some":
-      throw new Error("it knows no retry topics")
+    default:
+      throw new Error("it knows neither retry topics nor registries")
   }
 }
 

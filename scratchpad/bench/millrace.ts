@@ -31,13 +31,19 @@ class Failed extends Data.TaggedError("Failed") {}
 
 const retried = (delay: Duration.Input) => Retry.nonBlocking(Schedule.spaced(delay).pipe(Schedule.upTo({ times: 1 })))
 
-const handlerOf = ({ handled, handling, topic }: ConsumeTask) => {
+const handlerOf = async ({ handled, handling, topic }: ConsumeTask) => {
   const wait = (duration: Duration.Input) => () => Effect.map(Effect.sleep(duration), () => handled(1))
   switch (handling) {
     case "record":
       return Topic.handle(bytesOf(topic), () => Effect.sync(() => handled(1)))
     case "json":
       return Topic.handle(rowsOf(topic), () => Effect.sync(() => handled(1)))
+    case "avro":
+    case "jsonschema":
+    case "protobuf": {
+      const { rowsOf } = await import("./formats.ts")
+      return Topic.handle(rowsOf(handling, topic), () => Effect.sync(() => handled(1)))
+    }
     case "batch":
       return Topic.handleBatch(bytesOf(topic), (records) => Effect.sync(() => handled(records.length)))
     case "serial":
@@ -101,7 +107,7 @@ const consume = (engineOf: (task: ConsumeTask) => Engine) => async (task: Consum
   const consumer = Consumer.make(task.group, {
     offsetReset: "earliest",
     onFailure: OnFailure.stop,
-    handlers: [handlerOf(task)]
+    handlers: [await handlerOf(task)]
   })
   const controller = new AbortController()
   // A record that failed is done when the broker has its copy: the outcomes say when.

@@ -56,9 +56,8 @@ const handlerOf = ({ handled, handling }: ConsumeTask): (messages: ReadonlyArray
         if (lanes.size > keyCount) throw new Error("more keys than lanes")
         await Promise.all(lanes.values())
       }
-    case "failing":
-    case "some":
-      throw new Error("it knows no retry topics")
+    default:
+      throw new Error("it knows neither retry topics nor registries")
   }
 }
 

@@ -39,6 +39,12 @@ const ratioTo = (subject: string): Bar["of"] => (median, millrace) => {
   return other === undefined ? undefined : millrace.median / other
 }
 
+/** What is compared with the other clients of registries, over the same bytes. */
+const registryBars = (workload: string): ReadonlyArray<Bar> =>
+  ([["json", 0.8], ["kafkajs-registry", 1], ["confluent-registry", 1], ["confluent-anew", 3]] as const).map(
+    ([subject, limit]): Bar => ({ workload, what: `of ${subject}`, limit, atLeast: true, of: ratioTo(subject) })
+  )
+
 const bars: ReadonlyArray<Bar> = [
   { workload: "C1", what: "of raw", limit: 0.9, atLeast: true, of: ratioTo("raw") },
   { workload: "C1", what: "of ckjs", limit: 1.5, atLeast: true, of: ratioTo("ckjs") },
@@ -47,6 +53,11 @@ const bars: ReadonlyArray<Bar> = [
   { workload: "C1", what: "ms loop p99", limit: 5, atLeast: false, of: (_, { loopP99Ms }) => loopP99Ms },
   { workload: "C2", what: "of raw", limit: 0.95, atLeast: true, of: ratioTo("raw") },
   { workload: "C3", what: "of raw", limit: 0.8, atLeast: true, of: ratioTo("raw") },
+  ...["avro", "jsonschema", "protobuf"].flatMap((format): ReadonlyArray<Bar> => [
+    { workload: `C3-${format}`, what: "of C3", limit: 0.8, atLeast: true, of: ratioOf("C3") },
+    ...registryBars(`D-${format}`)
+  ]),
+  ...registryBars("P-avro"),
   { workload: "C4", what: "of one after the other", limit: 50, atLeast: true, of: ratioTo("raw") },
   { workload: "P1 batch", what: "of raw", limit: 0.85, atLeast: true, of: ratioTo("raw") },
   { workload: "P1 inflight", what: "of raw", limit: 0.9, atLeast: true, of: ratioTo("raw") },

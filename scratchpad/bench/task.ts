@@ -1,10 +1,17 @@
 /** What a cell of the benchmark is: one workload, run by one subject, in a process of its own. */
 
+/** The formats of a Schema Registry. */
+export type Format = "avro" | "jsonschema" | "protobuf"
+
+export const isFormat = (text: string): text is Format =>
+  text === "avro" || text === "jsonschema" || text === "protobuf"
+
 /** How the records are handled. */
 export type Handling =
   | "record" // a handler per record that does nothing
   | "batch" // a handler per batch that does nothing
   | "json" // decode the value, then as `record`
+  | Format // decode the value by a registry's schema, then as `record`
   | "serial" // wait 5 ms per record
   | "keys" // the same, 64 keys at once
   | "pause" // wait 1 ms per record, partitions beside each other

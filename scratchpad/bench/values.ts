@@ -6,7 +6,7 @@ for (let i = 0, state = 1; i < noise.length; i++) {
   noise[i] = state >> 16
 }
 
-const row = Buffer.from(JSON.stringify({
+export const row = Buffer.from(JSON.stringify({
   id: 123_456,
   name: "Alexandra Example-Surname",
   email: "alexandra.example-surname@mail.example.com",

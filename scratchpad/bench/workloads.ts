@@ -1,4 +1,5 @@
 /** The workloads: how much, who takes part, and what Millrace must reach. */
+import type { Format } from "./task.ts"
 
 export interface Workload {
   readonly name: string
@@ -8,7 +9,7 @@ export interface Workload {
   readonly partitions: number
   readonly keys: number
   /** What the topic is: values of one kind, empty, or not needed. Workloads with the same share it. */
-  readonly fills: "bytes" | "rows" | "large" | "empty" | "none"
+  readonly fills: "bytes" | "rows" | Format | "large" | "empty" | "none"
   readonly sizes: (quick: boolean) => { readonly records: number; readonly capMs: number }
   /** Takes part beside Millrace and raw. */
   readonly peers: ReadonlyArray<string>
@@ -35,6 +36,36 @@ const consuming = {
   show: thousands
 } as const
 
+const size = (full: number, quick: number, capMs = 5_000) => (isQuick: boolean) => ({
+  records: isQuick ? quick : full,
+  capMs: isQuick ? Math.min(capMs, 2_000) : capMs
+})
+
+const ofFormat = (format: Format): Workload => ({
+  ...consuming,
+  name: `C3-${format}`,
+  what: `the row of C3 as ${format} of a registry in memory, decoded, a handler per record`,
+  fills: format,
+  sizes: size(1_000_000, 300_000),
+  peers: [],
+  against: "C3"
+})
+
+/** Without a broker: by what the process's own time is enough for. */
+const alone = {
+  ...consuming,
+  unit: "records/s of CPU",
+  fills: "none",
+  peers: ["json", "kafkajs-registry", "confluent-registry", "confluent-anew"]
+} as const
+
+const decodingOf = (format: Format): Workload => ({
+  ...alone,
+  name: `D-${format}`,
+  what: `the same bytes decoded alone, the schema known; "json" is Codec.json of the same row`,
+  sizes: size(500_000, 200_000)
+})
+
 const producing = { ...consuming, fills: "empty" } as const
 
 const waiting = {
@@ -49,11 +80,6 @@ const waiting = {
 
 const inBatches = ["memory", "ckjs", "kafkajs"]
 const everybody = [...inBatches, "platformatic", "joep-confluent"]
-
-const size = (full: number, quick: number, capMs = 5_000) => (isQuick: boolean) => ({
-  records: isQuick ? quick : full,
-  capMs: isQuick ? Math.min(capMs, 2_000) : capMs
-})
 
 export const workloads: ReadonlyArray<Workload> = [
   {
@@ -78,6 +104,18 @@ export const workloads: ReadonlyArray<Workload> = [
     fills: "rows",
     sizes: size(1_000_000, 300_000),
     peers: ["millrace-jit", ...everybody]
+  },
+  ofFormat("avro"),
+  ofFormat("jsonschema"),
+  ofFormat("protobuf"),
+  decodingOf("avro"),
+  decodingOf("jsonschema"),
+  decodingOf("protobuf"),
+  {
+    ...alone,
+    name: "P-avro",
+    what: "the row of C3 encoded as Avro alone, the schema known",
+    sizes: size(500_000, 200_000)
   },
   {
     ...consuming,
@@ -198,13 +236,17 @@ export const workloads: ReadonlyArray<Workload> = [
 ]
 
 /** What only Millrace does, or is. */
-const alone = new Set(["O", "A", "M lag", "R1", "R2", "L2 p50", "L2 p99"])
+const own = new Set(["O", "A", "M lag", "R1", "R2", "L2 p50", "L2 p99", "C3-avro", "C3-jsonschema", "C3-protobuf"])
 
-/** Of the peers only the one that C1 has to beat. */
+const withoutBroker = new Set(["D-avro", "D-jsonschema", "D-protobuf", "P-avro"])
+
+/** Of the peers only the one that C1 has to beat, and what needs no other packages. */
 const isInQuick = (workload: Workload, subject: string): boolean =>
-  subject === "raw" || subject === "millrace" || subject === "ckjs" && workload.name === "C1"
+  subject === "raw" || subject === "millrace" || subject === "json" || subject === "ckjs" && workload.name === "C1"
 
 export const subjectsOf = (workload: Workload, quick: boolean): ReadonlyArray<string> =>
-  alone.has(workload.name)
+  own.has(workload.name)
     ? ["millrace"]
-    : ["raw", "millrace", ...workload.peers].filter((subject) => !quick || isInQuick(workload, subject))
+    : [...withoutBroker.has(workload.name) ? [] : ["raw"], "millrace", ...workload.peers].filter((subject) =>
+      !quick || isInQuick(workload, subject)
+    )
