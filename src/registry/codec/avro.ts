@@ -7,6 +7,7 @@ import type { AvroType, Names } from "../avro/avroType.ts"
 import { derive } from "../avro/derive/derive.ts"
 import { firstDifference } from "../avro/layout.ts"
 import { binaries } from "../avro/library.ts"
+import { firstClash } from "../avro/meaning.ts"
 import * as Parse from "../avro/parse.ts"
 import type { AvroJson, Shape } from "../avro/shape.ts"
 import type { Resolved } from "../format/resolved.ts"
@@ -71,6 +72,8 @@ export const avro = <S extends Schema.Top>(
       const binary = make(shape.json)
       return {
         reading: ({ needed, text }) => {
+          const clash = firstClash(own, typeOf({ needed, text }))
+          if (clash !== undefined) throw new Error(clash)
           const read = binary.reading(make(jsonOf(text), textsOf(needed).map(jsonOf)))
           return (bytes, at) => call(shape.fromAvro, read(bytes, at))
         },

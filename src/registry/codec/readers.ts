@@ -20,19 +20,25 @@ const mostReferences = 1_000
 const referenced = Effect.fnUntraced(function*(
   registry: Registry,
   references: ReadonlyArray<Reference>,
-  seen: Set<string>
+  seen: Set<string>,
+  /** What led here. */
+  path: ReadonlyArray<string> = []
 ): Effect.fn.Return<ReadonlyArray<Needed>, RegistryError> {
   const needed: Array<Needed> = []
   for (const { name, subject, version } of references) {
     // One schema may have several names.
     const key = JSON.stringify([name, subject, version])
+    if (path.includes(key)) {
+      const problem = "its references lead back to itself"
+      return yield* Errors.make("get references", new Errors.InvalidSchema({ subject, problem }))
+    }
     if (seen.has(key)) continue
     if (seen.add(key).size > mostReferences) {
       const problem = `it refers to more than ${mostReferences} schemas`
       return yield* Errors.make("get references", new Errors.InvalidSchema({ subject, problem }))
     }
     const schema = yield* registry.version(subject, version)
-    needed.push(...yield* referenced(registry, schema.references ?? [], seen), { name, text: schema.text })
+    needed.push(...yield* referenced(registry, schema.references ?? [], seen, [...path, key]), { name, text: schema.text })
   }
   return needed
 })
