@@ -41,7 +41,7 @@ const ratioTo = (subject: string): Bar["of"] => (median, millrace) => {
 
 /** What is compared with the other clients of registries, over the same bytes. */
 const registryBars = (workload: string): ReadonlyArray<Bar> =>
-  ([["json", 0.8], ["kafkajs-registry", 1], ["confluent-registry", 1], ["confluent-anew", 3]] as const).map(
+  ([["json", 0.8], ["kafkajs-registry", 1], ["confluent-registry", 1], ["confluent-each", 3]] as const).map(
     ([subject, limit]): Bar => ({ workload, what: `of ${subject}`, limit, atLeast: true, of: ratioTo(subject) })
   )
 

@@ -56,7 +56,7 @@ const alone = {
   ...consuming,
   unit: "records/s of CPU",
   fills: "none",
-  peers: ["json", "kafkajs-registry", "confluent-registry", "confluent-anew"]
+  peers: ["json", "kafkajs-registry", "confluent-registry", "confluent-each"]
 } as const
 
 const decodingOf = (format: Format): Workload => ({

@@ -114,7 +114,7 @@ export const registries: Readonly<Record<string, Subject>> = {
     }
   },
   // A serializer for each record, as Django's toolkit makes it: the schema is parsed each time.
-  "confluent-anew": {
+  "confluent-each": {
     decoding: async ({ bytes, format, schema }) => {
       const registry = await client(schema)
       return checked(() => new deserializers[format](registry, VALUE, subjects).deserialize(topic, bytes))

@@ -38,7 +38,10 @@ const referenced = Effect.fnUntraced(function*(
       return yield* Errors.make("get references", new Errors.InvalidSchema({ subject, problem }))
     }
     const schema = yield* registry.version(subject, version)
-    needed.push(...yield* referenced(registry, schema.references ?? [], seen, [...path, key]), { name, text: schema.text })
+    needed.push(...yield* referenced(registry, schema.references ?? [], seen, [...path, key]), {
+      name,
+      text: schema.text
+    })
   }
   return needed
 })

@@ -1,11 +1,11 @@
 /** A codec of a Schema over the bytes of its encoded side. */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import * as Codec from "../../Codec.ts"
 import type { RawHeader } from "../../engine/Model.ts"
-import { servicesOfDecoder } from "../../internal/shared/codecModel.ts"
 import { headerNames } from "../format/wireFormat.ts"
 
 /** A result that may not be there yet. */
@@ -55,7 +55,10 @@ export const schemaCodec = <S extends Schema.Top, R>(
     headerNames: ({ part }) => [headerNames[part]],
     decoder: Effect.fnUntraced(function*(site) {
       const { read } = yield* bytes(site)
-      const services = yield* servicesOfDecoder<S["DecodingServices"]>()
+      // A scope that decoding needs is that of the record, and not of what prepares the decoder.
+      const services = Context.omit(Scope.Scope)(yield* Effect.context<S["DecodingServices"]>()) as Context.Context<
+        S["DecodingServices"]
+      >
       const decoded = (encoded: unknown) => resultOf(decode(encoded), services)
       return (raw: Uint8Array, headers: ReadonlyArray<RawHeader>) => goOn(read(raw, headers), decoded)
     }),

@@ -134,7 +134,10 @@ const nothing = new Uint8Array(0)
 /** One buffer for all: nothing is awaited while a record is written. */
 const shared = new Output()
 
-/** Makes what writes messages, after a prefix (default none). It throws for a value that a field cannot hold, with its path. */
+/**
+ * Makes what writes messages, after a prefix (default none). It throws for a value that a field cannot hold, with its
+ * path.
+ */
 export const writing = (shape: MessageShape): (value: unknown, prefix?: Uint8Array) => Uint8Array => {
   const write = new Compiler().message(shape)
   return (value, prefix = nothing) => {
