@@ -4,18 +4,16 @@
  * @stability unstable
  * @since 0.1.0
  */
-import type * as Arr from "effect/Array"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type { Pipeable } from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
 import type * as Types from "effect/Types"
 import type { Position, TopicPartition } from "./engine/KafkaEngine.ts"
+import type { Reading } from "./internal/partition/reading.ts"
 import { policyOf } from "./internal/shared/handedIn/handlerOptions.ts"
 import { Proto } from "./internal/shared/proto.ts"
-import type { KafkaError } from "./KafkaError.ts"
 import type * as OnFailure from "./OnFailure.ts"
-import type { Poison } from "./Poison.ts"
 import type * as Record from "./Record.ts"
 import { type AnySource, type DecodingServices, type HeaderValues, type Key, show, type Value } from "./Source.ts"
 
@@ -72,36 +70,6 @@ export interface Span extends TopicPartition {
 export interface OwnedBatch<out K, out V, out H = unknown> extends Span {
   /** The records, in the order of the partition. */
   readonly records: ReadonlyArray<Record.Record<K, V, H>>
-}
-
-/** A record whose reader says when it is done, without its types. @internal */
-export interface Uncommitted {
-  readonly record: Record.Record<any, any, any>
-  readonly commit: Effect.Effect<void, KafkaError>
-}
-
-/** Records, none now, none any more, or an effect that waits for a codec or fails with the poison. @internal */
-export type Next = Arr.NonEmptyReadonlyArray<Uncommitted> | "nothing" | "over" | Effect.Effect<Next, Poison>
-
-/** An assigned partition, as its reader sees it. @internal */
-export interface Reading extends TopicPartition {
-  /** Returns at most `most` records. */
-  readonly next: (most: number) => Next
-  /** Called when there may be more: by {@link given} alone. */
-  wake: () => void
-  /** Ends when there may be more, for a reader that does not run {@link given}. */
-  readonly sleep: Effect.Effect<void>
-  /** From now on, until {@link leave}, its reader has records in hand. */
-  readonly enter: () => void
-  readonly leave: () => void
-  /** {@link leave}, by somebody who does not read on. */
-  readonly close: () => void
-  /** The reader of all partitions of the member has ended. */
-  readonly abandon: () => void
-  /** Ends when the partition is given up and all that was handed out is committed, or when it was abandoned. */
-  readonly given: Effect.Effect<void>
-  /** Hands nothing out any more, and ends when no record is in hand. */
-  readonly returned: Effect.Effect<void>
 }
 
 /** A reader for each partition. @internal */

@@ -49,7 +49,9 @@ type UncommittedOf<S> = Uncommitted<Key<S>, Value<S>, HeaderValues<S>>
  * **When to use**: for pipelines over several partitions that handlers cannot express; {@link runPartitions} is simpler
  * where each partition is read for itself. Nothing is committed that was not committed explicitly, so a filter must
  * commit what it drops: whatever stays open makes each revoke take the whole `drainTimeout`. A stream that is closed
- * before its end, and not read on, counts as stalled after `maxHandlerStall`.
+ * before its end, and not read on, counts as stalled after `maxHandlerStall`. One that is read again, for instance by
+ * `Stream.retry`, goes on with the first record that is not committed. It dies where it cannot: when an operator that
+ * reads ahead had more records than the last portion, or when another reader is at work.
  *
  * @example
  * ```ts
@@ -123,7 +125,7 @@ export const records = <S extends AnySource>(
  * partition. The partition is given up when its reader is done, so that it can write and commit what it kept; after
  * `drainTimeout`, or when the partition is lost, the reader is interrupted. A reader that fails, dies, or ends before
  * its stream does ends the consumer with `HandlerFailed`, which names the partition and the first offset that is not
- * committed.
+ * committed. See {@link partitioned} for a stream that is read again.
  *
  * **When to use**: to process partitions as streams: windows, batches by time, joins within a partition.
  *

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as KafkaEngine from "./engine/KafkaEngine.ts"
 import { decoded } from "./internal/reading/decoded.ts"
-import { partitionsOf, resolve } from "./internal/reading/places.ts"
+import { isCount, partitionsOf, resolve } from "./internal/reading/places.ts"
 import { scan } from "./internal/reading/scan.ts"
 import { anything, type Kind, problemOf, shown } from "./internal/shared/fields.ts"
 import { consumerDefaults } from "./KafkaConfig.ts"
@@ -84,7 +84,8 @@ const givenProblem = (source: unknown, options: unknown): KafkaError | undefined
  *
  * Fails with `UnknownTopic` if the topic or one of the partitions does not exist, with `InvalidSetting` for a place
  * that is none, and with `Poison` at a record that cannot be decoded, after the records before it. Partitions that are
- * added later are not read.
+ * added later, or topics that a pattern matches later, are not read: with a pattern that matches nothing the stream
+ * ends at once.
  *
  * **When to use**: to look at a topic, to load it into memory at the start, to copy a part of it. To handle records
  * once each, with progress that survives a restart, use a consumer.
@@ -122,6 +123,11 @@ export const read = <S extends AnySource>(
     const { from, isolation = consumerDefaults.isolation, partitions, until } = options
     if (until !== undefined && until !== "end") {
       return yield* invalidSetting("until", `${JSON.stringify(until)} is not "end" or nothing`)
+    }
+    for (const partition of partitions ?? []) {
+      if (!isCount(partition)) {
+        return yield* invalidSetting("partitions", `${shown(partition)} is no partition; it is a whole number from 0`)
+      }
     }
     const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
     const wanted = yield* partitionsOf(admin, source, partitions)

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { Codec, Producer, Topic } from "millrace"
+import { Admin, Codec, Producer, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 
 const codecs = { key: Codec.none, value: Codec.json(Schema.Finite) }
@@ -40,6 +40,39 @@ describe("Topic.read", () => {
       assert.deepStrictEqual(yield* read({ from: { time: "1970-01-01T00:00:27Z" } }), range(27, 30))
       assert.deepStrictEqual(yield* read({ from: "earliest", partitions: [1] }), range(0, 10).map((i) => i * 3 + 1))
       assert.deepStrictEqual((yield* (yield* InMemoryKafka).committed("numbers")).length, 0)
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  for (
+    const [options, problem] of [
+      [{ from: { offset: 1, last: 2 } }, "say one of offset, last and time"],
+      [{ from: { offset: 1, lst: 2 } }, "say one of offset, last and time"],
+      [{ from: "earliest", partitions: ["0"] }, "is no partition"],
+      [{ from: "earliest", partitions: [-1] }, "is no partition"],
+      [{ from: "earliest", partitions: [1.5] }, "is no partition"]
+    ] as unknown as ReadonlyArray<readonly [Omit<Topic.ReadOptions, "until">, string]>
+  ) {
+    it.effect(`refuses ${JSON.stringify(options)}`, () =>
+      Effect.gen(function*() {
+        yield* produced
+        const error = yield* Effect.flip(read(options))
+        assert.include(error.message, problem)
+      }).pipe(Effect.provide(InMemoryKafka.layer)))
+  }
+
+  it.effect("of a topic that is deleted meanwhile fails, and names the place and nothing else", () =>
+    Effect.gen(function*() {
+      yield* produced
+      const reading = yield* Topic.read(Numbers, { from: "latest" }).pipe(
+        Stream.runDrain,
+        Effect.flip,
+        Effect.forkScoped({ startImmediately: true })
+      )
+      yield* Effect.yieldNow
+      yield* Admin.deleteTopics(["numbers"])
+      const error = yield* Fiber.join(reading)
+      if (error._tag !== "KafkaError" || error.reason._tag !== "UnknownTopic") return assert.fail(error.message)
+      assert.deepStrictEqual(Object.keys(error.reason).sort(), ["_tag", "partition", "topic"])
+      assert.strictEqual(error.reason.topic, "numbers")
     }).pipe(Effect.provide(InMemoryKafka.layer)))
 
   it.effect("goes on with what comes later, in arrays", () =>

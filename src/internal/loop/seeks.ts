@@ -31,7 +31,8 @@ export interface Hooks {
   readonly moved: () => void
 }
 
-const notAssigned = (position: Position): KafkaError => Errors.make("seek", new Errors.UnknownTopic(position))
+const notAssigned = ({ partition, topic }: Position): KafkaError =>
+  Errors.make("seek", new Errors.UnknownTopic({ topic, partition }))
 
 const closed: KafkaError = Errors.make("seek", new Errors.Closed({ client: "consumer" }))
 

@@ -19,13 +19,14 @@ export type Place =
 
 type Isolation = "read_committed" | "read_uncommitted"
 
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
+export const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 
 /** What is wrong with a place, or `undefined`. */
 const problemOf = (place: Place): string | undefined => {
   if (place === "earliest" || place === "latest") return undefined
   const shown = JSON.stringify(place)
   if (typeof place !== "object" || place === null) return `${shown} is no place; use "earliest" or "latest"`
+  if (Object.keys(place).length > 1) return `${shown}: say one of offset, last and time, and nothing else`
   if ("offset" in place) return isCount(place.offset) ? undefined : `${shown}: an offset is a whole number from 0`
   if ("last" in place) return isCount(place.last) ? undefined : `${shown}: a number of records is a whole number from 0`
   if ("time" in place && Times.toMillis(place.time) !== undefined) return undefined

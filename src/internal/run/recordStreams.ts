@@ -17,13 +17,13 @@ import type { KafkaError } from "../../KafkaError.ts"
 import * as OnFailure from "../../OnFailure.ts"
 import type { Poison } from "../../Poison.ts"
 import type { AnySource } from "../../Source.ts"
+import type { Next, Reading, Uncommitted } from "../partition/reading.ts"
 import * as Plan from "../plan/plan.ts"
+import { effectOf } from "../shared/effectOf.ts"
 import * as Signal from "../shared/signal.ts"
 import * as HealthCell from "../telemetry/healthCell.ts"
 import { Pace } from "./pace.ts"
 import * as Runtime from "./runtime.ts"
-
-type Uncommitted = Handler.Uncommitted
 
 /** What is read, and how. */
 export interface Target {
@@ -50,11 +50,11 @@ const single = { size: 1, handed: () => {}, asked: () => {} }
 
 /** The records of one partition. `sleep` ends when there may be more. */
 const streamOf = (
-  reader: Handler.Reading,
+  reader: Reading,
   sleep: Effect.Effect<void>,
   pace: Pick<Pace, "asked" | "handed" | "size">
 ): Stream.Stream<Uncommitted, Poison> => {
-  const given = (next: Handler.Next, now: number): Records<Poison> => {
+  const given = (next: Next, now: number): Records<Poison> => {
     if (next === "over") return Cause.done()
     if (next === "nothing") return Effect.andThen(sleep, pull)
     if (Effect.isEffect(next)) return Effect.flatMap(next, (next) => given(next, now))
@@ -65,17 +65,17 @@ const streamOf = (
     pace.asked(now)
     return given(reader.next(pace.size), now)
   })
-  const opened = Effect.acquireRelease(Effect.sync(reader.enter), () => Effect.sync(reader.close))
+  const opened = Effect.acquireRelease(reader.open, () => Effect.sync(reader.close))
   return Stream.unwrap(Effect.as(opened, Stream.fromPull(Effect.succeed(pull))))
 }
 
 /** Everything that is read for one stream. */
 class Readers {
-  private readonly readers = new Set<Handler.Reading>()
+  private readonly readers = new Set<Reading>()
   private closed = false
 
   /** Reads a partition until it is given up. */
-  read(reader: Handler.Reading): Effect.Effect<void> {
+  read(reader: Reading): Effect.Effect<void> {
     if (this.closed) reader.abandon()
     this.readers.add(reader)
     // Until then it can still be abandoned.
@@ -93,7 +93,7 @@ class Readers {
 /** Starts the consumer of a stream in the current scope; `ended` is called when no partition comes any more. */
 const start = Effect.fnUntraced(function*(
   target: Target,
-  accept: (reader: Handler.Reading) => void,
+  accept: (reader: Reading) => void,
   ended: (exit: Exit.Exit<void, KafkaError>) => void
 ): Effect.fn.Return<void, KafkaError, Scope.Scope | KafkaEngine.Service> {
   const health = yield* HealthCell.register(target.group)
@@ -117,7 +117,7 @@ export const partitioned = Effect.fnUntraced(function*<R>(
 ): Effect.fn.Return<Stream.Stream<Partition, KafkaError>, KafkaError, R | Scope.Scope | KafkaEngine.Service> {
   const queue = yield* Queue.unbounded<Partition, KafkaError | Cause.Done>()
   const makeSignal = yield* Signal.maker
-  const accept = (reader: Handler.Reading) => {
+  const accept = (reader: Reading) => {
     const signal = makeSignal()
     reader.wake = () => signal.raise()
     const { partition, topic } = reader
@@ -133,16 +133,16 @@ export const partitioned = Effect.fnUntraced(function*<R>(
 /** Partitions that are read together: those that may have something, in turns. */
 class Merged {
   private readonly signal: Signal.Signal
-  private readonly all = new Set<Handler.Reading>()
-  private readonly ready = new Set<Handler.Reading>()
+  private readonly all = new Set<Reading>()
+  private readonly ready = new Set<Reading>()
   private exit: Exit.Exit<void, KafkaError> | undefined
-  private current: Handler.Reading | undefined
+  private current: Reading | undefined
 
   constructor(signal: Signal.Signal) {
     this.signal = signal
   }
 
-  readonly accept = (reader: Handler.Reading): void => {
+  readonly accept = (reader: Reading): void => {
     reader.wake = () => {
       this.ready.add(reader)
       this.signal.raise()
@@ -167,7 +167,7 @@ class Merged {
     return this.exit !== undefined && this.all.size === 0 ? Cause.done() : Effect.andThen(this.signal.wait, this.pull)
   })
 
-  private given(reader: Handler.Reading, next: Handler.Next): Records<KafkaError | Poison> | undefined {
+  private given(reader: Reading, next: Next): Records<KafkaError | Poison> | undefined {
     if (next === "over" || next === "nothing") {
       this.ready.delete(reader)
       if (next === "over") this.all.delete(reader)
@@ -205,7 +205,8 @@ export const runPartitions = <E, R>(
     const health = yield* HealthCell.register(target.group)
     const plan = yield* planOf(target, (reader) => {
       const { partition, topic } = reader
-      return run({ topic, partition }, streamOf(reader, reader.sleep, new Pace()))
+      const records = streamOf(reader, reader.sleep, new Pace())
+      return Effect.suspend(() => effectOf(run({ topic, partition }, records), "the reader"))
     })
     const { await: ended } = yield* Runtime.startScoped(plan, { holds: false, health, emit: undefined })
     return yield* ended

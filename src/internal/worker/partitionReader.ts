@@ -4,10 +4,10 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { Pending } from "../../Codec.ts"
 import type { Chunk, RawRecord } from "../../engine/KafkaEngine.ts"
-import type { Next, Reading, Uncommitted } from "../../Handler.ts"
 import { HandlerFailed } from "../../HandlerFailed.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { Poison } from "../../Poison.ts"
+import type { Next, Reading, Uncommitted } from "../partition/reading.ts"
 import { notOurs } from "../shared/notOurs.ts"
 import type { Work } from "./workerHost.ts"
 
@@ -29,6 +29,13 @@ export class PartitionReader implements Reading {
   /** The offset after the last record that was handed out. */
   private handedTo: number | undefined
   private first: number | undefined
+  /** {@link handedTo} before what was handed out at last. */
+  private before: number | undefined
+  /** What was handed out at last, until the reader asks for more: it may have left before it saw all of it. */
+  private last: ReadonlyArray<Uncommitted> = []
+  /** What is handed out again, to a reader that left and came back. */
+  private again: ReadonlyArray<Uncommitted> = []
+  private isOpen = false
   private over = false
   private left = false
   private inHand = 0
@@ -45,6 +52,9 @@ export class PartitionReader implements Reading {
     if (this.over) return "over"
     if (!state.goesOn) return this.end()
     if (state.suspended) return "nothing"
+    if (Arr.isReadonlyArrayNonEmpty(this.again)) return this.handAgain(this.again, most)
+    this.before = this.handedTo
+    this.last = []
     const chunk = this.chunk ?? this.take()
     if (chunk === undefined) {
       if (this.isAtEnd) return this.end()
@@ -60,12 +70,51 @@ export class PartitionReader implements Reading {
       try {
         record = this.work.decode(raw)
       } catch (poison) {
-        return Arr.isReadonlyArrayNonEmpty(handed) ? handed : this.poisoned(raw, poison as Poison)
+        if (handed.length === 0) return this.poisoned(raw, poison as Poison)
+        break
       }
-      if (record instanceof Pending) return Arr.isReadonlyArrayNonEmpty(handed) ? handed : this.awaited(raw, record)
+      if (record instanceof Pending) {
+        if (handed.length === 0) return this.awaited(raw, record)
+        break
+      }
       handed.push(this.hand(chunk, raw, record))
     }
+    this.last = handed
     return Arr.isReadonlyArrayNonEmpty(handed) ? handed : "nothing"
+  }
+
+  private handAgain(again: Arr.NonEmptyReadonlyArray<Uncommitted>, most: number): Next {
+    this.work.state.begin(again[0].record.offset)
+    const handed = Arr.take(again, most)
+    this.again = Arr.drop(again, most)
+    return Arr.isArrayNonEmpty(handed) ? handed : "nothing"
+  }
+
+  readonly open: Effect.Effect<void> = Effect.suspend(() => {
+    const problem = this.openingProblem
+    if (problem !== undefined) return Effect.die(new Error(`the stream of ${this.topic}/${this.partition} ${problem}`))
+    this.again = this.last.filter(({ record }) => !this.isCommitted(record.offset + 1))
+    this.isOpen = true
+    this.enter()
+    return Effect.void
+  })
+
+  /** Why records would be lost if a reader began now. */
+  private get openingProblem(): string | undefined {
+    if (this.isOpen) return "is read twice at once, so each reader would miss records: share it by Stream.broadcast"
+    if (!this.work.state.goesOn || this.before === undefined || this.isCommitted(this.before)) return undefined
+    return `was left and is read again, but offset ${this.openOffset} is not committed, and would be passed over: ` +
+      "commit what was read before, or read on in one stream"
+  }
+
+  private get isAllCommitted(): boolean {
+    return this.handedTo === undefined || this.isCommitted(this.handedTo)
+  }
+
+  /** Whether everything before an offset is committed. */
+  private isCommitted(before: number): boolean {
+    const { position } = this.work.state
+    return position !== undefined && position >= before
   }
 
   readonly sleep: Effect.Effect<void> = Effect.suspend(() => this.work.state.signal.wait)
@@ -80,6 +129,7 @@ export class PartitionReader implements Reading {
   }
 
   readonly close = (): void => {
+    this.isOpen = false
     this.leave()
     // For the stall guard a reader that does not read on is a handler that makes no progress.
     if (!this.over && this.inHand === 0) this.work.state.begin(this.handedTo ?? 0)
@@ -96,6 +146,8 @@ export class PartitionReader implements Reading {
     if (!this.over) {
       this.over = true
       this.chunk = undefined
+      this.last = []
+      this.again = []
       this.wake()
       this.work.state.signal.raise()
     }
@@ -129,10 +181,10 @@ export class PartitionReader implements Reading {
   private get isGiven(): boolean {
     if (this.left) return true
     if (this.over) this.giveBack()
-    const { phase, position } = this.work.state
+    const { phase } = this.work.state
     if (phase === "active" || phase === "held") return false
     this.end()
-    return this.inHand === 0 && (this.handedTo === undefined || position !== undefined && position >= this.handedTo)
+    return this.inHand === 0 && this.isAllCommitted
   }
 
   /** The first offset that is not committed, as far as it is known. */
@@ -146,8 +198,14 @@ export class PartitionReader implements Reading {
     return this.chunk = this.work.state.take()
   }
 
-  /** Everything before the end of a bounded read was handed out. */
-  get isAtEnd(): boolean {
+  /** Nothing is left to read: the stream has ended, or everything up to the end of a bounded read is committed. */
+  get isDone(): boolean {
+    if (this.over) return true
+    return this.chunk === undefined && this.isAtEnd && this.isAllCommitted
+  }
+
+  /** Everything before the end of a bounded read was taken from the queue. */
+  private get isAtEnd(): boolean {
     const { state } = this.work
     return !state.hasQueued && state.isDelivered
   }
@@ -188,8 +246,14 @@ export class PartitionReader implements Reading {
     const decoded = this.work.state.decoding(raw.offset, effect) as Effect.Effect<Uncommitted["record"], Poison>
     return Effect.matchEffect(decoded, {
       onFailure: (poison) => this.over ? Effect.succeed<Next>("over") : this.poisoned(raw, poison),
-      onSuccess: (record) => Effect.sync((): Next => this.over ? "over" : [this.hand(chunk!, raw, record)])
+      onSuccess: (record) => Effect.sync((): Next => this.over ? "over" : this.handOne(chunk!, raw, record))
     })
+  }
+
+  private handOne(chunk: Chunk, raw: RawRecord, record: Uncommitted["record"]): Next {
+    const handed: Arr.NonEmptyReadonlyArray<Uncommitted> = [this.hand(chunk, raw, record)]
+    this.last = handed
+    return handed
   }
 
   /** Stops the partition before the record: nothing more is fetched until a seek moves it or it is assigned again. */

@@ -20,7 +20,7 @@ const failureOf = (
   exit: Exit.Exit<unknown, unknown>
 ): Cause.Cause<unknown> | undefined => {
   if (phase === "fenced") return undefined
-  if (Exit.isSuccess(exit)) return goesOn && !reader.isAtEnd ? Cause.die(endedEarly) : undefined
+  if (Exit.isSuccess(exit)) return goesOn && !reader.isDone ? Cause.die(endedEarly) : undefined
   return Cause.hasInterruptsOnly(exit.cause) && !goesOn ? undefined : exit.cause
 }
 

@@ -27,7 +27,7 @@ import { Commits, errorIn, isOneOf, placed, toNative, toPartition, toPositions }
 import * as Departure from "./departure.ts"
 import { Fatality } from "./fatality.ts"
 import { FetchPump } from "./fetchPump.ts"
-import { missingTopic } from "./missingTopic.ts"
+import { missingTopic, soleTopic } from "./missingTopic.ts"
 import { Resets } from "./resets.ts"
 import { Subscriber } from "./subscriber.ts"
 
@@ -79,6 +79,7 @@ export const open = Effect.fnUntraced(function*(
   const { bootstrapServers, connectTimeoutMs, native, requestTimeoutMs } = environment
   const { rebalances, subscription } = options
   const groupId = subscription._tag === "Group" ? subscription.groupId : ""
+  const only = soleTopic(subscription)
   const config = { ...environment.consumer, ...options.config }
   if (config.groupProtocol === "auto") {
     return yield* Errors.invalidSetting(
@@ -98,7 +99,7 @@ export const open = Effect.fnUntraced(function*(
   }
 
   const toError = (operation: string) => (error: NativeError, at?: TopicPartition): KafkaError =>
-    fromNative(error, { operation, bootstrapServers, group: groupId, ...at, ...nameIn(error.message) })
+    fromNative(error, { operation, bootstrapServers, group: groupId, ...only, ...at, ...nameIn(error.message) })
   const disturbed = (operation: string) => (error: NativeError): void => {
     // The client would go on trying to join, every other second.
     const _tag = codeOf(error) === inconsistentCode ? "Failed" : "Disturbed"

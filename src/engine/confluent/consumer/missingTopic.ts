@@ -1,7 +1,8 @@
-/** Why a named topic is not in the cluster's metadata: there, a topic that may not be seen looks like none. */
+/** Which topic is missing, and why: in the cluster's metadata, a topic that may not be seen looks like none. */
 import * as Effect from "effect/Effect"
 import * as Errors from "../../../KafkaError.ts"
 import type { KafkaError } from "../../../KafkaError.ts"
+import type { Subscription, TopicPartition } from "../../KafkaEngine.ts"
 import type { Native, NativeConsumer } from "../shared/native.ts"
 
 const denied = 29
@@ -21,3 +22,12 @@ export const missingTopic = (native: Native, consumer: NativeConsumer, topic: st
       resume(Effect.succeed(Errors.make("subscribe", reason)))
     })
   })
+
+/** What a client reads, where that is one place: librdkafka's errors about a topic do not always name it. */
+export const soleTopic = (subscription: Subscription): Partial<TopicPartition> => {
+  const isManual = subscription._tag === "Manual"
+  if (!isManual && subscription.patterns.length > 0) return {}
+  const topics = new Set(isManual ? subscription.positions.map(({ topic }) => topic) : subscription.topics)
+  const [topic] = topics
+  return topic === undefined || topics.size > 1 ? {} : { topic }
+}

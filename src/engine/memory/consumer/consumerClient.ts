@@ -180,8 +180,9 @@ export class MemoryConsumer implements ConsumerClient, Listener {
     Effect.suspend(() => {
       const wrong = positionsProblem("seek", [position])
       if (wrong !== undefined) return Effect.fail(wrong)
+      const { partition, topic } = position
       const cursor = this.cursors.get(format(position))
-      if (cursor === undefined) return Effect.fail(Errors.make("seek", new Errors.UnknownTopic(position)))
+      if (cursor === undefined) return Effect.fail(Errors.make("seek", new Errors.UnknownTopic({ topic, partition })))
       cursor.move(position.offset)
       this.wake()
       return Effect.void
@@ -278,7 +279,8 @@ export class MemoryConsumer implements ConsumerClient, Listener {
     if (cursor.current === undefined) {
       const log = cluster.topics.log(cursor)
       if (log === undefined) {
-        this.inTrouble(cursor, "unknownTopic", new Errors.UnknownTopic(cursor))
+        const { partition, topic } = cursor
+        this.inTrouble(cursor, "unknownTopic", new Errors.UnknownTopic({ topic, partition }))
         return false
       }
       cursor.attach(log, () => this.wake())

@@ -147,7 +147,10 @@ export class Groups {
       return Errors.make("commit", refused(groupId, "this client is not a member of the group any more", false))
     }
     const missing = positions.find((position) => this.topics.log(position) === undefined)
-    if (missing !== undefined) return Errors.make("commit", new Errors.UnknownTopic(missing))
+    if (missing !== undefined) {
+      const { partition, topic } = missing
+      return Errors.make("commit", new Errors.UnknownTopic({ topic, partition }))
+    }
     this.offsets(groupId).commit(positions)
     return undefined
   }

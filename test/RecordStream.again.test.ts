@@ -1,0 +1,159 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { Consumer, Producer } from "millrace"
+import type { KafkaError, Poison } from "millrace"
+import { InMemoryKafka } from "millrace/testing"
+import { p0, scripted, Texts, texts, until } from "./internal/loop/scenario.ts"
+
+const bounded = { offsetReset: "earliest", until: "end" } as const
+const endless = { offsetReset: "earliest" } as const
+
+type One = Consumer.Uncommitted<unknown, string>
+type Records = Stream.Stream<One, Poison>
+
+const total = 1_000
+
+const fill = Producer.sendAll(Texts, Array.from({ length: total }, (_, i) => ({ key: null, value: String(i) })))
+
+const committed = Effect.gen(function*() {
+  const positions = yield* (yield* InMemoryKafka).committed("g")
+  return positions.reduce((sum, { offset }) => sum + offset, 0)
+})
+
+/** Handles and commits each record; fails at the first one for each value of `failing`, once. */
+const handling = (failing: ReadonlyArray<string>) => {
+  const done: Array<string> = []
+  const left = new Set(failing)
+  const work = ({ commit, record }: One): Effect.Effect<void, KafkaError.KafkaError | "once"> =>
+    left.delete(record.value)
+      ? Effect.fail("once" as const)
+      : Effect.andThen(Effect.sync(() => done.push(record.value)), commit)
+  return { done, read: (records: Records) => Stream.mapEffect(records, work) }
+}
+
+const isWhole = (values: ReadonlyArray<string>) => {
+  assert.lengthOf(values, total)
+  assert.strictEqual(new Set(values).size, total)
+}
+
+describe("the stream of a partition that is read again", () => {
+  it.effect("begins with the first record that is not committed: Stream.retry in runPartitions", () =>
+    Effect.gen(function*() {
+      yield* fill
+      const { done, read } = handling(["500", "501", "700"])
+      yield* Consumer.runPartitions(
+        "g",
+        Texts,
+        bounded,
+        (_, records) => Stream.runDrain(Stream.retry(read(records), Schedule.recurs(3)))
+      )
+      isWhole(done)
+      assert.strictEqual(yield* committed, total)
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("begins with the first record that is not committed: Stream.retry in partitioned", () =>
+    Effect.gen(function*() {
+      yield* fill
+      const { done, read } = handling(["500", "501", "700"])
+      yield* Consumer.partitioned("g", Texts, bounded).pipe(
+        Stream.flatMap(([, records]) => Stream.retry(read(records), Schedule.recurs(3)), { concurrency: "unbounded" }),
+        Stream.runDrain
+      )
+      isWhole(done)
+      assert.strictEqual(yield* committed, total)
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("loses nothing to a reader that takes some, again and again", () =>
+    Effect.gen(function*() {
+      yield* fill
+      const done: Array<string> = []
+      yield* Consumer.runPartitions("g", Texts, bounded, (_, records) =>
+        Effect.gen(function*() {
+          while (true) {
+            const some = yield* Stream.runCollect(Stream.take(records, 70))
+            if (some.length === 0) return
+            done.push(...some.map(({ record }) => record.value))
+            yield* some[some.length - 1]!.commit
+          }
+        }))
+      isWhole(done)
+      assert.strictEqual(yield* committed, total)
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("is refused where records would be passed over", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const fiber = yield* Consumer.runPartitions("g", Texts, endless, (_, records) =>
+        Effect.andThen(
+          Stream.runCollect(Stream.take(records, 7)),
+          Stream.runForEach(records, ({ commit }) => commit)
+        )).pipe(Effect.flip, Effect.forkScoped)
+      yield* until(() => script.isOpen)
+      script.produce(p0, texts(0, 20))
+      script.emit("assign", [p0])
+      const error = yield* Fiber.join(fiber)
+      assert.deepInclude(error, { _tag: "HandlerFailed", topic: "t", partition: 0, offset: 0 })
+      assert.include(error.message, "offset 0 is not committed")
+      assert.isUndefined(script.committed.get("t/0"))
+    })))
+
+  it.effect("is refused beside another reader of it", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const fiber = yield* Consumer.runPartitions("g", Texts, endless, (_, records) =>
+        Stream.merge(records, records).pipe(Stream.runForEach(({ commit }) =>
+          commit
+        ))).pipe(Effect.flip, Effect.forkScoped)
+      yield* until(() =>
+        script.isOpen
+      )
+      script.produce(p0, texts(0, 2))
+      script.emit("assign", [p0])
+      const error = yield* Fiber.join(fiber)
+      assert.strictEqual(error._tag, "HandlerFailed")
+      assert.include(error.message, "read twice at once")
+    })))
+})
+
+describe("a reader of a partition", () => {
+  it.effect("that ends before the end of a bounded read fails the run", () =>
+    Effect.gen(function*() {
+      yield* Producer.sendAll(Texts, texts(0, 29).map((_, i) => ({ key: null, value: String(i), partition: 0 })))
+      const error = yield* Consumer.runPartitions("g", Texts, bounded, ({ partition }, records) =>
+        partition > 0
+          ? Stream.runDrain(records)
+          : records.pipe(Stream.take(5), Stream.runForEach(({ commit }) => commit))).pipe(Effect.flip)
+      assert.strictEqual(error._tag, "HandlerFailed")
+      assert.include(error.message, "the reader ended before its stream did")
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("that takes exactly what there is, and commits it, does not", () =>
+    Effect.gen(function*() {
+      yield* Producer.sendAll(Texts, texts(0, 4).map((_, i) => ({ key: null, value: String(i), partition: 0 })))
+      yield* Consumer.runPartitions("g", Texts, bounded, ({ partition }, records) =>
+        partition > 0
+          ? Stream.runDrain(records)
+          : records.pipe(Stream.take(5), Stream.runForEach(({ commit }) => commit)))
+      assert.strictEqual(yield* committed, 5)
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  for (
+    const [what, returned, problem] of [
+      ["a Promise", Promise.resolve(), "the reader returned a Promise, not an Effect"],
+      ["nothing", undefined, "the reader returned undefined, not an Effect"]
+    ] as const
+  ) {
+    it.effect(`that returns ${what} fails the run with the place`, () =>
+      scripted(Effect.fnUntraced(function*(script) {
+        // As a program in JavaScript does.
+        const read = () => returned as unknown as Effect.Effect<void>
+        const fiber = yield* Consumer.runPartitions("g", Texts, endless, read).pipe(Effect.flip, Effect.forkScoped)
+        yield* until(() => script.isOpen)
+        script.emit("assign", [p0])
+        const error = yield* Fiber.join(fiber)
+        assert.deepInclude(error, { _tag: "HandlerFailed", topic: "t", partition: 0 })
+        assert.include(error.message, problem)
+      })))
+  }
+})
