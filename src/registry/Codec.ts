@@ -199,6 +199,8 @@ export const protobuf = <S extends Schema.Top>(
 export interface JsonSchemaOptions extends RegistryOptions {
   /** The title of the schema (default: the identifier of the Schema, which a `Schema.Class` has). */
   readonly name?: string | undefined
+  /** What `schema` refers to with `$ref`, by the names it has there (default nothing). */
+  readonly references?: ReadonlyArray<Reference> | undefined
   /** The draft to register (default `"draft-07"`, which all clients know). */
   readonly draft?: "draft-07" | "draft-2020-12" | undefined
   /**
@@ -224,7 +226,8 @@ export interface JsonSchemaOptions extends RegistryOptions {
  *
  * Records are read by the Schema, whichever JSON Schema they were written with: what a newer writer added is passed
  * over, and `optionalKey` is for what an older one does not have. A BigInt is a text of digits, a Date its ISO text.
- * For topics that other programs read, choose the encoded side as they expect it.
+ * For topics that other programs read, choose the encoded side as they expect it. A class without a JSON form
+ * (`toCodecJson`), of which JSON Schema could say nothing, throws here, with its path.
  *
  * @example
  * ```ts

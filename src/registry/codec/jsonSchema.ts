@@ -8,17 +8,20 @@ import type { Resolved } from "../format/resolved.ts"
 import type { Draft } from "../json/derive.ts"
 import { derive } from "../json/derive.ts"
 import { documentOf } from "../json/document.ts"
+import { checkJsonForm } from "../json/jsonForm.ts"
 import { firstDifference } from "../json/layout.ts"
 import type { MakeValidate, Validate } from "../json/validation.ts"
 import { validators } from "../json/validation.ts"
+import type { Reference } from "../RegistryModel.ts"
 import type { Service } from "../SchemaRegistry.ts"
 import type { Options as Common } from "./options.ts"
-import { check } from "./options.ts"
+import { check, references as referencesKind } from "./options.ts"
 import { registryCodec } from "./registryCodec.ts"
 
 /** What `Codec.jsonSchema` may be given. */
 export interface Options extends Common {
   readonly name?: string | undefined
+  readonly references?: ReadonlyArray<Reference> | undefined
   readonly draft?: Draft | undefined
   readonly additionalProperties?: boolean | undefined
   readonly latestCompatibility?: "strict" | "none" | undefined
@@ -27,6 +30,7 @@ export interface Options extends Common {
 
 const kinds: Fields.Kinds = {
   name: Fields.text,
+  references: referencesKind,
   draft: {
     words: "\"draft-07\" or \"draft-2020-12\"",
     is: (value) => value === "draft-07" || value === "draft-2020-12"
@@ -39,27 +43,32 @@ const kinds: Fields.Kinds = {
 const anything: Validate = () => {}
 const unchecked: MakeValidate = () => anything
 
-/** Throws where the Schema has not the layout of the schema that is given. */
+/** Throws where a part of the Schema has no JSON form, or it has not the layout of the schema that is given. */
 export const jsonSchema = <S extends Schema.Top>(
   schema: S,
   options: Options = {}
 ): Codec.Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> => {
   check("Codec.jsonSchema", options, kinds)
-  const { additionalProperties = false, draft = "draft-07", latestCompatibility = "strict", schema: given } = options
+  const { additionalProperties = false, draft = "draft-07", references = [], schema: given } = options
+  if (references.length > 0 && given === undefined) {
+    throw new Error("Codec.jsonSchema: references: they are of a schema that is given; a derived one has none")
+  }
+  checkJsonForm(schema)
   const { json, name } = derive(schema, { name: options.name, draft, additionalProperties })
   const text = JSON.stringify(json)
   const own = documentOf({ text, needed: [] })
   const difference = (registered: Pick<Resolved, "needed" | "text">) => firstDifference(documentOf(registered), own)
-  const found = given === undefined ? undefined : difference({ text: given, needed: [] })
+  // One that refers to others is compared when those are there.
+  const found = given === undefined || references.length > 0 ? undefined : difference({ text: given, needed: [] })
   if (found !== undefined) throw new Error(`the schema that is given does not fit the Schema, at ${found}`)
 
   return registryCodec(schema, Schema.toCodecJson(schema), {
-    schema: { type: "JSON", text: given ?? text },
+    schema: { type: "JSON", text: given ?? text, ...references.length > 0 && { references } },
     name,
     difference: (registered) =>
       registered.type !== "JSON"
         ? `/: ${registered.type} instead of JSON`
-        : latestCompatibility === "strict"
+        : options.latestCompatibility !== "none" || registered.text === given
         ? difference(registered)
         : undefined,
     payloads: Effect.map(options.validate === true ? validators : Effect.succeed(unchecked), (validatorOf) => ({

@@ -1,6 +1,7 @@
 /** What every codec of a registry may be given, and the check of it. */
 import type { Kinds } from "../../internal/shared/fields.ts"
 import { flag, problemOf, text } from "../../internal/shared/fields.ts"
+import type { Reference } from "../RegistryModel.ts"
 import type { SubjectStrategy } from "./subject.ts"
 import { isStrategy } from "./subject.ts"
 import type { WriteWith } from "./writer.ts"
@@ -21,6 +22,16 @@ const common: Kinds = {
   writeWith: { words: "\"lookup\", \"register\", \"latest\", { metadata } or { id }", is: isWriteWith },
   normalize: flag,
   ids: { words: "\"prefix\" or \"header\"", is: (value) => value === "prefix" || value === "header" }
+}
+
+/** For codecs whose `schema` may refer to other ones. */
+export const references: Kinds[string] = {
+  words: "an array of { name, subject, version }",
+  is: (value) =>
+    Array.isArray(value) &&
+    value.every((each: Partial<Reference> | null) =>
+      typeof each?.name === "string" && typeof each.subject === "string" && Number.isInteger(each.version)
+    )
 }
 
 /** Throws for options that the codec does not have, or that are not what they must be. */

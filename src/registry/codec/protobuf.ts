@@ -16,7 +16,7 @@ import { messageAt, namesOf, pathOf, simpleName } from "../protobuf/protoType.ts
 import type { Reference, SchemaText } from "../RegistryModel.ts"
 import type { Service } from "../SchemaRegistry.ts"
 import type { Options as Common } from "./options.ts"
-import { check } from "./options.ts"
+import { check, references as referencesKind } from "./options.ts"
 import { registryCodec } from "./registryCodec.ts"
 
 /** What `Codec.protobuf` may be given. */
@@ -72,7 +72,7 @@ class SchemaReader {
 const fields: Fields.Kinds = {
   name: Fields.text,
   package: Fields.text,
-  references: { words: "an array of { name, subject, version }", is: Array.isArray },
+  references: referencesKind,
   message: Fields.text,
   aliases: Fields.texts,
   indexes: { words: "\"present\" or \"absent\"", is: (value) => value === "present" || value === "absent" }

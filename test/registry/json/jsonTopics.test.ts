@@ -239,6 +239,39 @@ describe("a topic of JSON Schema", () => {
       assert.deepStrictEqual((yield* read(topic(Order, { subject: "record" }))).seen, [order])
     }).pipe(Effect.provide(layer)))
 
+  it.effect("registers a schema that is given with what it refers to, and compares both with the Schema", () =>
+    Effect.gen(function*() {
+      const registry = yield* SchemaRegistry.Service
+      const Bill = Schema.Struct({ money: Schema.Struct({ cents: Schema.Finite }) })
+      const money = { type: "object", properties: { cents: { type: "number", minimum: 1 } }, required: ["cents"] }
+      yield* registry.register("money", { type: "JSON", text: JSON.stringify(money) })
+      const schema = JSON.stringify({
+        type: "object",
+        properties: { money: { $ref: "money.json" } },
+        required: ["money"]
+      })
+      const references = [{ name: "money.json", subject: "money", version: 1 }]
+      const send = (schemaOf: Schema.Codec<any, any>, value: unknown, options: Codec.JsonSchemaOptions = {}) =>
+        Producer.send(topic(schemaOf, { schema, references, ...options }), { key: "a", value })
+      yield* send(Bill, { money: { cents: 1 } })
+      const registered = yield* registry.version("orders-value", "latest")
+      assert.deepStrictEqual([registered.text, registered.references], [schema, references])
+      assert.deepStrictEqual((yield* read(topic(Bill, { schema, references }))).seen, [{ money: { cents: 1 } }])
+      const refused = yield* Effect.flip(send(Bill, { money: { cents: 0 } }, { validate: true }))
+      assert.include(String(refused), "/money/cents must be >= 1")
+      const Other = Schema.Struct({ money: Schema.Struct({ cents: Schema.String }) })
+      for (const latestCompatibility of ["strict", "none"] as const) {
+        const error = yield* Effect.flip(send(Other, { money: { cents: "1" } }, { latestCompatibility }))
+        assert.include(String(error), "does not fit the Schema, at /properties/money/properties/cents: number instead")
+      }
+      assert.throws(() => Codec.jsonSchema(Bill, { references }), /references: they are of a schema that is given/)
+      const wrong = [{ name: "money.json", subject: "money" }]
+      assert.throws(
+        () => Codec.jsonSchema(Bill, { schema, references: wrong as never }),
+        /references: .* is not an array/
+      )
+    }).pipe(Effect.provide(layer)))
+
   it("takes only options that it has", () => {
     const make = (options: object) => () => Codec.jsonSchema(Order, options)
     assert.throws(make({ draft: "draft-04" }), /Codec.jsonSchema: draft: "draft-04" is not "draft-07"/)
