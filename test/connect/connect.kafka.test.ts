@@ -3,21 +3,36 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { FetchHttpClient } from "effect/http"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { Connector, Connectors, FileStream, KafkaConnect } from "millrace/connect"
-import { readFileSync, writeFileSync } from "node:fs"
+import { Connector, Connectors, Debezium, FileStream, KafkaConnect } from "millrace/connect"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { afterAll, beforeAll } from "vitest"
 import { startConnect } from "../services/connect.ts"
 import type { ConnectServer } from "../services/connect.ts"
+import { debeziumPlugins } from "../services/debezium.ts"
 import { sharedKafka } from "../services/env.ts"
+import { startPostgres } from "../services/postgres.ts"
+import type { PostgresServer } from "../services/postgres.ts"
 import { connectSuite } from "./connectSuite.ts"
 
 let server: ConnectServer
+let database: PostgresServer
 beforeAll(async () => {
-  server = await startConnect(sharedKafka())
-}, 240_000)
-afterAll(() => server.kill())
+  const [plugins, postgres] = await Promise.all([
+    debeziumPlugins(),
+    startPostgres(
+      "CREATE TABLE items (id int PRIMARY KEY, name text)\nINSERT INTO items VALUES (1, 'bolt'), (2, 'nut')\n"
+    )
+  ])
+  database = postgres
+  server = await startConnect(sharedKafka(), plugins)
+}, 300_000)
+afterAll(async () => {
+  await server.kill()
+  await database.stop()
+})
 
 const connect = Layer.unwrap(Effect.sync(() => KafkaConnect.layer({ url: server.url }))).pipe(
   Layer.provide(FetchHttpClient.layer)
@@ -91,4 +106,51 @@ describe("Connect on a real worker", () => {
       assert.match(last.problem!, /Couldn't find or create file '\/proc\/nope\/out.txt'.*; given up after 2 restarts/)
       yield* publish([Connector.remove(name)])
     }).pipe(Effect.provide(connect)), 180_000)
+
+  it.live("reads a table with Debezium, and refuses a database that does not answer", () =>
+    Effect.gen(function*() {
+      const name = `shop${process.pid}`
+      const output = `${server.files}/items.txt`
+      const { host, port } = database
+      const source = (port: number) =>
+        Connector.make(
+          name,
+          Debezium.postgresSource({
+            database: { hostname: host, port, name: "postgres", user: "postgres", password: Redacted.make("hunter2") },
+            prefix: name,
+            tables: ["public.items"],
+            slot: name,
+            publication: { name },
+            topics: { partitions: 1, replication: 1 },
+            transforms: [Debezium.flatten()],
+            config: { "key.converter.schemas.enable": false, "value.converter.schemas.enable": false }
+          })
+        )
+      const [refused] = (yield* Connectors.plan([source(1)])).entries
+      assert.isNotEmpty(refused!.problems)
+      assert.notInclude(JSON.stringify(refused), "hunter2")
+      const converters = {
+        "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+        "value.converter.schemas.enable": false
+      }
+      const connectors = [
+        source(port),
+        Connector.make(
+          `${name}-out`,
+          FileStream.sink({ file: output, topics: [`${name}.public.items`], config: converters })
+        )
+      ]
+      yield* publish(connectors)
+      for (const connector of connectors) yield* Connectors.settled(connector.name, "120 seconds")
+      const rows = yield* Effect.sync(() => existsSync(output) ? readFileSync(output, "utf8") : "").pipe(
+        Effect.repeat({ until: (text) => text.split("\n").length > 2, schedule: Schedule.spaced("100 millis") }),
+        Effect.timeout("60 seconds")
+      )
+      assert.include(rows, "bolt")
+      assert.include(rows, "nut")
+      const again = yield* Connectors.plan(connectors)
+      assert.deepStrictEqual(again.entries.flatMap(({ changes }) => changes), [])
+      assert.isTrue(Connectors.isUpToDate(again))
+      yield* publish(connectors.map(({ name }) => Connector.remove(name)))
+    }).pipe(Effect.provide(connect)), 300_000)
 })

@@ -3,6 +3,9 @@ export const versions = {
   kafka: "4.3.1",
   postgres: "15",
   debezium: "3.6",
+  /** From npm; PostgreSQL 18. */
+  embeddedPostgres: "18.4.0-beta.17",
+  debeziumPlugin: "3.6.1.Final",
   apicurio: "3.3.3",
   /** The newest that runs on Java 17, which tests have. */
   apicurioOnJava17: "2.6.13.Final",

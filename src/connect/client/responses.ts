@@ -77,6 +77,10 @@ export const reasonOf = ({ body, status }: Response, asked: Asked): Errors.Reaso
   if (/BadRequestException|Cannot invoke/.test(problem) && status === 500) {
     return new Errors.Unexpected({ status, problem })
   }
+  if (status === 404 && field(body, "error_code") === undefined) {
+    // The server's own 404, not Connect's: it listens before it serves.
+    return new Errors.Unavailable({ problem: "the worker does not serve requests yet" })
+  }
   if (isTransient(status)) return new Errors.Unavailable({ problem: `status ${status}: ${problem}` })
   if (status === 401 || status === 403) return new Errors.Unauthorized({ status, problem })
   if (status === 404 && connector !== undefined) return new Errors.ConnectorNotFound({ connector })

@@ -129,10 +129,10 @@ export const settle = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Status, ConnectError> {
   const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(Duration.fromInputUnsafe(within))
   while (true) {
-    // Right after it was created there is no status yet.
+    // Right after it was created there is no status yet; a worker that restarts is waited for.
     const status: Status | undefined = yield* connect.status(name).pipe(
       Effect.catch((error) =>
-        error.reason._tag === "ConnectorNotFound" ? Effect.succeed(undefined) : Effect.fail(error)
+        error.reason._tag === "ConnectorNotFound" || error.isRetryable ? Effect.succeed(undefined) : Effect.fail(error)
       )
     )
     const failure = status === undefined ? undefined : failureIn(status)

@@ -120,6 +120,14 @@ describe("Connect over HTTP", () => {
       assert.include(connect.requests[0]!.url, "includeTasks=true&onlyFailed=true")
     }))
 
+  it.effect("takes no 404 of a worker that starts for Connect's", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const jetty = json({ servlet: "-", message: "Not Found", url: "/connectors/x", status: "404" }, 404)
+      const connect = connectOf(() => ++asked < 3 ? jetty : responseOf("get-connector"))
+      assert.strictEqual((yield* patiently(connect.use(({ get }) => get("file-src")))).name, "file-src")
+    }))
+
   it.effect("repeats nothing that may have been done and must be done once", () =>
     Effect.gen(function*() {
       const connect = connectOf(() => "silent", { timeout: "1 second" })
@@ -133,7 +141,9 @@ describe("Connect over HTTP", () => {
 
   it.effect("knows no health before Kafka 3.9, and a worker that starts", () =>
     Effect.gen(function*() {
-      const old = connectOf(({ pathname }) => pathname === "/health" ? json("nope", 404) : responseOf("root"))
+      const old = connectOf(({ pathname }) =>
+        pathname === "/health" ? json({ error_code: 404, message: "HTTP 404 Not Found" }, 404) : responseOf("root")
+      )
       assert.isTrue(yield* old.use(({ isHealthy }) => isHealthy))
       const starting = connectOf(() => json({ status: "starting", message: "wait" }, 503))
       assert.isFalse(yield* patiently(starting.use(({ isHealthy }) => isHealthy)))
