@@ -46,7 +46,6 @@ export const fakeRouting = Effect.fnUntraced(function*(
     makeSignal: yield* Signal.maker,
     partitionsOf: () => 1,
     errorFields: true,
-    timestampTypeOf: () => "CreateTime",
     restore: () => Effect.void
   })
   return {

@@ -10,14 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
-import type {
-  ProducerClient,
-  RawHeader,
-  RawMessage,
-  RawRecord,
-  TimestampType,
-  TopicPartition
-} from "../../engine/KafkaEngine.ts"
+import type { ProducerClient, RawHeader, RawMessage, RawRecord, TopicPartition } from "../../engine/KafkaEngine.ts"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import type { Failure } from "../../OnFailure.ts"
 import type { Outcome } from "../../Outcome.ts"
@@ -69,8 +62,6 @@ export interface Options {
   readonly makeSignal: () => Signal
   /** How many partitions a topic has; `undefined` when that is not known. */
   readonly partitionsOf: (topic: string) => number | undefined
-  /** Who sets the timestamps of a source topic, where records do not tell; `undefined` if that is not known. */
-  readonly timestampTypeOf: (source: string) => TimestampType | undefined
   /** Whether dead letters carry the encoded fields of their error. */
   readonly errorFields: boolean
   /** Creates the topics of a source again that were deleted, if the consumer creates topics at all. */
@@ -130,11 +121,8 @@ export class Router {
     const { cause } = failure
     const due = to._tag === "Tier" ? failure.failedAt + to.tier.delay : undefined
     const topic = to._tag === "Tier" ? to.tier.name : to.topic
-    const read = retrying || record.timestampType !== undefined
-      ? record
-      : { ...record, timestampType: this.options.timestampTypeOf(topics.source) }
     const headers = (bare: boolean): Array<RawHeader> =>
-      RetryHeaders.write(read, {
+      RetryHeaders.write(record, {
         group: this.options.group,
         attempts: failure.retries + 2,
         executions: failure.attempts,

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
-import type { AdminClient, ConsumerClient, TimestampType } from "../../engine/KafkaEngine.ts"
+import type { ConsumerClient } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as RetryTopics from "../../RetryTopic.ts"
 import * as Source from "../../Source.ts"
@@ -52,7 +52,6 @@ export const make = Effect.fnUntraced(function*(
   if (!topology.routes) return undefined
   const engine = yield* KafkaEngine.Service
   const partitions = new Map<string, number>()
-  const timestampTypes = new Map<string, TimestampType>()
   let client: ConsumerClient | undefined
   const prepared = new Set<string>()
 
@@ -62,19 +61,8 @@ export const make = Effect.fnUntraced(function*(
     if (topics.length === 0) return
     const admin = yield* engine.admin
     const mode = retries.topics ?? RetryTopics.defaults.topics
-    yield* lookUpTypes(admin, topics.map(({ source }) => source))
     for (const state of yield* provision(admin, engine.capabilities, topics, mode)) {
       if (state.partitions !== undefined) partitions.set(state.spec.name, state.partitions)
-    }
-  })
-
-  /** Records of some engines do not say who set their timestamp; the settings of their topic do. */
-  const lookUpTypes = Effect.fnUntraced(function*(admin: AdminClient, sources: ReadonlyArray<string>) {
-    if (engine.capabilities.has("timestampType") || !engine.capabilities.has("configs")) return
-    for (const source of sources) {
-      const config = yield* Effect.orElseSucceed(admin.describeConfigs(source), () => ({}))
-      const type = (config as Readonly<{ [name: string]: string }>)["message.timestamp.type"]
-      if (type === "CreateTime" || type === "LogAppendTime") timestampTypes.set(source, type)
     }
   })
 
@@ -105,7 +93,6 @@ export const make = Effect.fnUntraced(function*(
     publish: retries.publish ?? RetryTopics.defaults.publish,
     makeSignal,
     partitionsOf: (topic: string) => partitions.get(topic),
-    timestampTypeOf: (source: string) => timestampTypes.get(source),
     errorFields: retries.errorFields ?? RetryTopics.defaults.errorFields,
     restore: (source: string) => prepareNow([source])
   }
@@ -123,7 +110,6 @@ export const make = Effect.fnUntraced(function*(
     forget: (source) => {
       if (named.includes(source)) return
       prepared.delete(source)
-      timestampTypes.delete(source)
       for (const name of topology.forget(source)) partitions.delete(name)
     },
     attach: (made) => {

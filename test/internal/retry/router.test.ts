@@ -75,7 +75,6 @@ const routerOf = Effect.fnUntraced(function*(answers: Array<"full" | "ok" | "lat
     makeSignal: yield* Signal.maker,
     partitionsOf: () => 3,
     errorFields: true,
-    timestampTypeOf: () => "CreateTime",
     restore: () => Effect.sync(() => void restored++)
   })
   const start = (offset: number): Copy => {
@@ -96,11 +95,6 @@ describe("copies", () => {
       assert.isDefined(settling.pollUnsafe())
       assert.isTrue(copies.every(({ acknowledged }) => acknowledged))
       assert.deepStrictEqual(sent.map(({ partition }) => partition), [2, 2])
-      // The records do not say who set their timestamp; the settings of their topic do.
-      for (const { headers } of sent) {
-        const type = headers?.find(([name]) => name === "kafka_original-timestamp-type")?.[1]
-        assert.strictEqual(Buffer.from(type ?? []).toString(), "CreateTime")
-      }
     }))
 
   it.effect("that are too large are sent again without message and stack, once", () =>

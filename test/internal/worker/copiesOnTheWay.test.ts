@@ -1,62 +1,11 @@
 /** What holds while copies of failed records are on their way. */
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import { TestClock } from "effect/testing"
-import { ConsumerControl, OnFailure, Topic } from "millrace"
-import type { Handler } from "millrace"
-import type { DeliveryCallback, Position, ProducerClient } from "../../../src/engine/KafkaEngine.ts"
-import * as Plan from "../../../src/internal/plan/plan.ts"
-import { Router } from "../../../src/internal/retry/router.ts"
-import * as Runtime from "../../../src/internal/run/runtime.ts"
-import * as Signal from "../../../src/internal/shared/signal.ts"
-import { HealthCell } from "../../../src/internal/telemetry/healthCell.ts"
-import { p0, scripted, settings, settle, Texts, texts, until } from "../loop/scenario.ts"
-
-/** A consumer whose copies are acknowledged by the test, in the order of `answers`. */
-const routed = Effect.fnUntraced(function*(
-  handler: Handler.Handler<string, never>,
-  emit: (() => Effect.Effect<void>) | undefined
-) {
-  const answers: Array<DeliveryCallback> = []
-  const producer: ProducerClient = {
-    produce: (_, done) => {
-      answers.push(done)
-      return true
-    },
-    whenSpace: Effect.never,
-    flush: () => Effect.void
-  }
-  const router = new Router({
-    group: "g",
-    producer,
-    clock: yield* Effect.clockWith(Effect.succeed),
-    publish: Schedule.spaced(700),
-    makeSignal: yield* Signal.maker,
-    partitionsOf: () => 1,
-    timestampTypeOf: () => "CreateTime",
-    errorFields: true,
-    restore: () => Effect.void
-  })
-  const plan = yield* Plan.make({
-    group: "g",
-    settings: { ...settings, chunkRecords: 5 },
-    handlers: [handler],
-    onFailure: OnFailure.deadLetter
-  })
-  const routing = { router, prepare: () => Effect.succeed(new Map()), forget: () => {}, attach: () => {} }
-  const run = yield* Effect.provideService(
-    Runtime.start(
-      plan,
-      { subscribed: plan, routing, wanted: [] },
-      { holds: false, health: new HealthCell("g"), emit },
-      () => Effect.void
-    ),
-    ConsumerControl.Registry,
-    new Set()
-  )
-  return { answers, run }
-})
+import { Topic } from "millrace"
+import type { DeliveryCallback, Position } from "../../../src/engine/KafkaEngine.ts"
+import { p0, scripted, settle, Texts, texts, until } from "../loop/scenario.ts"
+import { routed } from "./routed.ts"
 
 it.effect("a partition is not drained while copies of it are on their way, however slow the reader is", () =>
   scripted(Effect.fnUntraced(function*(script) {
