@@ -79,9 +79,12 @@ const within = (operation: string) =>
 export const make = ({ admin, client, disturbed, plan, routing, wanted }: Options): Asking => {
   // In a retry topic nothing waits in place, and the records carry how many times they failed.
   const keepsAttempts = !plan.retrying && plan.handlers.some(({ onFailure }) => onFailure.needs.waits)
-  // With several at once what is finished behind the first unfinished record is kept too.
-  const keepsNotes = keepsAttempts
-    || plan.handlers.some(({ call }) => call._tag === "Record" && call.concurrency !== "partition")
+  // What is finished behind the first unfinished record is kept too: of several at once, or of a batch given up
+  // after its policy had taken some of its records out.
+  const keepsNotes = keepsAttempts ||
+    plan.handlers.some(({ call }) =>
+      call._tag === "Batch" || call._tag === "Record" && call.concurrency !== "partition"
+    )
   const isDerived = routing !== undefined && plan.patterns.length > 0
   const mayOverlap = plan.patterns.length > 1 && !plan.retrying
   const isolation = plan.config.isolation ?? "read_committed"

@@ -39,6 +39,8 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
   const scope = new CallScope()
   let chunk: Chunk | undefined
   let i = 0
+  /** What is collected, or handled. */
+  let open: Batch | undefined
 
   const advance = (batch: Batch, current: Chunk, raw: RawRecord): void => {
     batch.raws.push(raw)
@@ -73,15 +75,23 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     return undefined
   }
 
+  /** Records of a batch are done without its handler. */
+  const takeOut = (batch: Batch, outcomes: ReadonlyArray<Outcome>): void => {
+    for (const outcome of outcomes) batch.exceptions.push(outcome)
+    const gone = new Set(outcomes.map(({ offset }) => offset))
+    batch.records = batch.records.filter(({ raw }) => !gone.has(raw.offset))
+  }
+
   /**
    * Judges records and carries the decision out. Returns `undefined` when they are not done and the worker ends. With
    * `isPart` the records without an outcome are handled again.
    */
   const consequence = Effect.fnUntraced(function*(
-    { raws }: Batch,
+    batch: Batch,
     records: ReadonlyArray<RawRecord>,
     cause: Cause.Cause<unknown>
   ): Effect.fn.Return<{ readonly outcomes: ReadonlyArray<Outcome>; readonly isPart: boolean } | undefined> {
+    const { raws } = batch
     let places: Map<RawRecord, number> | undefined
     const stepOf = (raw: RawRecord) => {
       places ??= new Map(raws.map((raw, place) => [raw, place]))
@@ -94,9 +104,11 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     if (verdict._tag === "Done") return verdict
     const { copies, isPart } = verdict
     yield* settleCopies(work, copies)
-    return copies.every(({ acknowledged }) => acknowledged)
-      ? { outcomes: [...verdict.skipped, ...settled(work, copies)].sort((a, b) => a.offset - b.offset), isPart }
-      : undefined
+    const arrived = copies.filter(({ acknowledged }) => acknowledged)
+    const outcomes = [...verdict.skipped, ...settled(work, arrived)].sort((a, b) => a.offset - b.offset)
+    if (arrived.length === copies.length) return { outcomes, isPart }
+    takeOut(batch, outcomes)
+    return undefined
   })
 
   /** Moves records of the current chunk into the batch; `false` when one of them says stop. */
@@ -129,7 +141,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       i = 0
       if (chunk === undefined) return undefined
     }
-    const batch = emptyBatch(state.position ?? chunk.records[i]!.offset)
+    const batch = open = emptyBatch(state.position ?? chunk.records[i]!.offset)
     const deadline = host.clock.currentTimeMillisUnsafe() + maxWait
     while (true) {
       if (chunk !== undefined) {
@@ -155,6 +167,41 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       state.gather(false)
     }
   })
+
+  /**
+   * Gives a batch up. What was skipped of it, or has its copy, is done all the same: the next owner of the partition
+   * passes over that. Returns the report, for which an interrupted worker does not wait.
+   */
+  const leave = (): Effect.Effect<void> => {
+    // An owner of offsets says itself where to go on.
+    if (open === undefined || open.exceptions.length === 0 || call._tag === "Owned" || !host.owns(state)) {
+      return Effect.void
+    }
+    const { exceptions, next, raws, records } = open
+    open = undefined
+    const { progress: { tracker }, partition, topic } = state
+    const left = new Set(records.map(({ raw }) => raw.offset))
+    raws.forEach((raw, place) => {
+      const ticket = tracker.deliver(raw.offset, place === raws.length - 1 ? next : raw.offset + 1, raw.leaderEpoch)
+      if (left.has(raw.offset)) return
+      if (tracker.finish(ticket)) state.advance(tracker.position!, tracker.leaderEpoch)
+      state.finished(raw.offset)
+    })
+    host.progressed(state)
+    const reports = exceptions.map((outcome) => {
+      const { offset } = outcome
+      return host.emit(state, {
+        topic,
+        partition,
+        from: offset,
+        to: offset,
+        handled: 0,
+        duration: 0,
+        exceptions: [outcome]
+      })
+    })
+    return Effect.all(reports, { discard: true })
+  }
 
   const callBatch = ({ next, records, start }: Batch): Effect.Effect<unknown, unknown> => {
     const { partition, topic } = state
@@ -186,7 +233,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     // The decision covers the records that were handed over; the undecodable ones among them were judged before. An
     // owner of offsets is called without any when all were undecodable: then they are what failed. Those of another
     // group never are.
-    let handed = batch.records.map((record) => record.raw)
+    const handed = batch.records.map((record) => record.raw)
     let failing = handed.length === 0 ? batch.raws.filter((raw) => work.isPassed?.(raw) !== true) : handed
     while (true) {
       while (state.suspended && state.phase === "active") yield* state.signal.wait
@@ -198,12 +245,10 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       if (failing.length === 0) return notNoted(batch, exit.cause)
       const judged = yield* consequence(batch, failing, exit.cause)
       if (judged === undefined) return false
-      for (const outcome of judged.outcomes) batch.exceptions.push(outcome)
+      takeOut(batch, judged.outcomes)
       if (judged.isPart) {
         const gone = new Set(judged.outcomes.map(({ offset }) => offset))
-        batch.records = batch.records.filter(({ raw }) => !gone.has(raw.offset))
         failing = failing.filter(({ offset }) => !gone.has(offset))
-        handed = batch.records.map((record) => record.raw)
         continue
       }
       batch.records = []
@@ -216,29 +261,33 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     return true
   })
 
-  while (true) {
-    const batch = yield* gather()
-    if (batch === undefined) return
-    while (state.suspended && state.phase === "active") yield* state.signal.wait
-    if (batch.raws.length === 0 || state.phase !== "active") return
-    const startedAt = host.clock.currentTimeMillisUnsafe()
-    // Also before a poison record that says stop.
-    const done = yield* handle(batch)
-    state.rest()
-    host.release(state, batch.raws.length, batch.bytes)
-    if (!done) return
-    state.advance(batch.next, batch.raws[batch.raws.length - 1]!.leaderEpoch)
-    for (const { offset } of batch.raws) state.finished(offset)
-    host.progressed(state)
-    yield* host.emit(state, {
-      topic: state.topic,
-      partition: state.partition,
-      from: batch.raws[0]!.offset,
-      to: batch.raws[batch.raws.length - 1]!.offset,
-      handled: batch.raws.length - batch.exceptions.length,
-      duration: host.clock.currentTimeMillisUnsafe() - startedAt,
-      exceptions: batch.exceptions
-    })
-    if (!state.goesOn) return
-  }
+  const batches = Effect.gen(function*() {
+    while (true) {
+      const batch = yield* gather()
+      if (batch === undefined) return
+      while (state.suspended && state.phase === "active") yield* state.signal.wait
+      if (batch.raws.length === 0 || state.phase !== "active") return yield* leave()
+      const startedAt = host.clock.currentTimeMillisUnsafe()
+      // Also before a poison record that says stop.
+      const done = yield* handle(batch)
+      state.rest()
+      host.release(state, batch.raws.length, batch.bytes)
+      if (!done) return yield* leave()
+      open = undefined
+      state.advance(batch.next, batch.raws[batch.raws.length - 1]!.leaderEpoch)
+      for (const { offset } of batch.raws) state.finished(offset)
+      host.progressed(state)
+      yield* host.emit(state, {
+        topic: state.topic,
+        partition: state.partition,
+        from: batch.raws[0]!.offset,
+        to: batch.raws[batch.raws.length - 1]!.offset,
+        handled: batch.raws.length - batch.exceptions.length,
+        duration: host.clock.currentTimeMillisUnsafe() - startedAt,
+        exceptions: batch.exceptions
+      })
+      if (!state.goesOn) return
+    }
+  })
+  yield* Effect.onInterrupt(batches, () => Effect.sync(() => void leave()))
 })

@@ -25,6 +25,7 @@ describe("a batch is handed over when the budget has no room for more", () => {
       yield* start(script, consumer)
       script.produce(p0, texts(0, 899))
       script.emit("assign", [p0])
+      yield* settle
       yield* TestClock.adjust("1 second")
       assert.strictEqual(handled.count, 900)
     })))
@@ -36,6 +37,7 @@ describe("a batch is handed over when the budget has no room for more", () => {
       yield* start(script, consumer)
       script.produce(p0, texts(0, 199).map((record) => ({ ...record, size: 1_000 })))
       script.emit("assign", [p0])
+      yield* settle
       yield* TestClock.adjust("1 second")
       assert.strictEqual(handled.count, 200)
     })))
@@ -62,6 +64,7 @@ describe("a batch is handed over when the budget has no room for more", () => {
       yield* start(script, Consumer.make("g", { ...settings, bufferRecords: 300, handlers: [counting(handled, 200)] }))
       script.produce(p0, texts(0, 149))
       script.emit("assign", [p0])
+      yield* settle
       yield* TestClock.adjust("9 minutes")
       assert.strictEqual(handled.count, 0)
       script.produce(p0, [text(150)])
