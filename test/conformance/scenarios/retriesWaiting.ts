@@ -133,7 +133,7 @@ export const retriesWaiting: Group = {
         const { dlt, group, tier, topic } = yield* routes(world, 3)
         const tries: Array<Try> = []
         const [, , ofSpring] = recorded("spring-kafka/non-blocking-retry")
-        const ofDjango = recorded("django-kafka/retry-3.1.0").find((record) => record.topic.endsWith("retry.1"))!
+        const ofDjango = recorded("django-kafka/retry-5.1.2").find((record) => record.topic.endsWith("retry.1"))!
         // Of its repeated headers the last one counts: the third delivery.
         assert.strictEqual(ofSpring!.headers.filter(([name]) => name === "retry_topic-attempts").length, 2)
         assert.isDefined(textOf(ofDjango, "RETRY_TIMESTAMP"))
