@@ -80,7 +80,10 @@ export interface ConsumerHealth {
   readonly stalled: ReadonlyArray<StalledPartition>
   /** The partitions that have waited half a minute for the copy of a failed record to be acknowledged. */
   readonly unsent: ReadonlyArray<UnsentCopy>
-  /** What keeps the whole member from working: it is given no partitions because of an error, or reaches no broker. */
+  /**
+   * What keeps the whole member from working: it is given no partitions because of an error, reaches no broker, or ended
+   * because of a bug.
+   */
   readonly problem: string | undefined
   /** How many records behind the end it is, over all partitions of this member; `undefined` until it is known. */
   readonly lag: number | undefined

@@ -1,12 +1,16 @@
 /** Follows the events of one consumer and says how healthy it is. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ConsumerEvent } from "../../ConsumerEvent.ts"
 import type { TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { ConsumerHealth, HeldPartition, StalledPartition, UnsentCopy } from "../../Health.ts"
 import { Registry } from "../../Health.ts"
+import { messageOf, oneLine } from "../shared/causes.ts"
 
 const same = (a: TopicPartition, b: TopicPartition): boolean => a.topic === b.topic && a.partition === b.partition
+
+const bugOf = (cause: Cause.Cause<unknown>): string => oneLine(messageOf(Cause.squash(cause)))
 
 /** One per consumer. It stays when the supervisor starts the consumer again. */
 export class HealthCell {
@@ -43,6 +47,7 @@ export class HealthCell {
     switch (event._tag) {
       case "Started": {
         this.status = "running"
+        this.problem = undefined
         break
       }
       case "Assigned": {
@@ -77,23 +82,25 @@ export class HealthCell {
         this.lastError = event.error
         this.status = "failed"
         this.assignment = []
+        this.problem = undefined
         break
       }
       case "Stopped": {
         this.status = event.cause === undefined ? "stopped" : "failed"
         this.assignment = []
+        this.problem = event.cause === undefined ? undefined : `it ended because of a bug: ${bugOf(event.cause)}`
         break
       }
     }
   }
 
+  /** If it ended because of a bug, that is its problem until it has started. */
   restarting(): void {
     this.status = "restarting"
     this.assignment = []
     this.held = []
     this.stalled = []
     this.unsent = []
-    this.problem = undefined
   }
 
   switchedOff(): void {

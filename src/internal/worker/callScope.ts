@@ -4,7 +4,7 @@
  * fiber of its own.
  */
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 
@@ -31,7 +31,8 @@ export class CallScope {
 
   /**
    * Runs a call, or several that do not use the scope, in the current scope. What is left in it is closed with the exit
-   * of the call, also when the fiber is interrupted meanwhile; so are the fibers that it forked.
+   * of the call, also when the fiber is interrupted meanwhile; so are the fibers that it forked. A call whose finalizers
+   * fail has failed.
    */
   run<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Exit.Exit<A, E>, never, Exclude<R, Scope.Scope>> {
     return Effect.uninterruptibleMask((restore) =>
@@ -39,7 +40,11 @@ export class CallScope {
         this.children = childrenOf(fiber)
         return Effect.flatMap(
           Effect.exit(restore(Scope.provide(effect, this.scope))),
-          (exit) => this.used ? Effect.as(this.close(exit), exit) : Effect.succeed(exit)
+          (exit) =>
+            this.used
+              ? Effect.map(Effect.exit(this.close(exit)), (closed): Exit.Exit<A, E> =>
+                Exit.isSuccess(exit) && Exit.isFailure(closed) ? Exit.failCause(closed.cause) : exit)
+              : Effect.succeed(exit)
         )
       })
     )

@@ -188,7 +188,7 @@ export const laneWorker = Effect.fnUntraced(function*(
     let complete: OpenChunk | undefined
     const segment = Effect.whileLoop({
       while: () => {
-        if (complete !== undefined || scope.used || !state.mayRun) return false
+        if (complete !== undefined || taken !== undefined || !state.mayRun) return false
         taken = lanes.take()
         return taken !== undefined
       },
@@ -199,14 +199,21 @@ export const laneWorker = Effect.fnUntraced(function*(
         return callHandler(work, run, taken!.item.raw)
       },
       step: () => {
-        state.rest(slot)
-        complete = finish(taken!.key, taken!.item)
-        taken = undefined
+        // The record is handled when what its call acquired is released, too.
+        if (!scope.used) handled()
       }
     })
+    const handled = () => {
+      const { item, key } = taken!
+      state.rest(slot)
+      complete = finish(key, item)
+      taken = undefined
+    }
     do {
       const exit = yield* scope.run(segment)
-      if (Exit.isFailure(exit)) {
+      if (Exit.isSuccess(exit)) {
+        if (taken !== undefined) handled()
+      } else {
         if (taken === undefined || !isOwnFailure(state, exit.cause)) return
         const failed: Taken = taken
         const verdict = yield* decide(failed, slot, exit.cause)
@@ -218,9 +225,7 @@ export const laneWorker = Effect.fnUntraced(function*(
           return
         }
         for (const outcome of verdict) failed.item.open.exceptions.push(outcome)
-        state.rest(slot)
-        complete = finish(failed.key, failed.item)
-        taken = undefined
+        handled()
       }
       if (complete !== undefined) {
         const done: OpenChunk = complete

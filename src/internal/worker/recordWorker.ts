@@ -42,14 +42,19 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
     state.finished(offset)
     i++
   }
+  // The record in work is handled when what its call acquired is released, too.
+  let isReleasing = false
   // One loop per chunk, not one effect per record: it is left only for a failure, a used scope, or to stop.
   const segment = Effect.whileLoop({
-    while: () => i <= last && state.mayRun && !scope.used && !steps.isHeldBack,
+    while: () => !isReleasing && i <= last && state.mayRun && !steps.isHeldBack,
     body: () => {
       state.begin(records[i]!.offset)
       return callHandler(work, run, records[i]!)
     },
-    step: advance
+    step: () => {
+      if (scope.used) isReleasing = true
+      else advance()
+    }
   })
   const decided = () => state.rest()
   while (i <= last && state.goesOn) {
@@ -63,7 +68,12 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
       continue
     }
     const exit = yield* scope.run(segment)
-    if (Exit.isSuccess(exit)) continue
+    const isReleased = isReleasing
+    isReleasing = false
+    if (Exit.isSuccess(exit)) {
+      if (isReleased) advance()
+      continue
+    }
     if (!isOwnFailure(state, exit.cause)) break
     const verdict = yield* judge(work, [records[i]!], exit.cause, decided)
     if (verdict._tag === "Again") continue

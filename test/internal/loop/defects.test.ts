@@ -32,6 +32,7 @@ describe("a run that ends because of a defect", () => {
       )
       read.push(cell!().status)
       assert.deepStrictEqual(read, ["failed"])
+      assert.include(cell!().problem, "poll died")
       assert.isTrue(lines.some((line) => line.startsWith("Error") && line.includes("poll died")), lines.join("\n"))
       assert.isFalse(lines.some((line) => line.includes("consumer stopped")))
     })))

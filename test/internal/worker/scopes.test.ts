@@ -1,11 +1,13 @@
 /** Whose scope is whose: what policies, codecs and start offsets acquire, and the fibers that handlers fork. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { TestClock } from "effect/testing"
 import { Codec, Consumer, OnFailure, Retry, Topic } from "millrace"
 import { Pending } from "../../../src/Codec.ts"
-import { p0, p1, scripted, settings, start, Texts, texts, until } from "../loop/scenario.ts"
+import { p0, p1, scripted, settings, settle, start, Texts, texts, until } from "../loop/scenario.ts"
 
 /** Something that is open until its scope ends. */
 const opened = () => {
@@ -46,6 +48,53 @@ describe("a scope", () => {
       yield* until(() => handled > 0)
       assert.deepStrictEqual(state, { open: 0, total: 1 })
     })))
+
+  for (const concurrency of ["partition", { keys: 2 }, { unordered: 2 }] as const) {
+    const how = JSON.stringify(concurrency)
+
+    it.effect(`of a handler is closed before its record is stored: ${how}`, () =>
+      scripted(Effect.fnUntraced(function*(script) {
+        const gate = yield* Deferred.make<void>()
+        let isReleasing = false
+        const release = Effect.andThen(Effect.sync(() => isReleasing = true), Deferred.await(gate))
+        const handler = Topic.handle(Texts, () => Effect.acquireRelease(Effect.void, () => release), { concurrency })
+        yield* start(script, Consumer.make("g", { ...settings, handlers: [handler] }))
+        script.produce(p0, texts(0, 0))
+        script.emit("assign", [p0])
+        yield* until(() => isReleasing)
+        yield* TestClock.adjust("1 second")
+        const stored = () => {
+          script.commitByTimer()
+          return script.committed.get("t/0")?.offset
+        }
+        assert.notStrictEqual(stored(), 1)
+        yield* Deferred.succeed(gate, undefined)
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(stored(), 1)
+      })))
+
+    it.effect(`of a handler that dies while it is closed is a defect of the record: ${how}`, () =>
+      scripted(Effect.fnUntraced(function*(script) {
+        const seen: Array<string> = []
+        const failures: Array<string> = []
+        const onFailure = OnFailure.make((failure) => {
+          failures.push(`${failure.record.offset} ${failure.kind} ${Cause.squash(failure.cause)}`)
+          return Effect.succeed(OnFailure.skip)
+        })
+        const handler = Topic.handle(Texts, ({ value }) => {
+          seen.push(value)
+          return value === "1" ? Effect.addFinalizer(() => Effect.die("flush")) : Effect.void
+        }, { concurrency })
+        const { exit } = yield* start(script, Consumer.make("g", { ...settings, onFailure, handlers: [handler] }))
+        script.produce(p0, texts(0, 2))
+        script.emit("assign", [p0])
+        yield* until(() => seen.length === 3 && failures.length === 1)
+        yield* settle
+        assert.isUndefined(exit())
+        assert.deepStrictEqual(seen, ["0", "1", "2"])
+        assert.deepStrictEqual(failures, ["1 defect flush"])
+      })))
+  }
 
   it.effect("of what decoding a record acquires ends with that", () =>
     scripted(Effect.fnUntraced(function*(script) {
