@@ -111,14 +111,14 @@ export class Script {
   }
 
   disturb = (): void => this.options?.onEvent({ _tag: "Disturbed", error: broken("join") })
-
-  failCommit(partition: TopicPartition): void {
-    this.options?.onEvent({ _tag: "CommitFailed", positions: [{ ...partition, offset: 0 }], error: broken("commit") })
+  failCommit(...all: Array<TopicPartition>): void {
+    const positions = all.map((partition) => ({ ...partition, offset: 0 }))
+    this.options?.onEvent({ _tag: "CommitFailed", positions, error: broken("commit") })
   }
 
   /** The client commits what is stored, as its timer does. */
   commitByTimer(): void {
-    const positions = [...this.assignment.values()].flatMap(({ stored }) => stored === undefined ? [] : [stored])
+    const positions = [...this.assignment.values()].flatMap(({ stored }) => stored ?? [])
     for (const position of positions) this.committed.set(format(position), position)
     this.options?.onEvent({ _tag: "Committed", positions })
   }

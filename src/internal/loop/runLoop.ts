@@ -192,7 +192,7 @@ export class RunLoop implements WorkerPort {
       case "Rebalance": {
         this.rebalancing.add(event)
         this.boundedRead.rebalanced()
-        return this.watch.rebalanced(event.kind, this.now().clock)
+        return this.watch.rebalanced(event, this.now().clock)
       }
       case "EndOfPartition": {
         const state = this.assignment.get(event.topic, event.partition)
@@ -205,10 +205,11 @@ export class RunLoop implements WorkerPort {
       }
       case "Committed": {
         this.commits.committed(event.positions)
+        this.watch.committed(event.positions)
         return this.context.publish(event)
       }
       case "CommitFailed": {
-        this.commits.failed(event.error)
+        if (!this.commits.failed(event.error)) this.watch.refused(event, this.now().clock)
         return this.context.publish(event)
       }
       case "Failed": {

@@ -31,8 +31,8 @@ export class CallScope {
 
   /**
    * Runs a call, or several that do not use the scope, in the current scope. What is left in it is closed with the exit
-   * of the call, also when the fiber is interrupted meanwhile; so are the fibers that it forked. A call whose finalizers
-   * fail has failed.
+   * of the call, also when the fiber is interrupted meanwhile; so are the fibers that it forked. If closing fails, so
+   * does the call.
    */
   run<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Exit.Exit<A, E>, never, Exclude<R, Scope.Scope>> {
     return Effect.uninterruptibleMask((restore) =>
@@ -42,8 +42,11 @@ export class CallScope {
           Effect.exit(restore(Scope.provide(effect, this.scope))),
           (exit) =>
             this.used
-              ? Effect.map(Effect.exit(this.close(exit)), (closed): Exit.Exit<A, E> =>
-                Exit.isSuccess(exit) && Exit.isFailure(closed) ? Exit.failCause(closed.cause) : exit)
+              ? Effect.map(
+                Effect.exit(this.close(exit)),
+                (closed): Exit.Exit<A, E> =>
+                  Exit.isSuccess(exit) && Exit.isFailure(closed) ? Exit.failCause(closed.cause) : exit
+              )
               : Effect.succeed(exit)
         )
       })

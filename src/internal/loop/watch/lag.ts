@@ -62,6 +62,11 @@ export class Lag {
     return this.failingSince === undefined ? 0 : now - this.failingSince
   }
 
+  /** Something may be wrong with any partition: the next look-up asks for all of them, without waiting for its time. */
+  suspect(): void {
+    if (this.lastError === undefined) this.lastFull = this.lastLook = Number.NEGATIVE_INFINITY
+  }
+
   /** Begins a look-up if one is due. */
   lookUp(now: number): Effect.Effect<void> {
     return Effect.suspend(() => {

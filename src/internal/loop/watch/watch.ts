@@ -3,7 +3,7 @@
  * red, and there is an event and a line in the log, until it goes on.
  */
 import * as Duration from "effect/Duration"
-import type { TopicPartition } from "../../../engine/KafkaEngine.ts"
+import type { ClientEvent, Position, TopicPartition } from "../../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../../KafkaError.ts"
 import { format } from "../../../TopicPartition.ts"
 import type { Assignment } from "../../partition/assignment.ts"
@@ -11,8 +11,9 @@ import type { PartitionState } from "../../partition/partitionState.ts"
 import { handlerFor } from "../../plan/plan.ts"
 import type { LoopContext } from "../loopContext.ts"
 import { tp } from "../ownership.ts"
-import type { Pending } from "../rebalanceQueue.ts"
+import type { Pending, Rebalance } from "../rebalanceQueue.ts"
 import type { Lag } from "./lag.ts"
+import { RefusedCommits } from "./refusedCommits.ts"
 import { type Expectation, type Stall, StallGuard } from "./stallGuard.ts"
 
 /**
@@ -30,6 +31,7 @@ export class Watch {
   private readonly assignment: Assignment
   private readonly lag: Lag
   private readonly guard = new StallGuard()
+  private readonly refusedCommits = new RefusedCommits()
   private reported = new Map<string, TopicPartition>()
   /** The last error of the client since something was assigned. */
   private met: { readonly error: KafkaError; readonly since: number; readonly at: number } | undefined
@@ -46,18 +48,31 @@ export class Watch {
   /** Nothing is wrong that a look later could change. */
   get isCalm(): boolean {
     const { assignment, lag, lostSince, met, reported, unreachable } = this
-    return reported.size === 0 && unreachable === undefined && lag.error === undefined
+    return reported.size === 0 && unreachable === undefined && lag.error === undefined && !this.refusedCommits.any
       && (assignment.size > 0 || met === undefined && lostSince === undefined)
   }
 
   /** The client met an error. If nothing is assigned, that is probably the reason. */
   disturbed(error: KafkaError, now: number): void {
+    // What keeps a partition from being fetched may keep its end from being looked up: that shows for how long.
+    this.lag.suspect()
     const { met } = this
     this.met = { error, since: met !== undefined && now - met.at < errorsCountFor ? met.since : now, at: now }
   }
 
+  /** The broker took a commit. */
+  committed(positions: ReadonlyArray<Position>): void {
+    this.refusedCommits.forget(positions)
+  }
+
+  /** The broker did not take a commit. */
+  refused({ error, positions }: Extract<ClientEvent, { readonly _tag: "CommitFailed" }>, now: number): void {
+    this.refusedCommits.refused(positions, error, now)
+  }
+
   /** A rebalance began. */
-  rebalanced(kind: "assign" | "revoke" | "lost", now: number): void {
+  rebalanced({ kind, partitions }: Rebalance, now: number): void {
+    this.refusedCommits.forget(partitions)
     if (kind === "assign") this.met = this.lostSince = undefined
     else if (kind === "lost" && this.assignment.size === 0) this.lostSince ??= now
   }
@@ -102,7 +117,7 @@ export class Watch {
       this.context.publish({ _tag: "Disturbed", error: unreachable })
     }
     this.unreachable = unreachable
-    if (assignment.size > 0) return unreachable?.message
+    if (assignment.size > 0) return (unreachable ?? this.refusedCommits.lasting(quietMillis, now))?.message
     if (met !== undefined && now - met.since >= quietMillis && now - met.at < errorsCountFor) return met.error.message
     return this.lostSince !== undefined && now - this.lostSince >= quietMillis
       ? "all of its partitions were lost, and none has been assigned since"
