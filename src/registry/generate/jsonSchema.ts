@@ -1,6 +1,7 @@
 /** JSON Schemas as modules of Effect Schemas: Effect translates, and this lays out what it wrote. Pure. */
 import * as JsonSchema from "effect/JsonSchema"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
+import { rewritten } from "../json/derive.ts"
 import type { Code } from "./code.ts"
 import * as Out from "./code.ts"
 
@@ -70,17 +71,33 @@ const unquoted = (text: string): string => text.replace(/^((?:readonly )?)"([A-Z
 
 const laidOut = (text: string, head: string): string => Out.print(new Reader(text).row(""), "", head.length)
 
-/** The source of a module for a schema, and the name of its Schema. Throws for what Effect cannot translate. */
+/** A schema that refers to itself as a whole is a definition: Effect translates references to such alone. */
+const defined = (json: JsonSchema.JsonSchema, key: "definitions" | "$defs", name: string): JsonSchema.JsonSchema => {
+  const { $schema, [key]: definitions = {}, ...root } = json
+  const own = new Out.Names(Object.keys(definitions as object)).take(name)
+  const ref = `#/${key}/${own}`
+  const whole = rewritten({ definitions, root }, "#", ref) as { readonly definitions: object; readonly root: object }
+  // Nothing refers to it.
+  if (JSON.stringify(whole) === JSON.stringify({ definitions, root })) return json
+  return { $schema, $ref: ref, [key]: { ...whole.definitions, [own]: whole.root } }
+}
+
+/**
+ * The source of a module for a schema, and the name of its Schema. Throws for what Effect cannot translate. Patterns are
+ * written, and not run here.
+ */
 export const generate = (
   text: string,
   options: { readonly name: string }
 ): { readonly name: string; readonly source: string } => {
   const json = JSON.parse(text) as JsonSchema.JsonSchema
+  const title = typeof json["title"] === "string" ? json["title"] : undefined
+  const standard = Out.typeName(title ?? options.name)
   const draft = String(json["$schema"] ?? "")
   const document = draft.includes("draft-07") || draft.includes("draft-04") || draft === ""
-    ? JsonSchema.fromSchemaDraft07(json)
-    : JsonSchema.fromSchemaDraft2020_12(json)
-  const schema = SchemaRepresentation.fromJsonSchemaDocument(document)
+    ? JsonSchema.fromSchemaDraft07(defined(json, "definitions", standard))
+    : JsonSchema.fromSchemaDraft2020_12(defined(json, "$defs", standard))
+  const schema = SchemaRepresentation.fromJsonSchemaDocument(document, { patterns: "apply" })
   const { codes, references } = SchemaRepresentation.toCodeDocument(
     SchemaRepresentation.toMultiDocument(SchemaRepresentation.toRepresentation(schema.ast))
   )
@@ -93,11 +110,10 @@ export const generate = (
     ...Object.entries(references.recursives).map(([name, code]) => declared(name, code))
   ]
   const taken = [...references.nonRecursives.map(({ $ref }) => $ref), ...Object.keys(references.recursives), "Schema"]
-  const title = typeof json["title"] === "string" ? json["title"] : undefined
   const root = codes[0]!
   const name = taken.includes(root.runtime)
     ? root.runtime
-    : new Out.Names(taken).take(Out.typeName(title ?? options.name))
+    : new Out.Names(taken).take(standard)
   if (name !== root.runtime) parts.push(declared(name, root))
   return { name, source: `import { Schema } from "effect"\n\n${parts.join("\n")}` }
 }

@@ -32,6 +32,14 @@ const isLooser = (keyword: string, reader: unknown, writer: unknown): boolean =>
   return JSON.stringify(reader) === JSON.stringify(writer)
 }
 
+/** A limit of a writer: a tuple that nothing follows has no more items than are listed. */
+const limitOf = (writer: Alternative, keyword: string): unknown => {
+  const said = writer.schema[keyword]
+  if (keyword !== "maxItems" || said !== undefined || writer.type !== "array") return said
+  const { first, others } = itemsOf(writer)
+  return others === undefined ? first.length : undefined
+}
+
 class Comparison {
   /** What is being compared further out: a recursive schema comes back to it. */
   private readonly outer: Array<readonly [reader: unknown, writer: unknown]> = []
@@ -68,7 +76,7 @@ class Comparison {
       ? []
       : (writer.values ?? [`any ${writer.type}`]).filter((value) => !reader.values!.includes(value))
     const limits = Object.entries(reader.schema).filter(([keyword, limit]) =>
-      !passedOver.has(keyword) && !isLooser(keyword, limit, writer.schema[keyword])
+      !passedOver.has(keyword) && !isLooser(keyword, limit, limitOf(writer, keyword))
     )
     return [
       ...values.map((value) => ({

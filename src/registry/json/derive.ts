@@ -19,11 +19,12 @@ const drafts = {
   "draft-2020-12": { uri: JsonSchema.META_SCHEMA_URI_DRAFT_2020_12, definitions: "$defs" }
 } as const
 
-const rewritten = (json: unknown, from: string): unknown => {
-  if (Array.isArray(json)) return json.map((each) => rewritten(each, from))
+/** JSON with other references. */
+export const rewritten = (json: unknown, from: string, to: string): unknown => {
+  if (Array.isArray(json)) return json.map((each) => rewritten(each, from, to))
   if (typeof json !== "object" || json === null) return json
   const entries = Object.entries(json).map(([key, each]) =>
-    [key, key === "$ref" && each === from ? "#" : rewritten(each, from)] as const
+    [key, key === "$ref" && each === from ? to : rewritten(each, from, to)] as const
   )
   return Object.fromEntries(entries)
 }
@@ -44,7 +45,7 @@ const inlined = (
     ? undefined
     : Object.keys(definitions).find((name) => decodeURIComponent($ref).endsWith(`/${escaped(name)}`))
   if (key === undefined) return [root, definitions]
-  const { [key]: own, ...others } = rewritten(definitions, String($ref)) as JsonSchema.Definitions
+  const { [key]: own, ...others } = rewritten(definitions, String($ref), "#") as JsonSchema.Definitions
   return [own!, others]
 }
 

@@ -132,12 +132,12 @@ export const alternatives = (node: Node, outer: ReadonlyArray<Json> = []): Reado
   const values = "const" in schema ? [schema["const"]] : Array.isArray(schema["enum"]) ? schema["enum"] : undefined
   if (values !== undefined) {
     const types = [...new Set(values.map(typeOfValue))]
-    return types.map((type) => ({
-      document,
-      schema,
-      type,
-      values: listed(values.filter((value) => typeOfValue(value) === type))
-    }))
+    return types.map((type) => {
+      const own = listed(values.filter((value) => typeOfValue(value) === type))
+      // All that the type has.
+      const isWhole = type === "null" || type === "boolean" && new Set(own).size === 2
+      return { document, schema, type, values: isWhole ? undefined : own }
+    })
   }
   const { type } = schema
   const types = typeof type === "string" ? [type] : Array.isArray(type) ? type as ReadonlyArray<string> : hinted(schema)
@@ -176,11 +176,13 @@ export const additionalOf = ({ document, schema }: Node): Node | undefined => {
 export const itemsOf = (
   { document, schema }: Node
 ): { readonly first: ReadonlyArray<Node>; readonly others: Node | undefined } => {
-  const { additionalItems, items, prefixItems } = schema
+  const { additionalItems, items, maxItems, prefixItems } = schema
   const first = list(prefixItems ?? (Array.isArray(items) ? items : undefined))
   const others = Array.isArray(items) ? additionalItems : items
   return {
     first: first.map((each) => ({ document, schema: schemaOf(each) })),
-    others: others === false ? undefined : { document, schema: schemaOf(others) }
+    others: others === false || first.length > 0 && Number(maxItems) <= first.length
+      ? undefined
+      : { document, schema: schemaOf(others) }
   }
 }

@@ -1,8 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as JsonSchema from "effect/JsonSchema"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
+import { Codec } from "millrace/registry"
 import { afterAll } from "vitest"
 import { generate } from "../../../src/registry/generate/jsonSchema.ts"
+import { differences } from "../../../src/registry/json/compatibility.ts"
+import { documentOf } from "../../../src/registry/json/document.ts"
+import { firstDifference } from "../../../src/registry/json/layout.ts"
 import { compile, load, newFolder, removeFolder } from "./modules.ts"
 
 const folder = newFolder()
@@ -37,6 +41,74 @@ const schemas: { readonly [name: string]: JsonSchema.JsonSchema } = {
   newer: { $schema: "https://json-schema.org/draft/2020-12/schema", type: "object", properties: { a: { const: 1 } } }
 }
 
+/** Whole numbers of a Schema are those that JavaScript's numbers hold, and its text says so. */
+const withoutSafe = (text: string): string =>
+  JSON.stringify(JSON.parse(text, (_key, value: unknown) => {
+    const { maximum, minimum, ...rest } = (value ?? {}) as Readonly<Record<string, unknown>>
+    const isSafe = minimum === Number.MIN_SAFE_INTEGER && maximum === Number.MAX_SAFE_INTEGER
+    return isSafe ? rest : value
+  }))
+
+const closed = { type: "object", additionalProperties: false }
+
+/** What may be registered, in the ways in which schemas are written. */
+const registered: { readonly [name: string]: JsonSchema.JsonSchema } = {
+  order,
+  list: schemas["list"]!,
+  newer: schemas["newer"]!,
+  primitive: { type: "string", minLength: 1, maxLength: 3, pattern: "^a" },
+  described: {
+    ...closed,
+    title: "Note",
+    description: "A note.",
+    properties: { a: { type: "string", description: "Of it." } }
+  },
+  numbers: {
+    ...closed,
+    title: "Numbers",
+    properties: {
+      int: { type: "integer", minimum: -5, maximum: 5 },
+      number: { type: "number", exclusiveMinimum: 0, multipleOf: 0.5 },
+      nullable: { type: ["integer", "null"] },
+      either: { anyOf: [{ type: "string" }, { type: "integer" }] },
+      one: { oneOf: [{ type: "boolean" }, { type: "null" }] },
+      fixed: { const: "a" },
+      listed: { enum: ["a", 1, null] }
+    }
+  },
+  maps: {
+    ...closed,
+    properties: {
+      map: { type: "object", additionalProperties: { type: "integer" } },
+      tuple: { type: "array", items: [{ type: "string" }, { type: "number" }], additionalItems: false },
+      list: { type: "array", items: { type: "string" }, minItems: 1, maxItems: 3, uniqueItems: true }
+    }
+  },
+  events: {
+    $schema: "https://json-schema.org/draft/2020-12/schema",
+    title: "Event",
+    oneOf: [{ $ref: "#/$defs/Placed" }, { $ref: "#/$defs/Shipped" }],
+    $defs: {
+      Placed: { ...closed, required: ["type"], properties: { type: { const: "placed" }, id: { type: "string" } } },
+      Shipped: { ...closed, required: ["type"], properties: { type: { const: "shipped" }, at: { type: "number" } } }
+    }
+  },
+  tree: {
+    ...closed,
+    title: "Tree",
+    required: ["children"],
+    properties: { value: { type: "number" }, children: { type: "array", items: { $ref: "#" } } }
+  },
+  inherited: {
+    title: "Inherited",
+    allOf: [
+      { type: "object", required: ["a"], properties: { a: { type: "string" } } },
+      { type: "object", properties: { b: { type: "integer" } } }
+    ]
+  },
+  open: { type: "object", required: ["a"], properties: { a: { type: "string" }, b: {} } }
+}
+
 describe("a module that is generated from a JSON Schema", () => {
   for (const [name, schema] of Object.entries(schemas)) {
     it(`means the same: ${name}`, async () => {
@@ -49,6 +121,28 @@ describe("a module that is generated from a JSON Schema", () => {
       const jsonOf = ({ ast }: typeof expected) =>
         SchemaRepresentation.toJsonSchemaDocument(SchemaRepresentation.toRepresentation(ast))
       assert.deepStrictEqual(jsonOf(loaded), jsonOf(expected))
+    })
+  }
+
+  for (const [name, schema] of Object.entries(registered)) {
+    it(`has a Schema whose codec registers an equivalent text: ${name}`, async () => {
+      const isOpen = !JSON.stringify(schema).includes("\"additionalProperties\":false")
+      const draft = String(schema["$schema"]).includes("2020") ? "draft-2020-12" : "draft-07"
+      const text = JSON.stringify(schema)
+      const { name: exported, source } = generate(text, { name })
+      const loaded = await load(folder, source, exported)
+      const codec = Codec.jsonSchema(loaded, { draft, additionalProperties: isOpen })
+      const written = withoutSafe(codec.registration!({ topic: "t", part: "value" }).schema.text)
+      const [one, other] = [documentOf({ text, needed: [] }), documentOf({ text: written, needed: [] })]
+      const found = [firstDifference(one, other), ...differences(one, other), ...differences(other, one)]
+      assert.deepStrictEqual(found, [undefined], `${text}\n${written}\n${source}`)
+      const titled = JSON.parse(written) as { readonly title?: string; readonly description?: string }
+      assert.deepInclude(
+        titled,
+        Object.fromEntries(
+          Object.entries(schema).filter(([key]) => key === "title" || key === "description")
+        )
+      )
     })
   }
 
