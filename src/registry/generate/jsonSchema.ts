@@ -83,8 +83,8 @@ const defined = (json: JsonSchema.JsonSchema, key: "definitions" | "$defs", name
 }
 
 /**
- * The source of a module for a schema, and the name of its Schema. Throws for what Effect cannot translate. Patterns are
- * written, and not run here.
+ * The source of a module for a schema, and the name of its Schema. Throws for what Effect cannot translate. Patterns
+ * are written, and not run here.
  */
 export const generate = (
   text: string,
