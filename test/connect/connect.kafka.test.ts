@@ -8,7 +8,9 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { Connector, Connectors, Debezium, FileStream, KafkaConnect } from "millrace/connect"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll } from "vitest"
+import { millrace } from "../cli/millrace.ts"
 import { startConnect } from "../services/connect.ts"
 import type { ConnectServer } from "../services/connect.ts"
 import { debeziumPlugins } from "../services/debezium.ts"
@@ -16,6 +18,8 @@ import { sharedKafka } from "../services/env.ts"
 import { startPostgres } from "../services/postgres.ts"
 import type { PostgresServer } from "../services/postgres.ts"
 import { connectSuite } from "./connectSuite.ts"
+
+const config = fileURLToPath(new URL("real.config.ts", import.meta.url))
 
 let server: ConnectServer
 let database: PostgresServer
@@ -153,4 +157,45 @@ describe("Connect on a real worker", () => {
       assert.isTrue(Connectors.isUpToDate(again))
       yield* publish(connectors.map(({ name }) => Connector.remove(name)))
     }).pipe(Effect.provide(connect)), 300_000)
+
+  it("is operated by the command", async () => {
+    const name = `cli${process.pid}`
+    const secret = "hunter2-of-a-planted-secret"
+    const settings = {
+      URL: server.url,
+      NAME: name,
+      PORT: String(database.port),
+      PASSWORD: secret,
+      FILE: `${server.files}/cli.txt`,
+      HEARTBEAT: "1 second"
+    }
+    let printed = ""
+    const command = async (args: ReadonlyArray<string>, more: Readonly<Record<string, string>> = {}) => {
+      const env = Object.fromEntries(
+        Object.entries({ ...settings, ...more }).map(([key, value]) => [`MILLRACE_TEST_CONNECT_${key}`, value])
+      )
+      const { code, err, out } = await millrace(["connect", ...args, "--config", config], { env })
+      printed += out + err
+      return { code, output: out + err }
+    }
+    assert.include((await command(["plan"])).output, "2 to create, 0 to change, 0 to delete")
+    assert.strictEqual((await command(["validate"])).code, 0)
+    const wrong = await command(["validate"], { WRONG: "yes" })
+    assert.strictEqual(wrong.code, 1)
+    assert.match(wrong.output, /wrong: not valid\n {2}tasks.max: /)
+    const broken = await command(["plan"], { HEARTBEAT: "soon" })
+    assert.strictEqual(broken.code, 2)
+    const published = await command(["publish", "--wait", "120s"])
+    assert.include(published.output, `${name}.out: RUNNING, 1 tasks`)
+    assert.strictEqual(published.code, 0)
+    assert.strictEqual((await command(["plan", "--check"])).code, 0)
+    assert.match((await command(["status"])).output, /items +RUNNING +1\/1 .* well/)
+    const old = await command(["--list", "--validate", "--publish", "--check-status"])
+    assert.strictEqual(old.code, 0)
+    assert.include(old.output, `${name}.items: nothing to do`)
+    assert.strictEqual((await command(["publish", "--yes"], { REMOVED: "yes" })).code, 0)
+    assert.notInclude((await command(["status"], { REMOVED: "yes" })).output, "FAILED")
+    assert.notInclude(printed, secret)
+    await command(["stop", "items"])
+  }, 300_000)
 })
