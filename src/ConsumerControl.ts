@@ -31,7 +31,9 @@ export interface ConsumerControl {
    * it over. A handler that does not finish within `drainTimeout` is interrupted.
    *
    * Inside a handler of the same partition the seek returns at once: no further record is started, and it takes effect
-   * when the handler has returned. Otherwise it ends when the partition goes on from there.
+   * when the handler has returned. So it does, for every caller, while a reader of `Consumer.records` or `partitioned`
+   * has a record of the partition in hand: it takes effect when the reader asks for the next one. Otherwise it ends
+   * when the partition goes on from there.
    */
   readonly seek: (position: Position) => Effect.Effect<void, KafkaError>
   /**
@@ -67,6 +69,8 @@ export interface ConsumerControl {
   /**
    * Drains, commits and leaves the group, within `drainTimeout` and `closeTimeout` together, also when no broker
    * answers. Inside a handler of this member it returns at once, and the member ends after the handler has returned.
+   * A reader of `Consumer.records` or `partitioned` ends its stream instead, for example by `Stream.take`: here it
+   * would wait for the record that it has in hand, for `drainTimeout`.
    */
   readonly stop: Effect.Effect<void>
 }

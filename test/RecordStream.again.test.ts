@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { Consumer, Producer } from "millrace"
+import { Consumer, ConsumerControl, Producer } from "millrace"
 import type { KafkaError, Poison } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import { p0, scripted, Texts, texts, until } from "./internal/loop/scenario.ts"
@@ -114,6 +114,46 @@ describe("the stream of a partition that is read again", () => {
       assert.strictEqual(error._tag, "HandlerFailed")
       assert.include(error.message, "read twice at once")
     })))
+})
+
+describe("a reader that seeks its own partition", () => {
+  const seekOnce = () => {
+    const seen: Array<string> = []
+    const work = Effect.fnUntraced(function*({ commit, record }: One) {
+      seen.push(record.value)
+      const [control] = yield* ConsumerControl.find("g")
+      if (seen.length === 4) yield* control!.seek({ ...p0, offset: 1 })
+      yield* commit
+    })
+    return { seen, work }
+  }
+  const again = ["1", "2", "3", "4", "5"]
+
+  const readers = {
+    records: (work: (one: One) => Effect.Effect<void, KafkaError.KafkaError>) =>
+      Stream.runForEach(Consumer.records("g", Texts, endless), work),
+    partitioned: (work: (one: One) => Effect.Effect<void, KafkaError.KafkaError>) =>
+      Consumer.partitioned("g", Texts, endless).pipe(
+        Stream.flatMap(([, records]) => records, { concurrency: "unbounded" }),
+        Stream.runForEach(work)
+      ),
+    runPartitions: (work: (one: One) => Effect.Effect<void, KafkaError.KafkaError>) =>
+      Consumer.runPartitions("g", Texts, endless, (_, records) => Stream.runForEach(records, work))
+  }
+
+  for (const [name, run] of Object.entries(readers)) {
+    it.effect(`goes on from there when it is done with the record in hand: ${name}`, () =>
+      scripted(Effect.fnUntraced(function*(script) {
+        const { seen, work } = seekOnce()
+        yield* Effect.forkScoped(run(work))
+        yield* until(() => script.isOpen)
+        script.produce(p0, texts(0, 5))
+        script.emit("assign", [p0])
+        // What the reader had been given before may come first.
+        yield* until(() => seen.length >= 4 + again.length && seen.at(-1) === "5")
+        assert.deepStrictEqual(seen.slice(-again.length), again)
+      })))
+  }
 })
 
 describe("a reader of a partition", () => {

@@ -38,6 +38,8 @@ export class PartitionState extends InWork implements TopicPartition {
   /** Records that wait for their next attempt. */
   readonly waits = new Set<Wait>()
   readonly progress: Progress
+  /** Whether a fiber of the program has a record of it in hand, outside of its worker. */
+  isLent = false
   private currentPhase: Phase = "active"
   private isSuspended = false
   private isPaused = false

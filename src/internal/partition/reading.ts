@@ -21,6 +21,8 @@ export interface Reading extends TopicPartition {
   readonly next: (most: number) => Next
   /** Called when there may be more: by {@link given} alone. */
   wake: () => void
+  /** Whether it is read by a fiber of the program, which the end of its worker does not interrupt. */
+  isOutside: boolean
   /** Ends when there may be more, for a reader that does not run {@link given}. */
   readonly sleep: Effect.Effect<void>
   /**

@@ -33,16 +33,17 @@ export interface Options {
 /** Makes the controls of one run. */
 export const make = ({ admin, assignment, ended, halt, inbox, plan }: Options): ConsumerControl => {
   const partitions = Effect.sync(() => Array.from(assignment, tp))
-  // A handler that waits for the end of itself would wait until it is interrupted.
+  // A handler that waits for the end of itself would wait until it is interrupted; the reader of a stream, for ever.
   const seek = (position: Position) =>
     checked(
       positionsProblem("seek", [position]),
       Effect.flatMap(Effect.service(CurrentPartition), (current) => {
         const sent = inbox.send((done) => ({ _tag: "Seek", position, done }))
         const isOwn = current?.assignment === assignment && Equivalence(current.partition, position)
-        if (!isOwn) return Effect.flatMap(sent, Deferred.await)
+        const state = assignment.get(position.topic, position.partition)
+        if (!isOwn && state?.isLent !== true) return Effect.flatMap(sent, Deferred.await)
         // Now, not with the loop's next step: no record behind this one is started.
-        return Effect.map(sent, () => assignment.get(position.topic, position.partition)?.drain())
+        return Effect.map(sent, () => state?.drain())
       })
     )
   const stop = Effect.flatMap(Effect.service(CurrentPartition), (current) => {

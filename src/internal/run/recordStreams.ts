@@ -99,6 +99,7 @@ const start = Effect.fnUntraced(function*(
   const health = yield* HealthCell.register(target.group)
   const readers = new Readers()
   const plan = yield* planOf(target, (reader) => {
+    reader.isOutside = true
     accept(reader)
     return readers.read(reader)
   })

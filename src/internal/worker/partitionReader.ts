@@ -19,6 +19,7 @@ export class PartitionReader implements Reading {
   readonly topic: string
   readonly partition: number
   wake: () => void = () => {}
+  isOutside = false
   private readonly work: Work
   private chunk: Chunk | undefined
   private at = 0
@@ -121,10 +122,12 @@ export class PartitionReader implements Reading {
 
   readonly enter = (): void => {
     this.inHand++
+    this.work.state.isLent = this.isOutside
   }
 
   readonly leave = (): void => {
     this.inHand--
+    if (this.inHand === 0) this.work.state.isLent = false
     this.work.state.signal.raise()
   }
 
