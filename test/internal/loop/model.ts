@@ -2,27 +2,40 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
-import { ConsumerControl } from "millrace"
+import { ConsumerControl, Health } from "millrace"
 import type { TopicPartition } from "../../../src/engine/KafkaEngine.ts"
 import type * as Handler from "../../../src/Handler.ts"
+import type { Assignment } from "../../../src/internal/partition/assignment.ts"
 import * as Plan from "../../../src/internal/plan/plan.ts"
 import * as Runtime from "../../../src/internal/run/runtime.ts"
 import { HealthCell } from "../../../src/internal/telemetry/healthCell.ts"
 import { format } from "../../../src/TopicPartition.ts"
 import { Script } from "../../kit/scriptedEngine.ts"
 import { fakeRouting } from "../fakeRouting.ts"
+import type { HandlerKind, Kind } from "./kinds.ts"
+import { isStream } from "./kinds.ts"
 import type { Random } from "./random.ts"
 import { randomOf } from "./random.ts"
-import type { Kind } from "./reference.ts"
+import { Readers } from "./readers.ts"
 import { drainTimeout, largest, Reference } from "./reference.ts"
 
 const graceAndTicks = 2_000
 const chunkRecords = 4
+const longest = 8_000
 const encoder = new TextEncoder()
 const poisoned = new Uint8Array([0xff, 0xfe])
 const partitions: ReadonlyArray<TopicPartition> = [0, 1, 2].map((partition) => ({ topic: "t", partition }))
+
+/** A consumer that runs. */
+interface Started {
+  readonly await: Effect.Effect<void, unknown>
+  readonly stop: Effect.Effect<void>
+  readonly health: () => Pick<Health.ConsumerHealth, "healthy" | "held">
+}
+
+const gone = () => ({ healthy: false, held: [] })
 
 /** One by one, since the member may not have all of them. */
 const resumeAll = ({ resume }: ConsumerControl.ConsumerControl) =>
@@ -47,11 +60,21 @@ export class Model {
   private readonly suspended = new Set<TopicPartition>()
   private readonly readerTakes: number | undefined
   private run: Runtime.Run | undefined
+  private readonly readers: Readers | undefined
 
   constructor(seed: number) {
     this.seed = seed
     this.random = randomOf(seed)
-    this.kind = this.random.pick(["partition", "keys", "unordered", "batch", "owned"])
+    this.kind = this.random.pick([
+      "partition",
+      "keys",
+      "unordered",
+      "batch",
+      "owned",
+      "records",
+      "partitioned",
+      "runPartitions"
+    ])
     this.holds = this.random.chance(0.5)
     this.bufferRecords = this.random.between(chunkRecords, 16)
     this.bufferBytes = this.random.pick([100, 400, 10_000])
@@ -63,12 +86,17 @@ export class Model {
       seed,
       this.kind,
       { records: this.bufferRecords, bytes: this.bufferBytes },
-      () => this.run!.loop.assignment
+      () => this.assignment
     )
+    this.readers = isStream(this.kind) ? new Readers(this.reference, this.script, this.kind, seed) : undefined
+  }
+
+  private get assignment(): Assignment | undefined {
+    return this.readers === undefined ? this.run!.loop.assignment : this.readers.assignment
   }
 
   private get title(): string {
-    return `${this.kind}, ${
+    return `${this.readers?.title ?? this.kind}, ${
       this.holds ? "holding" : "failing"
     }, buffer of ${this.bufferRecords} and ${this.bufferBytes} bytes, a reader that takes `
       + `${this.readerTakes ?? "nothing"}`
@@ -86,26 +114,32 @@ export class Model {
         )
       })),
       Effect.provide(this.script.layer),
-      Effect.provideService(ConsumerControl.Registry, new Set())
+      Effect.provideService(ConsumerControl.Registry, new Set()),
+      Effect.provideService(Health.Registry, new Set())
       // The runtime says that it needs anything: what the handlers need, and here they need nothing.
     ) as Effect.Effect<void>
   )
 
-  private readonly play = Effect.fnUntraced({ self: this as Model }, function*() {
+  private get settings() {
+    return {
+      offsetReset: "earliest",
+      drainTimeout,
+      chunkRecords,
+      bufferRecords: this.bufferRecords,
+      bufferBytes: this.bufferBytes
+    } as const
+  }
+
+  private readonly startHandlers = Effect.fnUntraced({ self: this as Model }, function*(
+    kind: HandlerKind
+  ): Effect.fn.Return<Started, unknown, any> {
     const plan = yield* Plan.make({
       group: "g",
-      settings: {
-        offsetReset: "earliest",
-        drainTimeout,
-        chunkRecords,
-        bufferRecords: this.bufferRecords,
-        bufferBytes: this.bufferBytes
-      },
-      handlers: [this.reference.handler() as Handler.Handler<any, any>],
+      settings: this.settings,
+      handlers: [this.reference.handler(kind) as Handler.Handler<any, any>],
       onFailure: this.reference.policy
     })
     const health = new HealthCell("g")
-    const clock = yield* Effect.clockWith(Effect.succeed)
     const { readerTakes } = this
     const emit = readerTakes === undefined ? undefined : () => Effect.sleep(readerTakes)
     const options = { holds: this.holds, health, emit }
@@ -115,6 +149,28 @@ export class Model {
     )
     const run = yield* Runtime.start(plan, { subscribed: plan, routing, wanted: [] }, options, () => Effect.void)
     this.run = run
+    return { await: run.await, stop: run.stop, health: health.read }
+  })
+
+  private readonly startReaders = Effect.fnUntraced({ self: this as Model }, function*(
+    readers: Readers
+  ): Effect.fn.Return<Started, unknown, any> {
+    const fiber = yield* Effect.forkDetach(readers.consumer(this.settings))
+    const registry = yield* ConsumerControl.Registry
+    const healths = yield* Health.Registry
+    while (registry.size === 0) yield* Effect.yieldNow
+    return {
+      await: Fiber.join(fiber),
+      stop: Fiber.interrupt(fiber),
+      health: () => [...healths][0]?.() ?? gone()
+    }
+  })
+
+  private readonly play = Effect.fnUntraced({ self: this as Model }, function*() {
+    const clock = yield* Effect.clockWith(Effect.succeed)
+    const { health, ...run } = isStream(this.kind)
+      ? yield* this.startReaders(this.readers!)
+      : yield* this.startHandlers(this.kind)
     const ended = { exit: undefined as Exit.Exit<void, unknown> | undefined }
     const watcher = yield* Effect.forkDetach(run.await)
     watcher.addObserver((exit) => {
@@ -135,9 +191,12 @@ export class Model {
       yield* this.settleDown(control!, advance, () => ended.exit !== undefined, health)
     }
     this.note("stop")
+    this.reference.stopping = true
     const stoppedAt = this.reference.now
     const stopping: Fiber.Fiber<void, unknown> = yield* Effect.forkDetach(run.stop)
-    for (let waited = 0; waited < drainTimeout + graceAndTicks && stopping.pollUnsafe() === undefined; waited += 100) {
+    // Where the reader is outside, what it does not let be interrupted comes first.
+    const most = drainTimeout + graceAndTicks + (this.readers === undefined ? 0 : longest)
+    for (let waited = 0; waited < most && stopping.pollUnsafe() === undefined; waited += 100) {
       yield* advance(100)
     }
     yield* advance(0)
@@ -150,7 +209,7 @@ export class Model {
     control: ConsumerControl.ConsumerControl,
     advance: (millis: number) => Effect.Effect<void>,
     isOver: () => boolean,
-    health: HealthCell
+    health: Started["health"]
   ) {
     this.script.refuseStores = 0
     this.script.failing.length = 0
@@ -160,7 +219,7 @@ export class Model {
     const missing = partitions.filter((partition) => !this.member.has(partition))
     if (missing.length > 0 && !isOver()) this.emit("assign", missing)
     const left = () => {
-      const held = new Set(health.read().held.map(format))
+      const held = new Set(health().held.map(format))
       return partitions.filter((partition) =>
         !this.script.isAssigned(partition)
         || !held.has(format(partition)) && !this.reference.isWorkedOff(partition) && !this.reference.hangs(partition)
@@ -170,6 +229,11 @@ export class Model {
     if (!isOver() && left().length > 0) {
       this.reference.violate(`never handled: the rest of ${left().map(format).join(", ")}`)
     }
+    const { readers } = this
+    if (readers === undefined) return
+    const stale = () => readers.stale !== undefined && !this.reference.hangs(readers.stale)
+    for (let waited = 0; waited < 20_000 && !isOver() && stale(); waited += 500) yield* advance(500)
+    if (!isOver() && stale()) this.reference.violate(`a stream of ${format(readers.stale!)} did not end with it`)
   })
 
   private readonly act = Effect.fnUntraced({ self: this as Model }, function*(
@@ -224,6 +288,7 @@ export class Model {
       case "seek": {
         const offset = random.between(0, script.endOffset(partition))
         this.note(`seek ${partition.partition} to ${offset}`)
+        this.reference.drains(partition)
         yield* Effect.forkDetach(control.seek({ ...partition, offset }))
         return
       }
@@ -255,6 +320,7 @@ export class Model {
         return script.fail()
       }
       case "stop": {
+        this.reference.stopping = true
         yield* Effect.forkDetach(control.stop)
         return this.note("stop by the user")
       }
@@ -262,10 +328,10 @@ export class Model {
   })
 
   /** Where nothing moves for a minute although there is something to do, the health is red. */
-  private checkSilence(health: HealthCell): void {
+  private checkSilence(health: Started["health"]): void {
     if (this.script.answersDue > 0 || !this.script.isOpen) return
     const quiet = this.reference.quiet(partitions.filter((partition) => !this.suspended.has(partition)), 62_000)
-    if (quiet.length === 0 || !health.read().healthy) return
+    if (quiet.length === 0 || !health().healthy) return
     this.reference.violate(`healthy, and nothing has moved for a minute in ${quiet.map(format).join(", ")}`)
   }
 
@@ -291,22 +357,25 @@ export class Model {
       else this.member.delete(partition)
     }
     const id = this.script.emit(kind, which)
-    if (kind === "revoke") this.reference.revokedAt.set(id, this.reference.now)
+    if (kind !== "revoke") return
+    this.reference.revokedAt.set(id, this.reference.now)
+    for (const partition of which) this.reference.drains(partition)
   }
 
   private judgeEnd(exit: Exit.Exit<void, unknown>, stopTook: number): void {
-    const { assignment } = this.run!.loop
+    const { assignment } = this
     if (this.script.isOpen) this.reference.violate("the client was not closed")
     if (this.script.answersDue > 0) this.reference.violate(`${this.script.answersDue} rebalances were never answered`)
-    if (assignment.size + assignment.bufferedRecords + assignment.bufferedBytes !== 0) {
+    if (assignment !== undefined && assignment.size + assignment.bufferedRecords + assignment.bufferedBytes !== 0) {
       this.reference.violate("something of the assignment is left")
     }
-    if (Exit.isFailure(exit)) {
+    if (Exit.isFailure(exit) && !(this.readers !== undefined && Cause.hasInterruptsOnly(exit.cause))) {
       const error = Cause.findErrorOption(exit.cause)
       const tag = error._tag === "None" ? "a defect" : (error.value as { readonly _tag: string })._tag
       const mayFail = this.reference.mayFail ||
         partitions.some((partition) => this.reference.hung.has(format(partition)))
-      if (!(tag === "HandlerFailed" ? !this.holds : mayFail && tag === "KafkaError")) {
+      const mayStop = this.kind === "runPartitions" || this.readers === undefined && !this.holds
+      if (!(tag === "HandlerFailed" ? mayStop : mayFail && tag === "KafkaError")) {
         this.reference.violate(`the run ended with ${Cause.pretty(exit.cause)}`)
       }
     }

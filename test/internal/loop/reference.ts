@@ -1,15 +1,18 @@
 /** The reference for the run loop: what handlers did, and what the client was told, checked while it happens. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { Codec, OnFailure, Topic } from "millrace"
-import { Pending } from "../../../src/Codec.ts"
+import { OnFailure, Topic } from "millrace"
 import type { Position, TopicPartition } from "../../../src/engine/KafkaEngine.ts"
 import type { Assignment } from "../../../src/internal/partition/assignment.ts"
 import * as OffsetNotes from "../../../src/internal/partition/offsetNotes.ts"
 import { format } from "../../../src/TopicPartition.ts"
 import type { Script } from "../../kit/scriptedEngine.ts"
 import type { Behaviour } from "./behaviour.ts"
-import { behaviourOf } from "./behaviour.ts"
+import { behaviourOf, bodyOf } from "./behaviour.ts"
+import type { Generation, Running } from "./generation.ts"
+import { generationFrom } from "./generation.ts"
+import type { HandlerKind, Kind } from "./kinds.ts"
+import { isStream, Records } from "./kinds.ts"
 import { randomOf } from "./random.ts"
 
 export const drainTimeout = 5_000
@@ -17,43 +20,11 @@ export const drainTimeout = 5_000
 export const largest = 50
 const lanesOf = 4
 
-export type Kind = "partition" | "keys" | "unordered" | "batch" | "owned"
-
-/** A partition between an assignment or a seek and the next one. */
-interface Generation {
-  readonly start: number
-  readonly done: Set<number>
-  /** Skipped, and not yet told to the owner of the offsets. */
-  readonly untold: Set<number>
-  /** To be handled once more. */
-  readonly again: Set<number>
-  /** Their copies are on their way, or there. */
-  readonly routed: Set<number>
-  readonly lastStarted: Map<string, number>
-}
-
 /** The fetch budget. */
 interface Budget {
   readonly records: number
   readonly bytes: number
 }
-
-interface Running {
-  readonly offset: number
-  readonly lane: string
-  readonly generation: Generation
-}
-
-const values = Codec.string
-const value: typeof values = {
-  ...values,
-  decoder: (site) =>
-    Effect.map(values.decoder(site), (decode) => (bytes, headers) => {
-      const decoded = decode(bytes, headers)
-      return decoded === "pending" ? new Pending(Effect.as(Effect.sleep(3), "pending")) : decoded
-    })
-}
-const Records = Topic.make("t", { key: Codec.none, value })
 
 /** What is known of one run. */
 export class Reference {
@@ -62,6 +33,10 @@ export class Reference {
   /** The client failed: what was not stored by then is nobody's fault. */
   mayFail = false
   storesRefused = false
+  /** The end of the run was asked for. */
+  stopping = false
+  /** A reader failed or ended as drawn: that may end the run. */
+  broke = false
   readonly revokedAt = new Map<number, number>()
   private readonly script: Script
   private readonly seed: number
@@ -78,7 +53,7 @@ export class Reference {
   private readonly preparation: number
   private head: { readonly id: number; readonly since: number } | undefined
 
-  constructor(script: Script, seed: number, kind: Kind, budget: Budget, assignment: () => Assignment) {
+  constructor(script: Script, seed: number, kind: Kind, budget: Budget, assignment: () => Assignment | undefined) {
     this.script = script
     this.seed = seed
     this.kind = kind
@@ -91,13 +66,18 @@ export class Reference {
       positioned: (position, delivered) => this.checkPosition(position, delivered),
       revoked: ({ id, partitions }, committed) => {
         if (this.mayFail || this.now - (this.revokedAt.get(id) ?? 0) >= drainTimeout) return
-        for (const partition of partitions) this.checkCommitted(partition, committed(partition), "revoked")
+        for (const partition of partitions) {
+          this.checkCommitted(partition, committed(partition), "revoked")
+          this.checkLeft(partition)
+        }
       },
       polled: () => {
         const { head } = script
         if (head !== undefined) this.isHeadForATick(head.id)
-        this.checkBuffer(assignment(), budget)
-        this.checkOwned(assignment())
+        const present = assignment()
+        if (present === undefined) return
+        this.checkBuffer(present, budget)
+        this.checkOwned(present)
       }
     }
   }
@@ -105,12 +85,17 @@ export class Reference {
   /** Whether everything of a partition was handled since it was assigned, or sought. */
   isWorkedOff(partition: TopicPartition): boolean {
     const generation = this.generations.get(format(partition))
-    return generation !== undefined
-      && this.script.log(partition).every(({ offset }) => offset < generation.start || generation.done.has(offset))
+    if (generation === undefined || isStream(this.kind) && (this.running.get(format(partition))?.size ?? 0) > 0) {
+      return false
+    }
+    // What a reader keeps before it commits is up to it.
+    const { done, received, start } = generation
+    return this.script.log(partition).every(({ offset }) => offset < start || done.has(offset) || received.has(offset))
   }
 
-  /** Whether a handler that never returns keeps the rest of a partition from being handled. */
+  /** Whether a handler that never returns, or a reader, keeps the rest of a partition from being handled. */
   hangs(partition: TopicPartition): boolean {
+    if (isStream(this.kind)) return this.kind === "records" ? this.hung.size > 0 : this.hung.has(format(partition))
     const running = this.running.get(format(partition)) ?? []
     return [...running].some(({ offset }) => this.behaviour(partition, offset).kind === "hangs")
   }
@@ -124,6 +109,12 @@ export class Reference {
     })
   }
 
+  /** A partition is to be given up, or to go on elsewhere. */
+  drains(partition: TopicPartition): void {
+    const generation = this.generations.get(format(partition))
+    if (generation !== undefined) generation.drainsSince ??= this.script.time
+  }
+
   /** Something happened in a partition, or there is more to do. */
   moved(partition: TopicPartition): void {
     this.movedAt.set(format(partition), this.script.time)
@@ -132,76 +123,73 @@ export class Reference {
   // What the handlers do.
 
   behaviour(partition: TopicPartition, offset: number): Behaviour {
-    return behaviourOf(this.seed, this.mayHang, partition, offset)
+    return behaviourOf(this.seed, this.mayHang, isStream(this.kind), partition, offset)
+  }
+
+  /** Of the partition's present assignment. */
+  generationOf(partition: TopicPartition): Generation | undefined {
+    return this.generations.get(format(partition))
   }
 
   private laneOf(offset: number): string {
     return this.kind === "keys" ? `k${randomOf(offset).between(0, 5)}` : this.kind === "unordered" ? `${offset}` : ""
   }
 
+  /** Records get into work: checks that they may. */
+  begins(partition: TopicPartition, offsets: ReadonlyArray<number>): ReadonlyArray<Running> {
+    const key = format(partition)
+    const generation = this.generations.get(key)!
+    const all = this.running.get(key) ?? new Set()
+    this.running.set(key, all)
+    const { head } = this.script
+    const leaving = head?.kind === "revoke" && head.partitions.some((one) => format(one) === key)
+    // Where records were sent elsewhere, the owner of the offsets is told without any, also at the very end. The reader
+    // of a partition gets several records at once.
+    if (leaving && offsets.length > 0 && this.kind !== "runPartitions" && this.isHeadForATick(head.id)) {
+      this.violate(`${key}: ${offsets.join(" ")} started while it drains`)
+    }
+    const mine = offsets.map((offset): Running => ({ offset, lane: this.laneOf(offset), generation }))
+    for (const running of mine) {
+      const parallel = this.kind === "keys" || this.kind === "unordered"
+      for (const other of all) {
+        if (other.generation !== generation) this.violate(`two owners of ${key} at ${running.offset}`)
+        if (!parallel || other.lane === running.lane) {
+          this.violate(`${key}: ${other.offset} and ${running.offset} at once`)
+        }
+      }
+      const last = generation.lastStarted.get(running.lane) ?? -1
+      if (running.offset <= last && !generation.again.delete(running.offset)) {
+        this.violate(`${key}: ${running.offset} started after ${last}`)
+      }
+      generation.lastStarted.set(running.lane, running.offset)
+    }
+    for (const running of mine) all.add(running)
+    this.moved(partition)
+    return mine
+  }
+
+  /** They are not in work any more. */
+  ends(partition: TopicPartition, mine: ReadonlyArray<Running>, areDone: boolean): void {
+    this.moved(partition)
+    for (const running of mine) {
+      this.running.get(format(partition))!.delete(running)
+      if (areDone) this.isDone(running.generation, running.offset, partition)
+    }
+  }
+
   private work(partition: TopicPartition, offsets: ReadonlyArray<number>): Effect.Effect<void, string> {
     return Effect.suspend(() => {
-      const key = format(partition)
-      const generation = this.generations.get(key)!
-      const all = this.running.get(key) ?? new Set()
-      this.running.set(key, all)
-      const { head } = this.script
-      const leaving = head?.kind === "revoke" && head.partitions.some((one) => format(one) === key)
-      // Where records were sent elsewhere, the owner of the offsets is told without any, also at the very end.
-      if (leaving && offsets.length > 0 && this.isHeadForATick(head.id)) {
-        this.violate(`${key}: ${offsets.join(" ")} started while it drains`)
-      }
-      const mine = offsets.map((offset): Running => ({ offset, lane: this.laneOf(offset), generation }))
-      for (const running of mine) {
-        const parallel = this.kind === "keys" || this.kind === "unordered"
-        for (const other of all) {
-          if (other.generation !== generation) this.violate(`two owners of ${key} at ${running.offset}`)
-          if (!parallel || other.lane === running.lane) {
-            this.violate(`${key}: ${other.offset} and ${running.offset} at once`)
-          }
-        }
-        const last = generation.lastStarted.get(running.lane) ?? -1
-        if (running.offset <= last && !generation.again.delete(running.offset)) {
-          this.violate(`${key}: ${running.offset} started after ${last}`)
-        }
-        generation.lastStarted.set(running.lane, running.offset)
-      }
-      for (const running of mine) all.add(running)
-      this.moved(partition)
-      const { kind, millis } = this.behaviour(partition, offsets[0] ?? 0)
-      const body: Effect.Effect<void, string> = kind === "yields"
-        ? Effect.yieldNow
-        : kind === "sleeps"
-        ? Effect.sleep(millis)
-        : kind === "hard"
-        ? Effect.uninterruptible(Effect.sleep(8_000))
-        : kind === "fails"
-        ? Effect.fail("failed")
-        : kind === "failsLate"
-        ? Effect.andThen(Effect.sleep(millis), Effect.fail("failed"))
-        : kind === "hangs"
-        ? Effect.suspend(() => {
-          this.hung.add(key)
-          return Effect.never
-        })
-        : kind === "dies"
-        ? Effect.die("died")
-        : Effect.void
-      return Effect.onExit(body, (exit) =>
-        Effect.sync(() => {
-          this.moved(partition)
-          for (const running of mine) {
-            all.delete(running)
-            if (Exit.isSuccess(exit)) this.isDone(generation, running.offset, partition)
-          }
-        }))
+      const mine = this.begins(partition, offsets)
+      const behaviour = this.behaviour(partition, offsets[0] ?? 0)
+      const body = bodyOf(behaviour, () => this.hung.add(format(partition)))
+      return Effect.onExit(body, (exit) => Effect.sync(() => this.ends(partition, mine, Exit.isSuccess(exit))))
     })
   }
 
-  handler() {
+  handler(kind: HandlerKind) {
     const record = (raw: { readonly topic: string; readonly partition: number; readonly offset: number }) =>
       this.work({ topic: raw.topic, partition: raw.partition }, [raw.offset])
-    switch (this.kind) {
+    switch (kind) {
       case "partition":
         return Topic.handle(Records, record)
       case "keys":
@@ -264,7 +252,7 @@ export class Reference {
     }
   }
 
-  private isDone(generation: Generation, offset: number, partition: TopicPartition): void {
+  isDone(generation: Generation, offset: number, partition: TopicPartition): void {
     generation.done.add(offset)
     const done = this.everDone.get(format(partition)) ?? new Set()
     this.everDone.set(format(partition), done.add(offset))
@@ -298,14 +286,7 @@ export class Reference {
 
   private begin(partition: TopicPartition, offset: number, done = new Set<number>()): void {
     this.moved(partition)
-    this.generations.set(format(partition), {
-      start: offset,
-      done,
-      untold: new Set(),
-      again: new Set(),
-      routed: new Set(),
-      lastStarted: new Map()
-    })
+    this.generations.set(format(partition), generationFrom(offset, done))
   }
 
   private checkPosition(position: Position, delivered: number): void {
@@ -317,10 +298,20 @@ export class Reference {
     this.moved(position)
     this.claimed(position, generation.done)
     for (const { offset } of this.script.log(position)) {
-      if (offset >= generation.start && offset < position.offset && !generation.done.has(offset)) {
+      const isKnown = generation.done.has(offset) || generation.said.has(offset)
+      if (offset >= generation.start && offset < position.offset && !isKnown) {
         return this.violate(`${format(position)}: position ${position.offset} is past ${offset}, which is not done`)
       }
     }
+  }
+
+  /** A reader has the time to commit what it kept. */
+  private checkLeft(partition: TopicPartition): void {
+    const generation = this.generations.get(format(partition))
+    if (generation === undefined || this.stopping || this.broke || !this.script.isAssigned(partition)) return
+    if (this.script.time - (generation.drainsSince ?? 0) >= drainTimeout) return
+    const kept = [...generation.received].filter((offset) => !generation.done.has(offset))
+    if (kept.length > 0) this.violate(`${format(partition)} was given up while its reader had ${kept.join(" ")}`)
   }
 
   /** Nothing that is done, and not behind something undone, is handled again after an orderly end. */
@@ -328,15 +319,15 @@ export class Reference {
     const generation = this.generations.get(format(partition))
     if (generation === undefined || !this.script.isAssigned(partition) || this.storesRefused) return
     let finished: number | undefined
-    const batches = this.kind === "batch" || this.kind === "owned"
+    const batches = this.kind === "owned"
     for (const { offset } of this.script.log(partition)) {
       if (offset < generation.start) continue
       if (!generation.done.has(offset)) break
-      // What a batch skipped is committed with the batch, and judged again when it never came to that.
+      // What an owner of offsets skipped is committed with its batch, and judged again when it never came to that.
       if (generation.untold.has(offset)) continue
       if (!batches || !this.behaviour(partition, offset).poison && !generation.routed.has(offset)) finished = offset
     }
-    if (this.kind !== "keys" && this.kind !== "unordered") {
+    if (this.kind !== "keys" && this.kind !== "unordered" && this.kind !== "batch") {
       if (finished === undefined || committed !== undefined && committed > finished) return
       return this.violate(`${format(partition)} ${when} at ${committed}, although ${finished} is done`)
     }

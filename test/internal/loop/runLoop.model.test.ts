@@ -12,7 +12,8 @@ import { Model } from "./model.ts"
 const only = process.env["MILLRACE_MODEL_SEED"]
 const blocks = 8
 const perBlock = full ? 2_500 : fast ? 100 : 625
-const timeout = full ? 600_000 : 60_000
+// On a machine with other work a block takes minutes.
+const timeout = full ? 1_200_000 : 300_000
 
 const check = (seed: number): Effect.Effect<void> =>
   new Model(seed).check.pipe(
