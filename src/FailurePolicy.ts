@@ -13,6 +13,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Schedule from "effect/Schedule"
 import type * as Types from "effect/Types"
 import type { RawRecord, TopicPartition } from "./engine/Model.ts"
+import { kindOf } from "./internal/shared/utf8.ts"
 import type { Poison } from "./Poison.ts"
 
 /**
@@ -227,3 +228,9 @@ export const fromDecision = <E, R = never, Tags extends string = never>(
  */
 export const isOnFailure = (value: unknown): value is OnFailure<unknown, unknown, string> =>
   Predicate.hasProperty(value, TypeId)
+
+/** What the effect of a policy's function returned, which by its type is a policy. @internal */
+export const checkPolicy = <P extends Any>(returned: P): P => {
+  if (isOnFailure(returned)) return returned
+  throw new TypeError(`the effect of a failure policy returned ${kindOf(returned)}, not a policy`)
+}

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import type { RawRecord } from "./engine/Model.ts"
 import type { Any, Decision, Failure, Kind, Needs, OnFailure, TagsOf } from "./FailurePolicy.ts"
-import { both, fromDecision, isOnFailure, noNeeds } from "./FailurePolicy.ts"
+import { both, checkPolicy, fromDecision, isOnFailure, noNeeds } from "./FailurePolicy.ts"
 import { tagsIn } from "./internal/shared/causes.ts"
 import { effectOf } from "./internal/shared/effectOf.ts"
 import { anything, flag, requireFields, text } from "./internal/shared/fields.ts"
@@ -154,7 +154,7 @@ export const make = <E = unknown, R = never, R2 = never>(
     (failure): Effect.Effect<Decision, never, R | R2> =>
       Effect.suspend((): Effect.Effect<Decision, never, R | R2> => {
         const made = decide(failure)
-        if (Effect.isEffect(made)) return Effect.flatMap(made, (policy) => policy.decide(failure))
+        if (Effect.isEffect(made)) return Effect.flatMap(made, (policy) => checkPolicy(policy).decide(failure))
         if (isOnFailure(made)) return made.decide(failure)
         // Neither, whatever the types say.
         return effectOf(made as unknown as Effect.Effect<never>, "a failure policy")

@@ -3,6 +3,8 @@ import * as Effect from "effect/Effect"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import { type Naming, type Source, standard, type Tier } from "../../RetryTopic.ts"
 import { type AnySource, failureName, invalidName } from "../../Source.ts"
+import { messageOf } from "../shared/causes.ts"
+import { kindOf } from "../shared/utf8.ts"
 
 /** The names of a topic's retry topics, in the order of the tiers, and of its dead letter topic. */
 export interface Names {
@@ -32,6 +34,12 @@ const problemOf = ({ group, topic }: Source, name: string, parkedBeside?: string
   return problem + culprit
 }
 
+/** Functions of users may return anything. */
+const nameOf = (name: unknown): string => {
+  if (typeof name === "string") return name
+  throw new TypeError(`it returned ${kindOf(name)}, not a name`)
+}
+
 /** The names for a source topic. Fails when Kafka would refuse one (also of the parked topic), or two are the same. */
 export const names = (
   naming: Naming,
@@ -39,8 +47,15 @@ export const names = (
   tiers: ReadonlyArray<Tier>
 ): Effect.Effect<Names, KafkaError> =>
   Effect.suspend(() => {
-    const retry = tiers.map((tier) => naming.retry(source, tier, tiers))
-    const deadLetter = naming.deadLetter(source)
+    let retry: ReadonlyArray<string>
+    let deadLetter: string
+    try {
+      retry = tiers.map((tier) => nameOf(naming.retry(source, tier, tiers)))
+      deadLetter = nameOf(naming.deadLetter(source))
+    } catch (error) {
+      const problem = `no names of retry topics for "${source.topic}": ${messageOf(error)}`
+      return Effect.fail(invalidSetting("retries.naming", problem))
+    }
     const taken = new Set([source.topic])
     const parked = parkedOf(deadLetter)
     // The parked topic, too: at the time of parking it would be too late to change a name.

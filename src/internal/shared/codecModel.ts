@@ -238,14 +238,21 @@ export const mapReady = <A, B, R>(
 ): Effect.Effect<B, never, R> =>
   Exit.isExit(prepared) && Exit.isSuccess(prepared) ? Effect.succeed(f(prepared.value as A)) : Effect.map(prepared, f)
 
-/** Keeps null away from a decoder. */
+/** For programs in JavaScript. Without a handler the promise's rejection would end the process. */
+const refusePromise = (value: Promise<unknown>): never => {
+  value.then(undefined, () => {})
+  throw new Error("the decoder returned a Promise, not a value; for what has to wait it returns a Codec.Pending")
+}
+
+/** Keeps null away from a decoder, and promises from handlers. */
 export const present = <A>(
   site: Site,
   decode: (bytes: Uint8Array, headers: ReadonlyArray<RawHeader>) => A | Pending<A>
 ): Decoder<A> =>
 (bytes, headers) => {
   if (bytes === null) throw unexpectedNull(site)
-  return decode(bytes, headers)
+  const value = decode(bytes, headers)
+  return value instanceof Promise ? refusePromise(value) : value
 }
 
 /** A function that may throw, as one that fails. */

@@ -23,10 +23,15 @@ const Name = Arbitrary.map(
 
 const billing = { group: "billing", topic: "orders" }
 
-const problemOf = (naming: Naming, source: typeof billing, tiers: ReadonlyArray<Tier> = tiersOf(1, 2)) =>
+const problemOf = (
+  naming: Naming,
+  source: typeof billing,
+  tiers: ReadonlyArray<Tier> = tiersOf(1, 2),
+  setting = "onFailure"
+) =>
   Effect.map(Effect.flip(Names.names(naming, source, tiers)), (error) => {
     assert.strictEqual(error.reason._tag, "InvalidSetting")
-    assert.include(error.message, "onFailure")
+    assert.include(error.message, setting)
     return error.message
   })
 
@@ -191,6 +196,20 @@ describe("names are refused", () => {
       assert.notInclude(own, "group id")
       for (const name of ["", ".", ".."]) {
         assert.include(yield* problemOf({ ...standard, deadLetter: () => name }, billing), "not allowed by Kafka")
+      }
+    }))
+
+  it.effect("that are none, or that a function does not return", () =>
+    Effect.gen(function*() {
+      const nothing = (() => undefined) as unknown as () => string
+      const bug = () => {
+        throw new Error("no name for it")
+      }
+      for (const part of ["retry", "deadLetter"]) {
+        const problem = (naming: () => string) =>
+          problemOf({ ...standard, [part]: naming }, billing, tiersOf(1), "retries.naming")
+        assert.include(yield* problem(nothing), "it returned undefined, not a name")
+        assert.include(yield* problem(bug), "\"orders\": no name for it")
       }
     }))
 

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { Consumer, OnFailure, Topic } from "millrace"
+import { Codec, Consumer, OnFailure, Topic } from "millrace"
 import type { HandlerFailed } from "millrace"
 import { p0, scripted, settings, start, Texts, texts, until } from "../loop/scenario.ts"
 
@@ -72,6 +72,34 @@ it.effect("a policy that returns a Promise stops at the record, and is named", (
     assert.include(error.message, "a failure policy returned a Promise, not an Effect")
     assert.strictEqual(error.offset, 0)
   })))
+
+it.effect("a policy whose effect returns no policy stops at the record, and is named", () =>
+  scripted(Effect.fnUntraced(function*(script) {
+    const onFailure = OnFailure.make(() => Effect.succeed(undefined as unknown as typeof OnFailure.skip))
+    const handler = Topic.handle(Texts, () => Effect.fail("bad"))
+    const { exit } = yield* start(script, Consumer.make("g", { ...settings, onFailure, handlers: [handler] }))
+    script.produce(p0, texts(0, 2))
+    script.emit("assign", [p0])
+    yield* until(() => exit() !== undefined)
+    assert.include(errorOf(exit()).message, "the effect of a failure policy returned undefined, not a policy")
+  })))
+
+for (const how of ["that succeeds", "that fails"]) {
+  it.effect(`a decoder that returns a Promise ${how} makes poison, and no handler gets it`, () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const decode = async () => how === "that fails" ? Promise.reject(new Error("no")) : "text"
+      const codec = Codec.make({
+        decoder: () => Effect.succeed(decode as unknown as () => string),
+        encoder: () => Effect.succeed(() => new Uint8Array())
+      })
+      const handler = Topic.handle(Topic.make("t", { key: Codec.none, value: codec }), () => Effect.void)
+      const { exit } = yield* start(script, Consumer.make("g", { ...settings, handlers: [handler] }))
+      script.produce(p0, texts(0, 0))
+      script.emit("assign", [p0])
+      yield* until(() => exit() !== undefined)
+      assert.include(errorOf(exit()).message, "the decoder returned a Promise, not a value")
+    })))
+}
 
 it.effect("`startOffsets` that returns a Promise fails the run, and is named", () =>
   scripted(Effect.fnUntraced(function*(script) {
