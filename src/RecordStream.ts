@@ -49,9 +49,10 @@ type UncommittedOf<S> = Uncommitted<Key<S>, Value<S>, HeaderValues<S>>
  * **When to use**: for pipelines over several partitions that handlers cannot express; {@link runPartitions} is simpler
  * where each partition is read for itself. Nothing is committed that was not committed explicitly, so a filter must
  * commit what it drops: whatever stays open makes each revoke take the whole `drainTimeout`. A stream that is closed
- * before its end, and not read on, counts as stalled after `maxHandlerStall`. One that is read again, for instance by
- * `Stream.retry`, goes on with the first record that is not committed. It dies where it cannot: when an operator that
- * reads ahead had more records than the last portion, or when another reader is at work.
+ * before its end, and not read on, counts as stalled after `maxHandlerStall`. While nobody has begun to read a stream
+ * that has records, health is red after a minute: read all of them side by side. One that is read again, for instance
+ * by `Stream.retry`, goes on with the first record that is not committed. It dies where it cannot: when an operator
+ * that reads ahead had more records than the last portion, or when another reader is at work.
  *
  * @example
  * ```ts

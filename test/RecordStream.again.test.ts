@@ -3,10 +3,11 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { Consumer, ConsumerControl, Producer } from "millrace"
+import { TestClock } from "effect/testing"
+import { Consumer, ConsumerControl, Health, Producer } from "millrace"
 import type { KafkaError, Poison } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
-import { p0, scripted, Texts, texts, until } from "./internal/loop/scenario.ts"
+import { p0, p1, scripted, settle, Texts, texts, until } from "./internal/loop/scenario.ts"
 
 const bounded = { offsetReset: "earliest", until: "end" } as const
 const endless = { offsetReset: "earliest" } as const
@@ -152,6 +153,39 @@ describe("a reader that seeks its own partition", () => {
         // What the reader had been given before may come first.
         yield* until(() => seen.length >= 4 + again.length && seen.at(-1) === "5")
         assert.deepStrictEqual(seen.slice(-again.length), again)
+      })))
+  }
+})
+
+describe("a partition whose stream nobody reads", () => {
+  const readers = {
+    "one after the other": Consumer.partitioned("g", Texts, endless).pipe(
+      Stream.flatMap(([, records]) => records),
+      Stream.runForEach(({ commit }) => commit)
+    ),
+    "not at all": Stream.runDrain(Consumer.partitioned("g", Texts, endless)),
+    "by a reader that does something else": Consumer.runPartitions(
+      "g",
+      Texts,
+      endless,
+      ({ partition }, records) => partition === 0 ? Stream.runForEach(records, ({ commit }) => commit) : Effect.never
+    )
+  }
+
+  for (const [name, program] of Object.entries(readers)) {
+    it.effect(`turns health red within a minute: read ${name}`, () =>
+      scripted(Effect.fnUntraced(function*(script) {
+        yield* Effect.forkScoped(program)
+        yield* until(() => script.isOpen)
+        script.emit("assign", [p0, p1])
+        yield* settle
+        script.produce(p1, texts(0, 5))
+        yield* settle
+        assert.isTrue((yield* Health.all)[0]!.healthy)
+        for (let second = 0; second < 60; second++) yield* TestClock.adjust("1 second")
+        const [health] = yield* Health.all
+        assert.isFalse(health!.healthy)
+        assert.include(health!.stalled.find(({ partition }) => partition === 1)?.problem, "nobody reads its stream")
       })))
   }
 })

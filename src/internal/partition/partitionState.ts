@@ -40,6 +40,8 @@ export class PartitionState extends InWork implements TopicPartition {
   readonly progress: Progress
   /** Whether a fiber of the program has a record of it in hand, outside of its worker. */
   isLent = false
+  /** Whether it has a stream that nobody has begun to read. */
+  isUnread = false
   private currentPhase: Phase = "active"
   private isSuspended = false
   private isPaused = false

@@ -30,6 +30,8 @@ export interface Reading extends TopicPartition {
    * or where records that are neither committed nor kept would be passed over.
    */
   readonly open: Effect.Effect<void>
+  /** Somebody has begun to read. */
+  readonly attend: () => void
   /** From now on, until {@link leave}, its reader has records in hand. */
   readonly enter: () => void
   readonly leave: () => void

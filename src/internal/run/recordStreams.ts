@@ -149,6 +149,7 @@ class Merged {
       this.signal.raise()
     }
     this.all.add(reader)
+    reader.attend()
     reader.wake()
   }
 

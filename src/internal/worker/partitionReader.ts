@@ -45,6 +45,7 @@ export class PartitionReader implements Reading {
     this.work = work
     this.topic = work.state.topic
     this.partition = work.state.partition
+    work.state.isUnread = true
   }
 
   readonly next = (most: number): Next => {
@@ -96,6 +97,7 @@ export class PartitionReader implements Reading {
     if (problem !== undefined) return Effect.die(new Error(`the stream of ${this.topic}/${this.partition} ${problem}`))
     this.again = this.last.filter(({ record }) => !this.isCommitted(record.offset + 1))
     this.isOpen = true
+    this.attend()
     this.enter()
     return Effect.void
   })
@@ -119,6 +121,10 @@ export class PartitionReader implements Reading {
   }
 
   readonly sleep: Effect.Effect<void> = Effect.suspend(() => this.work.state.signal.wait)
+
+  readonly attend = (): void => {
+    this.work.state.isUnread = false
+  }
 
   readonly enter = (): void => {
     this.inHand++

@@ -135,7 +135,7 @@ export class Watch {
     if ((state.waitsUntil ?? 0) > now) return undefined
     const call = handlerFor(this.context.plan, state.topic)?.call
     // The reader of a stream has records; how long it takes for them is up to it.
-    if (call?._tag === "Stream" && state.bufferedRecords > 0) return undefined
+    if (call?._tag === "Stream" && state.bufferedRecords > 0 && !state.isUnread) return undefined
     const patience = call?._tag === "Batch" || call?._tag === "Owned"
       ? Duration.toMillis(Duration.fromInputUnsafe(call.maxWait))
       : 0
@@ -146,6 +146,7 @@ export class Watch {
     if (this.context.zombies.of(state).length > 0) {
       return "an earlier handler of it has not ended, although it was interrupted; no two may run at once"
     }
+    if (state.isUnread) return "nobody reads its stream; read those of all partitions, side by side"
     if (state.isReported) return "the reader of the outcomes takes none"
     if (state.bufferedRecords > 0) return "its records wait, and none is handled"
     return state.paused
