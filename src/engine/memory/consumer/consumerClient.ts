@@ -42,6 +42,7 @@ export class MemoryConsumer implements ConsumerClient, Listener {
   /** While the broker is slow: the records of the fetch under way have arrived, or not. */
   private fetch: "idle" | "waiting" | "arrived" = "idle"
   private state: "open" | "failed" | "killed" | "closed" = "open"
+  private refreshing = false
 
   constructor(cluster: Cluster, options: ConsumerClientOptions, clientId: string) {
     this.cluster = cluster
@@ -72,7 +73,7 @@ export class MemoryConsumer implements ConsumerClient, Listener {
     if (!this.cluster.reachable) this.brokerChanged()
     if (subscription._tag === "Group") this.membership!.join()
     else for (const position of subscription.positions) this.activate(position, position.offset)
-    if (subscription._tag === "Group") this.missingTopics(subscription.topics)
+    this.missingTopics()
     this.wake()
   }
 
@@ -346,17 +347,30 @@ export class MemoryConsumer implements ConsumerClient, Listener {
     if (trouble === "unknownTopic") this.refreshLater()
   }
 
-  private missingTopics(topics: ReadonlyArray<string>): void {
-    for (const topic of topics) {
-      if (this.cluster.topics.get(topic) !== undefined) continue
+  private missingTopics(): void {
+    const { subscription } = this.options
+    if (subscription._tag !== "Group") return
+    const missing = subscription.topics.filter((topic) => this.cluster.topics.get(topic) === undefined)
+    for (const topic of missing) {
       this.emit({ _tag: "Disturbed", error: Errors.make("consume", new Errors.UnknownTopic({ topic })) })
     }
+    if (missing.length > 0) this.refreshLater()
   }
 
-  /** New topics are seen at once; that one is gone for good is only sure when it does not come back. */
+  /**
+   * New topics are seen at once; that one is gone for good is only sure when it does not come back. One that was named
+   * is an error for as long as it is not there.
+   */
   private refreshLater(): void {
+    if (this.refreshing) return
+    this.refreshing = true
     const refresh = this.options.config.metadataRefresh ?? KafkaConfig.consumerDefaults.metadataRefresh
-    this.cluster.agenda.after(millis(refresh), () => this.cluster.groups.refresh())
+    this.cluster.agenda.after(millis(refresh), () => {
+      this.refreshing = false
+      if (this.state !== "open") return
+      this.cluster.groups.refresh()
+      this.missingTopics()
+    })
   }
 
   private arrived(): boolean {
