@@ -1,7 +1,7 @@
 /** The versions of the services that tests run against; `compose.test.ts` holds docker-compose.yml to them. */
 export const versions = {
   kafka: "4.3.1",
-  postgres: "15",
+  postgres: "18",
   debezium: "3.6",
   /** From npm; PostgreSQL 18. */
   embeddedPostgres: "18.4.0-beta.17",
