@@ -61,7 +61,7 @@ const budgets: { readonly [subpath: string]: Budget } = {
   "./testing": { gzipKb: 42, modules: 130, sourceKb: 2_100 },
   "./registry": { gzipKb: 100, modules: 255, sourceKb: 5_000 },
   "./connect": { gzipKb: 90, modules: 240, sourceKb: 4_800 },
-  "./cli": { gzipKb: 215, modules: 510, sourceKb: 6_300 }
+  "./cli": { gzipKb: 270, modules: 610, sourceKb: 7_000 }
 }
 
 export const importCost: Step = {

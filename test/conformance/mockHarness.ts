@@ -139,10 +139,11 @@ const asked = (raw: ConfluentKafka.RawClient["Service"], topic?: string) =>
       getMetadata.call(client, options, (error, found) => {
         if (error) return reject(error)
         const { topics } = found as Metadata
-        const isThere = topic === undefined ||
-          topics.some(({ name, partitions }) => name === topic && partitions.length > 0)
+        // The answer may have other topics that the client knows.
+        const wanted = topics.filter(({ name }) => topic === undefined || name === topic)
+        const isThere = topic === undefined || wanted.some(({ partitions }) => partitions.length > 0)
         if (!isThere) return reject(new Error(`topic "${topic}" is not known yet`))
-        resolve(topics.map(({ name, partitions }) => ({
+        resolve(wanted.map(({ name, partitions }) => ({
           name,
           internal: false,
           partitions: partitions.map(({ id, leader }) => ({ partition: id, leader, replicas: [], inSync: [] }))
