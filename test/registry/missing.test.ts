@@ -4,21 +4,33 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { Consumer, OnFailure, Producer, Topic } from "millrace"
-import { Codec, SchemaRegistry } from "millrace/registry"
-import { InMemoryKafka } from "millrace/testing"
+import type * as Registry from "millrace/registry"
+import { afterAll } from "vitest"
 
-for (const name of ["avsc", "ajv", "ajv/dist/2020.js", "ajv-formats", "protobufjs"]) {
+// Other files of a worker may have loaded the libraries, and will load them.
+const libraries = ["avsc", "ajv", "ajv/dist/2020.js", "ajv-formats", "protobufjs"]
+vi.resetModules()
+for (const name of libraries) {
   vi.doMock(name, () => {
     throw new Error("not installed")
   })
 }
+afterAll(() => {
+  for (const name of libraries) vi.doUnmock(name)
+  vi.resetModules()
+})
+
+const { Consumer, OnFailure, Producer, Topic } = await import("millrace")
+const { Codec, SchemaRegistry } = await import("millrace/registry")
+const { InMemoryKafka } = await import("millrace/testing")
 
 const layer = Layer.mergeAll(InMemoryKafka.layer, SchemaRegistry.layerMemory)
 
 describe("a library that is not installed", () => {
   const text = Schema.Struct({ text: Schema.String.annotateKey({ protobuf: { field: 1 } }) })
-  const codecs: Readonly<Record<string, Codec.Codec<any, SchemaRegistry.Service, SchemaRegistry.Service>>> = {
+  const codecs: Readonly<
+    Record<string, Registry.Codec.Codec<any, Registry.SchemaRegistry.Service, Registry.SchemaRegistry.Service>>
+  > = {
     avsc: Codec.avro(Schema.String),
     "ajv ajv-formats": Codec.jsonSchema(Schema.String, { validate: true }),
     protobufjs: Codec.protobuf(text, { name: "Text" })
