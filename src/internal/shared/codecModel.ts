@@ -194,10 +194,18 @@ const variance = {
   _RE: (r: never) => r
 }
 
+/** What a codec may have besides its two directions. Declared whole: types that are published leave `encoderIn` out. */
+interface Parts<in A> {
+  readonly schema?: Schema.Top | undefined
+  readonly headerNames?: ((site: Site) => ReadonlyArray<string>) | undefined
+  readonly registration?: ((site: Site) => Registration) | undefined
+  readonly encoderIn?: ((site: Site) => EncoderIn<A>) | undefined
+}
+
 export const fromParts = <A, RD, RE>(
   decoder: (site: Site) => Effect.Effect<Decoder<A>, never, RD>,
   encoder: (site: Site) => Effect.Effect<Encoder<A>, never, RE>,
-  parts: Pick<Codec<A, RD, RE>, "schema" | "headerNames" | "registration" | "encoderIn">
+  parts: Parts<A>
 ): Codec<A, RD, RE> =>
   // The marker is its own, so that a copy with another decoder is still a codec.
   Object.assign(Object.create(CodecProto), { [TypeId]: variance, decoder, encoder, ...parts })

@@ -15,6 +15,7 @@ export class Subscriber {
   private timer: NodeJS.Timeout | undefined
   private current = ""
   private looking = false
+  private stopped = false
 
   constructor(options: {
     readonly consumer: NativeConsumer
@@ -40,7 +41,9 @@ export class Subscriber {
     return this.current !== ""
   }
 
+  /** No answer that is still to come changes anything: a client that closes refuses to subscribe. */
   stop(): void {
+    this.stopped = true
     clearInterval(this.timer)
   }
 
@@ -49,7 +52,7 @@ export class Subscriber {
     this.looking = true
     this.consumer.getMetadata({ timeout: this.timeoutMs }, (error, metadata) => {
       this.looking = false
-      if (!this.consumer.isConnected()) return
+      if (this.stopped || !this.consumer.isConnected()) return
       if (error !== null && error !== undefined) this.onError(error)
       else this.subscribe(metadata.topics.map((topic) => topic.name))
     })
