@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import { Codec, Consumer, DeadLetters, KeyOffsetStore, OnFailure, Switches, Topic } from "millrace"
 import { defineConfig } from "millrace/cli"
 import { ConfluentKafka } from "millrace/confluent"
+import { Connectors, KafkaConnect } from "millrace/connect"
 import { SchemaRegistry } from "millrace/registry"
 import { InMemoryKafka } from "millrace/testing"
 import type * as KafkaEngine from "../src/engine/KafkaEngine.ts"
@@ -283,6 +284,22 @@ describe("layers of real services", () => {
       assert.match(message, says)
       assert.notInclude(message, password)
     }))
+
+  const services: Table = registries.filter(([what]) => what !== "a time that is none")
+  it.effect.each(services)("of Connect: %s", ([, options, says]) =>
+    Effect.gen(function*() {
+      const message = yield* failing(KafkaConnect.layer(any(options)).pipe(Layer.provide(FetchHttpClient.layer)))
+      assert.match(message, says)
+      assert.notInclude(message, password)
+    }))
+
+  it("of plans and watches of connectors", () => {
+    assert.throws(() => Connectors.plan([], any({ prefx: "a" })), /prefx.*did you mean "prefix"/)
+    assert.throws(() => Connectors.plan([], any({ ignore: "a" })), /ignore/)
+    assert.throws(() => Connectors.watch([], any({ every: "soon" })), /every.*is not a duration/)
+    assert.throws(() => Connectors.watch([], any({ restart: 3 })), /restart.*3 is not a Schedule, or "never"/)
+    assert.throws(() => Connectors.layer([], any({ publsh: true })), /publsh.*did you mean "publish"/)
+  })
 
   it.effect("what is right is taken", () =>
     Layer.build(SchemaRegistry.layer({

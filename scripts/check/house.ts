@@ -15,7 +15,7 @@ const isComment = /^\s*(?:\*|\/\*|\/\/)/
 const either = (one: RegExp, other: RegExp): RegExp => new RegExp(`${one.source}|${other.source}`)
 
 /** The core's checks of what callers without types hand in. */
-const checks = /^internal\/shared\/(?:fields|handedIn\/settingKinds)\.ts$/
+const checks = /^internal\/shared\/(?:fields|handedIn\/(?:settingKinds|serviceSettings))\.ts$/
 
 /** Which modules of `src` a room may import, besides its own: a module or a room, from `src`. */
 const rooms: ReadonlyArray<{ readonly room: RegExp; readonly may: RegExp; readonly words: string }> = [

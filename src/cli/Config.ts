@@ -6,12 +6,13 @@
  */
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { planning } from "../connect/config/settings.ts"
 import type { Connector } from "../connect/Connector.ts"
 import type * as KafkaConnect from "../connect/KafkaConnect.ts"
 import type { Settings } from "../connect/PlanModel.ts"
 import type * as Consumer from "../Consumer.ts"
 import type * as KafkaEngine from "../engine/KafkaEngine.ts"
-import { anything, requireFields } from "../internal/shared/fields.ts"
+import { anything, objectOf, requireFields } from "../internal/shared/fields.ts"
 import type * as SchemaRegistry from "../registry/SchemaRegistry.ts"
 import type * as Topic from "../Topic.ts"
 
@@ -129,7 +130,7 @@ const kinds = {
   registry: anything,
   connect: anything,
   connectors: anything,
-  connectorSettings: anything
+  connectorSettings: objectOf({ ...planning })
 }
 
 /** Whether a value was made by {@link defineConfig}. @internal */

@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import { checkLayer, checkPlanning, checkWatching } from "./config/settings.ts"
 import type { ConnectError } from "./ConnectError.ts"
 import type { Status } from "./ConnectModel.ts"
 import type { Connector } from "./Connector.ts"
@@ -59,8 +60,10 @@ export type * from "./WatchModel.ts"
 export const plan = (
   connectors: ReadonlyArray<Connector>,
   settings: Settings = {}
-): Effect.Effect<Plan, ConnectError, Service> =>
-  Effect.flatMap(Service, (connect) => Planning.make(connect, connectors, settings))
+): Effect.Effect<Plan, ConnectError, Service> => {
+  checkPlanning(settings)
+  return Effect.flatMap(Service, (connect) => Planning.make(connect, connectors, settings))
+}
 
 /**
  * Whether a plan has nothing to do and nothing that is refused.
@@ -168,6 +171,23 @@ export const publish = (
 export const settled = (name: string, within: Duration.Input): Effect.Effect<Status, ConnectError, Service> =>
   Effect.flatMap(Service, (connect) => Publishing.settle(connect, name, within))
 
+const watchOf = (
+  connectors: ReadonlyArray<Connector>,
+  options: WatchOptions
+): Stream.Stream<Watched, never, Service> =>
+  Stream.unwrap(Effect.map(Service, (connect) => {
+    const last = new Map<string, Watched>()
+    const looks = Stream.fromEffectSchedule(
+      Effect.tap(Watching.watcher(connect, namesOf(connectors, options.prefix), options), Reporting.measure),
+      Schedule.spaced(Watching.everyOf(options))
+    )
+    return Stream.flatMap(looks, (all) => {
+      const news = all.filter((each) => Reporting.isNews(last.get(each.name), each))
+      for (const each of all) last.set(each.name, each)
+      return Stream.fromIterable(news)
+    })
+  }))
+
 const namesOf = (connectors: ReadonlyArray<Connector>, prefix = ""): ReadonlyArray<string> =>
   connectors.filter(({ _tag }) => _tag === "Declared").map(({ name }) => prefix + name)
 
@@ -199,19 +219,10 @@ const namesOf = (connectors: ReadonlyArray<Connector>, prefix = ""): ReadonlyArr
 export const watch = (
   connectors: ReadonlyArray<Connector>,
   options: WatchOptions = {}
-): Stream.Stream<Watched, never, Service> =>
-  Stream.unwrap(Effect.map(Service, (connect) => {
-    const last = new Map<string, Watched>()
-    const looks = Stream.fromEffectSchedule(
-      Effect.tap(Watching.watcher(connect, namesOf(connectors, options.prefix), options), Reporting.measure),
-      Schedule.spaced(Watching.everyOf(options))
-    )
-    return Stream.flatMap(looks, (all) => {
-      const news = all.filter((each) => Reporting.isNews(last.get(each.name), each))
-      for (const each of all) last.set(each.name, each)
-      return Stream.fromIterable(news)
-    })
-  }))
+): Stream.Stream<Watched, never, Service> => {
+  checkWatching(options)
+  return watchOf(connectors, options)
+}
 
 /**
  * What is seen of the connectors of {@link layer}: `current` by name, for a readiness probe; `changes` as it changes.
@@ -258,17 +269,20 @@ export class Watcher extends Context.Service<Watcher, {
 export const layer = (
   connectors: ReadonlyArray<Connector>,
   options: WatchOptions & Settings & { readonly publish?: boolean | undefined } = {}
-): Layer.Layer<Watcher, ConnectError, Service> =>
-  Layer.effect(
+): Layer.Layer<Watcher, ConnectError, Service> => {
+  checkLayer(options)
+  const { every, forgetAfter, publish: publishes, restart, ...planning } = options
+  const { prefix } = planning
+  return Layer.effect(
     Watcher,
     Effect.gen(function*() {
-      if (options.publish === true) {
-        for (const { error } of yield* publish(yield* plan(connectors, options))) {
+      if (publishes === true) {
+        for (const { error } of yield* publish(yield* plan(connectors, planning))) {
           if (error !== undefined) return yield* Effect.fail(error)
         }
       }
       const seen = yield* SubscriptionRef.make<ReadonlyMap<string, Watched>>(new Map())
-      yield* watch(connectors, options).pipe(
+      yield* watch(connectors, { every, forgetAfter, prefix, restart }).pipe(
         Stream.tap(Reporting.log),
         Stream.runForEach((each) => SubscriptionRef.update(seen, (all) => new Map(all).set(each.name, each))),
         Effect.forkScoped
@@ -276,3 +290,4 @@ export const layer = (
       return { current: SubscriptionRef.get(seen), changes: SubscriptionRef.changes(seen) }
     })
   )
+}

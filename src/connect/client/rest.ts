@@ -6,6 +6,7 @@ import * as Bodies from "../../rest/bodies.ts"
 import type { Call, Service } from "../../rest/restModel.ts"
 import * as Transport from "../../rest/transport.ts"
 import { plain, secretsOf, texts } from "../config/secrets.ts"
+import { optionsProblem } from "../config/settings.ts"
 import * as Errors from "../ConnectError.ts"
 import type { ConnectError } from "../ConnectError.ts"
 import type { Connect, ConnectorConfig, Options } from "../ConnectModel.ts"
@@ -41,6 +42,8 @@ const service: Service<ConnectError, ConnectCall> = {
 const nothing = (): void => {}
 
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Connect, ConnectError, HttpClient> {
+  const wrong = optionsProblem(options)
+  if (wrong !== undefined) return yield* service.setting(`setting \`${wrong.field}\`: ${wrong.problem}`)
   const transport = yield* Transport.make(service, {
     ...options,
     timeout: options.timeout ?? defaultTimeout,
