@@ -5,14 +5,15 @@
  * @stability unstable
  * @since 0.1.0
  */
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import { locationOf } from "../rest/restConfig.ts"
 import * as Rest from "./client/rest.ts"
 import type { ConnectError } from "./ConnectError.ts"
-import type { Auth, Connect, Options } from "./ConnectModel.ts"
+import type { Connect, Options } from "./ConnectModel.ts"
 import * as Memory from "./memory/memoryConnect.ts"
 import { filePlugins } from "./memory/plugins.ts"
 import type { MemoryPlugin } from "./memory/plugins.ts"
@@ -87,26 +88,7 @@ export const layer = (options: Options): Layer.Layer<Service, ConnectError, Http
 export const layerConfig = (
   options?: Omit<Options, "url" | "auth">
 ): Layer.Layer<Service, ConnectError | Config.ConfigError, HttpClient> =>
-  Layer.unwrap(Effect.map(config, ({ auth, url }) => layer({ ...options, url, auth })))
-
-const optional = <A>(config: Config.Config<A>) => Config.withDefault(config, undefined)
-
-const config = Config.map(
-  Config.all({
-    url: Config.String("KAFKA_CONNECT_URL"),
-    username: optional(Config.String("KAFKA_CONNECT_USERNAME")),
-    password: optional(Config.Redacted("KAFKA_CONNECT_PASSWORD")),
-    token: optional(Config.Redacted("KAFKA_CONNECT_TOKEN"))
-  }),
-  ({ password, token, url, username }) => {
-    const auth: Auth | undefined = token !== undefined
-      ? { _tag: "Bearer", token }
-      : username !== undefined && password !== undefined
-      ? { _tag: "Basic", username, password }
-      : undefined
-    return { url: url.split(",").map((each) => each.trim()).filter((each) => each !== ""), auth }
-  }
-)
+  Layer.unwrap(Effect.map(locationOf("KAFKA_CONNECT"), ({ auth, url }) => layer({ ...options, url, auth })))
 
 export type {
   /**

@@ -5,16 +5,17 @@
  * @stability unstable
  * @since 0.1.0
  */
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http/HttpClient"
 import * as Layer from "effect/Layer"
+import { locationOf } from "../rest/restConfig.ts"
 import { cached } from "./client/caching.ts"
 import * as Rest from "./client/rest.ts"
 import * as Memory from "./memory/layer.ts"
 import type { RegistryError } from "./RegistryError.ts"
-import type { Auth, Options, Registry } from "./RegistryModel.ts"
+import type { Options, Registry } from "./RegistryModel.ts"
 
 export type * from "./RegistryModel.ts"
 
@@ -87,26 +88,7 @@ export const layer = (options: Options): Layer.Layer<Service, RegistryError, Htt
 export const layerConfig = (
   options?: Omit<Options, "url" | "auth">
 ): Layer.Layer<Service, RegistryError | Config.ConfigError, HttpClient> =>
-  Layer.unwrap(Effect.map(config, ({ auth, url }) => layer({ ...options, url, auth })))
-
-const optional = <A>(config: Config.Config<A>) => Config.withDefault(config, undefined)
-
-const config = Config.map(
-  Config.all({
-    url: Config.String("SCHEMA_REGISTRY_URL"),
-    username: optional(Config.String("SCHEMA_REGISTRY_USERNAME")),
-    password: optional(Config.Redacted("SCHEMA_REGISTRY_PASSWORD")),
-    token: optional(Config.Redacted("SCHEMA_REGISTRY_TOKEN"))
-  }),
-  ({ password, token, url, username }) => {
-    const auth: Auth | undefined = token !== undefined
-      ? { _tag: "Bearer", token }
-      : username !== undefined && password !== undefined
-      ? { _tag: "Basic", username, password }
-      : undefined
-    return { url: url.split(",").map((each) => each.trim()).filter((each) => each !== ""), auth }
-  }
-)
+  Layer.unwrap(Effect.map(locationOf("SCHEMA_REGISTRY"), ({ auth, url }) => layer({ ...options, url, auth })))
 
 /**
  * A registry in memory, empty at first, for tests and demos: the semantics of Confluent's without a server, with the

@@ -135,7 +135,7 @@ export const zeroOf = (shape: ScalarShape | EnumShape): unknown => {
   return { number: 0, bigint: 0n, boolean: false, string: "", bytes: new Uint8Array(0) }[shape.js]
 }
 
-const writers: { readonly [S in Scalar]: (output: Output, value: any) => void } = {
+const writers: { readonly [S in Scalar]: WriteValue } = {
   double: (output, value: number) => output.double(value),
   float: (output, value: number) => output.float(value),
   int32: (output, value: number) => output.int(value),
