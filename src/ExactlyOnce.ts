@@ -4,7 +4,9 @@
  * @stability unstable
  * @since 0.1.0
  */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import type * as Types from "effect/Types"
+import { type BatchFailed, isBatchFailed, type RecordError } from "./BatchFailed.ts"
 import type * as KafkaEngine from "./engine/KafkaEngine.ts"
 import type * as Handler from "./Handler.ts"
 import * as Handlers from "./Handler.ts"
@@ -30,10 +32,15 @@ export interface TransactionalOptions<E, RX> extends Handler.BatchOptions<E, RX>
   readonly transactionalId?: string | undefined
 }
 
+/** A transaction is taken back whole: with `BatchFailed` too no record before the one that failed is done. */
+const asWhole = <E, R>(effect: Effect.Effect<unknown, E, R>): Effect.Effect<unknown, unknown, R> =>
+  Effect.catchIf(effect, (error) => isBatchFailed(error), (error) => Effect.failCause((error as BatchFailed<E>).cause))
+
 /**
  * Handles a source in batches, each in a transaction of its own: everything that the handler sends, in any fiber that
  * it starts and awaits, and the progress of the group behind the batch become visible together, to consumers with
- * `isolation: "read_committed"` exactly once. When the handler fails or is interrupted, all of it is taken back.
+ * `isolation: "read_committed"` exactly once. When the handler fails or is interrupted, all of it is taken back: also
+ * with `BatchFailed`, whose cause then counts for the whole batch.
  *
  * Then `onFailure` decides as for `handleBatch`. What it decides is not part of a transaction: a record that is
  * skipped, and a copy in a retry or dead letter topic, count at least once. A transaction that could not go on, by a
@@ -65,16 +72,17 @@ export interface TransactionalOptions<E, RX> extends Handler.BatchOptions<E, RX>
  * @since 0.1.0
  * @category constructors
  */
-export const handleTransactional = <S extends AnySource, E = never, R = never, RX = never>(
+export const handleTransactional = <S extends AnySource, E = any, R = never, RX = never>(
   source: S,
   handler: (records: ReadonlyArray<Record.Of<S>>, span: Handler.Span) => Effect.Effect<unknown, E, R>,
-  options: TransactionalOptions<E | KafkaError, RX> = {}
-): Handler.Handler<E | KafkaError, R | DecodingServices<S> | RX | KafkaEngine.Service> => {
+  options: TransactionalOptions<RecordError<Types.NoInfer<E>> | KafkaError, RX> = {}
+): Handler.Handler<RecordError<E> | KafkaError, R | DecodingServices<S> | RX | KafkaEngine.Service> => {
   requireOptions("Transactional", String(source), options)
   const { transactionalId, ...batch } = options
-  return Handlers.handleBatch(
+  // Its errors are those of records already, which the compiler cannot see of a generic one.
+  return Handlers.handleBatch<S, any, R | KafkaEngine.Service, RX>(
     source,
-    (records, span) => exactlyOnce(transactionalId, span, effectOf(handler(records, span), "the handler")),
+    (records, span) => exactlyOnce(transactionalId, span, asWhole(effectOf(handler(records, span), "the handler"))),
     batch
   )
 }

@@ -9,6 +9,7 @@ import type * as Effect from "effect/Effect"
 import type { Pipeable } from "effect/Pipeable"
 import * as Predicate from "effect/Predicate"
 import type * as Types from "effect/Types"
+import type { RecordError } from "./BatchFailed.ts"
 import type { Position, TopicPartition } from "./engine/KafkaEngine.ts"
 import type { Reading } from "./internal/partition/reading.ts"
 import { policyOf } from "./internal/shared/handedIn/handlerOptions.ts"
@@ -61,6 +62,18 @@ export interface Span extends TopicPartition {
 }
 
 /**
+ * The consumer for which a handler owns the offsets.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface Owner {
+  /** Its group; of the consumer of retry topics that is `<group>.retry`. */
+  readonly group: string
+}
+
+/**
  * Records of one partition given to a handler that owns its offsets.
  *
  * @stability unstable
@@ -68,6 +81,8 @@ export interface Span extends TopicPartition {
  * @category models
  */
 export interface OwnedBatch<out K, out V, out H = unknown> extends Span {
+  /** The group of the consumer: offsets that are stored for it are read again by `startOffsets`. */
+  readonly group: string
   /** The records, in the order of the partition. */
   readonly records: ReadonlyArray<Record.Record<K, V, H>>
 }
@@ -98,7 +113,8 @@ export type Call<R = any> =
     readonly _tag: "Owned"
     readonly run: (batch: OwnedBatch<any, any, any>) => Effect.Effect<unknown, unknown, R>
     readonly startOffsets: (
-      partitions: ReadonlyArray<TopicPartition>
+      partitions: ReadonlyArray<TopicPartition>,
+      owner: Owner
     ) => Effect.Effect<ReadonlyArray<Position>, unknown, R>
     readonly maxSize: number
     readonly maxWait: Duration.Input
@@ -272,8 +288,9 @@ export const handle = <S extends AnySource, E = any, R = never, RX = never>(
 
 /**
  * Handles a source in batches, each of one partition and in order. The batch succeeds or fails as a whole: after a
- * failure `onFailure` decides for all of its records. The handler also gets the part of the partition that the batch
- * covers, with the offset behind it (`next`).
+ * failure `onFailure` decides for all of its records. A handler that knows which record failed says so with
+ * `BatchFailed`: then that one is judged alone, and the batch goes on behind it. The handler also gets the part of the
+ * partition that the batch covers, with the offset behind it (`next`).
  *
  * **When to use**: when one statement for many records is cheaper than one each (bulk inserts, one HTTP call).
  *
@@ -297,8 +314,8 @@ export const handle = <S extends AnySource, E = any, R = never, RX = never>(
 export const handleBatch = <S extends AnySource, E = any, R = never, RX = never>(
   source: S,
   handler: (records: ReadonlyArray<Record.Of<S>>, span: Span) => Effect.Effect<unknown, E, R>,
-  options?: BatchOptions<Types.NoInfer<E>, RX>
-): Handler<E, R | DecodingServices<S> | RX> =>
+  options?: BatchOptions<RecordError<Types.NoInfer<E>>, RX>
+): Handler<RecordError<E>, R | DecodingServices<S> | RX> =>
   fromCall(
     source,
     {
@@ -314,8 +331,8 @@ export const handleBatch = <S extends AnySource, E = any, R = never, RX = never>
 /**
  * Handles a source in batches and owns the offsets: the handler stores `batch.next` itself, in the same transaction as
  * what it does with the records, so that both happen exactly once. On each assignment `startOffsets` is asked where to
- * go on (partitions it does not know start at the committed offset, or by `offsetReset`); Kafka's committed offset only
- * shows the lag.
+ * go on, for the consumer's group (partitions it does not know start at the committed offset, or by `offsetReset`);
+ * Kafka's committed offset only shows the lag.
  *
  * **When to use**: when the effect of a record and its offset can live in one database transaction.
  *
@@ -349,12 +366,13 @@ export const handleBatch = <S extends AnySource, E = any, R = never, RX = never>
 export const handleOwningOffsets = <S extends AnySource, E = any, R = never, ES = never, RS = never, RX = never>(
   source: S,
   handler: (batch: OwnedBatch<Key<S>, Value<S>, HeaderValues<S>>) => Effect.Effect<unknown, E, R>,
-  options: BatchOptions<Types.NoInfer<E>, RX> & {
+  options: BatchOptions<RecordError<Types.NoInfer<E>>, RX> & {
     readonly startOffsets: (
-      partitions: ReadonlyArray<TopicPartition>
+      partitions: ReadonlyArray<TopicPartition>,
+      owner: Owner
     ) => Effect.Effect<ReadonlyArray<Position>, ES, RS>
   }
-): Handler<E | ES, R | DecodingServices<S> | RS | RX> =>
+): Handler<RecordError<E> | ES, R | DecodingServices<S> | RS | RX> =>
   fromCall(
     source,
     {

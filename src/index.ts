@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 export * as Admin from "./Admin.ts"
+export { BatchFailed, isBatchFailed } from "./BatchFailed.ts"
 export * as Codec from "./Codec.ts"
 export * as Consumer from "./Consumer.ts"
 export * as ConsumerControl from "./ConsumerControl.ts"

@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
-import { Codec, Consumer, KafkaEngine, KafkaError, OnFailure, Producer, Retry, Topic } from "millrace"
+import { BatchFailed, Codec, Consumer, KafkaEngine, KafkaError, OnFailure, Producer, Retry, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 
 const In = Topic.make("in", { key: Codec.none, value: Codec.string })
@@ -60,6 +61,27 @@ const unanswered = (takesEffect: boolean) =>
   })).pipe(Layer.provideMerge(InMemoryKafka.layer))
 
 describe("Topic.handleTransactional", () => {
+  it.effect("takes a batch back whole, also when its handler names the record that failed", () =>
+    Effect.gen(function*() {
+      yield* produce(5)
+      const failures: Array<number> = []
+      const onFailure = OnFailure.make(({ records }) =>
+        Effect.sync(() => {
+          failures.push(records.length)
+          return OnFailure.skip
+        })
+      )
+      const handler = Topic.handleTransactional(In, (records) =>
+        Effect.andThen(
+          Producer.sendAll(Out, records.map(({ value }) => ({ key: null, value }))),
+          Effect.fail(new BatchFailed({ offset: records.at(-1)!.offset, cause: Cause.fail("no") }))
+        ), { onFailure })
+      yield* Consumer.run(Consumer.make("g", { ...settings, onFailure: OnFailure.stop, handlers: [handler] }))
+      assert.deepStrictEqual(failures.sort(), [1, 2, 2])
+      assert.deepStrictEqual(yield* results, [])
+      assert.strictEqual(yield* progress, 5)
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
   it.effect("sends and commits a batch together, and takes a failed one back", () =>
     Effect.gen(function*() {
       yield* produce(30)

@@ -1,8 +1,9 @@
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
 import type { Handler, HandlerFailed, KafkaEngine, KafkaError, Outcome, Poison, Record } from "millrace"
-import { Consumer, OnFailure, Topic } from "millrace"
+import { BatchFailed, Consumer, OnFailure, Topic } from "millrace"
 import { same } from "./exact.ts"
 import { Audit, Declined, Invoices, Mail, Orders, type ReadKeys, Secrets, Tenanted, Users } from "./fixtures.ts"
 
@@ -54,6 +55,20 @@ const owning = Topic.handleOwningOffsets(Audit, () => Effect.fail("stored badly"
   startOffsets: () => Invoices.use((invoices) => Effect.as(invoices.charge(null as never), []))
 })
 same<typeof owning, Handler.Handler<"stored badly" | Declined, Invoices>>(true)
+
+// A policy is asked about the error of the record that a batch's handler names.
+const naming = Topic.handleBatch(
+  Audit,
+  () => Effect.fail(new BatchFailed({ offset: 1, cause: Cause.fail(new Declined({ code: 1 })) })),
+  { onFailure: OnFailure.stop.pipe(OnFailure.tag("Declined", OnFailure.skip)) }
+)
+same<typeof naming, Handler.Handler<Declined, never>>(true)
+Topic.handleBatch(
+  Audit,
+  () => Effect.fail(new BatchFailed({ offset: 1, cause: Cause.fail(new Declined({ code: 1 })) })),
+  // @ts-expect-error: it never sees the error around it
+  { onFailure: OnFailure.stop.pipe(OnFailure.tag("BatchFailed", OnFailure.skip)) }
+)
 
 const scoped = Topic.handle(Audit, () => Effect.acquireRelease(Effect.service(Mail), () => Effect.void))
 

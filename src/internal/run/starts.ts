@@ -97,7 +97,7 @@ export const make = ({ admin, client, disturbed, plan, routing, wanted }: Option
       const own = partitions.filter(({ topic }) => handlerFor(plan, topic) === handler)
       if (own.length === 0) continue
       const started = yield* Effect.exit(
-        Effect.scoped(Effect.suspend(() => effectOf(call.startOffsets(own), "`startOffsets`")))
+        Effect.scoped(Effect.suspend(() => effectOf(call.startOffsets(own, { group: plan.group }), "`startOffsets`")))
       )
       if (Exit.isFailure(started)) {
         const { partition, topic } = own[0]!

@@ -11,6 +11,7 @@ import type { Outcome } from "../../Outcome.ts"
 import type { Poison } from "../../Poison.ts"
 import type * as Record from "../../Record.ts"
 import { effectOf } from "../shared/effectOf.ts"
+import { failureIn } from "./batchFailure.ts"
 import { CallScope } from "./callScope.ts"
 import { isOwnFailure, judge, settleCopies, settled } from "./judge.ts"
 import type { Work } from "./workerHost.ts"
@@ -22,15 +23,25 @@ type BatchCall = Extract<Handler.Call<never>, { readonly _tag: "Batch" | "Owned"
 
 /** A batch that is being collected: all raw records that it covers, and those that were decoded. */
 interface Batch {
-  readonly raws: Array<RawRecord>
+  raws: Array<RawRecord>
   records: Array<AnyRecord>
-  readonly exceptions: Array<Outcome>
+  exceptions: Array<Outcome>
   start: number
   next: number
   bytes: number
+  /** When its handler was called first, in milliseconds since the epoch. */
+  startedAt: number
 }
 
-const emptyBatch = (start: number): Batch => ({ raws: [], records: [], exceptions: [], start, next: start, bytes: 0 })
+const emptyBatch = (start: number): Batch => ({
+  raws: [],
+  records: [],
+  exceptions: [],
+  start,
+  next: start,
+  bytes: 0,
+  startedAt: 0
+})
 
 /** Works until the partition is given up or stops. */
 export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCall) {
@@ -207,7 +218,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     const { partition, topic } = state
     const span = { topic, partition, start, next }
     return effectOf(
-      call._tag === "Batch" ? call.run(records, span) : call.run({ ...span, records }),
+      call._tag === "Batch" ? call.run(records, span) : call.run({ ...span, records, group: host.group }),
       "the handler"
     )
   }
@@ -227,6 +238,38 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     return false
   }
 
+  /** Moves the position behind records that are done, up to `next`, and reports them. */
+  const report = (raws: ReadonlyArray<RawRecord>, exceptions: ReadonlyArray<Outcome>, next: number, since: number) => {
+    const last = raws[raws.length - 1]!
+    state.advance(next, last.leaderEpoch)
+    for (const { offset } of raws) state.finished(offset)
+    host.progressed(state)
+    return host.emit(state, {
+      topic: state.topic,
+      partition: state.partition,
+      from: raws[0]!.offset,
+      to: last.offset,
+      handled: raws.length - exceptions.length,
+      duration: host.clock.currentTimeMillisUnsafe() - since,
+      exceptions
+    })
+  }
+
+  /** The records before `offset` are done: the batch begins at it from here on. */
+  const splitAt = (batch: Batch, offset: number): Effect.Effect<void> => {
+    const { exceptions, raws, startedAt } = batch
+    const place = raws.findIndex((raw) => raw.offset === offset)
+    if (place === 0) return Effect.void
+    batch.raws = raws.slice(place)
+    batch.records = batch.records.filter(({ raw }) => raw.offset >= offset)
+    batch.exceptions = exceptions.filter((outcome) => outcome.offset > offset)
+    batch.start = offset
+    batch.startedAt = host.clock.currentTimeMillisUnsafe()
+    state.rest()
+    host.release(state, place, 0)
+    return report(raws.slice(0, place), exceptions.filter((outcome) => outcome.offset < offset), offset, startedAt)
+  }
+
   /** Hands a batch to the handler, again if the policy says so. Returns `false` when it is not done. */
   const handle = Effect.fnUntraced(function*(batch: Batch) {
     if (batch.records.length === 0 && call._tag === "Batch") return true
@@ -243,9 +286,18 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       if (Exit.isSuccess(exit)) break
       if (!isOwnFailure(state, exit.cause)) return false
       if (failing.length === 0) return notNoted(batch, exit.cause)
-      const judged = yield* consequence(batch, failing, exit.cause)
+      const { cause, failed } = failureIn(batch.records, exit.cause)
+      if (failed !== undefined) {
+        yield* splitAt(batch, failed.offset)
+        failing = [failed]
+      }
+      const judged = yield* consequence(batch, failing, cause)
       if (judged === undefined) return false
       takeOut(batch, judged.outcomes)
+      if (failed !== undefined && batch.records.length > 0) {
+        failing = batch.records.map(({ raw }) => raw)
+        continue
+      }
       if (judged.isPart) {
         const gone = new Set(judged.outcomes.map(({ offset }) => offset))
         failing = failing.filter(({ offset }) => !gone.has(offset))
@@ -267,25 +319,14 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       if (batch === undefined) return
       while (state.suspended && state.phase === "active") yield* state.signal.wait
       if (batch.raws.length === 0 || state.phase !== "active") return yield* leave()
-      const startedAt = host.clock.currentTimeMillisUnsafe()
+      batch.startedAt = host.clock.currentTimeMillisUnsafe()
       // Also before a poison record that says stop.
       const done = yield* handle(batch)
       state.rest()
       host.release(state, batch.raws.length, batch.bytes)
       if (!done) return yield* leave()
       open = undefined
-      state.advance(batch.next, batch.raws[batch.raws.length - 1]!.leaderEpoch)
-      for (const { offset } of batch.raws) state.finished(offset)
-      host.progressed(state)
-      yield* host.emit(state, {
-        topic: state.topic,
-        partition: state.partition,
-        from: batch.raws[0]!.offset,
-        to: batch.raws[batch.raws.length - 1]!.offset,
-        handled: batch.raws.length - batch.exceptions.length,
-        duration: host.clock.currentTimeMillisUnsafe() - startedAt,
-        exceptions: batch.exceptions
-      })
+      yield* report(batch.raws, batch.exceptions, batch.next, batch.startedAt)
       if (!state.goesOn) return
     }
   })
