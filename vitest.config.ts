@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config"
 
 const conditions = ["millrace-source", "module", "node", "development|production"]
 
-const services = ["test/**/*.kafka.test.ts", "test/**/*.package.test.ts", "test/**/*.live.test.ts"]
+const services = ["kafka", "sql", "package", "live"].map((kind) => `test/**/*.${kind}.test.ts`)
 
 export default defineConfig({
   // The tests import the package by its name and get the sources, as a program in scratchpad does.

@@ -5,6 +5,7 @@
  *   test/**\/*.test.ts          nothing
  *   test/**\/*.addon.test.ts    the native client (librdkafka's mock cluster)
  *   test/**\/*.kafka.test.ts    the native client and a real Kafka
+ *   test/**\/*.sql.test.ts      a real PostgreSQL
  *   test/**\/*.package.test.ts  nothing; packs the tarball and uses it
  *   test/**\/*.live.test.ts     a real Kafka, and toolkits that Maven or pip fetch; runs when it is asked for
  *
@@ -37,6 +38,7 @@ const needs: Readonly<Record<TestClass, ReadonlyArray<Need["name"]>>> = {
   plain: [],
   addon: ["addon"],
   kafka: ["addon", "kafka"],
+  sql: ["postgres"],
   package: [],
   live: ["addon", "kafka"]
 }

@@ -1,10 +1,10 @@
 import { globSync } from "node:fs"
 
 /** What a test file needs, by its name; test/README.md has the table. */
-export type TestClass = "plain" | "addon" | "kafka" | "package" | "live"
+export type TestClass = "plain" | "addon" | "kafka" | "sql" | "package" | "live"
 
 export const classOf = (file: string): TestClass => {
-  const kind = /\.(addon|kafka|package|live)\.test\.ts$/.exec(file)?.[1]
+  const kind = /\.(addon|kafka|sql|package|live)\.test\.ts$/.exec(file)?.[1]
   return kind === undefined ? "plain" : kind as TestClass
 }
 

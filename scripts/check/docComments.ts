@@ -61,7 +61,11 @@ export const publicFiles = (): ReadonlyArray<SourceFile> => {
   const handedOut = cli
     .flatMap((entry) => importsOf(entry).map(({ specifier }) => posix.join("src/cli", specifier)))
     .filter((path) => path.startsWith("src/cli/"))
-  return [...sourceFiles("src/*.ts", "src/{connect,engine,registry}/[A-Z]*.ts"), ...cli, ...sourceFiles(...handedOut)]
+  return [
+    ...sourceFiles("src/*.ts", "src/{connect,engine,registry,sql}/[A-Z]*.ts"),
+    ...cli,
+    ...sourceFiles(...handedOut)
+  ]
 }
 
 export const docComments: Step = {

@@ -45,6 +45,11 @@ const rooms: ReadonlyArray<{ readonly room: RegExp; readonly may: RegExp; readon
     words: "Connect's room knows the public modules, no engine, no registry, and of the internals only `shared`"
   },
   {
+    room: /^sql\//,
+    may: /^(?:sql\/|internal\/shared\/|[A-Z]\w*\.ts$)/,
+    words: "the room of SQL knows the public modules, no engine, no registry, and of the internals only `shared`"
+  },
+  {
     room: /^rest\//,
     may: /^rest\//,
     words: "the client of HTTP services knows nothing of any of them"

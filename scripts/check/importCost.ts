@@ -15,7 +15,7 @@ export interface Cost {
 }
 
 /** What a program has installed itself, if it needs it: a native client, and the libraries of schemas. */
-const peers = /^(?:@confluentinc\/|@effect\/|(?:avsc|protobufjs|ajv|ajv-formats)(?:\/|$))/
+const peers = /^(?:@confluentinc\/|@effect\/|@electric-sql\/|(?:avsc|protobufjs|ajv|ajv-formats)(?:\/|$))/
 
 /** What a bundler makes of an entry with everything it needs of Effect. */
 const bundleSize = async (file: string): Promise<number> => {

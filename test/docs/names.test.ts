@@ -3,7 +3,9 @@ import * as Millrace from "millrace"
 import * as Cli from "millrace/cli"
 import * as Confluent from "millrace/confluent"
 import * as Connect from "millrace/connect"
+import * as Pglite from "millrace/pglite"
 import * as Registry from "millrace/registry"
+import * as Sql from "millrace/sql"
 import * as Testing from "millrace/testing"
 import { type SourceFile, sourceFiles } from "../../scripts/check/step.ts"
 
@@ -13,11 +15,15 @@ const modules: { readonly [name: string]: object } = {
   ...Confluent,
   ...Registry,
   ...Connect,
+  ...Sql,
+  ...Pglite,
   ...Cli
 }
 
 /** Types, and members of interfaces, are only in the sources. */
-const sources = sourceFiles("src/*.ts", "src/{connect,engine,registry,cli}/**/*.ts").map(({ text }) => text).join("\n")
+const sources = sourceFiles("src/*.ts", "src/{connect,engine,registry,cli,sql}/**/*.ts").map(({ text }) => text).join(
+  "\n"
+)
 const isDeclared = (name: string): boolean =>
   new RegExp(`export (?:interface|type|class) ${name}\\b|readonly ${name}\\??:|^ {2}(?:type )?${name},?$`, "m").test(
     sources

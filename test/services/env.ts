@@ -28,3 +28,10 @@ export const kafka = (): Broker => {
         + " MILLRACE_KAFKA_BOOTSTRAP, or install java and mvn"
   )
 }
+
+/** The PostgreSQL that all tests of a run share; its user `postgres` needs no password. Make databases of your own. */
+export const sharedPostgres = (): { readonly host: string; readonly port: number } => {
+  const [host, port] = process.env["MILLRACE_TEST_POSTGRES"]?.split(":") ?? []
+  if (host !== undefined && port !== undefined) return { host, port: Number(port) }
+  throw new Error("this test needs PostgreSQL: run it by `npm test -- <file>`")
+}

@@ -47,9 +47,9 @@ export interface PostgresServer {
 }
 
 /** Starts an empty PostgreSQL in which `sql` was run, a statement a line; it ends with the run. */
-export const startPostgres = async (sql: string): Promise<PostgresServer> => {
+export const startPostgres = async (sql: string, runFolder?: string): Promise<PostgresServer> => {
   const [fetched, [port]] = await Promise.all([programs(), freePorts(1)])
-  const folder = newServiceFolder("postgres")
+  const folder = newServiceFolder("postgres", runFolder)
   const data = join(folder, "data")
   mkdirSync(data)
   let bin = join(fetched, "bin")

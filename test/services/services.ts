@@ -4,10 +4,11 @@ import { composeDown, composeKafka, hasEngine } from "./compose.ts"
 import { brokerAnswers } from "./health.ts"
 import { hasJava } from "./java.ts"
 import { startBroker } from "./kafka.ts"
+import { startPostgres } from "./postgres.ts"
 import { newServiceFolder } from "./runFolder.ts"
 
 /** What a test run may need. */
-export type ServiceName = "kafka"
+export type ServiceName = "kafka" | "postgres"
 
 /** How the shared broker came to be: named by its user, of docker-compose.yml, or a process of the kit. */
 export type KafkaState =
@@ -58,7 +59,10 @@ export const startServices = async (wanted: ReadonlySet<ServiceName>, run: strin
       return undefined
     }
   }
-  const kafka = await attempt("kafka", () => startKafka(run))
+  const [kafka, postgres] = await Promise.all([
+    attempt("kafka", () => startKafka(run)),
+    attempt("postgres", () => startPostgres("", run))
+  ])
   const state: ServicesState = kafka === undefined ? {} : { kafka }
   const file = join(run, "services.json")
   writeFileSync(file, JSON.stringify(state))
@@ -68,7 +72,8 @@ export const startServices = async (wanted: ReadonlySet<ServiceName>, run: strin
     env: {
       MILLRACE_TEST_FOLDER: run,
       MILLRACE_TEST_SERVICES: file,
-      ...(kafka && { MILLRACE_TEST_KAFKA: kafka.bootstrap })
+      ...(kafka && { MILLRACE_TEST_KAFKA: kafka.bootstrap }),
+      ...(postgres && { MILLRACE_TEST_POSTGRES: `${postgres.host}:${postgres.port}` })
     },
     stop: async () => {
       if (kafka?.source === "compose") await composeDown(basename(run).toLowerCase())

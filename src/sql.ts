@@ -1,0 +1,10 @@
+/**
+ * Topics into tables and back: tables as the database describes them, and what keeps them like topics, exactly once.
+ * Everything runs on Effect's `SqlClient`, over PostgreSQL or PGlite.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+export * as Migrations from "./sql/Migrations.ts"
+export * as SyncError from "./sql/SyncError.ts"
+export * as Table from "./sql/Table.ts"

@@ -1,0 +1,87 @@
+/**
+ * Effect's PostgreSQL client over PGlite, a PostgreSQL within the process: the same program runs on a server by another
+ * layer.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import type { PGliteOptions } from "@electric-sql/pglite"
+import { PGlite } from "@electric-sql/pglite"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { bridge } from "./pglite/bridge.ts"
+import { SyncError } from "./SyncError.ts"
+import { Unexpected } from "./SyncErrorReason.ts"
+
+/** What a connection has to say that is no choice: PGlite has one user, one database and one session. */
+const connection = {
+  username: "postgres",
+  database: "postgres",
+  ssl: false,
+  maxConnections: 1,
+  minConnections: 1
+} as const
+
+/**
+ * The client over a PGlite of your own, which stays open when the layer ends. PGlite has one session: a transaction of
+ * the client is one of PGlite, so use PGlite itself only where no transaction of the client is open.
+ *
+ * @example
+ * ```ts
+ * import { PGlite } from "@electric-sql/pglite"
+ * import { PgliteClient } from "millrace/pglite"
+ *
+ * const db = await PGlite.create()
+ * export const sql = PgliteClient.layerFrom(db)
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerFrom = (db: PGlite): Layer.Layer<PgClient.PgClient | SqlClient, SqlError> =>
+  PgClient.layer({ ...connection, stream: bridge(db) })
+
+/**
+ * A PGlite that is closed with the layer. Without `dataDir` it keeps everything in memory; a path keeps it in that
+ * folder. Other options, such as extensions, are PGlite's own. It takes some seconds to start and about 1 GB of memory.
+ *
+ * **When to use**: in demonstrations, in tests, and in programs that run where no server is.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { SqlClient } from "effect/sql"
+ * import { PgliteClient } from "millrace/pglite"
+ *
+ * export const answer = Effect.gen(function*() {
+ *   const sql = yield* SqlClient.SqlClient
+ *   return yield* sql`SELECT 42 AS answer`
+ * }).pipe(Effect.provide(PgliteClient.layer({ dataDir: "./data" })))
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: PGliteOptions = {}
+): Layer.Layer<PgClient.PgClient | SqlClient, SyncError | SqlError> =>
+  Layer.unwrap(Effect.map(
+    Effect.acquireRelease(
+      Effect.tryPromise({
+        try: () => PGlite.create(options),
+        catch: (cause) =>
+          new SyncError({
+            operation: "start PGlite",
+            reason: new Unexpected({ problem: cause instanceof Error ? cause.message : String(cause) }),
+            cause
+          })
+      }),
+      (db) => Effect.promise(() => db.close())
+    ),
+    layerFrom
+  ))

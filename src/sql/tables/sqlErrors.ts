@@ -1,0 +1,77 @@
+/** Errors of the database by their SQLSTATE. Pure. */
+import * as Predicate from "effect/Predicate"
+import type { SqlError } from "effect/sql/SqlError"
+import { type Place, SyncError } from "../SyncError.ts"
+import { Denied, type Reason, Unavailable, Unexpected } from "../SyncErrorReason.ts"
+
+/** What the database said about an error; drivers keep it as fields of the cause, under these names. */
+export interface ServerError {
+  readonly code: string | undefined
+  readonly message: string
+  readonly detail: string | undefined
+  readonly constraint: string | undefined
+  readonly column: string | undefined
+}
+
+const textIn = (cause: unknown, name: string): string | undefined => {
+  const value = Predicate.hasProperty(cause, name) ? cause[name] : undefined
+  return typeof value === "string" && value !== "" ? value : undefined
+}
+
+export const serverErrorOf = ({ reason }: SqlError): ServerError => {
+  const { cause } = reason
+  return {
+    code: textIn(cause, "code"),
+    message: textIn(cause, "message") ?? reason.message ?? reason._tag,
+    detail: textIn(cause, "detail"),
+    constraint: textIn(cause, "constraint"),
+    column: textIn(cause, "column")
+  }
+}
+
+/**
+ * What passes without a change of rows: 08 connection, 40 rollback (deadlock, serialization), 53 resources (disk full,
+ * too many connections, out of memory), 57 operator (shutdown, time-out), 58 system (I/O), a lock that was not had in
+ * time, a read-only server, and an object in use.
+ */
+const transient = /^(?:08|40|53|57|58)|^(?:25006|55P03|55006|25P03|25P04)$/
+
+/** What is wrong with a row: 21 cardinality, 22 data, 23 constraints, 44 checks of views, P0 raised by triggers. */
+const ofRow = /^(?:21|22|23|44|P0)/
+
+/** Codes of system calls that Node puts into errors of sockets. */
+const systemCode = /^E[A-Z]+$/
+
+/** Whether doing the same again may succeed. */
+export const isTransient = (error: SqlError): boolean => {
+  const { code } = serverErrorOf(error)
+  if (code === undefined || systemCode.test(code)) {
+    return error.isRetryable || error.reason._tag === "ConnectionError"
+  }
+  return transient.test(code) || (error.isRetryable && !ofRow.test(code))
+}
+
+/** Whether the database refuses what is in a row. */
+export const isOfRow = (error: SqlError): boolean => {
+  const { code } = serverErrorOf(error)
+  return code !== undefined && ofRow.test(code)
+}
+
+const problemOf = ({ detail, message }: ServerError): string => detail === undefined ? message : `${message}: ${detail}`
+
+/** How errors show what the database said. */
+export const shownError = (error: SqlError): string => problemOf(serverErrorOf(error))
+
+const reasonOf = (error: SqlError): Reason => {
+  const said = serverErrorOf(error)
+  const { code } = said
+  const problem = problemOf(said)
+  if (isTransient(error)) return new Unavailable({ code, problem })
+  return code === "42501" || error.reason._tag === "AuthenticationError"
+    ? new Denied({ problem })
+    : new Unexpected({ code, problem })
+}
+
+/** An error of the database that is about no single row. */
+export const syncErrorOf = (operation: string, error: SqlError, place?: Place): SyncError =>
+  new SyncError({ operation, reason: reasonOf(error), place, cause: error })
