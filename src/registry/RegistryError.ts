@@ -125,7 +125,8 @@ export class InvalidSchema extends Data.TaggedError("InvalidSchema")<{
 }
 
 /**
- * The registry returned something that it should not, or refused a request for a reason without a name here.
+ * The registry returned something that it should not, or refused a request for a reason without a name here. The
+ * `status` is 0 where nothing was asked: a setting or a name is wrong, as `problem` says.
  *
  * @stability unstable
  * @since 0.1.0
@@ -137,6 +138,7 @@ export class Unexpected extends Data.TaggedError("Unexpected")<{
   readonly problem: string
 }> {
   override get message(): string {
+    if (this.status === 0) return this.problem
     const code = this.code === undefined ? "" : `, error code ${this.code}`
     return `the registry returned status ${this.status}${code}: ${this.problem}`
   }

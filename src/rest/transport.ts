@@ -31,22 +31,57 @@ interface Base {
   readonly auth: Auth | undefined
 }
 
+/** A URL of HTTP, or what is wrong with it. */
+const parsed = (text: string, setting: string): URL | string => {
+  if (!URL.canParse(text)) return `setting \`${setting}\`: not a URL; use http://host:port, or https://host:port`
+  const url = new URL(text)
+  return url.protocol === "http:" || url.protocol === "https:"
+    ? url
+    : `setting \`${setting}\`: ${url.protocol} is neither http: nor https:`
+}
+
+/** A percent sign that begins no escape stands for itself. */
+const unescaped = (text: string): string => {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 /** Takes credentials out of the URL, so that no message shows them. Returns what is wrong with it as a text. */
 const baseOf = (text: string): Base | string => {
-  if (!URL.canParse(text)) return "setting `url`: not a URL; use http://host:port, or https://host:port"
-  const url = new URL(text)
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    return `setting \`url\`: ${url.protocol} is neither http: nor https:`
+  const url = parsed(text, "url")
+  if (typeof url === "string") return url
+  if (url.search !== "" || url.hash !== "") {
+    return "setting `url`: it ends with a query or a fragment, after which no path can follow; a key that every "
+      + "request needs belongs into `headers`"
   }
   const auth: Auth | undefined = url.username === "" ? undefined : {
     _tag: "Basic",
-    username: decodeURIComponent(url.username),
-    password: Redacted.make(decodeURIComponent(url.password))
+    username: unescaped(url.username),
+    password: Redacted.make(unescaped(url.password))
   }
   url.username = ""
   url.password = ""
   return { url: url.href.replace(/\/+$/, ""), auth }
 }
+
+/** What is wrong with the URL of tokens. Its credentials would be in messages. */
+const tokenUrlProblem = (auth: Auth | undefined): string | undefined => {
+  if (auth?._tag !== "ClientCredentials") return undefined
+  const url = parsed(auth.tokenUrl, "auth.tokenUrl")
+  if (typeof url === "string") return url
+  return url.username === "" && url.password === ""
+    ? undefined
+    : "setting `auth.tokenUrl`: it has credentials; they are `clientId` and `clientSecret`"
+}
+
+/** A name that URLs do not hold, also when it is escaped: the request would go somewhere else. */
+const lostName = (path: string): string | undefined =>
+  path === "/"
+    ? undefined
+    : path.split("?")[0]!.split("/").slice(1).find((part) => part === "" || part === "." || part === "..")
 
 const problemOf = (error: HttpClientError): string => {
   const { reason } = error
@@ -65,12 +100,14 @@ export const make = Effect.fnUntraced(function*<E, C extends Call>(
   const client = yield* HttpClient.HttpClient
   const urls = typeof settings.url === "string" ? [settings.url] : settings.url
   if (urls.length === 0) return yield* Effect.fail(service.setting("setting `url`: no URL is given"))
+  const wrong = tokenUrlProblem(settings.auth)
+  if (wrong !== undefined) return yield* Effect.fail(service.setting(wrong))
+  const timeout = Duration.fromInputUnsafe(settings.timeout ?? defaultTimeout)
   const servers = yield* Effect.forEach(urls, (url): Effect.Effect<Server<E>, E> => {
     const base = baseOf(url)
     if (typeof base === "string") return Effect.fail(service.setting(base))
-    return Effect.succeed({ ...base, authorized: authorization(client, settings.auth ?? base.auth, service) })
+    return Effect.succeed({ ...base, authorized: authorization(client, settings.auth ?? base.auth, service, timeout) })
   })
-  const timeout = Duration.fromInputUnsafe(settings.timeout ?? defaultTimeout)
   // The server that served last is asked first.
   let first = 0
 
@@ -85,10 +122,9 @@ export const make = Effect.fnUntraced(function*<E, C extends Call>(
         body === undefined ? request : HttpClientRequest.bodyText(request, JSON.stringify(body), service.mediaType)
     )
 
-  const once = Effect.fnUntraced(function*(call: C, server: Server<E>) {
+  const once = Effect.fnUntraced(function*(call: C, server: Server<E>, request: HttpClientRequest.HttpClientRequest) {
     const unavailable = (problem: string, cause?: unknown) =>
       service.unavailable(call.operation, problem, { url: server.url, cause })
-    const request = yield* server.authorized.apply(requestOf(call, server))
     const exchange = Effect.gen(function*() {
       const { status, text } = yield* client.execute(request)
       return { status, body: bodyOf(yield* text) } satisfies Response
@@ -104,8 +140,12 @@ export const make = Effect.fnUntraced(function*<E, C extends Call>(
   })
 
   const judged = Effect.fnUntraced(function*(call: C, server: Server<E>) {
-    let response = yield* once(call, server)
-    if (response.status === 401 && (yield* server.authorized.renew)) response = yield* once(call, server)
+    const authorized = server.authorized.apply(requestOf(call, server))
+    const request = yield* authorized
+    let response = yield* once(call, server, request)
+    if (response.status === 401 && server.authorized.renew(request)) {
+      response = yield* once(call, server, yield* authorized)
+    }
     if (response.status < 300) return response.body
     return yield* Effect.fail(service.refused(call, response, { url: server.url }))
   })
@@ -144,10 +184,15 @@ export const ask = <E, C extends Call, A>(
   { unexpected }: Refusals<E>,
   call: C,
   read: (body: unknown) => A
-): Effect.Effect<A, E> =>
-  Effect.flatMap(send(call), (body) =>
+): Effect.Effect<A, E> => {
+  const lost = lostName(call.path)
+  if (lost !== undefined) {
+    return Effect.fail(unexpected(call.operation, 0, `no URL can have the name ${JSON.stringify(lost)}`, { url }))
+  }
+  return Effect.flatMap(send(call), (body) =>
     Effect.try({
       try: () => read(body),
       catch: (cause) =>
         unexpected(call.operation, 200, cause instanceof Error ? cause.message : String(cause), { url, cause })
     }))
+}
