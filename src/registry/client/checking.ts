@@ -31,7 +31,7 @@ export const isMissing = ({ reason }: RegistryError): boolean =>
   reason._tag === "SubjectNotFound" || reason._tag === "SchemaNotFound"
 
 /** A path that the registry does not have, or not for this method. */
-const isUnknownPath = ({ reason }: RegistryError) =>
+export const isUnknownPath = ({ reason }: RegistryError) =>
   reason._tag === "Unexpected" && (reason.status === 404 || reason.status === 405)
 
 /**

@@ -35,11 +35,14 @@ const referenceOf = (body: unknown): Reference => ({
   version: wholeOf(body, "version")
 })
 
+/** A type of schema that Millrace does not read: the schema is one, and the registry serves. */
+export class UnknownType extends UnexpectedBody {}
+
 /** Avro where nothing is said, as registries do. */
 const typeOf = (body: unknown): SchemaType => {
   const type = field(body, "schemaType") ?? "AVRO"
   if (type === "AVRO" || type === "JSON" || type === "PROTOBUF") return type
-  throw new UnexpectedBody(`the schema is of type ${JSON.stringify(type)}, which is not AVRO, JSON or PROTOBUF`)
+  throw new UnknownType(`it is of type ${JSON.stringify(type)}, which is not AVRO, JSON or PROTOBUF`)
 }
 
 const metadataOf = (body: unknown): Readonly<Record<string, string>> | undefined => {

@@ -24,7 +24,13 @@ const service: Service<RegistryError, RegistryCall> = {
   unauthorized: (operation, status, problem, details) =>
     Errors.make(operation, new Errors.Unauthorized({ status, problem }), details),
   unexpected: (operation, status, problem, details) =>
-    Errors.make(operation, new Errors.Unexpected({ status, problem }), details),
+    Errors.make(
+      operation,
+      details.cause instanceof Responses.UnknownType
+        ? new Errors.InvalidSchema({ problem })
+        : new Errors.Unexpected({ status, problem }),
+      details
+    ),
   setting: (problem) => Errors.make("configuration", new Errors.Unexpected({ status: 0, problem })),
   refused: (call, response, details) => Errors.make(call.operation, Responses.reasonOf(response, call), details),
   isRetryable: (error) => error.isRetryable,
@@ -142,12 +148,22 @@ export const make = Effect.fnUntraced(function*(
         what: `schema with id ${id}`
       }, (body) => ({ ...Responses.schemaOf(body), guid: Responses.guidOf(body) })),
     byGuid: (guid) =>
-      ask({
-        operation: "get a schema",
-        method: "GET",
-        path: path("schemas", "guids", guid),
-        what: `schema with GUID ${guid}`
-      }, Responses.schemaOf),
+      Effect.catchIf(
+        ask({
+          operation: "get a schema",
+          method: "GET",
+          path: path("schemas", "guids", guid),
+          what: `schema with GUID ${guid}`
+        }, Responses.schemaOf),
+        Checking.isUnknownPath,
+        ({ cause, operation, url }) =>
+          Effect.fail(
+            Errors.make(operation, new Errors.SchemaNotFound({ what: `schema with GUID ${guid}, and no GUIDs` }), {
+              url,
+              cause
+            })
+          )
+      ),
     version,
     latestWithMetadata: (subject, metadata) =>
       ask({

@@ -12,7 +12,20 @@ import type { Reference, Registry, SchemaText, SchemaType } from "../RegistryMod
 /** Reads a payload, from `at` on. Throws where it cannot. `header` has the id where that is not before the payload. */
 export type Read = (bytes: Uint8Array, at: number, header: Uint8Array | undefined) => unknown
 
-/** A registry that is down holds the partition back: it makes no poison, however long it lasts. */
+/**
+ * What a registry says of the record's schema. All else, such as refused credentials or the page of a proxy, says
+ * nothing of the record, and will be another answer when somebody has mended it.
+ */
+const ofTheRecord: ReadonlySet<string> = new Set<Errors.Reason["_tag"]>([
+  "SchemaNotFound",
+  "SubjectNotFound",
+  "InvalidSchema"
+])
+
+const isOfTheRegistry = (error: unknown): error is RegistryError =>
+  Errors.isRegistryError(error) && !ofTheRecord.has(error.reason._tag)
+
+/** A registry that does not serve holds the partition back: it makes no poison, however long it lasts. */
 const whileDown = Schedule.min([Schedule.exponential("250 millis"), Schedule.spaced("10 seconds")])
 
 const mostReferences = 1_000
@@ -92,13 +105,24 @@ export const readers = (
     })
   })
 
+  /** The last reason why records wait. */
+  let said = ""
+  /** Nothing else says why; once is enough, for all partitions. */
+  const warn = (error: unknown) => {
+    if (!isOfTheRegistry(error) || error.message === said) return Effect.void
+    said = error.message
+    return Effect.logWarning(`records of subject "${subject}" wait until the registry serves: ${said}`)
+  }
+
   const find = (id: SchemaId): Read | Pending<Read> => {
     const key = id._tag === "Id" ? id.id : id.guid
     return known.get(key) ?? new Pending(
       load(id).pipe(
-        Effect.retry({ while: (error) => Errors.isRegistryError(error) && error.isRetryable, schedule: whileDown }),
+        Effect.tapError(warn),
+        Effect.retry({ while: isOfTheRegistry, schedule: whileDown }),
         Effect.tap((made) =>
           Effect.sync(() => {
+            said = ""
             if (known.size < most) known.set(key, made)
           })
         )

@@ -20,6 +20,8 @@ export class FormatError extends Data.TaggedError("FormatError")<{ readonly mess
 
 const idSize = 4
 const guidSize = 16
+/** Registries count in int32; one that is asked for more says that it does not know the path. */
+const mostId = 0x7fff_ffff
 const magic = { id: 0, guid: 1 } as const
 
 /** The names of the headers that carry ids. */
@@ -60,7 +62,10 @@ export const read = (bytes: Uint8Array): SchemaId => {
   if (bytes.length < sizeOf(bytes)) {
     throw new FormatError(`the id of the schema is cut off: ${bytes.length} bytes instead of ${sizeOf(bytes)}`)
   }
-  return isGuid ? { _tag: "Guid", guid: guidOf(bytes, 1) } : { _tag: "Id", id: idOf(bytes, 1) }
+  if (isGuid) return { _tag: "Guid", guid: guidOf(bytes, 1) }
+  const id = idOf(bytes, 1)
+  if (id > mostId) throw new FormatError(`the id of the schema is ${id}, and registries give none above ${mostId}`)
+  return { _tag: "Id", id }
 }
 
 /** The header with the id of a record; without one, the id is the prefix of the payload. Of several, the last one. */

@@ -9,7 +9,7 @@ const guid = "89791762-2336-4186-9674-299b90a802e2"
 describe("the id of a schema", () => {
   it("is read from a prefix, as Confluent writes it", () => {
     assert.deepStrictEqual(Wire.read(bytes("0000000007ff")), { _tag: "Id", id: 7 })
-    assert.deepStrictEqual(Wire.read(bytes("00ffffffff")), { _tag: "Id", id: 4_294_967_295 })
+    assert.deepStrictEqual(Wire.read(bytes("007fffffff")), { _tag: "Id", id: 2_147_483_647 })
     const framed = bytes("0189791762233641869674299b90a802e2ab")
     assert.deepStrictEqual(Wire.read(framed), { _tag: "Guid", guid })
     assert.deepStrictEqual([Wire.sizeOf(framed), Wire.numberOf(framed)], [17, undefined])
@@ -25,6 +25,8 @@ describe("the id of a schema", () => {
     assert.throws(() => Wire.read(bytes("7b22")), /0x7b.*without a registry/)
     assert.throws(() => Wire.read(bytes("0000")), /cut off: 2 bytes instead of 5/)
     assert.throws(() => Wire.read(bytes("01aa")), /cut off: 2 bytes instead of 17/)
+    // A registry says of more than an int32 that it knows no such path, as a proxy would.
+    assert.throws(() => Wire.read(bytes("0080000000")), /the id of the schema is 2147483648.*above 2147483647/)
     assert.throws(() => Wire.idBytes({ _tag: "Guid", guid: "nope" }), /"nope" is not a GUID/)
   })
 
