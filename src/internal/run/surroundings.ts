@@ -50,8 +50,9 @@ export interface Options {
 const workerOf = (plan: Plan, { call }: PlannedHandler, work: Work): Effect.Effect<void> => {
   if (call._tag === "Stream") return streamWorker(work, call)
   if (call._tag !== "Record") return batchWorker(work, call)
-  const own: typeof call.run = (record) => effectOf(call.run(record), "the handler")
-  const run = plan.traced ? traced(plan.group, own) : own
+  const run = plan.traced
+    ? traced(plan.group, (record) => effectOf(call.run(record), "the handler"))
+    : call.run
   if (call.concurrency === "partition") return recordWorker(work, run)
   const mostWaiting = plan.limits.chunkRecords
   return "keys" in call.concurrency

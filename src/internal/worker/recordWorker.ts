@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import { Pending } from "../../Codec.ts"
 import type { Chunk } from "../../engine/KafkaEngine.ts"
 import type * as Record from "../../Record.ts"
+import { effectOf } from "../shared/effectOf.ts"
 import { CallScope } from "./callScope.ts"
 import { isOwnFailure, judge } from "./judge.ts"
 import { Steps } from "./steps.ts"
@@ -25,8 +26,8 @@ export const callHandler = (work: Work, run: Run, raw: Chunk["records"][number])
     return Effect.fail(poison)
   }
   return record instanceof Pending
-    ? Effect.flatMap(work.state.decoding(raw.offset, record.effect), run)
-    : run(record)
+    ? Effect.flatMap(work.state.decoding(raw.offset, record.effect), (record) => effectOf(run(record), "the handler"))
+    : effectOf(run(record), "the handler")
 }
 
 /** Handles a chunk from its first record on; ends early when the partition drains, is fenced, or stopped. */
@@ -36,24 +37,31 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
   const last = records.length - 1
   const step = steps.begin(chunk)
   let i = 0
+  /** The record is done. It counts when what its call acquired is released, too. */
   const advance = () => {
     const { leaderEpoch, offset } = records[i]!
     steps.reached(i === last ? chunk.next : offset + 1, leaderEpoch)
     state.finished(offset)
     i++
   }
-  // The record in work is handled when what its call acquired is released, too.
-  let isReleasing = false
+  // The handler of `records[i]` has returned.
+  let isCalled = false
   // One loop per chunk, not one effect per record: it is left only for a failure, a used scope, or to stop.
   const segment = Effect.whileLoop({
-    while: () => !isReleasing && i <= last && state.mayRun && !steps.isHeldBack,
+    while: () => {
+      if (scope.used) return false
+      if (isCalled) {
+        isCalled = false
+        advance()
+      }
+      return i <= last && state.mayRun && !steps.isHeldBack
+    },
     body: () => {
       state.begin(records[i]!.offset)
       return callHandler(work, run, records[i]!)
     },
     step: () => {
-      if (scope.used) isReleasing = true
-      else advance()
+      isCalled = true
     }
   })
   const decided = () => state.rest()
@@ -68,12 +76,12 @@ const handleChunk = Effect.fnUntraced(function*(work: Work, run: Run, scope: Cal
       continue
     }
     const exit = yield* scope.run(segment)
-    const isReleased = isReleasing
-    isReleasing = false
     if (Exit.isSuccess(exit)) {
-      if (isReleased) advance()
+      if (isCalled) advance()
+      isCalled = false
       continue
     }
+    isCalled = false
     if (!isOwnFailure(state, exit.cause)) break
     const verdict = yield* judge(work, [records[i]!], exit.cause, decided)
     if (verdict._tag === "Again") continue
