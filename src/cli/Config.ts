@@ -6,7 +6,7 @@
  */
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { planning } from "../connect/config/settings.ts"
+import { checkConnectors, planning } from "../connect/config/settings.ts"
 import type { Connector } from "../connect/Connector.ts"
 import type * as KafkaConnect from "../connect/KafkaConnect.ts"
 import type { Settings } from "../connect/PlanModel.ts"
@@ -105,6 +105,7 @@ export const defineConfig = <
   readonly connectorSettings?: Settings | undefined
 }): Config => {
   requireFields("defineConfig", "config", config, { ...kinds })
+  if (config.connectors !== undefined) checkConnectors("defineConfig", config.connectors)
   return {
     [TypeId]: true,
     engine: config.engine,

@@ -11,6 +11,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Fields from "../internal/shared/fields.ts"
 import { Proto } from "../internal/shared/proto.ts"
 import type { ConnectorOffset } from "./ConnectModel.ts"
+import { isName, isOffset } from "./given.ts"
 
 /**
  * @stability unstable
@@ -143,14 +144,20 @@ const kinds: Fields.Kinds = {
   plugin: { words: "the Java class of a connector", is: (value) => typeof value === "string" && value !== "" },
   config: { words: "an object of settings", is: (value) => Predicate.isObject(value) && !Array.isArray(value) },
   state: { words: "\"running\", \"paused\" or \"stopped\"", is: (value) => states.includes(value) },
-  offsets: { words: "a list of { partition, offset }", is: Array.isArray }
+  offsets: {
+    words: "a list of { partition, offset }, of objects (or null for the offset)",
+    is: (value) => Array.isArray(value) && value.every(isOffset)
+  }
 }
 const states: ReadonlyArray<unknown> = ["running", "paused", "stopped"]
 const required = ["plugin", "config"] as const
 
 const checkName = (name: string): void => {
-  if (typeof name === "string" && name.trim() !== "" && !/[\p{Cc}/]/u.test(name)) return
-  throw new Error(`a connector has a name without slashes and control characters, and this is ${Fields.shown(name)}`)
+  if (isName(name)) return
+  throw new Error(
+    "a connector has a name without slashes, control characters and spaces around it, other than . and .., and this "
+      + `is ${Fields.shown(name)}`
+  )
 }
 
 const checkOptions = (name: string, options: Options): void => {

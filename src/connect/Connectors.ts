@@ -11,7 +11,14 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import { checkLayer, checkPlanning, checkWatching } from "./config/settings.ts"
+import {
+  checkConnectors,
+  checkLayer,
+  checkPlanning,
+  checkPublishing,
+  checkSettling,
+  checkWatching
+} from "./config/settings.ts"
 import type { ConnectError } from "./ConnectError.ts"
 import type { Status } from "./ConnectModel.ts"
 import type { Connector } from "./Connector.ts"
@@ -19,7 +26,7 @@ import { Service } from "./KafkaConnect.ts"
 import * as PlanFile from "./plan/planFile.ts"
 import * as Planning from "./plan/planning.ts"
 import * as Publishing from "./plan/publishing.ts"
-import type { Plan, Published, Settings } from "./PlanModel.ts"
+import type { Plan, Published, Settings, SettleOptions } from "./PlanModel.ts"
 import * as Reporting from "./watch/reporting.ts"
 import * as Watching from "./watch/watching.ts"
 import type { Watched, WatchOptions } from "./WatchModel.ts"
@@ -61,6 +68,7 @@ export const plan = (
   connectors: ReadonlyArray<Connector>,
   settings: Settings = {}
 ): Effect.Effect<Plan, ConnectError, Service> => {
+  checkConnectors("Connectors.plan", connectors)
   checkPlanning(settings)
   return Effect.flatMap(Service, (connect) => Planning.make(connect, connectors, settings))
 }
@@ -150,12 +158,14 @@ export const restore = (
 export const publish = (
   plan: Plan,
   options: { readonly ignoreFailures?: boolean | undefined } = {}
-): Effect.Effect<ReadonlyArray<Published>, never, Service> =>
-  Effect.flatMap(Service, (connect) => Publishing.publish(connect, plan, options))
+): Effect.Effect<ReadonlyArray<Published>, never, Service> => {
+  checkPublishing(options)
+  return Effect.flatMap(Service, (connect) => Publishing.publish(connect, plan, options))
+}
 
 /**
- * Waits until a connector and all of its tasks do what the connector was asked to, at most `within`. Fails as soon as
- * one of them has failed, with the first line of its trace.
+ * Waits until a connector and all of its tasks do what the connector was asked to, at most `within`. Fails if one of
+ * them has failed, with the first line of its trace. Either has to hold for a second (see {@link SettleOptions}).
  *
  * @example
  * ```ts
@@ -168,8 +178,14 @@ export const publish = (
  * @since 0.1.0
  * @category publishing
  */
-export const settled = (name: string, within: Duration.Input): Effect.Effect<Status, ConnectError, Service> =>
-  Effect.flatMap(Service, (connect) => Publishing.settle(connect, name, within))
+export const settled = (
+  name: string,
+  within: Duration.Input,
+  options: SettleOptions = {}
+): Effect.Effect<Status, ConnectError, Service> => {
+  checkSettling(within, options)
+  return Effect.flatMap(Service, (connect) => Publishing.settle(connect, name, within, options))
+}
 
 const watchOf = (
   connectors: ReadonlyArray<Connector>,
@@ -220,6 +236,7 @@ export const watch = (
   connectors: ReadonlyArray<Connector>,
   options: WatchOptions = {}
 ): Stream.Stream<Watched, never, Service> => {
+  checkConnectors("Connectors.watch", connectors)
   checkWatching(options)
   return watchOf(connectors, options)
 }
@@ -270,6 +287,7 @@ export const layer = (
   connectors: ReadonlyArray<Connector>,
   options: WatchOptions & Settings & { readonly publish?: boolean | undefined } = {}
 ): Layer.Layer<Watcher, ConnectError, Service> => {
+  checkConnectors("Connectors.layer", connectors)
   checkLayer(options)
   const { every, forgetAfter, publish: publishes, restart, ...planning } = options
   const { prefix } = planning

@@ -6,91 +6,17 @@
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
+import { checkHelper, checkTransforms } from "./config/helperSettings.ts"
 import type { Options, Value } from "./Connector.ts"
+import type { JdbcSink, PostgresSource, Transform } from "./DebeziumModel.ts"
+
+export type * from "./DebeziumModel.ts"
 
 type Settings = Readonly<Record<string, Value>>
 
-/**
- * A step that records go through within Connect: what `transforms` lists.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface Transform {
-  /** Its name within the connector. */
-  readonly name: string
-  /** Its Java class. */
-  readonly type: string
-  /** Its settings, without `transforms.<name>.` before them. */
-  readonly settings: Settings
-}
-
-/**
- * The settings of {@link postgresSource}. Names of tables have their schema: `public.orders`.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface PostgresSource {
-  /** Where the database is; the user needs the right to replicate. `port` is 5432 by default. */
-  readonly database: {
-    readonly hostname: Value
-    readonly port?: Value
-    readonly name: Value
-    readonly user: Value
-    readonly password: Value
-  }
-  /** The beginning of all topics: `<prefix>.<schema>.<table>`. */
-  readonly prefix: string
-  /** What is read. */
-  readonly tables: ReadonlyArray<string>
-  /** The columns that are read, `public.orders.id` (default all). Columns of a key cannot be left out. */
-  readonly columns?:
-    | { readonly include: ReadonlyArray<string> }
-    | { readonly exclude: ReadonlyArray<string> }
-    | undefined
-  /** The columns of a table that make the key of its records (default its primary key). */
-  readonly keyColumns?: Readonly<Record<string, ReadonlyArray<string>>> | undefined
-  /** The replication slot: each source has its own. It keeps the WAL until it is dropped by hand. */
-  readonly slot: string
-  /** Parameters of the replication, such as `{ origin: "none" }` (PostgreSQL 16). */
-  readonly slotParams?: Readonly<Record<string, string>> | undefined
-  /** The publication, which is made for the tables (`filtered`, the default here) or exists (`disabled`). */
-  readonly publication: {
-    readonly name: string
-    readonly autoCreate?: "filtered" | "disabled" | "all_tables" | undefined
-  }
-  /** What is read of the rows that are there at first (default `initial`: all of them, once). */
-  readonly snapshot?: "initial" | "initial_only" | "no_data" | "always" | "when_needed" | undefined
-  /**
-   * How often the position is confirmed while nothing changes, and a statement that changes something where all tables
-   * are quiet: without either the slot keeps the WAL of other tables (default every 10 seconds). `false`: never.
-   */
-  readonly heartbeat?: { readonly every: Duration.Input; readonly query?: string | undefined } | false | undefined
-  /** How numerics are written (default `string`, which loses nothing). */
-  readonly decimals?: "string" | "precise" | "double" | undefined
-  /** How times are written (default `adaptive_time_microseconds`: integers). */
-  readonly times?: "adaptive_time_microseconds" | "adaptive" | "isostring" | "connect" | "microseconds" | undefined
-  /** How `bytea` is written (default `bytes`, which is Base64 in JSON). */
-  readonly binaries?: "bytes" | "base64" | "base64-url-safe" | "hex" | undefined
-  /** Whether a deletion is followed by a null for compacted topics (default `true`). */
-  readonly tombstones?: boolean | undefined
-  /** Operations that are left out (default `["t"]`, truncations; `[]`: none). */
-  readonly skippedOperations?: ReadonlyArray<"c" | "u" | "d" | "t"> | undefined
-  /** The table whose rows ask for snapshots. */
-  readonly signalTable?: string | undefined
-  /** How topics are made, where the broker does not make them. */
-  readonly topics: { readonly partitions: number; readonly replication: number }
-  /** What records go through, in this order. */
-  readonly transforms?: ReadonlyArray<Transform> | undefined
-  /** Other settings; they win. */
-  readonly config?: Settings | undefined
-}
-
 const transformsOf = (transforms: ReadonlyArray<Transform>): Settings => {
   if (transforms.length === 0) return {}
+  checkTransforms(transforms.map(({ name }) => name))
   const settings = transforms.flatMap(({ name, settings, type }) =>
     Object.entries({ type, ...settings }).map(([key, value]) => [`transforms.${name}.${key}`, value] as const)
   )
@@ -150,6 +76,7 @@ const heartbeatOf = (heartbeat: PostgresSource["heartbeat"] = { every: "10 secon
  * @category connectors
  */
 export const postgresSource = (options: PostgresSource): Options => {
+  checkHelper("Debezium", "postgresSource", options)
   const { database, publication, topics } = options
   return {
     plugin: "io.debezium.connector.postgresql.PostgresConnector",
@@ -208,15 +135,18 @@ export const flatten = (options: {
   readonly addFields?: ReadonlyArray<string> | undefined
   /** Fields of the envelope that become headers. */
   readonly addHeaders?: ReadonlyArray<string> | undefined
-} = {}): Transform => ({
-  name: "flatten",
-  type: "io.debezium.transforms.ExtractNewRecordState",
-  settings: {
-    "delete.tombstone.handling.mode": options.deletes ?? "rewrite-with-tombstone",
-    "add.fields": options.addFields,
-    "add.headers": options.addHeaders
+} = {}): Transform => {
+  checkHelper("Debezium", "flatten", options)
+  return {
+    name: "flatten",
+    type: "io.debezium.transforms.ExtractNewRecordState",
+    settings: {
+      "delete.tombstone.handling.mode": options.deletes ?? "rewrite-with-tombstone",
+      "add.fields": options.addFields,
+      "add.headers": options.addHeaders
+    }
   }
-})
+}
 
 /**
  * Merges topics by their names, as `ByLogicalTableRouter` does. Keys get `__dbz__physicalTableIdentifier`, so that rows
@@ -241,15 +171,18 @@ export const reroute = (options: {
   readonly to: string
   /** Whether keys say the table (default `true`). */
   readonly uniqueKeys?: boolean | undefined
-}): Transform => ({
-  name: "reroute",
-  type: "io.debezium.transforms.ByLogicalTableRouter",
-  settings: {
-    "topic.regex": options.topics,
-    "topic.replacement": options.to,
-    "key.enforce.uniqueness": options.uniqueKeys
+}): Transform => {
+  checkHelper("Debezium", "reroute", options)
+  return {
+    name: "reroute",
+    type: "io.debezium.transforms.ByLogicalTableRouter",
+    settings: {
+      "topic.regex": options.topics,
+      "topic.replacement": options.to,
+      "key.enforce.uniqueness": options.uniqueKeys
+    }
   }
-})
+}
 
 /**
  * Sends the rows of an outbox table to the topics that they name, as Debezium's `EventRouter` does.
@@ -279,18 +212,21 @@ export const outbox = (options: {
   readonly additional?: ReadonlyArray<string> | undefined
   /** Whether a value that is JSON is written as such (default `false`). */
   readonly expandJson?: boolean | undefined
-} = {}): Transform => ({
-  name: "outbox",
-  type: "io.debezium.transforms.outbox.EventRouter",
-  settings: {
-    "route.by.field": options.routeBy,
-    "route.topic.replacement": options.to,
-    "table.field.event.key": options.key,
-    "table.field.event.payload": options.payload,
-    "table.fields.additional.placement": options.additional,
-    "table.expand.json.payload": options.expandJson
+} = {}): Transform => {
+  checkHelper("Debezium", "outbox", options)
+  return {
+    name: "outbox",
+    type: "io.debezium.transforms.outbox.EventRouter",
+    settings: {
+      "route.by.field": options.routeBy,
+      "route.topic.replacement": options.to,
+      "table.field.event.key": options.key,
+      "table.field.event.payload": options.payload,
+      "table.fields.additional.placement": options.additional,
+      "table.expand.json.payload": options.expandJson
+    }
   }
-})
+}
 
 /**
  * Leaves out what a condition is false for, as Debezium's `Filter` does. The workers need its scripting module and an
@@ -314,42 +250,13 @@ export const filter = (options: {
   readonly condition: string
   /** The language of the condition (default `jsr223.groovy`). */
   readonly language?: string | undefined
-}): Transform => ({
-  name: "filter",
-  type: "io.debezium.transforms.Filter",
-  settings: { language: options.language ?? "jsr223.groovy", condition: options.condition }
-})
-
-/**
- * The settings of {@link jdbcSink}.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface JdbcSink {
-  /** `jdbc:postgresql://host/database`, without a password. */
-  readonly url: Value
-  /** The user. */
-  readonly user: Value
-  /** Its password. */
-  readonly password: Value
-  /** The topics that are written; their values need a schema (JSON with `schemas.enable`, or Avro). */
-  readonly topics: ReadonlyArray<string>
-  /** Whether rows are inserted or overwritten (default `upsert`). */
-  readonly insertMode?: "insert" | "upsert" | "update" | undefined
-  /** Whether a null deletes its row (default `true`). */
-  readonly deletes?: boolean | undefined
-  /** The fields of the record's key that are the primary key (default all of them). */
-  readonly keyFields?: ReadonlyArray<string> | undefined
-  /** The table, with `${topic}` for the topic. */
-  readonly table?: string | undefined
-  /** Whether missing columns are added (default `none`). */
-  readonly schemaEvolution?: "none" | "basic" | undefined
-  /** How many tasks write (default 1). */
-  readonly tasks?: number | undefined
-  /** Other settings; they win. */
-  readonly config?: Settings | undefined
+}): Transform => {
+  checkHelper("Debezium", "filter", options)
+  return {
+    name: "filter",
+    type: "io.debezium.transforms.Filter",
+    settings: { language: options.language ?? "jsr223.groovy", condition: options.condition }
+  }
 }
 
 /**
@@ -376,20 +283,23 @@ export interface JdbcSink {
  * @since 0.1.0
  * @category connectors
  */
-export const jdbcSink = (options: JdbcSink): Options => ({
-  plugin: "io.debezium.connector.jdbc.JdbcSinkConnector",
-  config: {
-    "tasks.max": options.tasks ?? 1,
-    topics: options.topics,
-    "connection.url": options.url,
-    "connection.username": options.user,
-    "connection.password": options.password,
-    "insert.mode": options.insertMode ?? "upsert",
-    "delete.enabled": options.deletes ?? true,
-    "primary.key.mode": "record_key",
-    "primary.key.fields": options.keyFields,
-    "collection.name.format": options.table,
-    "schema.evolution": options.schemaEvolution ?? "none",
-    ...options.config
+export const jdbcSink = (options: JdbcSink): Options => {
+  checkHelper("Debezium", "jdbcSink", options)
+  return {
+    plugin: "io.debezium.connector.jdbc.JdbcSinkConnector",
+    config: {
+      "tasks.max": options.tasks ?? 1,
+      topics: options.topics,
+      "connection.url": options.url,
+      "connection.username": options.user,
+      "connection.password": options.password,
+      "insert.mode": options.insertMode ?? "upsert",
+      "delete.enabled": options.deletes ?? true,
+      "primary.key.mode": "record_key",
+      "primary.key.fields": options.keyFields,
+      "collection.name.format": options.table,
+      "schema.evolution": options.schemaEvolution ?? "none",
+      ...options.config
+    }
   }
-})
+}

@@ -6,6 +6,7 @@
  * @stability unstable
  * @since 0.1.0
  */
+import { checkHelper } from "./config/helperSettings.ts"
 import type { Options, Value } from "./Connector.ts"
 
 const text = "org.apache.kafka.connect.storage.StringConverter"
@@ -33,18 +34,21 @@ export const source = (options: {
   readonly topics?: { readonly partitions: number; readonly replication: number } | undefined
   /** Other settings; they win. */
   readonly config?: Readonly<Record<string, Value>> | undefined
-}): Options => ({
-  plugin: "org.apache.kafka.connect.file.FileStreamSourceConnector",
-  config: {
-    "tasks.max": 1,
-    file: options.file,
-    topic: options.topic,
-    "value.converter": text,
-    "topic.creation.default.partitions": options.topics?.partitions,
-    "topic.creation.default.replication.factor": options.topics?.replication,
-    ...options.config
+}): Options => {
+  checkHelper("FileStream", "source", options)
+  return {
+    plugin: "org.apache.kafka.connect.file.FileStreamSourceConnector",
+    config: {
+      "tasks.max": 1,
+      file: options.file,
+      topic: options.topic,
+      "value.converter": text,
+      "topic.creation.default.partitions": options.topics?.partitions,
+      "topic.creation.default.replication.factor": options.topics?.replication,
+      ...options.config
+    }
   }
-})
+}
 
 /**
  * The value of each record of some topics becomes a line of a file.
@@ -67,13 +71,16 @@ export const sink = (options: {
   readonly topics: ReadonlyArray<string>
   /** Other settings; they win. */
   readonly config?: Readonly<Record<string, Value>> | undefined
-}): Options => ({
-  plugin: "org.apache.kafka.connect.file.FileStreamSinkConnector",
-  config: {
-    "tasks.max": 1,
-    file: options.file,
-    topics: options.topics,
-    "value.converter": text,
-    ...options.config
+}): Options => {
+  checkHelper("FileStream", "sink", options)
+  return {
+    plugin: "org.apache.kafka.connect.file.FileStreamSinkConnector",
+    config: {
+      "tasks.max": 1,
+      file: options.file,
+      topics: options.topics,
+      "value.converter": text,
+      ...options.config
+    }
   }
-})
+}

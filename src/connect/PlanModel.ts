@@ -4,8 +4,10 @@
  * @stability unstable
  * @since 0.1.0
  */
+import type * as Duration from "effect/Duration"
 import type { ConnectError, Problem } from "./ConnectError.ts"
 import type { ConnectorConfig, ConnectorOffset } from "./ConnectModel.ts"
+import type { DesiredState } from "./Connector.ts"
 
 /**
  * How a plan is made.
@@ -17,9 +19,15 @@ import type { ConnectorConfig, ConnectorOffset } from "./ConnectModel.ts"
 export interface Settings {
   /** In front of all names, with its separator: `"billing."` (default nothing). */
   readonly prefix?: string | undefined
-  /** Whether connectors that begin with the prefix and are not declared are deleted (default `false`). */
+  /**
+   * Whether connectors that begin with the prefix and are not declared are deleted (default `false`). It needs a
+   * prefix, because other teams have connectors in the same cluster; end it with its separator.
+   */
   readonly prune?: boolean | undefined
-  /** Settings that are left out of the comparison: names, or beginnings that end with `*` (default none). */
+  /**
+   * Settings that are left out of the comparison: names, or beginnings that end with `*` (default none). They stay as
+   * they are in Connect; a new connector gets what is declared.
+   */
   readonly ignore?: ReadonlyArray<string> | undefined
   /**
    * Whether a salted hash of each secret is kept in the connector's configuration, as `millrace.applied`: it tells
@@ -132,6 +140,23 @@ export interface Plan {
   readonly kafkaClusterId: string
   /** What is to be done, by connector. */
   readonly entries: ReadonlyArray<Entry>
+}
+
+/**
+ * How a connector is waited for.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface SettleOptions {
+  /** What it should do (default: whatever it is asked to). */
+  readonly state?: DesiredState | undefined
+  /**
+   * How long it has to do so, or to be failed, without a change (default 1 second): a worker that took a new
+   * configuration shows for a moment what the old one did.
+   */
+  readonly steadyFor?: Duration.Input | undefined
 }
 
 /**

@@ -33,7 +33,8 @@ export interface WatchOptions {
 /**
  * How a connector is:
  *
- * - `well`: it and its tasks do what they were asked to; `starting`: it has no tasks yet;
+ * - `well`: it and its tasks do what they were asked to;
+ * - `starting`: it has no tasks yet, or some do not; `stalled`: for more than 30 seconds;
  * - `failed`: a restart is due, or none is wanted; `restarting`: it was restarted just now;
  * - `given-up`: the same cause came too often, and somebody has to look;
  * - `missing`: Connect does not have it; `unreachable`: no worker answers.
@@ -42,7 +43,7 @@ export interface WatchOptions {
  * @since 0.1.0
  * @category models
  */
-export type Health = "well" | "starting" | "failed" | "restarting" | "given-up" | "missing" | "unreachable"
+export type Health = "well" | "starting" | "stalled" | "failed" | "restarting" | "given-up" | "missing" | "unreachable"
 
 /**
  * What was seen of one connector.

@@ -12,11 +12,14 @@ export const bodyOf = (text: string): unknown => {
 export const field = (body: unknown, name: string): unknown =>
   typeof body === "object" && body !== null ? (body as Record<string, unknown>)[name] : undefined
 
+/** A text, or its first characters with an ellipsis. */
+export const shortened = (text: string, most: number): string => text.length > most ? `${text.slice(0, most)}…` : text
+
 /** What a refusal says, at most some hundred characters of it. */
 export const wordsOf = (body: unknown, most = 300): string => {
   const message = field(body, "message")
   const words = typeof message === "string" ? message : typeof body === "string" ? body : ""
-  return words === "" ? "no reason given" : words.length > most ? `${words.slice(0, most)}…` : words
+  return words === "" ? "no reason given" : shortened(words, most)
 }
 
 /** Thrown where a body is not what it should be; its message says what is missing. */

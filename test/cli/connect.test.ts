@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as TestClock from "effect/testing/TestClock"
 import * as TestConsole from "effect/testing/TestConsole"
 import { KafkaConnect } from "millrace/connect"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -78,7 +79,7 @@ describe("connectors by the command", () => {
       assert.strictEqual(edited.code, 1)
       assert.include(edited.err, "the file was edited")
       assert.deepStrictEqual(yield* Effect.flatMap(memory, ({ connectors }) => connectors), [])
-      const published = yield* connect("publish", "lines", "--plan", file, "--wait", "10s")
+      const published = yield* TestClock.withLive(connect("publish", "lines", "--plan", file, "--wait", "10s"))
       assert.deepStrictEqual([published.code, published.out], [
         0,
         "shop.lines: done: create\nshop.lines: RUNNING, 1 tasks"
@@ -138,6 +139,7 @@ describe("connectors by the command", () => {
       yield* connect("resume", "lines")
       assert.strictEqual(yield* state, "RUNNING")
       assert.strictEqual((yield* connect("restart", "lines", "wrong")).code, 1)
+      assert.strictEqual((yield* connect("pause", "old")).err, "shop.old: marked for removal, left alone")
     }))
 
   it.effect("know plugins and loggers", () =>
@@ -159,8 +161,15 @@ describe("connectors by the command", () => {
       assert.deepStrictEqual([asked.code, asked.err], [1, "nothing was done; add --yes to do it"])
       assert.include(yield* named, "shop.old")
       assert.strictEqual((yield* connect("publish", "old", "--yes")).out, "shop.old: done: delete")
-      assert.include((yield* connect("plan", "lines", "crash", "--prune")).out, "shop.stray: delete")
-      yield* connect("publish", "lines", "crash", "--prune", "--yes")
+      // With names the other connectors of the config would count as undeclared.
+      const some = yield* connect("publish", "lines", "--prune", "--yes")
+      assert.strictEqual(some.code, 2)
+      assert.include(some.err, "--prune is about all connectors of the config; leave out the names")
+      assert.include((yield* connect("plan", "--prune")).out, "shop.stray: delete")
+      const json = yield* noOne(connect("publish", "--prune", "--ignore-failures", "--json"))
+      assert.strictEqual(json.out, "")
+      assert.include(json.err, "shop.stray")
+      yield* connect("publish", "--prune", "--yes", "--ignore-failures")
       assert.deepStrictEqual(yield* named, ["other", "shop.crash", "shop.lines"])
     }))
 

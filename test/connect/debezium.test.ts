@@ -16,6 +16,21 @@ const options: Debezium.PostgresSource = {
 const rendered = (options: Connector.Options) => render(Connector.make("x", options))
 
 describe("Debezium's source for PostgreSQL", () => {
+  it("refuses settings that it does not know, and transforms of one name", () => {
+    const wrong = { ...options, hearbeat: false } as Debezium.PostgresSource
+    assert.throws(() => Debezium.postgresSource(wrong), /hearbeat: unknown field "hearbeat"; did you mean "heartbeat"/)
+    const both = { include: ["a"], exclude: ["b"] }
+    assert.throws(
+      () => Debezium.postgresSource({ ...options, columns: both }),
+      /columns: .* \{ include \} or \{ exclude/
+    )
+    const merge = Debezium.reroute({ topics: ".*", to: "all" })
+    const twice = { ...options, transforms: [merge, Debezium.reroute({ topics: "a", to: "b" })] }
+    assert.throws(() => Debezium.postgresSource(twice), /transforms: "reroute" is no name, or that of two/)
+    const { config } = Debezium.postgresSource({ ...options, transforms: [merge, { ...merge, name: "second" }] })
+    assert.deepStrictEqual(config["transforms"], ["reroute", "second"])
+  })
+
   it.effect("has settings that lose nothing", () =>
     Effect.map(rendered(Debezium.postgresSource(options)), ({ "database.password": password, ...config }) => {
       assert.isTrue(Redacted.isRedacted(password))

@@ -90,6 +90,92 @@ describe("a watch", () => {
     )
   })
 
+  it.effect("gives up what fails for ever new causes, and takes ids for no causes", () => {
+    const { layer, state } = crashing()
+    return Effect.provide(
+      Effect.gen(function*() {
+        const restart = Schedule.spaced("1 minute").pipe(Schedule.upTo({ times: 2 }))
+        state.trace = traceOf("no task 550e8400-e29b-41d4-a716-446655440000")
+        yield* publish
+        const { seen } = yield* watched({ restart })
+        state.trace = traceOf("no task a1b2c3d4-b71c-4fff-bbbb-ccccdddd0000")
+        yield* TestClock.adjust("10 minutes")
+        assert.match(seen.at(-1)!, /^given-up 2 /)
+        const letters = [..."abcdefghijklmnopqrstuvwxyz"]
+        for (const letter of [...letters, ...letters.map((each) => each + each)]) {
+          state.trace = traceOf(`cause ${letter}`)
+          yield* (yield* KafkaConnect.Service).restart("crash", { tasks: "all" })
+          yield* TestClock.adjust("10 minutes")
+        }
+        assert.match(seen.at(-1)!, /^given-up/)
+        const starts = state.starts
+        state.trace = traceOf("cause that is new")
+        yield* (yield* KafkaConnect.Service).restart("crash", { tasks: "all" })
+        yield* TestClock.adjust("1 hour")
+        assert.strictEqual(state.starts, starts + 1)
+      }),
+      layer
+    )
+  })
+
+  it.effect("begins again with what was given up and was restarted by hand", () => {
+    const { layer, state } = crashing()
+    return Effect.provide(
+      Effect.gen(function*() {
+        const restart = Schedule.spaced("1 minute").pipe(Schedule.upTo({ times: 1 }))
+        state.trace = traceOf("one")
+        yield* publish
+        const { seen } = yield* watched({ restart })
+        yield* TestClock.adjust("5 minutes")
+        assert.match(seen.at(-1)!, /^given-up 1/)
+        const connect = yield* KafkaConnect.Service
+        state.trace = undefined
+        yield* connect.restart("crash", { tasks: "failed" })
+        yield* TestClock.adjust("20 seconds")
+        assert.strictEqual(seen.at(-1), "well 1")
+        state.trace = traceOf("one")
+        yield* connect.restart("crash", { tasks: "all" })
+        yield* TestClock.adjust("20 seconds")
+        assert.match(seen.at(-1)!, /^failed 1 .*restart 1 in/)
+      }),
+      layer
+    )
+  })
+
+  it.effect("sees tasks that do not start, and a cluster that hangs", () => {
+    const { layer } = crashing()
+    let connectors: KafkaConnect.Connect["connectors"] | undefined
+    const odd = Layer.effect(
+      KafkaConnect.Service,
+      Effect.map(KafkaConnect.Service, (connect) => ({
+        ...connect,
+        connectors: Effect.suspend(() => connectors ?? connect.connectors)
+      }))
+    ).pipe(Layer.provide(layer))
+    return Effect.provide(
+      Effect.gen(function*() {
+        yield* publish
+        const { seen } = yield* watched()
+        const all = yield* (yield* KafkaConnect.Service).connectors
+        connectors = Effect.succeed(all.map(({ info, status }) => ({
+          info,
+          status: { ...status!, tasks: status!.tasks.map((task) => ({ ...task, state: "UNASSIGNED" as const })) }
+        })))
+        yield* TestClock.adjust("1 minute")
+        connectors = Effect.never
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(seen, [
+          "well 0",
+          "starting 0 the connector is RUNNING, and task 0 is UNASSIGNED",
+          "stalled 0 the connector is RUNNING, and task 0 is UNASSIGNED",
+          "unreachable 0 list connectors: Connect is not available (nothing came within 30s); check its URL and that a "
+          + "worker runs"
+        ])
+      }),
+      odd
+    )
+  })
+
   it.effect("only looks where no restart is wanted", () => {
     const { layer, state } = crashing()
     return Effect.provide(

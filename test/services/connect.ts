@@ -17,17 +17,26 @@ export interface ConnectServer {
   /** Starts it again, on the same port and with the same connectors. */
   readonly start: () => Promise<void>
   readonly kill: () => Promise<void>
+  /** Starts another worker of the same cluster; `onSpawned` is called before it joins. */
+  readonly join: (onSpawned?: () => void) => Promise<ConnectServer>
 }
 
 let clusters = 0
 
 /** Starts a worker with the file connectors and those of `plugins`; it ends with the run. */
-export const startConnect = async (bootstrap: string, plugins?: string): Promise<ConnectServer> => {
+export const startConnect = (bootstrap: string, plugins?: string): Promise<ConnectServer> =>
+  startWorker(bootstrap, plugins, `connect-${process.pid}-${++clusters}`)
+
+const startWorker = async (
+  bootstrap: string,
+  plugins: string | undefined,
+  name: string,
+  onSpawned = () => {}
+): Promise<ConnectServer> => {
   const [{ jars }, [port]] = await Promise.all([brokerImage(), freePorts(1)])
   const folder = newServiceFolder("connect")
   const files = join(folder, "files")
   mkdirSync(files)
-  const name = `connect-${process.pid}-${++clusters}`
   const settings = join(folder, "connect.properties")
   writeFileSync(
     settings,
@@ -65,8 +74,16 @@ export const startConnect = async (bootstrap: string, plugins?: string): Promise
       settings
     ], join(folder, "connect.log"))
     writePid(folder, pid)
+    onSpawned()
     await until("the Connect worker is healthy", healthy, 180_000)
   }
   await start()
-  return { url, files, start, stop: () => stopProcess(pid, folder, 60_000), kill: () => killProcess(pid, folder) }
+  return {
+    url,
+    files,
+    start,
+    stop: () => stopProcess(pid, folder, 60_000),
+    kill: () => killProcess(pid, folder),
+    join: (onSpawned) => startWorker(bootstrap, plugins, name, onSpawned)
+  }
 }

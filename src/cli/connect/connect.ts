@@ -10,7 +10,7 @@ import { list, listed } from "./list.ts"
 import { offsets } from "./offsets.ts"
 import { plan } from "./plan.ts"
 import { carriedOut, publish } from "./publish.ts"
-import { select } from "./selecting.ts"
+import { select, settingsOf } from "./selecting.ts"
 import { status, statusOf, watch } from "./status.ts"
 import { validate, validated } from "./validate.ts"
 import { loggers, plugins } from "./workers.ts"
@@ -19,11 +19,12 @@ const flag = (name: string, description: string) =>
   Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
 
 const publishAll = Effect.fnUntraced(function*(wanted: ReadonlyArray<string>, ignoreFailures: boolean) {
-  const { config: { connectorSettings }, connect, connectors } = yield* select(wanted)
+  const selected = yield* select(wanted)
+  const settings = yield* settingsOf(selected, wanted, false)
   return yield* Effect.flatMap(
-    Connectors.plan(connectors, connectorSettings),
+    Connectors.plan(selected.connectors, settings),
     (plan) => carriedOut(plan, { ignoreFailures, json: false, wait: undefined })
-  ).pipe(Effect.provide(connect))
+  ).pipe(Effect.provide(selected.connect))
 })
 
 /** One part of the work; what it fails with is counted, so that the other parts are done, too. */

@@ -7,7 +7,7 @@ import type { ConnectError } from "../../connect/ConnectError.ts"
 import * as KafkaConnect from "../../connect/KafkaConnect.ts"
 import { WorkFailed } from "../exit.ts"
 import { plain } from "../values.ts"
-import { declared, names, select } from "./selecting.ts"
+import { declared, names, sayRemoved, select } from "./selecting.ts"
 
 /** Does something to each connector; the error of one stops no other. */
 const toEach = Effect.fnUntraced(function*(
@@ -16,6 +16,7 @@ const toEach = Effect.fnUntraced(function*(
   act: (connect: KafkaConnect.Connect, name: string) => Effect.Effect<void, ConnectError>
 ) {
   const selected = yield* select(wanted)
+  yield* sayRemoved(selected, "left alone")
   const failed = yield* Effect.gen(function*() {
     const connect = yield* KafkaConnect.Service
     return yield* Effect.forEach(declared(selected), (name) =>
@@ -37,7 +38,11 @@ export const restart = Command.make(
     )
   },
   (flags) =>
-    toEach(flags.names, "restarted", (connect, name) => connect.restart(name, { tasks: flags.all ? "all" : "failed" }))
+    toEach(
+      flags.names,
+      "asked to restart",
+      (connect, name) => connect.restart(name, { tasks: flags.all ? "all" : "failed" })
+    )
 ).pipe(Command.withDescription("Restart what failed of connectors and their tasks"))
 
 export const pause = Command.make(

@@ -6,6 +6,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { ConnectorOffset } from "../../connect/ConnectModel.ts"
+import { isOffset } from "../../connect/given.ts"
 import * as KafkaConnect from "../../connect/KafkaConnect.ts"
 import { confirmed } from "../confirm.ts"
 import { yes } from "../dltFilter.ts"
@@ -14,16 +15,13 @@ import { json } from "../root.ts"
 import { plain } from "../values.ts"
 import { fullName, select } from "./selecting.ts"
 
-const isPlace = (value: unknown): value is ConnectorOffset =>
-  typeof value === "object" && value !== null && "partition" in value && "offset" in value
-
 const parse = (text: string): Effect.Effect<ReadonlyArray<ConnectorOffset>, UsageError> =>
   Effect.suspend(() => {
     const wrong = new UsageError({ problem: "--set: use JSON such as [{\"partition\":{…},\"offset\":{…}}]" })
     try {
       const value: unknown = JSON.parse(text)
       const places = Array.isArray(value) ? value : [value]
-      return places.every(isPlace) ? Effect.succeed(places) : Effect.fail(wrong)
+      return places.every(isOffset) ? Effect.succeed(places) : Effect.fail(wrong)
     } catch {
       return Effect.fail(wrong)
     }

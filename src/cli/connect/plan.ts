@@ -11,7 +11,7 @@ import { messageOf } from "../../internal/shared/causes.ts"
 import { WorkFailed } from "../exit.ts"
 import { json } from "../root.ts"
 import { entryLines, summary } from "./lines.ts"
-import { names, select } from "./selecting.ts"
+import { names, select, settingsOf } from "./selecting.ts"
 
 /** `--prune`. */
 export const prune = Flag.Boolean("prune").pipe(
@@ -59,10 +59,9 @@ export const plan = Command.make(
     json
   },
   Effect.fnUntraced(function*(flags) {
-    const { config: { connectorSettings }, connect, connectors } = yield* select(flags.names)
-    const made = yield* Connectors.plan(connectors, { ...connectorSettings, prune: flags.prune }).pipe(
-      Effect.provide(connect)
-    )
+    const selected = yield* select(flags.names)
+    const settings = yield* settingsOf(selected, flags.names, flags.prune)
+    const made = yield* Connectors.plan(selected.connectors, settings).pipe(Effect.provide(selected.connect))
     if (flags.json) yield* Console.log(JSON.stringify(jsonOf(made)))
     else yield* printed(made)
     const wrong = made.entries.filter(({ problems }) => problems.length > 0).length

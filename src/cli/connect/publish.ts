@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { readFileSync } from "node:fs"
 import * as Connectors from "../../connect/Connectors.ts"
-import type { Plan, Published } from "../../connect/PlanModel.ts"
+import { asks } from "../../connect/plan/publishing.ts"
+import type { Plan, Published, Settings } from "../../connect/PlanModel.ts"
 import { messageOf } from "../../internal/shared/causes.ts"
 import { confirmed } from "../confirm.ts"
 import { yes } from "../dltFilter.ts"
@@ -16,8 +17,8 @@ import { json } from "../root.ts"
 import { plain } from "../values.ts"
 import { duration } from "./durations.ts"
 import { publishedLine } from "./lines.ts"
-import { printed, prune } from "./plan.ts"
-import { names, select, type Selected } from "./selecting.ts"
+import { jsonOf, printed, prune } from "./plan.ts"
+import { names, select, type Selected, settingsOf } from "./selecting.ts"
 
 /** `--ignore-failures`. */
 export const ignoreFailures = Flag.Boolean("ignore-failures").pipe(
@@ -34,10 +35,10 @@ const read = (file: string) =>
 /** Waits for all that were published; returns the names of those that do not run. */
 const settled = Effect.fnUntraced(function*(published: ReadonlyArray<Published>, within: number, asJson: boolean) {
   const waited = published.filter(({ done, error }) =>
-    error === undefined && done.some(({ _tag }) => _tag === "Create" || _tag === "Update" || _tag === "Resume")
+    error === undefined && done.length > 0 && done.every(({ _tag }) => _tag !== "Delete")
   )
-  return yield* Effect.forEach(waited, ({ name }) =>
-    Connectors.settled(name, within).pipe(
+  return yield* Effect.forEach(waited, ({ done, name }) =>
+    Connectors.settled(name, within, { state: asks(done) }).pipe(
       Effect.tap((status) =>
         asJson ? Effect.void : Console.log(plain(`${name}: ${status.state}, ${status.tasks.length} tasks`))
       ),
@@ -76,15 +77,14 @@ const isRisky = ({ entries }: Plan): boolean => entries.some(({ steps }) => step
 
 /** The plan of the flags. */
 const planOf = Effect.fnUntraced(function*(
-  { config: { connectorSettings }, connect, connectors }: Selected,
-  file: Option.Option<string>,
-  prune: boolean
+  selected: Selected,
+  settings: Settings,
+  file: Option.Option<string>
 ) {
-  const settings = { ...connectorSettings, prune }
   const made = Option.isNone(file)
-    ? Connectors.plan(connectors, settings)
-    : Connectors.restore(yield* read(file.value), connectors, settings)
-  return yield* Effect.provide(made, connect)
+    ? Connectors.plan(selected.connectors, settings)
+    : Connectors.restore(yield* read(file.value), selected.connectors, settings)
+  return yield* Effect.provide(made, selected.connect)
 })
 
 export const publish = Command.make(
@@ -92,7 +92,10 @@ export const publish = Command.make(
   {
     names,
     plan: Flag.String("plan").pipe(
-      Flag.withDescription("Publish exactly what a saved plan says; refused if something else is to be done now"),
+      Flag.withDescription(
+        "Publish exactly what a saved plan says, with the names and --prune of that plan; refused if something else is "
+          + "to be done now"
+      ),
       Flag.optional
     ),
     prune,
@@ -107,9 +110,11 @@ export const publish = Command.make(
   Effect.fnUntraced(function*(flags) {
     const wait = yield* duration("--wait", flags.wait)
     const selected = yield* select(flags.names)
-    const plan = yield* planOf(selected, flags.plan, flags.prune)
+    const settings = yield* settingsOf(selected, flags.names, flags.prune)
+    const plan = yield* planOf(selected, settings, flags.plan)
     if (isRisky(plan) && !flags.yes && Option.isNone(flags.plan)) {
-      yield* printed(plan)
+      // With --json standard output is JSON alone.
+      yield* flags.json ? Console.error(plain(JSON.stringify(jsonOf(plan)))) : printed(plan)
       if (!(yield* confirmed("Delete and change this?"))) return yield* new WorkFailed({})
     }
     const { ignoreFailures, json } = flags

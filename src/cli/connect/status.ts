@@ -1,6 +1,7 @@
 /** `millrace connect status` and `watch`: what connectors do. */
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -11,7 +12,7 @@ import { json } from "../root.ts"
 import { table } from "../table.ts"
 import { plain } from "../values.ts"
 import { duration } from "./durations.ts"
-import { declared, fullName, names, select } from "./selecting.ts"
+import { declared, names, sayRemoved, select, type Selected } from "./selecting.ts"
 
 const tasksOf = ({ status }: Watched): string => {
   if (status === undefined || status.tasks.length === 0) return "-"
@@ -21,21 +22,30 @@ const tasksOf = ({ status }: Watched): string => {
 
 const jsonOf = ({ health, name, problem, restarts, status }: Watched) => ({ name, health, problem, restarts, status })
 
-const isBad = ({ health }: Watched): boolean => health !== "well" && health !== "starting"
+/** A connector that was published just now starts for some seconds. */
+const startsWithin = 3_000
+const lookEvery = "500 millis"
+
+/** What is seen of connectors, in the order of their declaration. */
+const looked = Effect.fnUntraced(function*(selected: Selected) {
+  const { length } = declared(selected)
+  const { connectors, prefix } = selected
+  // The first look is one element for each.
+  const look = Stream.runCollect(Stream.take(Connectors.watch(connectors, { prefix, restart: "never" }), length))
+  let seen = yield* look
+  const until = (yield* Clock.currentTimeMillis) + startsWithin
+  while (seen.some(({ health }) => health === "starting") && (yield* Clock.currentTimeMillis) < until) {
+    yield* Effect.sleep(lookEvery)
+    seen = yield* look
+  }
+  return seen
+})
 
 /** Prints what connectors do, and returns how many are not well. */
 export const statusOf = Effect.fnUntraced(function*(wanted: ReadonlyArray<string>, asJson: boolean) {
   const selected = yield* select(wanted)
-  for (const each of asJson ? [] : selected.connectors.filter(({ _tag }) => _tag === "Removed")) {
-    yield* Console.error(plain(`${fullName(selected, each)}: marked for removal, not looked at`))
-  }
-  const { length } = declared(selected)
-  // The first look is one element for each.
-  const seen = yield* Connectors.watch(selected.connectors, { prefix: selected.prefix, restart: "never" }).pipe(
-    Stream.take(length),
-    Stream.runCollect,
-    Effect.provide(selected.connect)
-  )
+  if (!asJson) yield* sayRemoved(selected, "not looked at")
+  const seen = yield* Effect.provide(looked(selected), selected.connect)
   if (asJson) yield* Console.log(JSON.stringify(seen.map(jsonOf)))
   else {
     const cells = seen.map((each) => [
@@ -47,7 +57,7 @@ export const statusOf = Effect.fnUntraced(function*(wanted: ReadonlyArray<string
     ])
     for (const line of table(["CONNECTOR", "STATE", "TASKS", "WORKER", "HEALTH"], cells)) yield* Console.log(line)
   }
-  return seen.filter(isBad).length
+  return seen.filter(({ health }) => health !== "well").length
 })
 
 export const status = Command.make(
@@ -57,7 +67,11 @@ export const status = Command.make(
     const bad = yield* statusOf(flags.names, flags.json)
     if (bad > 0) return yield* new WorkFailed({ problem: `${bad} connectors are not well` })
   })
-).pipe(Command.withDescription("Show what connectors and their tasks do; exit code 1 if one failed or is missing"))
+).pipe(
+  Command.withDescription(
+    "Show what connectors and their tasks do; exit code 1 if one failed, is missing, or has not started within 3 seconds"
+  )
+)
 
 export const watch = Command.make(
   "watch",

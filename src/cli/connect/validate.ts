@@ -7,7 +7,7 @@ import type { Entry } from "../../connect/PlanModel.ts"
 import { WorkFailed } from "../exit.ts"
 import { json } from "../root.ts"
 import { plain } from "../values.ts"
-import { fullName, names, select } from "./selecting.ts"
+import { names, sayRemoved, select, settingsOf } from "./selecting.ts"
 
 const linesOf = ({ findings, name, problems }: Entry): ReadonlyArray<string> =>
   [
@@ -21,13 +21,12 @@ const linesOf = ({ findings, name, problems }: Entry): ReadonlyArray<string> =>
 /** Validates, and returns how many are not valid. */
 export const validated = Effect.fnUntraced(function*(wanted: ReadonlyArray<string>, asJson: boolean) {
   const selected = yield* select(wanted)
-  const { connect, connectors, config: { connectorSettings } } = selected
-  const removed = connectors.filter(({ _tag }) => _tag === "Removed")
-  for (const each of asJson ? [] : removed) {
-    yield* Console.error(plain(`${fullName(selected, each)}: marked for removal, not validated`))
-  }
-  const { entries } = yield* Connectors.plan(connectors.filter(({ _tag }) => _tag === "Declared"), connectorSettings)
-    .pipe(Effect.provide(connect))
+  const { connect, connectors } = selected
+  const settings = yield* settingsOf(selected, wanted, false)
+  if (!asJson) yield* sayRemoved(selected, "not validated")
+  const { entries } = yield* Connectors.plan(connectors.filter(({ _tag }) => _tag === "Declared"), settings).pipe(
+    Effect.provide(connect)
+  )
   const found = entries.map(({ findings, name, problems }) => ({
     name,
     valid: problems.length === 0,

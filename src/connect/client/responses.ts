@@ -8,14 +8,17 @@ import {
   isTransient,
   listOf,
   objectOf,
+  shortened,
   textOf,
   wholeOf,
   wordsOf
 } from "../../rest/bodies.ts"
 import type { Response } from "../../rest/restModel.ts"
-import { redacting, scrub } from "../config/secrets.ts"
+import { isRemembered } from "../config/marker.ts"
+import { redacting, scrub, secretsOf } from "../config/secrets.ts"
 import * as Errors from "../ConnectError.ts"
 import type {
+  ConnectorConfig,
   ConnectorOffset,
   ConnectorType,
   Definition,
@@ -63,7 +66,8 @@ const problemsIn = (words: string): ReadonlyArray<Errors.Problem> =>
 /** Why a request was refused. */
 export const reasonOf = ({ body, status }: Response, asked: Asked): Errors.Reason => {
   const { connector, creates, plugin, secrets = [] } = asked
-  const problem = scrub(wordsOf(body, 2_000), secrets)
+  // Before it is shortened, which could cut a secret in two.
+  const problem = shortened(scrub(wordsOf(body, Infinity), secrets), 2_000)
   if (plugin !== undefined && /Failed to find any class/.test(problem)) {
     const known = [...wordsOf(body, Infinity).matchAll(classes)].map(([, name]) => name!)
     return new Errors.UnknownPlugin({ plugin, close: closeTo(plugin, known) })
@@ -104,27 +108,36 @@ const typeOf = (body: unknown): ConnectorType => {
   return type === "source" || type === "sink" ? type : "unknown"
 }
 
-const taskOf = (body: unknown): TaskStatus => ({
+/** Traces quote values of settings. */
+const traceOf = (body: unknown, secrets: ReadonlyArray<string>): string | undefined => {
+  const trace = optionalText(body, "trace")
+  return trace === undefined ? undefined : scrub(trace, secrets)
+}
+
+const taskOf = (secrets: ReadonlyArray<string>) => (body: unknown): TaskStatus => ({
   id: wholeOf(body, "id"),
   state: stateOf(body),
   worker: optionalText(body, "worker_id"),
-  trace: optionalText(body, "trace")
+  trace: traceOf(body, secrets)
 })
 
-export const statusOf = (body: unknown): Status => {
+/** `secrets`: those of the connector, as far as they are known. */
+export const statusOf = (body: unknown, secrets: ReadonlyArray<string> = []): Status => {
   const connector = objectOf(body, "connector")
   return {
     name: textOf(body, "name"),
     type: typeOf(body),
     state: stateOf(connector),
     worker: optionalText(connector, "worker_id"),
-    trace: optionalText(connector, "trace"),
-    tasks: listOf(field(body, "tasks") ?? [], taskOf)
+    trace: traceOf(connector, secrets),
+    tasks: listOf(field(body, "tasks") ?? [], taskOf(secrets))
   }
 }
 
-const configOf = (body: unknown) =>
-  redacting(Object.fromEntries(Object.entries(objectOf(body)).map(([key, value]) => [key, String(value ?? "")])))
+const configOf = (body: unknown) => {
+  const config = Object.fromEntries(Object.entries(objectOf(body)).map(([key, value]) => [key, String(value ?? "")]))
+  return redacting(config, isRemembered(config))
+}
 
 export const infoOf = (body: unknown): Info => ({
   name: textOf(body, "name"),
@@ -137,9 +150,9 @@ export const infoOf = (body: unknown): Info => ({
 export const describedOf = (body: unknown): ReadonlyArray<Described> =>
   Object.values(objectOf(body)).flatMap((each) => {
     const status = field(each, "status")
-    return isObject(field(each, "info"))
-      ? [{ info: infoOf(field(each, "info")), status: isObject(status) ? statusOf(status) : undefined }]
-      : []
+    if (!isObject(field(each, "info"))) return []
+    const info = infoOf(field(each, "info"))
+    return [{ info, status: isObject(status) ? statusOf(status, secretsOf(info.config)) : undefined }]
   }).sort((a, b) => a.info.name < b.info.name ? -1 : 1)
 
 export const offsetsOf = (body: unknown): ReadonlyArray<ConnectorOffset> =>
@@ -168,20 +181,27 @@ export const definitionOf = (body: unknown): Definition => ({
 })
 
 /** One setting of a validation; Debezium sends some without a value. */
-const validatedOf = (secrets: ReadonlyArray<string>) => (body: unknown): Validated => {
+const validatedOf = (body: unknown): Validated => {
   const definition = field(body, "definition")
   const value = field(body, "value")
   const errors = field(value, "errors")
   return {
     key: isObject(definition) ? textOf(definition, "name") : textOf(value, "name"),
     definition: isObject(definition) ? definitionOf(definition) : undefined,
-    errors: isArray(errors) ? errors.map((error) => scrub(String(error), secrets)) : []
+    errors: isArray(errors) ? errors.map(String) : []
   }
 }
 
-export const validationOf = (secrets: ReadonlyArray<string>) => (body: unknown): Validation => {
-  const settings = listOf(field(body, "configs"), validatedOf(secrets))
-  return { plugin: textOf(body, "name"), isValid: wholeOf(body, "error_count") === 0, settings }
+/** What a plugin says of a configuration, without the secrets of it, some of which the plugin alone knows as such. */
+export const validationOf = (config: ConnectorConfig) => (body: unknown): Validation => {
+  const settings = listOf(field(body, "configs"), validatedOf)
+  const passwords = new Set(settings.flatMap(({ definition, key }) => definition?.type === "PASSWORD" ? [key] : []))
+  const secrets = secretsOf(config, (key) => passwords.has(key))
+  return {
+    plugin: textOf(body, "name"),
+    isValid: wholeOf(body, "error_count") === 0,
+    settings: settings.map((each) => ({ ...each, errors: each.errors.map((error) => scrub(error, secrets)) }))
+  }
 }
 
 /** Levels of loggers: texts before Kafka 3.7, then objects. */

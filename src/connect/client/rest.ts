@@ -93,7 +93,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       Responses.describedOf
     ),
     get: (name) => ask({ operation: "get a connector", method: "GET", ...of(name) }, Responses.infoOf),
-    status: (name) => ask({ operation: "get a status", method: "GET", ...of(name, "status") }, Responses.statusOf),
+    status: (name) =>
+      ask({ operation: "get a status", method: "GET", ...of(name, "status") }, (body) => Responses.statusOf(body)),
     create: (name, config, { initialState } = {}) =>
       ask({
         operation: "create a connector",
@@ -162,17 +163,15 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
         (body) => Bodies.listOf(body, Responses.definitionOf)
       ),
     validate: (config) =>
-      Effect.flatMap(pluginIn(config), (plugin) => {
-        const secrets = secretsOf(config)
-        return ask({
+      Effect.flatMap(pluginIn(config), (plugin) =>
+        ask({
           operation: "validate",
           method: "PUT",
           path: path("connector-plugins", plugin, "config", "validate"),
           plugin,
-          secrets,
+          secrets: secretsOf(config),
           body: texts(config)
-        }, Responses.validationOf(secrets))
-      }),
+        }, Responses.validationOf(config))),
     loggers: ask({ operation: "get loggers", method: "GET", path: "/admin/loggers" }, Responses.loggersOf),
     setLogger: (logger, level, { scope = "worker" } = {}) =>
       ask({

@@ -2,6 +2,7 @@
 import * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { shown } from "../../internal/shared/fields.ts"
 import * as Errors from "../ConnectError.ts"
 import type { ConnectError } from "../ConnectError.ts"
 import type { ConnectorConfig } from "../ConnectModel.ts"
@@ -20,12 +21,14 @@ const problemOf = (value: unknown): string | undefined => {
   if (value === null) return "null is no value; leave the setting out, or use undefined"
   if (typeof value === "number" && !Number.isFinite(value)) return `${value} is no number for Connect`
   if (Array.isArray(value)) {
-    const item = value.find((each) => typeof each !== "string" && typeof each !== "number")
-    return value.some((each) => typeof each !== "string" && typeof each !== "number")
-      ? `a list has texts and numbers, and this one has a value of type ${typeof item}`
-      : undefined
+    const at = value.findIndex((each) => typeof each !== "string" && !Number.isFinite(each))
+    return at < 0 ? undefined : `a list has texts and finite numbers, and this one has ${shown(value[at])}`
   }
-  if (typeof value === "object" && !Redacted.isRedacted(value)) return "an object is no value of a setting"
+  if (Redacted.isRedacted(value)) {
+    const secret = Redacted.value(value)
+    return typeof secret === "string" ? undefined : `what is Redacted is a text, and this is of type ${typeof secret}`
+  }
+  if (typeof value === "object") return "an object is no value of a setting"
   return typeof value === "function" || typeof value === "symbol"
     ? `a ${typeof value} is no value of a setting`
     : undefined

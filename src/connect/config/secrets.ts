@@ -39,15 +39,14 @@ export const looksSecret = (key: string, value: string): boolean =>
 export const plain = (value: string | Redacted.Redacted): string =>
   typeof value === "string" ? value : Redacted.value(value)
 
-/** A configuration that came as texts, with what is secret in it redacted. */
-export const redacting = (
-  config: Readonly<Record<string, string>>,
-  isPassword: (key: string) => boolean = () => false
-): ConnectorConfig =>
+/** A configuration with what is secret in it redacted; a value that is redacted stays so. */
+export const redacting = (config: ConnectorConfig, isPassword: (key: string) => boolean): ConnectorConfig =>
   Object.fromEntries(
     Object.entries(config).map(([key, value]) => [
       key,
-      looksSecret(key, value) || isPassword(key) && !isReference(value) ? Redacted.make(value) : value
+      typeof value === "string" && value !== "" && !isReference(value) && (looksSecret(key, value) || isPassword(key))
+        ? Redacted.make(value)
+        : value
     ])
   )
 
@@ -55,14 +54,32 @@ export const redacting = (
 export const texts = (config: Readonly<Record<string, string | Redacted.Redacted | null>>) =>
   Object.fromEntries(Object.entries(config).map(([key, value]) => [key, value === null ? null : plain(value)]))
 
-/** The secrets of a configuration, longest first: one may be a part of another. */
-export const secretsOf = (
-  config: Readonly<Record<string, string | Redacted.Redacted | null>>
-): ReadonlyArray<string> =>
-  Object.entries(config).flatMap(([key, value]) =>
-    value === null || typeof value === "string" && !looksSecret(key, value) ? [] : [plain(value)]
-  ).filter((secret) => secret !== "").sort((a, b) => b.length - a.length)
+/** Passwords within a longer value, which messages quote without the rest of it. */
+const parts = /(?:passw(?:or)?d|pwd|secret|token)\s*=\s*(?:"([^"]*)"|([^&;"\s]+))|\/\/[^/?#\s:@]+:([^/?#\s@]+)@/gi
 
-/** A text of Connect without the secrets that were sent: its messages quote values. */
+const partsOf = (value: string): ReadonlyArray<string> =>
+  [...value.matchAll(parts)].flatMap(([, ...found]) =>
+    found.filter((part) => part !== undefined && !part.includes("${"))
+  )
+
+/** The secrets of a configuration and what is secret within them, longest first: one may be a part of another. */
+export const secretsOf = (
+  config: Readonly<Record<string, string | Redacted.Redacted | null>>,
+  isPassword: (key: string) => boolean = () => false
+): ReadonlyArray<string> =>
+  Object.entries(config).flatMap(([key, value]) => {
+    if (value === null || typeof value === "string" && !looksSecret(key, value) && !isPassword(key)) return []
+    const secret = plain(value)
+    // Kafka trims what it quotes.
+    return isReference(secret) ? [] : [secret.trim(), ...partsOf(secret)]
+  }).filter((secret) => secret !== "").sort((a, b) => b.length - a.length)
+
+/** A text of Connect without secrets that are known, and without what looks like one: its messages quote values. */
 export const scrub = (text: string, secrets: ReadonlyArray<string>): string =>
   secrets.reduce((rest, secret) => rest.replaceAll(secret, "<redacted>"), text)
+    .replaceAll(parts, (found, ...groups: ReadonlyArray<unknown>) => {
+      const part = groups.slice(0, 3).find((group) => typeof group === "string" && group !== "")
+      return typeof part !== "string" || part.includes("${") || part === "<redacted>"
+        ? found
+        : found.replace(part, () => "<redacted>")
+    })

@@ -1,10 +1,13 @@
 /** What callers without types hand in as settings of Connect, of plans and of watches. Pure. */
+import * as Duration from "effect/Duration"
 import type { Kind, KindsOf, Problem } from "../../internal/shared/fields.ts"
-import { flag, requireFields, text, texts } from "../../internal/shared/fields.ts"
+import { flag, oneOf, requireFields, shown, texts } from "../../internal/shared/fields.ts"
 import { serviceProblem, shared } from "../../internal/shared/handedIn/serviceSettings.ts"
 import * as Kinds from "../../internal/shared/handedIn/settingKinds.ts"
 import type { Options } from "../ConnectModel.ts"
-import type { Settings } from "../PlanModel.ts"
+import { isConnector } from "../Connector.ts"
+import { isName } from "../given.ts"
+import type { Settings, SettleOptions } from "../PlanModel.ts"
 import type { WatchOptions } from "../WatchModel.ts"
 
 const connect: KindsOf<Options> = shared
@@ -12,13 +15,24 @@ const connect: KindsOf<Options> = shared
 /** The first setting that is unknown or of a wrong type, without showing a secret. */
 export const optionsProblem = (options: Options): Problem | undefined => serviceProblem(options, { ...connect })
 
+const prefix: Kind = {
+  words: "the beginning of names, without slashes, control characters and a space before it",
+  is: (value) => typeof value === "string" && (value === "" || isName(`${value}x`))
+}
+
 /** Of plans. */
 export const planning: KindsOf<Settings> = {
-  prefix: text,
+  prefix,
   prune: flag,
   ignore: texts,
   remember: flag,
   sendUnknown: flag
+}
+
+/** How often something is looked at: not at once again. */
+const period: Kind = {
+  words: "a duration of at least 1 millisecond; write e.g. \"10 seconds\"",
+  is: (value) => Kinds.duration.is(value) && Duration.toMillis(Duration.fromInputUnsafe(value as Duration.Input)) >= 1
 }
 
 const restart: Kind = {
@@ -27,10 +41,38 @@ const restart: Kind = {
 }
 
 const watching: KindsOf<WatchOptions> = {
-  prefix: text,
-  every: Kinds.duration,
+  prefix,
+  every: period,
   restart,
   forgetAfter: Kinds.duration
+}
+
+const settling: KindsOf<SettleOptions> = {
+  state: oneOf("running", "paused", "stopped"),
+  steadyFor: Kinds.duration
+}
+
+/** What is no connector: a copy by `{ ...connector }` has lost what makes it one. */
+export const connectorProblem = (connectors: unknown): string | undefined => {
+  if (!Array.isArray(connectors)) return `connectors: ${shown(connectors)} is not an array of connectors`
+  const at = connectors.findIndex((each) => !isConnector(each))
+  return at < 0 ? undefined : `connectors[${at}]: ${shown(connectors[at])} is no connector; make it with Connector.make`
+}
+
+/** Throws for what is no list of connectors. */
+export const checkConnectors = (where: string, connectors: unknown): void => {
+  const problem = connectorProblem(connectors)
+  if (problem !== undefined) throw new Error(`${where}: ${problem}`)
+}
+
+/** Throws for options of publishing that are none. */
+export const checkPublishing = (options: object): void =>
+  requireFields("Connectors.publish", "options", options, { ignoreFailures: flag })
+
+/** Throws for options of a wait that are none. */
+export const checkSettling = (within: unknown, options: SettleOptions): void => {
+  requireFields("Connectors.settled", "within", { within }, { within: Kinds.duration })
+  requireFields("Connectors.settled", "options", options, { ...settling })
 }
 
 /** Throws for settings of a plan that are none. */

@@ -1,6 +1,7 @@
 /** Connect without a worker: connectors that are kept and have states, and move no data. */
 import * as Effect from "effect/Effect"
 import { closeTo } from "../client/responses.ts"
+import { isRemembered } from "../config/marker.ts"
 import { plain, redacting, scrub, secretsOf, texts } from "../config/secrets.ts"
 import * as Errors from "../ConnectError.ts"
 import type { Connect, ConnectorConfig, ConnectorOffset, Info, State, Status } from "../ConnectModel.ts"
@@ -54,7 +55,7 @@ export const make = (plugins: ReadonlyArray<MemoryPlugin>): Connect => {
   const infoOf = (kept: Kept): Info => ({
     name: kept.name,
     type: kept.plugin.type,
-    config: redacting(kept.config),
+    config: redacting(kept.config, isRemembered(kept.config)),
     tasks: Array.from({ length: tasksOf(kept) }, (_, id) => id)
   })
 

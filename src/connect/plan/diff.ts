@@ -1,6 +1,7 @@
 /** What differs between the settings that a connector should have and those that it has. Pure. */
 import * as Redacted from "effect/Redacted"
-import { isMasked, looksSecret, plain } from "../config/secrets.ts"
+import { markerKey } from "../config/marker.ts"
+import { isMasked, isReference, looksSecret, plain } from "../config/secrets.ts"
 import type { ConnectorConfig, Definition } from "../ConnectModel.ts"
 import type { Change } from "../PlanModel.ts"
 import { isSame } from "./normal.ts"
@@ -14,19 +15,20 @@ export interface Comparison {
   readonly isIgnored: (key: string) => boolean
 }
 
-/** The setting in which we keep what tells secrets apart that are hidden on the far side. */
-export const markerKey = "millrace.applied"
-
 /** Settings that are there by themselves: the name, and what distributions add. */
-const isOwnOfConnect = (key: string): boolean => key === "name" || key === markerKey || key.startsWith("__internal.")
+export const isOwnOfConnect = (key: string): boolean =>
+  key === "name" || key === markerKey || key.startsWith("__internal.")
 
-const shown = (key: string, value: string | Redacted.Redacted | undefined, definition: Definition | undefined) =>
-  value === undefined
-    ? undefined
-    : Redacted.isRedacted(value) || definition?.type === "PASSWORD" && plain(value) !== "" ||
-        looksSecret(key, plain(value))
-    ? "<redacted>"
-    : plain(value)
+type Setting = ConnectorConfig[string] | undefined
+
+const isSecret = (key: string, value: Setting): boolean =>
+  value !== undefined && (Redacted.isRedacted(value) || looksSecret(key, value))
+
+/** Where one side is secret the other one may be an older secret; a reference is none, and says more. */
+const shown = (value: Setting, secret: boolean): string | undefined =>
+  value === undefined || typeof value === "string" && (!secret || value === "" || isReference(value))
+    ? value
+    : "<redacted>"
 
 /** The settings that differ, by name. */
 export const diff = (
@@ -41,8 +43,9 @@ export const diff = (
     const byDefault = definition?.defaultValue
     const isDefault = (text: string) => byDefault !== undefined && isSame(text, byDefault, definition)
     const [to, from] = [desired[key], actual[key]]
+    const secret = definition?.type === "PASSWORD" || isSecret(key, to) || isSecret(key, from)
     const change = (kind: Change["kind"]): ReadonlyArray<Change> => [
-      { key, kind, from: shown(key, from, definition), to: shown(key, to, definition) }
+      { key, kind, from: shown(from, secret), to: shown(to, secret) }
     ]
     if (to === undefined) return from === undefined || isDefault(plain(from)) ? [] : change("removed")
     if (from === undefined) return isDefault(plain(to)) ? [] : change("added")

@@ -79,11 +79,16 @@ const slotOf = ({ config }: Linted): string | undefined =>
       + `: ${textIn(config, "slot.name") || "debezium"}`
     : undefined
 
-/** What was found, by the name of the connector. */
-export const lint = (all: ReadonlyArray<Linted>): ReadonlyMap<string, ReadonlyArray<Finding>> =>
+/** What was found, by the name of the connector. `others` are in the same cluster, and are not judged. */
+export const lint = (
+  all: ReadonlyArray<Linted>,
+  others: ReadonlyArray<Linted> = []
+): ReadonlyMap<string, ReadonlyArray<Finding>> =>
   new Map(all.map((linted) => {
     const slot = slotOf(linted)
-    const other = slot === undefined ? undefined : all.find((each) => each !== linted && slotOf(each) === slot)
+    const other = slot === undefined
+      ? undefined
+      : [...all, ...others].find((each) => each !== linted && slotOf(each) === slot)
     const shared: ReadonlyArray<Finding> = other === undefined ? [] : [
       { rule: "shared-slot", problem: `${other.name} reads the same replication slot, and a slot has one reader` }
     ]

@@ -2,26 +2,28 @@
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
+import * as Marker from "../config/marker.ts"
 import { render } from "../config/render.ts"
-import { isReference, plain } from "../config/secrets.ts"
+import { isMasked, plain, redacting } from "../config/secrets.ts"
 import * as Errors from "../ConnectError.ts"
 import type { ConnectError } from "../ConnectError.ts"
 import type { Connect, ConnectorConfig, Definition, Described, Validation } from "../ConnectModel.ts"
 import type { Connector, Declared } from "../Connector.ts"
 import type { Entry, Plan, Settings } from "../PlanModel.ts"
-import { diff, markerKey } from "./diff.ts"
+import { diff, isOwnOfConnect } from "./diff.ts"
 import type { Linted } from "./lint.ts"
 import { lint } from "./lint.ts"
-import * as Marker from "./marker.ts"
-import { stepsTo } from "./steps.ts"
+import { isSameClass } from "./normal.ts"
+import { mayBeUnfinished, stepsTo } from "./steps.ts"
 
 const ignoring = (patterns: ReadonlyArray<string>) => (key: string): boolean =>
+  !isOwnOfConnect(key) &&
   patterns.some((pattern) => pattern.endsWith("*") ? key.startsWith(pattern.slice(0, -1)) : key === pattern)
 
 const duplicateIn = (names: ReadonlyArray<string>): string | undefined =>
   names.find((name, i) => names.indexOf(name) !== i)
 
-/** What a plugin says; an unknown one is a problem of this connector alone. */
+/** What a plugin says. If it says nothing at all, or there is none, that is a problem of this connector alone. */
 const validated = (
   connect: Connect,
   name: string,
@@ -29,9 +31,12 @@ const validated = (
 ): Effect.Effect<Validation | ReadonlyArray<Errors.Problem>, ConnectError> =>
   connect.validate({ ...config, name }).pipe(
     Effect.catch((error) =>
-      error.reason._tag === "UnknownPlugin"
-        ? Effect.succeed([{ key: "connector.class", messages: [error.reason.message] }])
-        : Effect.fail(error)
+      error.reason._tag === "Unauthorized"
+        ? Effect.fail(error)
+        : Effect.succeed([{
+          key: error.reason._tag === "UnknownPlugin" ? "connector.class" : undefined,
+          messages: [error.reason.message]
+        }])
     )
   )
 
@@ -41,11 +46,12 @@ const problemsOf = ({ settings }: Validation): ReadonlyArray<Errors.Problem> =>
 const definitionsOf = ({ settings }: Validation): ReadonlyMap<string, Definition> =>
   new Map(settings.flatMap(({ definition, key }) => definition === undefined ? [] : [[key, definition] as const]))
 
-/** The settings that are secret: given as such, or of a type that says so. */
-const secretsIn = (config: ConnectorConfig, definitions: ReadonlyMap<string, Definition>): ReadonlyArray<string> =>
-  Object.entries(config).flatMap(([key, value]) =>
-    Redacted.isRedacted(value) || definitions.get(key)?.type === "PASSWORD" && !isReference(value) ? [key] : []
-  )
+/** A configuration with all that is secret redacted: given as such, of a type that says so, or by the looks of it. */
+const concealed = (config: ConnectorConfig, definitions: ReadonlyMap<string, Definition>): ConnectorConfig =>
+  redacting(config, (key) => definitions.get(key)?.type === "PASSWORD")
+
+const secretsIn = (config: ConnectorConfig): ReadonlyArray<string> =>
+  Object.keys(config).filter((key) => Redacted.isRedacted(config[key]))
 
 export const newSalt = Effect.map(
   Effect.replicateEffect(Random.nextIntBetween(0, 0x1_00_00_00_00), 4),
@@ -69,32 +75,51 @@ const marked = Effect.fnUntraced(function*(
   before: Marker.Marker | undefined
 ) {
   const marker = yield* Marker.make(before?.salt ?? (yield* newSalt), config, secrets)
-  return marker === undefined ? config : { ...config, [markerKey]: marker }
+  return marker === undefined ? config : { ...config, [Marker.markerKey]: marker }
+})
+
+/** What an update sends: what is ignored stays as it is, for it replaces all settings. A mask cannot be sent. */
+const withIgnored = (
+  config: ConnectorConfig,
+  actual: ConnectorConfig,
+  isIgnored: (key: string) => boolean
+): ConnectorConfig => ({
+  ...Object.fromEntries(
+    Object.entries(config).filter(([key]) => !isIgnored(key) || isMasked(plain(actual[key] ?? "")))
+  ),
+  ...Object.fromEntries(Object.entries(actual).filter(([key, value]) => isIgnored(key) && !isMasked(plain(value))))
 })
 
 const entryOf = Effect.fnUntraced(function*(
-  { config, declared, name, validation }: Looked,
+  connect: Connect,
+  { config: declaredConfig, declared, name, validation }: Looked,
   actual: Described | undefined,
   findings: Entry["findings"],
   { ignore = [], remember = true, sendUnknown = false }: Settings
-): Effect.fn.Return<Entry> {
+): Effect.fn.Return<Entry, ConnectError> {
   if (!isValidation(validation)) return { name, steps: [], changes: [], problems: validation, findings }
   const problems = problemsOf(validation)
   if (!validation.isValid) return { name, steps: [], changes: [], problems, findings }
   const definitions = definitionsOf(validation)
-  const secrets = secretsIn(config, definitions)
-  const kept = actual?.info.config[markerKey]
+  const config = concealed(declaredConfig, definitions)
+  const secrets = secretsIn(config)
+  const kept = actual?.info.config[Marker.markerKey]
   const marker = kept === undefined ? undefined : Marker.parse(plain(kept))
   const known = marker === undefined ? new Map<string, boolean>() : yield* Marker.compare(marker, config, secrets)
+  // A new connector gets all that is declared.
+  const isIgnored = actual === undefined ? () => false : ignoring(ignore)
   const changes = diff(config, actual?.info.config ?? {}, {
     definitions,
     wasApplied: (key) => known.get(key),
-    isIgnored: ignoring(ignore)
+    isIgnored
   })
   const isChanged = changes.some(({ kind }) => kind !== "unknown" || sendUnknown)
   const { offsets, state } = declared
-  const sent = remember && (actual === undefined || isChanged) ? yield* marked(config, secrets, marker) : config
-  return { name, steps: stepsTo({ config: sent, state, offsets }, actual, isChanged), changes, problems: [], findings }
+  const full = actual === undefined ? config : withIgnored(config, actual.info.config, isIgnored)
+  const sent = remember && (actual === undefined || isChanged) ? yield* marked(full, secretsIn(full), marker) : full
+  const at = mayBeUnfinished(offsets, actual) ? yield* connect.offsets(name) : undefined
+  const steps = stepsTo({ config: sent, state, offsets }, actual, isChanged, at)
+  return { name, steps, changes, problems: [], findings }
 })
 
 const deletion = (name: string): Entry => ({
@@ -120,6 +145,10 @@ export const make = Effect.fnUntraced(function*(
     const problem = `two connectors are called "${prefix}${twice}"; give one of them another name`
     return yield* Errors.make("plan", new Errors.InvalidSetting({ problem }))
   }
+  if (settings.prune === true && prefix === "") {
+    const problem = "prune needs a prefix: without one it would delete all connectors that are not declared here"
+    return yield* Errors.make("plan", new Errors.InvalidSetting({ problem }))
+  }
   const { kafkaClusterId } = yield* connect.worker
   const there = new Map((yield* connect.connectors).map((each) => [each.info.name, each]))
   const looked = yield* Effect.forEach(
@@ -131,14 +160,20 @@ export const make = Effect.fnUntraced(function*(
     }),
     { concurrency: validatedAtOnce }
   )
-  const types = new Map((yield* connect.plugins()).map((plugin) => [plugin.class, plugin.type]))
-  const found = lint(looked.map(({ config, name }): Linted => {
-    const type = types.get(plain(config["connector.class"]!))
-    return { name, config, type: type === "source" || type === "sink" ? type : "unknown" }
-  }))
+  const plugins = yield* connect.plugins()
+  const typeOf = (config: ConnectorConfig): Linted["type"] => {
+    const wanted = plain(config["connector.class"]!)
+    const type = plugins.find((plugin) => isSameClass(plugin.class, wanted))?.type
+    return type === "source" || type === "sink" ? type : "unknown"
+  }
+  const named = new Set(connectors.map(({ name }) => prefix + name))
+  const found = lint(
+    looked.map(({ config, name }): Linted => ({ name, config, type: typeOf(config) })),
+    [...there.values()].flatMap(({ info }) => named.has(info.name) ? [] : [info])
+  )
   const entries = new Map<string, Entry>()
   for (const each of looked) {
-    entries.set(each.name, yield* entryOf(each, there.get(each.name), found.get(each.name) ?? [], settings))
+    entries.set(each.name, yield* entryOf(connect, each, there.get(each.name), found.get(each.name) ?? [], settings))
   }
   for (const { _tag, name } of connectors) {
     if (_tag !== "Removed") continue

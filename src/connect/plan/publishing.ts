@@ -2,19 +2,27 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
+import { markerKey } from "../config/marker.ts"
+import { isMasked, scrub, secretsOf } from "../config/secrets.ts"
 import * as Errors from "../ConnectError.ts"
 import type { ConnectError } from "../ConnectError.ts"
-import type { Connect, Status } from "../ConnectModel.ts"
-import type { Entry, Plan, Published, Step } from "../PlanModel.ts"
+import type { Connect, ConnectorConfig, Status } from "../ConnectModel.ts"
+import type { DesiredState } from "../Connector.ts"
+import type { Entry, Plan, Published, SettleOptions, Step } from "../PlanModel.ts"
+import { askedTo } from "./steps.ts"
 
 const carryOut = (connect: Connect, name: string, step: Step): Effect.Effect<unknown, ConnectError> => {
   switch (step._tag) {
     case "Create":
-      return step.initialState === "RUNNING"
+      return Effect.catchIf(
         // An earlier Connect does not know the state.
-        ? connect.create(name, step.config)
-        : connect.create(name, step.config, { initialState: step.initialState })
+        connect.create(name, step.config, step.initialState === "RUNNING" ? {} : { initialState: step.initialState }),
+        // It may be done although its response was lost, or another instance of the program was faster.
+        (error) => error.isRetryable || error.reason._tag === "ConnectorExists",
+        (error) => untilListed(connect, name, step, error)
+      )
     case "Update":
       return connect.update(name, step.config)
     case "SetOffsets":
@@ -39,15 +47,39 @@ const carryOut = (connect: Connect, name: string, step: Step): Effect.Effect<unk
 const visibleWithin = "10 seconds"
 const visibleEvery = "50 millis"
 
-/** Whether a worker lists what was published; masked and secret settings cannot tell. */
-const isVisible = (connect: Connect, name: string, { _tag, ...step }: Step) =>
+type Setting = ConnectorConfig[string]
+
+const isLike = (sent: Setting, listed: Setting | undefined): boolean =>
+  Redacted.isRedacted(sent) || Redacted.isRedacted(listed) || sent.trim() === listed?.trim() || isMasked(listed ?? "")
+
+/** Whether a worker lists the settings that were published; masked and secret ones cannot tell. */
+const isListed = (connect: Connect, name: string, { _tag, ...step }: Step) =>
   Effect.match(connect.get(name), {
     onFailure: ({ reason }) => _tag === "Delete" && reason._tag === "ConnectorNotFound",
     onSuccess: (info) =>
       _tag !== "Delete" && (!("config" in step)
-        || Object.entries(step.config).every(([key, value]) =>
-          typeof value !== "string" || typeof info.config[key] !== "string" || info.config[key] === value
-        ))
+        || Object.entries(step.config).every(([key, value]) => key === markerKey || isLike(value, info.config[key])))
+  })
+
+const movesTo: { readonly [tag in Step["_tag"]]?: DesiredState } = {
+  Resume: "running",
+  Pause: "paused",
+  Stop: "stopped"
+}
+const beginsAs = { RUNNING: "running", PAUSED: "paused", STOPPED: "stopped" } as const
+
+/** What steps ask a connector to do; `undefined` if that stays as it was. */
+export const asks = (steps: ReadonlyArray<Step>): DesiredState | undefined =>
+  steps.reduce<DesiredState | undefined>(
+    (state, step) => step._tag === "Create" ? beginsAs[step.initialState] : movesTo[step._tag] ?? state,
+    undefined
+  )
+
+/** Whether a worker lists what a connector was asked to do. A new one that runs has no status at first. */
+const isInState = (connect: Connect, name: string, state: DesiredState) =>
+  Effect.match(connect.status(name), {
+    onFailure: ({ reason }) => state === "running" && reason._tag === "ConnectorNotFound",
+    onSuccess: (status) => askedTo(status) === state
   })
 
 /**
@@ -56,13 +88,24 @@ const isVisible = (connect: Connect, name: string, { _tag, ...step }: Step) =>
  */
 const untilVisible = (connect: Connect, name: string, steps: ReadonlyArray<Step>): Effect.Effect<void> => {
   const step = steps.find(({ _tag }) => _tag === "Create" || _tag === "Update" || _tag === "Delete")
-  if (step === undefined) return Effect.void
-  return isVisible(connect, name, step).pipe(
+  const state = asks(steps)
+  return Effect.gen(function*() {
+    if (step !== undefined && !(yield* isListed(connect, name, step))) return false
+    return state === undefined || (yield* isInState(connect, name, state))
+  }).pipe(
     Effect.repeat({ until: (visible) => visible, schedule: Schedule.spaced(visibleEvery) }),
     Effect.timeoutOption(visibleWithin),
     Effect.asVoid
   )
 }
+
+/** Waits for a connector that was perhaps created; fails with the error if it was not, or with other settings. */
+const untilListed = (connect: Connect, name: string, step: Step, error: ConnectError) =>
+  isListed(connect, name, step).pipe(
+    Effect.repeat({ until: (listed) => listed, schedule: Schedule.spaced(visibleEvery) }),
+    Effect.timeoutOption(visibleWithin),
+    Effect.flatMap((listed) => listed._tag === "Some" ? Effect.void : Effect.fail(error))
+  )
 
 const publishOne = Effect.fnUntraced(function*(connect: Connect, { name, steps }: Entry): Effect.fn.Return<Published> {
   const done: Array<Step> = []
@@ -106,8 +149,6 @@ export const publish = Effect.fnUntraced(function*(
   return entries.map(({ name }) => published.get(name)!)
 })
 
-const settledStates = new Set(["RUNNING", "PAUSED", "STOPPED"])
-
 /** Why a connector failed, in one line. */
 export const failureIn = ({ state, tasks, trace }: Status): string | undefined => {
   const failed = tasks.find((task) => task.state === "FAILED")
@@ -117,17 +158,28 @@ export const failureIn = ({ state, tasks, trace }: Status): string | undefined =
   return `${what} failed: ${why.split("\n")[0]}`
 }
 
-/** A running connector has tasks, which run, too. */
-const isSettled = ({ state, tasks }: Status): boolean =>
-  settledStates.has(state) && (state !== "RUNNING" || tasks.length > 0) && tasks.every((task) => task.state === state)
+/** Whether a connector and its tasks do one thing; a running one has tasks. */
+export const isSettled = ({ state, tasks }: Status, wanted?: DesiredState | undefined): boolean =>
+  Object.hasOwn(beginsAs, state) && (wanted === undefined || beginsAs[state as keyof typeof beginsAs] === wanted)
+  && (state !== "RUNNING" || tasks.length > 0) && tasks.every((task) => task.state === state)
+
+/** A worker that took a change shows what was before for some 100 ms; while tasks move to others it takes longer. */
+const defaultSteady = "1 second"
+
+const lookEvery = "250 millis"
 
 /** Waits until a connector does what it was asked to, at most `within`; a failed task ends the wait. */
 export const settle = Effect.fnUntraced(function*(
   connect: Connect,
   name: string,
-  within: Duration.Input
+  within: Duration.Input,
+  { state, steadyFor = defaultSteady }: SettleOptions = {}
 ): Effect.fn.Return<Status, ConnectError> {
   const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(Duration.fromInputUnsafe(within))
+  const steady = Duration.toMillis(Duration.fromInputUnsafe(steadyFor))
+  const fail = (problem: string) =>
+    Errors.make("wait for a connector", new Errors.NotRunning({ connector: name, problem }))
+  let seen = { verdict: "", since: 0 }
   while (true) {
     // Right after it was created there is no status yet; a worker that restarts is waited for.
     const status: Status | undefined = yield* connect.status(name).pipe(
@@ -135,17 +187,28 @@ export const settle = Effect.fnUntraced(function*(
         error.reason._tag === "ConnectorNotFound" || error.isRetryable ? Effect.succeed(undefined) : Effect.fail(error)
       )
     )
+    const now = yield* Clock.currentTimeMillis
     const failure = status === undefined ? undefined : failureIn(status)
-    const fail = (problem: string) =>
-      Errors.make("wait for a connector", new Errors.NotRunning({ connector: name, problem }))
-    if (failure !== undefined) return yield* fail(failure)
-    if (status !== undefined && isSettled(status)) return status
-    if ((yield* Clock.currentTimeMillis) >= until) {
+    const settled = status !== undefined && isSettled(status, state) ? status : undefined
+    const verdict = failure ?? (settled === undefined ? "" : "settled")
+    if (verdict !== seen.verdict) seen = { verdict, since: now }
+    if (now - seen.since >= steady || now >= until) {
+      if (failure !== undefined) return yield* fail(yield* withoutSecrets(connect, name, failure))
+      if (settled !== undefined) return settled
+    }
+    if (now >= until) {
       const tasks = status === undefined
         ? "no status"
         : `${status.state}, tasks ${status.tasks.map(({ state }) => state)}`
       return yield* fail(`not after ${Duration.format(Duration.fromInputUnsafe(within))} (${tasks})`)
     }
-    yield* Effect.sleep("250 millis")
+    yield* Effect.sleep(lookEvery)
   }
 })
+
+/** A trace without the secrets of its connector: a status alone does not tell them. */
+const withoutSecrets = (connect: Connect, name: string, trace: string): Effect.Effect<string> =>
+  Effect.match(connect.get(name), {
+    onFailure: () => trace,
+    onSuccess: ({ config }) => scrub(trace, secretsOf(config))
+  })

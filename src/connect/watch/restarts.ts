@@ -23,8 +23,12 @@ interface Tried {
   isGivenUp: boolean
 }
 
-/** Numbers, ids and addresses differ from time to time, the cause does not. */
-const withoutNumbers = (line: string): string => line.replaceAll(/0x[\da-f]+|\b[\da-f]{8,}\b|\d+/gi, "#")
+/** Numbers, and words with digits such as ids and addresses, differ from time to time, the cause does not. */
+const withoutNumbers = (line: string): string => line.replaceAll(/\b[a-f]{8,}\b|[\w-]*\d[\w-]*/gi, "#")
+
+/** With more causes than this the others share one budget: messages that are never the same must end, too. */
+const mostCauses = 20
+const others = "another cause"
 
 /** Why a connector failed: the messages of its traces, without what changes from time to time. */
 export const causeOf = ({ state, tasks, trace }: Status): string | undefined => {
@@ -51,10 +55,16 @@ export class Restarts {
     this.byCause.clear()
   }
 
+  /** It runs although it was given up, so somebody has restarted it: what was given up begins again. */
+  excuse(): void {
+    for (const [cause, { isGivenUp }] of this.byCause) if (isGivenUp) this.byCause.delete(cause)
+  }
+
   readonly decide = Effect.fnUntraced({ self: this as Restarts }, function*(
-    cause: string,
+    named: string,
     now: number
   ): Effect.fn.Return<Decision> {
+    const cause = this.byCause.has(named) || this.byCause.size < mostCauses ? named : others
     let tried = this.byCause.get(cause)
     if (tried === undefined) {
       // The type of a step says that it may end with a value; that is its failure here.

@@ -3,8 +3,9 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import * as Errors from "../ConnectError.ts"
 import type { Connect, Described, Status } from "../ConnectModel.ts"
-import { failureIn } from "../plan/publishing.ts"
+import { failureIn, isSettled } from "../plan/publishing.ts"
 import type { Watched, WatchOptions } from "../WatchModel.ts"
 import { causeOf, Restarts } from "./restarts.ts"
 
@@ -18,12 +19,29 @@ interface Seen {
   readonly restarts: Restarts
   /** Since when it has run without a failure. */
   wellSince: number | undefined
+  /** Since when it has been starting. */
+  startingSince: number | undefined
   count: number
 }
 
-/** What is reported of a connector that runs, or does what it was asked to. */
-const health = (status: Status): Watched["health"] =>
-  status.state === "UNASSIGNED" || status.state === "RUNNING" && status.tasks.length === 0 ? "starting" : "well"
+/** Starting takes some seconds, also while tasks move to another worker. */
+const startsWithin = Duration.toMillis("30 seconds")
+
+/** A look must end, so that a cluster that hangs is seen; requests are repeated for some 25 seconds. */
+const looksWithin = Duration.seconds(30)
+
+const silence = Errors.make(
+  "list connectors",
+  new Errors.Unavailable({ problem: `nothing came within ${Duration.format(looksWithin)}` })
+)
+
+/** What a connector that has not failed does not do yet. */
+const lateIn = ({ state, tasks }: Status): string => {
+  const task = tasks.find((each) => each.state !== state)
+  return task === undefined
+    ? `the connector is ${state}, with ${tasks.length} tasks`
+    : `the connector is ${state}, and task ${task.id} is ${task.state}`
+}
 
 /** Looks once at all connectors. One of these for each watch. */
 export const watcher = (connect: Connect, names: ReadonlyArray<string>, options: WatchOptions) => {
@@ -33,7 +51,12 @@ export const watcher = (connect: Connect, names: ReadonlyArray<string>, options:
   const seenOf = (name: string): Seen => {
     const known = seen.get(name)
     if (known !== undefined) return known
-    const fresh = { restarts: new Restarts(schedule ?? Schedule.recurs(0)), wellSince: undefined, count: 0 }
+    const fresh = {
+      restarts: new Restarts(schedule ?? Schedule.recurs(0)),
+      wellSince: undefined,
+      startingSince: undefined,
+      count: 0
+    }
     seen.set(name, fresh)
     return fresh
   }
@@ -41,6 +64,7 @@ export const watcher = (connect: Connect, names: ReadonlyArray<string>, options:
   const ofFailed = Effect.fnUntraced(function*(name: string, status: Status, cause: string, now: number) {
     const known = seenOf(name)
     known.wellSince = undefined
+    known.startingSince = undefined
     const problem = failureIn(status)!
     const report = (health: Watched["health"], more = ""): Watched => ({
       name,
@@ -72,21 +96,33 @@ export const watcher = (connect: Connect, names: ReadonlyArray<string>, options:
   ): Effect.fn.Return<Watched> {
     const known = seenOf(name)
     const status = described?.status
-    if (status === undefined) {
+    const report = (health: Watched["health"], problem?: string): Watched => ({
+      name,
+      status,
+      health,
+      restarts: known.count,
+      problem
+    })
+    const isStarting = described !== undefined && (status === undefined || !isSettled(status))
+    const cause = status === undefined ? undefined : causeOf(status)
+    if (status !== undefined && cause !== undefined) return yield* ofFailed(name, status, cause, now)
+    known.startingSince = isStarting ? known.startingSince ?? now : undefined
+    if (described === undefined) return report("missing", "Connect has no connector of this name")
+    if (isStarting) {
       // Right after it was created there is no status yet.
-      const health = described === undefined ? "missing" : "starting"
-      const problem = described === undefined ? "Connect has no connector of this name" : undefined
-      return { name, status, health, restarts: known.count, problem }
+      const late = status === undefined ? "Connect has no status of it" : lateIn(status)
+      return report(now - known.startingSince! >= startsWithin ? "stalled" : "starting", late)
     }
-    const cause = causeOf(status)
-    if (cause !== undefined) return yield* ofFailed(name, status, cause, now)
     known.wellSince ??= now
+    known.restarts.excuse()
     if (now - known.wellSince >= forgetAfter) known.restarts.forget()
-    return { name, status, health: health(status), restarts: known.count, problem: undefined }
+    return report("well")
   })
 
   return Effect.gen(function*() {
-    const listed = yield* Effect.result(connect.connectors)
+    const listed = yield* Effect.result(connect.connectors.pipe(
+      Effect.timeoutOrElse({ duration: looksWithin, orElse: () => Effect.fail(silence) })
+    ))
     const now = yield* Clock.currentTimeMillis
     if (listed._tag === "Failure") {
       const { message } = listed.failure
@@ -99,7 +135,8 @@ export const watcher = (connect: Connect, names: ReadonlyArray<string>, options:
       }))
     }
     const there = new Map(listed.success.map((each) => [each.info.name, each]))
-    return yield* Effect.forEach(names, (name) => look(name, there.get(name), now))
+    // A worker may take long to restart one.
+    return yield* Effect.forEach(names, (name) => look(name, there.get(name), now), { concurrency: "unbounded" })
   })
 }
 

@@ -4,8 +4,11 @@
  * out.
  */
 import * as Effect from "effect/Effect"
-import { plain } from "../config/secrets.ts"
 import type { ConnectorConfig } from "../ConnectModel.ts"
+import { plain } from "./secrets.ts"
+
+/** The setting that it is kept in. */
+export const markerKey = "millrace.applied"
 
 const version = "v1"
 const rounds = 50_000
@@ -39,6 +42,12 @@ export const parse = (text: string): Marker | undefined => {
     return at <= 0 ? [] : [[each.slice(0, at), each.slice(at + 1)]]
   })
   return { salt, hashes: new Map(hashes) }
+}
+
+/** Whether a setting was a secret when a configuration was applied, whatever its name says. */
+export const isRemembered = (config: Readonly<Record<string, string>>): (key: string) => boolean => {
+  const marker = parse(config[markerKey] ?? "")
+  return (key) => marker?.hashes.has(key) === true
 }
 
 /** The marker for the secrets of a configuration; `undefined` if it has none. */

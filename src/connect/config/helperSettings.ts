@@ -1,0 +1,118 @@
+/** What callers without types hand in to the helpers for common connectors. Pure. */
+import type { Kinds, KindsOf } from "../../internal/shared/fields.ts"
+import * as Fields from "../../internal/shared/fields.ts"
+import * as SettingKinds from "../../internal/shared/handedIn/settingKinds.ts"
+import type { JdbcSink, PostgresSource } from "../DebeziumModel.ts"
+
+const { anything, flag, objectOf, oneOf, text, texts, textsByName } = Fields
+
+const config = SettingKinds.byName
+
+export const topics = objectOf({ partitions: SettingKinds.positive, replication: SettingKinds.positive })
+
+const columns: Fields.Kind = {
+  ...objectOf({ include: texts, exclude: texts }),
+  words: "{ include } or { exclude } with an array of columns",
+  is: (value) => SettingKinds.byName.is(value) && Object.keys(Object(value)).length === 1
+}
+
+const heartbeat: Fields.Kind = {
+  ...objectOf({ every: SettingKinds.duration, query: text }),
+  words: "false or { every, query }",
+  is: (value) => value === false || SettingKinds.byName.is(value) && Object(value).every !== undefined
+}
+
+const transforms: Fields.Kind = {
+  words: "an array of transforms, such as Debezium.flatten()",
+  is: (value) =>
+    Array.isArray(value) && value.every((each) => text.is(each?.name) && text.is(each.type) && config.is(each.settings))
+}
+
+const operations: Fields.Kind = {
+  words: "an array of \"c\", \"u\", \"d\" and \"t\"",
+  is: (value) => Array.isArray(value) && value.every(oneOf("c", "u", "d", "t").is)
+}
+
+const columnsByTable: Fields.Kind = {
+  words: "an object of arrays of columns",
+  is: (value) => SettingKinds.byName.is(value) && Object.values(Object(value)).every(texts.is)
+}
+
+const postgres: KindsOf<PostgresSource> = {
+  database: objectOf({ hostname: anything, port: anything, name: anything, user: anything, password: anything }),
+  prefix: text,
+  tables: texts,
+  columns,
+  keyColumns: columnsByTable,
+  slot: text,
+  slotParams: textsByName,
+  publication: objectOf({ name: text, autoCreate: oneOf("filtered", "disabled", "all_tables") }),
+  snapshot: oneOf("initial", "initial_only", "no_data", "always", "when_needed"),
+  heartbeat,
+  decimals: oneOf("string", "precise", "double"),
+  times: oneOf("adaptive_time_microseconds", "adaptive", "isostring", "connect", "microseconds"),
+  binaries: oneOf("bytes", "base64", "base64-url-safe", "hex"),
+  tombstones: flag,
+  skippedOperations: operations,
+  signalTable: text,
+  topics,
+  transforms,
+  config
+}
+
+const jdbc: KindsOf<JdbcSink> = {
+  url: anything,
+  user: anything,
+  password: anything,
+  topics: texts,
+  insertMode: oneOf("insert", "upsert", "update"),
+  deletes: flag,
+  keyFields: texts,
+  table: text,
+  schemaEvolution: oneOf("none", "basic"),
+  tasks: SettingKinds.positive,
+  config
+}
+
+const required = {
+  postgresSource: ["database", "prefix", "tables", "slot", "publication", "topics"],
+  jdbcSink: ["url", "user", "password", "topics"],
+  source: ["file", "topic"],
+  sink: ["file", "topics"],
+  reroute: ["topics", "to"],
+  filter: ["condition"],
+  flatten: [],
+  outbox: []
+}
+
+const helpers: { readonly [name in keyof typeof required]: Kinds } = {
+  postgresSource: { ...postgres },
+  jdbcSink: { ...jdbc },
+  source: { file: anything, topic: text, topics, config },
+  sink: { file: anything, topics: texts, config },
+  reroute: { topics: text, to: text, uniqueKeys: flag },
+  filter: { condition: text, language: text },
+  flatten: {
+    deletes: oneOf("rewrite-with-tombstone", "rewrite", "tombstone", "drop"),
+    addFields: texts,
+    addHeaders: texts
+  },
+  outbox: { routeBy: text, to: text, key: text, payload: text, additional: texts, expandJson: flag }
+}
+
+/** Throws for settings of a helper that are none, or missing. */
+export const checkHelper = (module: string, helper: keyof typeof required, options: object): void => {
+  const where = `${module}.${helper}`
+  Fields.requireFields(where, "options", options, helpers[helper])
+  const missing = required[helper].find((name) => (options as Record<string, unknown>)[name] === undefined)
+  if (missing !== undefined) throw new Error(`${where}: ${missing}: it is missing`)
+}
+
+/** Throws for names of transforms that Connect could not tell apart. */
+export const checkTransforms = (names: ReadonlyArray<string>): void => {
+  const wrong = names.find((name, i) => !/^[\w-]+$/.test(name) || names.indexOf(name) !== i)
+  if (wrong === undefined) return
+  throw new Error(
+    `transforms: ${Fields.shown(wrong)} is no name, or that of two; give each its own, { ...transform, name: "orders" }`
+  )
+}
