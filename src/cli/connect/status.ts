@@ -69,7 +69,7 @@ export const status = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Show what connectors and their tasks do; exit code 1 if one failed, is missing, or has not started within 3 seconds"
+    "Show what connectors and their tasks do; exit code 1 if one failed, is missing, or does not start in 3 seconds"
   )
 )
 
