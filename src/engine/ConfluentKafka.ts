@@ -25,7 +25,7 @@ import * as Consumer from "./confluent/consumer/consumerClient.ts"
 import * as LastingProducer from "./confluent/producer/lastingProducer.ts"
 import * as Producers from "./confluent/producer/producerClient.ts"
 import type { Environment } from "./confluent/shared/environment.ts"
-import { logLine } from "./confluent/shared/log.ts"
+import { debugSeverity, logLine } from "./confluent/shared/log.ts"
 import type { NativeProducer } from "./confluent/shared/native.ts"
 import { load } from "./confluent/shared/native.ts"
 import * as Settings from "./confluent/shared/settings.ts"
@@ -151,6 +151,7 @@ const make = Effect.fnUntraced(function*(options: Options) {
   const native = yield* load
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
+  const isDebugged = Settings.isDebugged(options.librdkafka)
   const environment: Environment = {
     native,
     bootstrapServers: options.bootstrapServers.join(","),
@@ -165,7 +166,8 @@ const make = Effect.fnUntraced(function*(options: Options) {
     callbacks: callbacksOf(options, context),
     watch: (client, onStatistics) => {
       client.on("event.log", (entry) => {
-        Effect.runForkWith(context)(logLine(entry))
+        // The engine reads some lines that nobody else asked for.
+        if (isDebugged || entry.severity < debugSeverity) Effect.runForkWith(context)(logLine(entry))
       })
       client.on("event.stats", ({ message }) => onStatistics(JSON.parse(message)))
       // Without a listener an emitted error would end the process; what matters arrives by other ways as well.

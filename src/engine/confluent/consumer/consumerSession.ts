@@ -25,7 +25,7 @@ import { Stranding } from "../shared/stranding.ts"
 import { Assigned, type Rebalances, Stored } from "./assigned.ts"
 import { Commits, errorIn, isOneOf, placed, toNative, toPartition, toPositions } from "./commits.ts"
 import * as Departure from "./departure.ts"
-import { Fatality } from "./fatality.ts"
+import { fatalCode, Fatality } from "./fatality.ts"
 import { FetchPump } from "./fetchPump.ts"
 import { missingTopic, soleTopic } from "./missingTopic.ts"
 import { Resets } from "./resets.ts"
@@ -46,7 +46,6 @@ const strandedDeadline = Duration.seconds(2)
 
 const assignCode = -175
 const noResetCode = -140
-const fatalCode = -150
 const inconsistentCode = 23
 
 /** The group of a native consumer, for a transactional producer. */

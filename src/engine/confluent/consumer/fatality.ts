@@ -1,14 +1,18 @@
-/** The end of a native client: the error says that it is one, and the log, which may come later, what it is about. */
+/**
+ * The end of a native client: the error says that it is one, and the log what it is about. The binding drops an error
+ * that is behind fetched records, so either of them is enough.
+ */
 import type { NativeError } from "../shared/native.ts"
 
 /** How long the log is waited for, in milliseconds. */
 const patience = 2_000
 
+/** The code of an error that ends a client. */
+export const fatalCode = -150
+
 /** Brings both together; tells once. */
 export class Fatality {
   private readonly tell: (error: NativeError) => void
-  private reason: string | undefined
-  private error: NativeError | undefined
   private timer: NodeJS.Timeout | undefined
   private told = false
 
@@ -17,14 +21,11 @@ export class Fatality {
   }
 
   onLog(message: string): void {
-    this.reason = message
-    if (this.error !== undefined) this.end()
+    this.end({ code: fatalCode, message })
   }
 
   onError(error: NativeError): void {
-    this.error ??= error
-    if (this.reason !== undefined) this.end()
-    else this.timer ??= setTimeout(() => this.end(), patience)
+    this.timer ??= setTimeout(() => this.end(error), patience)
   }
 
   /** Nobody wants to know any more. */
@@ -33,9 +34,9 @@ export class Fatality {
     clearTimeout(this.timer)
   }
 
-  private end(): void {
-    if (this.told || this.error === undefined) return
+  private end(error: NativeError): void {
+    if (this.told) return
     this.stop()
-    this.tell(this.reason === undefined ? this.error : { ...this.error, message: this.reason })
+    this.tell(error)
   }
 }

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as KafkaConfig from "../../../KafkaConfig.ts"
 import * as Errors from "../../../KafkaError.ts"
+import type { KafkaError } from "../../../KafkaError.ts"
 import { format } from "../../../TopicPartition.ts"
 import type { ClientEvent, Position, TopicPartition } from "../../KafkaEngine.ts"
 import type { Context } from "../shared/errors.ts"
@@ -14,21 +15,46 @@ const lookUpTimeoutMs = 5_000
 
 const resetLine = /(\S+) \[(\d+)\]: offset reset \(at (.*), broker -?\d+\) to (.*)$/
 
-/** The event that a line of the client's log tells of, if it does. Only resets caused by an error are logged. */
-export const resetIn = (
-  entry: { readonly fac: string; readonly message: string }
-): Extract<ClientEvent, { readonly _tag: "OffsetReset" }> | undefined => {
-  if (entry.fac !== "OFFSET") return undefined
-  const found = resetLine.exec(entry.message)
+interface LogEntry {
+  readonly fac: string
+  readonly message: string
+}
+
+const placeIn = ({ fac, message }: LogEntry) => {
+  const found = fac === "OFFSET" ? resetLine.exec(message) : null
   if (found === null) return undefined
   const [, topic, partition, position, rest] = found
-  return {
-    _tag: "OffsetReset",
-    topic: topic!,
-    partition: Number(partition),
-    outOfRange: /out of range|truncat/i.test(rest!),
-    problem: `${position} was replaced by ${rest}`
+  return { topic: topic!, partition: Number(partition), position: position!, rest: rest! }
+}
+
+const isOutOfRange = (text: string): boolean => /out of range|truncat/i.test(text)
+
+/** The event that a line of the client's log tells of, if it does. Only resets caused by an error are logged. */
+export const resetIn = (entry: LogEntry): Extract<ClientEvent, { readonly _tag: "OffsetReset" }> | undefined => {
+  const place = placeIn(entry)
+  if (place === undefined) return undefined
+  const { partition, position, rest, topic } = place
+  const problem = `${position} was replaced by ${rest}`
+  return { _tag: "OffsetReset", topic, partition, outOfRange: isOutOfRange(rest), problem }
+}
+
+/** Why a partition is not read on under offsetReset "none", if a line of the client's log tells it. */
+export const endIn = (
+  entry: LogEntry,
+  { group, ...context }: Context & { readonly group: string }
+): KafkaError | undefined => {
+  const place = placeIn(entry)
+  if (place === undefined) return undefined
+  const { partition, position, rest, topic } = place
+  if (isOutOfRange(rest)) {
+    const offset = /^offset (\d+)/.exec(position)?.[1]
+    const known = offset === undefined ? {} : { offset: Number(offset) }
+    return Errors.make(context.operation, new Errors.OffsetOutOfRange({ topic, partition, ...known }))
   }
+  if (/no offset stored/i.test(rest)) {
+    return Errors.make(context.operation, new Errors.NoOffset({ group, topic, partition }))
+  }
+  return fromNative({ message: rest }, { ...context, group, topic, partition })
 }
 
 /** What the watcher needs of its consumer. */
@@ -45,12 +71,23 @@ export interface ResetOptions {
 export class Resets {
   private readonly options: ResetOptions
 
+  private failed = false
+
   constructor(options: ResetOptions) {
     this.options = options
-    options.consumer.on("event.log", (entry) => {
-      const reset = resetIn(entry)
-      if (reset !== undefined) options.onEvent(reset)
-    })
+    options.consumer.on("event.log", options.offsetReset === "none" ? this.onLogOfStrict : this.onLog)
+  }
+
+  private readonly onLog = (entry: LogEntry): void => {
+    const reset = resetIn(entry)
+    if (reset !== undefined) this.options.onEvent(reset)
+  }
+
+  /** The error that comes as well names no partition, and the binding drops it when it is behind fetched records. */
+  private readonly onLogOfStrict = (entry: LogEntry): void => {
+    const { context, group } = this.options
+    const error = endIn(entry, { ...context, group })
+    if (error !== undefined) this.fail(error)
   }
 
   /**
@@ -69,7 +106,7 @@ export class Resets {
       const { group, offsetReset } = this.options
       if (offsetReset !== "none") return this.ends(without, offsetReset)
       return Effect.sync(() => {
-        this.fail(new Errors.NoOffset({ group, ...without[0]! }))
+        this.failWith(new Errors.NoOffset({ group, ...without[0]! }))
         return []
       })
     })
@@ -113,13 +150,13 @@ export class Resets {
     const unknown = { topic: partitions[0]?.topic ?? "?", partition: partitions[0]?.partition ?? -1 }
     consumer.committed(partitions, lookUpTimeoutMs, (failure, committed) => {
       if (failure !== null && failure !== undefined) {
-        return this.options.onEvent({ _tag: "Failed", error: fromNative(failure, { ...context, ...unknown }) })
+        return this.fail(fromNative(failure, { ...context, ...unknown }))
       }
       const without = committed.find(({ offset = -1, topic }) => topic !== undefined && offset < 0)
-      if (without !== undefined) return this.fail(new Errors.NoOffset({ group, ...toPartition(without) }), error)
+      if (without !== undefined) return this.failWith(new Errors.NoOffset({ group, ...toPartition(without) }), error)
       const outside = committed.find((position) => this.isOutside(position))
       const place = outside === undefined ? unknown : { ...toPartition(outside), offset: outside.offset }
-      this.fail(new Errors.OffsetOutOfRange(place), error)
+      this.failWith(new Errors.OffsetOutOfRange(place), error)
     })
   }
 
@@ -132,7 +169,14 @@ export class Resets {
     }
   }
 
-  private fail(reason: Errors.Reason, cause?: unknown): void {
-    this.options.onEvent({ _tag: "Failed", error: Errors.make("consume", reason, cause) })
+  private failWith(reason: Errors.Reason, cause?: unknown): void {
+    this.fail(Errors.make("consume", reason, cause))
+  }
+
+  /** The client says it twice, and of each partition. */
+  private fail(error: KafkaError): void {
+    if (this.failed) return
+    this.failed = true
+    this.options.onEvent({ _tag: "Failed", error })
   }
 }

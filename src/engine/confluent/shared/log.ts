@@ -1,6 +1,9 @@
 /** The native client's log as lines of Effect's. */
 import * as Effect from "effect/Effect"
 
+/** The severity of lines for the search of bugs. */
+export const debugSeverity = 7
+
 /** A line of librdkafka: syslog severity, facility, text. Its texts name brokers and errors, never credentials. */
 export const logLine = (entry: {
   readonly severity: number

@@ -43,6 +43,10 @@ export const refused = (door: OpenDoor | undefined): KafkaError | undefined => {
   return undefined
 }
 
+/** Whether librdkafka is asked for the lines of its log that are for the search of bugs. */
+export const isDebugged = (door: OpenDoor | undefined): boolean =>
+  [door?.global, door?.consumer, door?.producer].some((settings) => settings?.["debug"] !== undefined)
+
 const millis = (input: Duration.Input): number => Math.round(Duration.toMillis(Duration.fromInputUnsafe(input)))
 
 const omitUndefined = (settings: NativeConfig): NativeConfig =>
@@ -108,6 +112,7 @@ export const consumer = (
   const inGroup = subscription._tag === "Group"
   const classic = set.groupProtocol === "classic"
   const metadataRefresh = millis(set.metadataRefresh)
+  const opened: NativeConfig = { ...door?.global, ...door?.consumer }
   return omitUndefined({
     "queued.min.messages": 10_000,
     "queued.max.messages.kbytes": 16_384,
@@ -133,8 +138,9 @@ export const consumer = (
     "allow.auto.create.topics": false,
     // It says how far a partition got without records, past markers and aborted ones; nothing else does.
     "enable.partition.eof": true,
-    ...door?.global,
-    ...door?.consumer
+    ...opened,
+    // The line about a partition without a usable offset, see `Resets`: the error alone may never arrive.
+    "debug": offsetReset === "none" ? [opened["debug"] ?? [], "topic"].flat().join(",") : opened["debug"]
   })
 }
 

@@ -292,6 +292,35 @@ layer(mockEngine, { excludeTestServices: true })("a consumer on the mock cluster
         yield* strict.client.close(deadline)
       }))
 
+    it.effect("that are out of range end a client under offsetReset none, also when records come with the news", () =>
+      Effect.gen(function*() {
+        const topic = fresh("outside")
+        const group = fresh("group")
+        yield* produce([0, 1, 2, 3].flatMap((partition) => numbered(topic, 0, 50, partition)))
+        const owner = yield* open({ topics: [topic], group })
+        yield* owner.run(() => owner.assigned.size === 4, "the assignment")
+        yield* owner.client.commit([0, 1, 2, 3].map((partition) => ({
+          topic,
+          partition,
+          offset: partition === 2 ? 1_000 : 1
+        })))
+        yield* owner.client.close(deadline)
+        const strict = yield* open({ topics: [topic], group, offsetReset: "none" })
+        yield* until(() => strict.due.length > 0, "the assignment")
+        yield* strict.answerDue
+        // A busy process: one consume finds all that was fetched meanwhile.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500)
+        yield* strict.run(() => strict.find("Failed").length > 0, "the failure")
+        assert.deepInclude(strict.find("Failed")[0]!.error.reason, {
+          _tag: "OffsetOutOfRange",
+          topic,
+          partition: 2,
+          offset: 1_000
+        })
+        assert.lengthOf(strict.find("Failed"), 1)
+        yield* strict.client.close(deadline)
+      }))
+
     it.effect("are required under offsetReset none", () =>
       Effect.gen(function*() {
         const topic = fresh("none")

@@ -22,6 +22,12 @@ describe("the end of a native client", () => {
     }
   })
 
+  it("is told by the log alone, because the error gets lost behind records", () => {
+    const { fatality, messages } = told()
+    fatality.onLog("fenced")
+    assert.deepStrictEqual(messages, ["fenced"])
+  })
+
   it("is told without its reason when that does not come", () => {
     vi.useFakeTimers()
     try {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { resetIn } from "../../../../src/engine/confluent/consumer/resets.ts"
+import { endIn, resetIn } from "../../../../src/engine/confluent/consumer/resets.ts"
 
 const line = (rest: string) => ({
   fac: "OFFSET",
@@ -19,5 +19,26 @@ describe("resets in the log of librdkafka", () => {
   it("are not read into other lines", () => {
     assert.strictEqual(resetIn({ fac: "FAIL", message: line("x").message }), undefined)
     assert.strictEqual(resetIn({ fac: "OFFSET", message: "my.topic-1 [3]: something else" }), undefined)
+  })
+
+  it("name the partition that ends a client under offsetReset none, and why", () => {
+    const context = { operation: "consume", bootstrapServers: "b:1", group: "g" }
+    const reasonOf = (rest: string) => endIn(line(rest), context)?.reason
+    const place = { topic: "my.topic-1", partition: 3 }
+    assert.deepInclude(reasonOf("INVALID (leader epoch -1): fetch failed: Broker: Offset out of range"), {
+      _tag: "OffsetOutOfRange",
+      ...place,
+      offset: 1000
+    })
+    assert.deepInclude(reasonOf("INVALID (leader epoch -1): no previously committed offset: Local: No offset stored"), {
+      _tag: "NoOffset",
+      ...place,
+      group: "g"
+    })
+    assert.deepInclude(reasonOf("INVALID (leader epoch -1): failed to query: Broker: Topic authorization failed"), {
+      _tag: "AuthorizationFailed",
+      name: "my.topic-1"
+    })
+    assert.strictEqual(endIn({ fac: "FAIL", message: line("x").message }, context), undefined)
   })
 })

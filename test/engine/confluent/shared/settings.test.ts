@@ -91,6 +91,18 @@ describe("settings of librdkafka", () => {
     assert.strictEqual(producer({ linger: 9 }, undefined, door)["linger.ms"], 3)
   })
 
+  it("read the lines about partitions without a usable offset under offsetReset none, beside those of the user", () => {
+    const debug = (offsetReset: "earliest" | "none", door?: Settings.OpenDoor) =>
+      Settings.consumer({}, offsetReset, group, door)["debug"]
+    const door = { global: { debug: "cgrp,fetch" } }
+    assert.strictEqual(debug("none"), "topic")
+    assert.strictEqual(debug("none", door), "cgrp,fetch,topic")
+    assert.strictEqual(debug("earliest", door), "cgrp,fetch")
+    assert.isUndefined(debug("earliest"))
+    assert.isTrue(Settings.isDebugged(door))
+    assert.isFalse(Settings.isDebugged({ global: { "linger.ms": 3 } }))
+  })
+
   it("refuse what would break the engine, by name and with the reason", () => {
     const error = Settings.refused({ consumer: { "enable.auto.offset.store": true } })
     assert.include(error?.message ?? "", "librdkafka.consumer.enable.auto.offset.store")
