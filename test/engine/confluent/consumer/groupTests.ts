@@ -58,8 +58,10 @@ export const groupTests = <R>(
       const second = yield* open({ topics: [name], group, config })
       yield* until(() => first.due.length > 0, "the revoke")
       yield* first.client.close(deadline)
-      yield* second.run(() => second.records.length === 4, "the rest of every partition")
-      assert.deepStrictEqual(second.records.map(({ offset }) => offset), [2, 2, 2, 2])
+      // If the second joins before the first has left it has half of them first, and reads those twice.
+      const read = () => new Set(second.records.map(({ partition }) => partition))
+      yield* second.run(() => read().size === 4, "the rest of every partition")
+      assert.deepStrictEqual(new Set(second.records.map(({ offset }) => offset)), new Set([2]))
       yield* second.client.close(deadline)
     }), 60_000)
 }
