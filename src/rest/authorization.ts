@@ -9,6 +9,7 @@ import * as Redacted from "effect/Redacted"
 import * as Semaphore from "effect/Semaphore"
 import { bodyOf, isTransient, textOf } from "./bodies.ts"
 import type { Auth, Refusals } from "./restModel.ts"
+import { causeOf, problemOf } from "./unreached.ts"
 
 type Request = HttpClientRequest.HttpClientRequest
 
@@ -65,7 +66,7 @@ const tokens = <E>(
       return { status: response.status, text: yield* response.text }
     })
     const answered = yield* exchange.pipe(
-      Effect.mapError((error) => unavailable(error.reason._tag, error)),
+      Effect.mapError((error) => unavailable(problemOf(error), causeOf(error))),
       Effect.timeoutOption(timeout)
     )
     if (Option.isNone(answered)) {

@@ -1,8 +1,8 @@
 /** Sends requests to one of several servers of an HTTP service: fail-over, time-outs, repetitions, credentials. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
-import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -11,6 +11,7 @@ import { authorization } from "./authorization.ts"
 import type { Authorization } from "./authorization.ts"
 import { bodyOf } from "./bodies.ts"
 import type { Auth, Call, Refusals, Response, Service, Settings } from "./restModel.ts"
+import { causeOf, isUnsent, problemOf } from "./unreached.ts"
 
 /** Sends a call and returns the body of a response that is none of a refusal. */
 export interface Transport<E, C extends Call> {
@@ -83,17 +84,11 @@ const lostName = (path: string): string | undefined =>
     ? undefined
     : path.split("?")[0]!.split("/").slice(1).find((part) => part === "" || part === "." || part === "..")
 
-const problemOf = (error: HttpClientError): string => {
-  const { reason } = error
-  const cause = "cause" in reason && reason.cause instanceof Error ? `: ${reason.cause.message}` : ""
-  return `${reason._tag}${cause}`
-}
-
 interface Server<E> extends Base {
   readonly authorized: Authorization<E>
 }
 
-export const make = Effect.fnUntraced(function*<E, C extends Call>(
+export const make = Effect.fnUntraced(function*<E extends object, C extends Call>(
   service: Service<E, C>,
   settings: Settings<E>
 ): Effect.fn.Return<Transport<E, C>, E, HttpClient.HttpClient> {
@@ -108,6 +103,10 @@ export const make = Effect.fnUntraced(function*<E, C extends Call>(
     if (typeof base === "string") return Effect.fail(service.setting(base))
     return Effect.succeed({ ...base, authorized: authorization(client, settings.auth ?? base.auth, service, timeout) })
   })
+  // The errors of requests that were not sent: also what must be done once is repeated after them.
+  const unsent = new WeakSet<object>()
+  // Headers of the user may be keys, which spans must not show.
+  const headerNames = Object.keys(settings.headers ?? {})
   // The server that served last is asked first.
   let first = 0
 
@@ -130,7 +129,12 @@ export const make = Effect.fnUntraced(function*<E, C extends Call>(
       return { status, body: bodyOf(yield* text) } satisfies Response
     })
     const answered = yield* exchange.pipe(
-      Effect.mapError((error) => unavailable(problemOf(error), error)),
+      Effect.mapError((error) => {
+        const failure = unavailable(problemOf(error), causeOf(error))
+        if (isUnsent(error)) unsent.add(failure)
+        return failure
+      }),
+      Effect.updateService(Headers.CurrentRedactedNames, (names) => [...names, ...headerNames]),
       Effect.timeoutOption(timeout)
     )
     if (Option.isNone(answered)) {
@@ -141,7 +145,7 @@ export const make = Effect.fnUntraced(function*<E, C extends Call>(
 
   const judged = Effect.fnUntraced(function*(call: C, server: Server<E>) {
     const authorized = server.authorized.apply(requestOf(call, server))
-    const request = yield* authorized
+    const request = yield* Effect.tapError(authorized, (error) => Effect.sync(() => unsent.add(error)))
     let response = yield* once(call, server, request)
     if (response.status === 401 && server.authorized.renew(request)) {
       response = yield* once(call, server, yield* authorized)
@@ -151,7 +155,7 @@ export const make = Effect.fnUntraced(function*<E, C extends Call>(
   })
 
   const mayRepeat = (call: C, error: E) =>
-    service.isRetryable(error) && (call.onceOnly !== true || service.isUndone(error))
+    service.isRetryable(error) && (call.onceOnly !== true || unsent.has(error) || service.isUndone(error))
 
   /** Asks one server after the other, until one is available. */
   const anywhere = Effect.fnUntraced(function*(call: C) {

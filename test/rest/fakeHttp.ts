@@ -28,7 +28,7 @@ export const fakeHttp = (reply: (url: URL, request: HttpClientRequest.HttpClient
       const answer = reply(url, request)
       if (answer === "silent") return Effect.never
       if (answer === "refused") {
-        const cause = new Error("connect ECONNREFUSED")
+        const cause = Object.assign(new Error("connect ECONNREFUSED"), { syscall: "connect" })
         return Effect.fail(
           new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request, cause }) })
         )

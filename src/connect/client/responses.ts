@@ -83,7 +83,9 @@ export const reasonOf = ({ body, status }: Response, asked: Asked): Errors.Reaso
   }
   if (status === 404 && field(body, "error_code") === undefined) {
     // The server's own 404, not Connect's: it listens before it serves.
-    return new Errors.Unavailable({ problem: "the worker does not serve requests yet" })
+    return new Errors.Unavailable({
+      problem: "status 404, but not from Connect: a worker that starts does so, and a URL that is no worker's"
+    })
   }
   if (isTransient(status)) return new Errors.Unavailable({ problem: `status ${status}: ${problem}` })
   if (status === 401 || status === 403) return new Errors.Unauthorized({ status, problem })

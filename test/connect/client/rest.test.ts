@@ -149,6 +149,47 @@ describe("Connect over HTTP", () => {
       assert.isFalse(yield* patiently(starting.use(({ isHealthy }) => isHealthy)))
     }))
 
+  it.effect("keeps secrets out of texts that quote a part of them, are cut, or are traces", () =>
+    Effect.gen(function*() {
+      const secret = "hunter2-secret"
+      const messageOf = (message: string, config: KafkaConnect.ConnectorConfig) =>
+        connectOf(() => json({ error_code: 400, message }, 400)).use((c) => c.update("x", config)).pipe(
+          Effect.flip,
+          Effect.map((error) => error.message)
+        )
+      const url = { "connection.url": `jdbc:postgresql://db/shop?user=u&password=${secret}` }
+      assert.notInclude(yield* messageOf(`no login with ${secret}`, url), secret)
+      const jaas = { "sasl.jaas.config": `Plain required password="${secret}";` }
+      assert.notInclude(yield* messageOf(`${secret} is wrong`, jaas), secret)
+      // A part of a secret is one, too.
+      const cut = yield* messageOf(`${"x".repeat(1_993)}${secret}`, { "db.password": Redacted.make(secret) })
+      assert.notInclude(cut, secret.slice(0, 7))
+      const trace = (words: string) => ({
+        name: "x",
+        connector: { state: "RUNNING", worker_id: "w" },
+        tasks: [{ id: 0, state: "FAILED", worker_id: "w", trace: `java.lang.Error: ${words}\n\tat A.b` }]
+      })
+      const listing = { x: { info: { name: "x", config: { "db.password": secret } }, status: trace(`no ${secret}`) } }
+      const all = yield* connectOf(() => json(listing)).use(({ connectors }) => connectors)
+      assert.match(all[0]!.status!.tasks[0]!.trace!, /^java.lang.Error: no <redacted>\n\tat A.b$/)
+      const status = yield* connectOf(() => json(trace(`jdbc:x://u:${secret}@h and password=${secret}`))).use((c) =>
+        c.status("x")
+      )
+      assert.include(status.tasks[0]!.trace!, "jdbc:x://u:<redacted>@h and password=<redacted>")
+      const body = {
+        name: "A",
+        error_count: 1,
+        configs: [{
+          definition: { name: "my.pin", type: "PASSWORD", required: true },
+          value: { name: "my.pin", errors: [`${secret} is too short, as ${"password=${file:/x:y}"}`] }
+        }]
+      }
+      const { settings } = yield* connectOf(() => json(body)).use((c) =>
+        c.validate({ "connector.class": "A", "my.pin": secret })
+      )
+      assert.deepStrictEqual(settings[0]!.errors, ["<redacted> is too short, as password=${file:/x:y}"])
+    }))
+
   it.effect("keeps secrets out of errors and of what it returns", () =>
     Effect.gen(function*() {
       const secret = "hunter2-secret"
