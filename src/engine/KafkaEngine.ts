@@ -56,7 +56,7 @@ export type ClientEvent =
  * What a consumer client reads: topics and patterns as a member of a group, or fixed partitions without a group.
  * A pattern matches a whole topic name and follows topics that appear and disappear; internal topics (`__…`) never
  * match. A named topic that does not exist when the client is made fails with `UnknownTopic`, unless the cluster
- * creates topics by itself.
+ * creates topics by itself. On a real cluster the brokers have 5 seconds to learn of a topic that was just created.
  *
  * @stability unstable
  * @since 0.1.0

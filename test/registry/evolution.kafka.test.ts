@@ -58,14 +58,15 @@ const formats: ReadonlyArray<{
   { name: "Protobuf", codec: (schema) => Codec.protobuf(schema, register), level: "BACKWARD", last: wider }
 ]
 
-/** A consumer of one version that goes on; what it handles comes in turn. */
+/** A consumer of one version that goes on; what it handles comes in turn, and then the error that ends it. */
 const startConsumer = Effect.fnUntraced(function*(topic: Topic.Topic<string, Order, SchemaRegistry.Service, any, any>) {
-  const handled = yield* Queue.unbounded<Order>()
-  yield* Effect.forkScoped(Consumer.run(Consumer.make(`evolution-${globalThis.crypto.randomUUID()}`, {
+  const handled = yield* Queue.unbounded<Order, unknown>()
+  const consumer = Consumer.make(`evolution-${globalThis.crypto.randomUUID()}`, {
     offsetReset: "earliest",
     onFailure: OnFailure.stop,
     handlers: [Topic.handle(topic, ({ value }) => Queue.offer(handled, value))]
-  })))
+  })
+  yield* Consumer.run(consumer).pipe(Effect.onError((cause) => Queue.failCause(handled, cause)), Effect.forkScoped)
   return handled
 })
 
@@ -78,7 +79,7 @@ describe("three versions of a topic, with the consumers and producers of all of 
         const registry = yield* SchemaRegistry.Service
         const of = (schema: Version) => Topic.make(topic, { key: Codec.string, value: codec(schema) })
         const versions = [first, second, last].map(of)
-        const consumers: Array<Queue.Queue<Order>> = []
+        const consumers: Array<Queue.Queue<Order, unknown>> = []
         const send = (version: number, value: Order) => Producer.send(versions[version]!, { key: "k", value })
 
         // Each version is rolled out while the ones before go on, and writes beside them.

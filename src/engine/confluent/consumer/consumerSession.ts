@@ -27,9 +27,9 @@ import { Commits, errorIn, isOneOf, placed, toNative, toPartition, toPositions }
 import * as Departure from "./departure.ts"
 import { fatalCode, Fatality } from "./fatality.ts"
 import { FetchPump } from "./fetchPump.ts"
-import { missingTopic, soleTopic } from "./missingTopic.ts"
 import { Resets } from "./resets.ts"
 import { Subscriber } from "./subscriber.ts"
+import { areThere, soleTopic } from "./topicsThere.ts"
 
 /** How long a seek may take to take effect. */
 const seekTimeoutMs = 5_000
@@ -260,8 +260,8 @@ export const open = Effect.fnUntraced(function*(
     disturbed("consume")(error)
   })
   const existing = new Set(metadata.topics.map((topic) => topic.name))
-  const missing = subscription._tag === "Group" ? subscription.topics.find((name) => !existing.has(name)) : undefined
-  if (missing !== undefined) return yield* yield* missingTopic(native, consumer, missing)
+  const named = subscription._tag === "Group" ? subscription.topics : []
+  yield* areThere(native, consumer, named.filter((name) => !existing.has(name)))
   const attempt = <A>(operation: string, body: () => A): Effect.Effect<A, KafkaError> =>
     Effect.try({ try: body, catch: (error) => toError(operation)(error as NativeError) })
 
