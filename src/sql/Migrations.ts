@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Migrator from "effect/sql/Migrator"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { createOffsets } from "./apply/offsetsSql.ts"
+import { createDeleted, createOffsets } from "./apply/offsetsSql.ts"
 import { requirePlace } from "./migrations/place.ts"
 import { createSchema, existingSchema, ranMigrations } from "./migrations/schemaSql.ts"
 import type { SyncError } from "./SyncError.ts"
@@ -43,7 +43,8 @@ const migrations: ReadonlyArray<{
   readonly name: string
   readonly statements: (place: Place) => ReadonlyArray<string>
 }> = [
-  { name: "offsets", statements: createOffsets }
+  { name: "offsets", statements: createOffsets },
+  { name: "deleted", statements: createDeleted }
 ]
 
 const operation = "migrate Millrace's tables"

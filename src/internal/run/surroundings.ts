@@ -13,6 +13,7 @@ import { CurrentPartition } from "../partition/currentPartition.ts"
 import type { Zombies } from "../partition/zombies.ts"
 import type { Plan, PlannedHandler } from "../plan/plan.ts"
 import { CurrentGroup, type Membership } from "../produce/currentGroup.ts"
+import { CurrentRun } from "../shared/currentRun.ts"
 import { effectOf } from "../shared/effectOf.ts"
 import { notOurs } from "../shared/notOurs.ts"
 import { Signal } from "../shared/signal.ts"
@@ -113,6 +114,10 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     skipped: ({ partition, topic }, offset, cause) => publish({ _tag: "Skipped", topic, partition, offset, cause })
   })
 
+  /** The identity of this run, for handlers that two consumers of one process share. */
+  const run = {}
+  const inRun = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provideService(effect, CurrentRun, run)
+
   const asking = Starts.make({ ...options, disturbed: (error) => publish({ _tag: "Disturbed", error }) })
 
   /** Runs an effect beside the loop, and calls `done` at its end. */
@@ -130,7 +135,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     atEnd: options.atEnd,
     needsStarts: asking.isNeeded,
     keepsAttempts: asking.keepsAttempts,
-    prepareStarts: (partitions, done) => beside(asking.prepare(partitions), done),
+    prepareStarts: (partitions, done) => beside(inRun(asking.prepare(partitions)), done),
     wanted: options.wanted,
     lookAtGroup: (done) => beside(asking.lookAtGroup, done),
     lookUp: (partitions, starts, done) => beside(asking.lookUp(partitions, starts), done),
@@ -155,7 +160,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
         const inGroup = Effect.provideService(Effect.scoped(worker), CurrentGroup, membership)
         const current = { assignment: port.assignment, partition: { topic: state.topic, partition: state.partition } }
         const inPartition = Effect.provideService(inGroup, CurrentPartition, current)
-        return Effect.forkDetach(Effect.provideContext(inPartition, services))
+        return Effect.forkDetach(Effect.provideContext(inRun(inPartition), services))
       }
     },
     makeSignal,

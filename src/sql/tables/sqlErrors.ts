@@ -36,8 +36,8 @@ export const serverErrorOf = ({ reason }: SqlError): ServerError => {
  */
 const transient = /^(?:08|40|53|57|58)|^(?:25006|55P03|55006|25P03|25P04)$/
 
-/** What is wrong with a row: 21 cardinality, 22 data, 23 constraints, 44 checks of views, P0 raised by triggers. */
-const ofRow = /^(?:21|22|23|44|P0)/
+/** What is wrong with a row: 21 cardinality, 22 data, 23 constraints, 44 checks of views, 54 limits, P0 triggers. */
+const ofRow = /^(?:21|22|23|44|54|P0)/
 
 /** Codes of system calls that Node puts into errors of sockets. */
 const systemCode = /^E[A-Z]+$/
@@ -62,7 +62,8 @@ const problemOf = ({ detail, message }: ServerError): string => detail === undef
 /** How errors show what the database said. */
 export const shownError = (error: SqlError): string => problemOf(serverErrorOf(error))
 
-const reasonOf = (error: SqlError): Reason => {
+/** Why an error of the database is about no single row. */
+export const reasonOf = (error: SqlError): Reason => {
   const said = serverErrorOf(error)
   const { code } = said
   const problem = problemOf(said)

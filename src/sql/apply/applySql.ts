@@ -1,0 +1,191 @@
+/** The statements that write rows in bulk: one text per table and set of columns. Pure. */
+import { quoted } from "../tables/names.ts"
+import type { Op } from "./fold.ts"
+import { literalOf } from "./literals.ts"
+import type { Target } from "./target.ts"
+
+/** A statement with its parameters, all of them texts. */
+export interface Statement {
+  readonly text: string
+  readonly params: ReadonlyArray<string>
+}
+
+const cached = (target: Target, name: string, make: () => string): string => {
+  let text = target.texts.get(name)
+  if (text === undefined) target.texts.set(name, text = make())
+  return text
+}
+
+const nameOf = ({ columns }: Target, column: number): string => quoted(columns[column]!.name)
+
+const isArray = ({ columns }: Target, column: number): boolean => columns[column]!.kind === "array"
+
+/** `unnest` takes arrays of arrays apart, so cells of array columns travel as texts. */
+const source = (
+  target: Target,
+  columns: ReadonlyArray<number>,
+  more: ReadonlyArray<readonly [name: string, type: string]> = []
+): string => {
+  const types = columns.map((column) => isArray(target, column) ? "text" : target.columns[column]!.type)
+  const params = [...types, ...more.map(([, type]) => type)].map((type, i) => `$${i + 1}::text::${type}[]`)
+  const names = [...columns.map((column) => `c${column}`), ...more.map(([name]) => name)]
+  return `unnest(${params.join(", ")}) AS s(${names.join(", ")})`
+}
+
+const cellOf = (target: Target, column: number): string =>
+  isArray(target, column) ? `s.c${column}::${target.columns[column]!.type}` : `s.c${column}`
+
+const onKey = (target: Target): string =>
+  target.key.map((column) => `t.${nameOf(target, column)} = s.c${column}`).join(" AND ")
+
+/** Whether the row in the table is not newer than that of the source. */
+const isNewer = (target: Target, of: string): string => {
+  if (target.guard === undefined) return ""
+  const version = `t.${nameOf(target, target.guard.column)}`
+  return `(${version} IS NULL OR ${version} <= ${of})`
+}
+
+/** Deleted keys are remembered: an older event must not bring one back. */
+const remembered = [["k", "text"], ["v", "numeric"]] as const
+
+const notDeleted = ({ guard, name }: Target): string =>
+  guard === undefined
+    ? ""
+    : ` WHERE NOT EXISTS (SELECT 1 FROM ${guard.deleted} d WHERE d.table_name = ${literal(name)}`
+      + " AND d.key = s.k AND d.version > s.v)"
+
+const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+/** Whether `INSERT` would refuse such a row before it looks for one that is there. */
+const lacksValue = (target: Target, columns: ReadonlyArray<number>): boolean =>
+  target.columns.some(({ hasDefault, isNullable }, i) => !isNullable && !hasDefault && !columns.includes(i))
+
+const writeText = (target: Target, columns: ReadonlyArray<number>): string => {
+  const { guard, key } = target
+  const from = source(target, columns, guard === undefined ? [] : remembered)
+  const names = columns.map((column) => nameOf(target, column)).join(", ")
+  const changed = columns.filter((column) => !key.includes(column) && !target.columns[column]!.isIdentityAlways)
+  const overriding = columns.some((column) => target.columns[column]!.isIdentityAlways)
+    ? " OVERRIDING SYSTEM VALUE"
+    : ""
+  if (target.hasArbiter && !lacksValue(target, columns)) {
+    const sets = changed.map((column) => `${nameOf(target, column)} = excluded.${nameOf(target, column)}`)
+    const newer = guard === undefined ? "" : ` WHERE ${isNewer(target, `excluded.${nameOf(target, guard.column)}`)}`
+    const action = sets.length === 0 ? "NOTHING" : `UPDATE SET ${sets.join(", ")}${newer}`
+    return `INSERT INTO ${target.sql} AS t (${names})${overriding} SELECT ${
+      columns.map((column) => cellOf(target, column)).join(", ")
+    } FROM ${from}${notDeleted(target)} ON CONFLICT (${
+      key.map((column) => nameOf(target, column)).join(", ")
+    }) DO ${action}`
+  }
+  const cells = columns.map((column) => `${cellOf(target, column)} AS c${column}`).join(", ")
+  const sets = changed.map((column) => `${nameOf(target, column)} = s.c${column}`)
+  const newer = guard === undefined ? "" : ` AND ${isNewer(target, `s.c${guard.column}`)}`
+  const matched = sets.length === 0 ? "DO NOTHING" : `UPDATE SET ${sets.join(", ")}`
+  return `MERGE INTO ${target.sql} AS t USING (SELECT ${cells} FROM ${from}${notDeleted(target)}) AS s ON ${
+    onKey(target)
+  } WHEN MATCHED${newer} THEN ${matched} WHEN NOT MATCHED THEN INSERT (${names})${overriding} VALUES (${
+    columns.map((column) => `s.c${column}`).join(", ")
+  })`
+}
+
+const cellsOf = (ops: ReadonlyArray<Op>, columns: ReadonlyArray<number>): Array<string> =>
+  columns.map((column) => literalOf(ops, ({ row }) => row[column]))
+
+const memory = (ops: ReadonlyArray<Op>): ReadonlyArray<string> => [
+  literalOf(ops, ({ key }) => key.replaceAll("\0", "\u001F")),
+  literalOf(ops, ({ version }) => String(version))
+]
+
+/** Inserts rows or updates those that are there. All have the same columns, and different keys. */
+export const write = (target: Target, shape: string, ops: ReadonlyArray<Op>): Statement => {
+  const columns = target.columns.flatMap((_, column) => ops[0]!.row[column] === undefined ? [] : [column])
+  const params = cellsOf(ops, columns)
+  return {
+    text: cached(target, `write ${shape}`, () => writeText(target, columns)),
+    params: target.guard === undefined ? params : [...params, ...memory(ops)]
+  }
+}
+
+const keyAndVersion = ({ guard, key }: Target): ReadonlyArray<number> =>
+  guard === undefined ? key : [...new Set([...key, guard.column])]
+
+/** Deletes rows by their keys. */
+export const remove = (target: Target, ops: ReadonlyArray<Op>): Statement => {
+  const columns = keyAndVersion(target)
+  const make = () => {
+    const newer = target.guard === undefined ? "" : ` AND ${isNewer(target, `s.c${target.guard.column}`)}`
+    return `DELETE FROM ${target.sql} AS t USING ${source(target, columns)} WHERE ${onKey(target)}${newer}`
+  }
+  return { text: cached(target, "remove", make), params: cellsOf(ops, columns) }
+}
+
+/** Marks rows as deleted. */
+export const mark = (target: Target, ops: ReadonlyArray<Op>): Statement => {
+  const { guard, softDelete } = target
+  const columns = [...keyAndVersion(target), softDelete!]
+  const make = () => {
+    const sets = [softDelete!, ...(guard === undefined ? [] : [guard.column])]
+      .map((column) => `${nameOf(target, column)} = s.c${column}`)
+    const newer = guard === undefined ? "" : ` AND ${isNewer(target, `s.c${guard.column}`)}`
+    return `UPDATE ${target.sql} AS t SET ${sets.join(", ")} FROM ${source(target, columns)} WHERE ${
+      onKey(target)
+    }${newer}`
+  }
+  return { text: cached(target, "mark", make), params: cellsOf(ops, columns) }
+}
+
+/** Remembers the versions of deleted keys. */
+export const remember = (target: Target, deleted: string, ops: ReadonlyArray<Op>): Statement => ({
+  text: cached(
+    target,
+    "remember",
+    () =>
+      `INSERT INTO ${deleted} AS d (table_name, key, version) SELECT ${literal(target.name)}, k, v FROM unnest(${
+        remembered.map(([, type], i) => `$${i + 1}::text::${type}[]`).join(", ")
+      }) AS s(k, v) ON CONFLICT (table_name, key) DO UPDATE SET version = greatest(d.version, excluded.version),`
+      + " deleted_at = now()"
+  ),
+  params: memory(ops)
+})
+
+/** Empties a table. `TRUNCATE` refuses tables that others refer to. */
+export const truncate = ({ sql, table }: Target): Statement => ({
+  text: table.referencedBy.length === 0 ? `TRUNCATE ${sql}` : `DELETE FROM ${sql}`,
+  params: []
+})
+
+/** Takes the values of these columns away from rows that other rows are about to take them from. */
+export const park = (target: Target, columns: ReadonlyArray<number>, ops: ReadonlyArray<Op>): Statement => ({
+  text: cached(target, `park ${columns.join()}`, () => {
+    const sets = columns.map((column) => `${nameOf(target, column)} = NULL`)
+    return `UPDATE ${target.sql} AS t SET ${sets.join(", ")} FROM ${source(target, target.key)} WHERE ${onKey(target)}`
+  }),
+  params: cellsOf(ops, target.key)
+})
+
+/**
+ * Which rows have to go before others: pairs of places in `ops`, the taker of a unique value and its holder. A holder
+ * that is not among them is null.
+ */
+export const holders = (target: Target, columns: ReadonlyArray<number>, ops: ReadonlyArray<Op>): Statement => {
+  const all = [...new Set([...target.key, ...columns])]
+  const make = () => {
+    const shares = columns.map((column) => `t.${nameOf(target, column)} = s.c${column}`).join(" AND ")
+    const others = target.key.map((column) => `h.c${column} = t.${nameOf(target, column)}`).join(" AND ")
+    const names = all.map((column) => `c${column}`).join(", ")
+    const params = all.map((column, i) =>
+      `$${i + 1}::text::${isArray(target, column) ? "text" : target.columns[column]!.type}[]`
+    )
+    return `WITH s AS (SELECT * FROM unnest(${params.join(", ")}) WITH ORDINALITY AS s(${names}, place))`
+      + ` SELECT s.place::text, h.place::text FROM s JOIN ${target.sql} AS t ON ${shares} AND NOT (${onKey(target)})`
+      + ` LEFT JOIN s AS h ON ${others}`
+  }
+  return { text: cached(target, `holders ${columns.join()}`, make), params: cellsOf(ops, all) }
+}
+
+/** Lets deferrable constraints wait for the end. */
+export const defer = "SET CONSTRAINTS ALL DEFERRED"
+
+/** Checks deferrable constraints at this place. */
+export const check = "SET CONSTRAINTS ALL IMMEDIATE"

@@ -1,0 +1,153 @@
+/** Writes as much of a chunk as the database takes, and finds the first record that it refuses. */
+import * as Effect from "effect/Effect"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { isOfRow, serverErrorOf } from "../tables/sqlErrors.ts"
+import * as Sql from "./applySql.ts"
+import { fold, type Op, type Work } from "./fold.ts"
+import { inTransaction, runAll, textsOf } from "./running.ts"
+import { after, before, inOrder, statementsOf, writesOf } from "./statements.ts"
+import { byShape, lookUps, parkable, parkedOps, wavesOf, written } from "./unique.ts"
+
+/** How far a chunk was written: all operations before `place`. The one at `place` was refused. */
+export interface Applied {
+  readonly place: number
+  readonly error: SqlError | undefined
+}
+
+/** Whether another row is in the way. */
+export const isConflict = (error: SqlError): boolean => /^(?:23505|23P01)$/.test(serverErrorOf(error).code ?? "")
+
+/** Whether later records may repair what this error is about. */
+const isPassing = (error: SqlError): boolean => isConflict(error) || serverErrorOf(error).code === "23503"
+
+/** How many records behind a refused one may be needed to repair it, such as the other half of a swap. */
+const lookAhead = 64
+
+/** Success, or the error of a row. Errors of the database itself fail. */
+const attempt = (sql: SqlClient, isDeferrable: boolean, statements: Effect.Effect<unknown, SqlError>) => {
+  const checked = isDeferrable
+    ? Effect.andThen(Effect.andThen(sql.unsafe(Sql.defer), statements), sql.unsafe(Sql.check))
+    : statements
+  return Effect.catchIf(
+    Effect.as(inTransaction(sql, checked), undefined),
+    isOfRow,
+    (error) => Effect.succeed(error)
+  )
+}
+
+/** Takes unique values away from all rows that get new ones, then writes. */
+const parked = (sql: SqlClient, works: ReadonlyArray<Work>) => {
+  const parks = works.flatMap((work) => {
+    const columns = parkable(work.target)
+    const ops = columns === undefined ? [] : parkedOps(columns, written(work))
+    return columns === undefined || ops.length === 0 ? [] : [Sql.park(work.target, columns, ops)]
+  })
+  const rest = [...works.flatMap(writesOf), ...after(works)]
+  return parks.length === 0 ? undefined : runAll(sql, [...before(works), ...parks, ...rest])
+}
+
+/** Writes the holders of unique values before those who take them; fails where that is not possible. */
+const inWaves = Effect.fnUntraced(function*(sql: SqlClient, works: ReadonlyArray<Work>, refused: SqlError) {
+  yield* runAll(sql, before(works))
+  for (const work of works) {
+    const ops = written(work)
+    const pairs: Array<readonly [number, number]> = []
+    for (const columns of lookUps(work.target)) {
+      const asked = ops.flatMap((op, place) => columns.every((column) => op.row[column] !== undefined) ? [place] : [])
+      if (asked.length === 0) continue
+      const { params, text } = Sql.holders(work.target, columns, asked.map((place) => ops[place]!))
+      for (const [taker, holder] of yield* textsOf(sql, text, params)) {
+        // Its holder is in no record of this chunk.
+        if (holder === null) return yield* Effect.fail(refused)
+        pairs.push([asked[Number(taker) - 1]!, asked[Number(holder) - 1]!])
+      }
+    }
+    const waves = wavesOf(ops.length, pairs)
+    if (waves === undefined) return yield* Effect.fail(refused)
+    for (const wave of waves) {
+      yield* runAll(sql, writesOf({ ...work, writes: byShape(wave.map((place) => ops[place]!)) }))
+    }
+  }
+  yield* runAll(sql, after(works))
+})
+
+/**
+ * Applies operations from place `from` on. `stride`: how many it tries at once. Runs in a transaction, and leaves
+ * applied what it says is applied.
+ */
+export const carefully = Effect.fnUntraced(function*(
+  sql: SqlClient,
+  ops: ReadonlyArray<Op>,
+  from: number,
+  stride: number
+): Effect.fn.Return<Applied, SqlError> {
+  const isDeferrable = ops.some(({ target }) => target.isDeferrable)
+
+  /** Applies a range as a whole, or returns why not. */
+  const whole = Effect.fnUntraced(
+    function*(low: number, high: number): Effect.fn.Return<SqlError | undefined, SqlError> {
+      const works = inOrder(fold(ops, low, high))
+      const error = yield* attempt(sql, isDeferrable, runAll(sql, statementsOf(works)))
+      if (error === undefined || !isConflict(error)) return error
+      const parking = parked(sql, works)
+      if (parking !== undefined && (yield* attempt(sql, isDeferrable, parking)) === undefined) return undefined
+      if (high - low < 2 || works.every(({ target }) => lookUps(target).length === 0)) return error
+      return yield* attempt(sql, isDeferrable, inWaves(sql, works, error))
+    }
+  )
+
+  /** Applies a range, in halves where it is refused as a whole. */
+  const climb = Effect.fnUntraced(function*(low: number, high: number): Effect.fn.Return<Applied, SqlError> {
+    const error = yield* whole(low, high)
+    if (error === undefined) return { place: high, error }
+    if (high - low === 1) return { place: low, error }
+    const middle = low + Math.ceil((high - low) / 2)
+    const lower = yield* climb(low, middle)
+    return lower.place < middle ? lower : yield* climb(middle, high)
+  })
+
+  /** A swap, say, is refused half done, and can be done as a whole. */
+  const withNext = Effect.fnUntraced(function*(low: number): Effect.fn.Return<number | undefined, SqlError> {
+    const most = Math.min(low + lookAhead, ops.length)
+    for (let high = low + 2; high <= most; high++) {
+      if ((yield* whole(low, high)) === undefined) return high
+    }
+    return undefined
+  })
+
+  let place = from
+  let size = stride
+  while (place < ops.length) {
+    const high = Math.min(place + size, ops.length)
+    const climbed = yield* climb(place, high)
+    place = climbed.place
+    size *= 2
+    if (climbed.error === undefined) continue
+    const repaired = isPassing(climbed.error) ? yield* withNext(place) : undefined
+    if (repaired === undefined) return climbed
+    place = repaired
+  }
+  return { place, error: undefined }
+})
+
+/** Applies all operations at once; the error of a row fails, too. */
+export const optimistically = (
+  sql: SqlClient,
+  ops: ReadonlyArray<Op>,
+  from: number
+): Effect.Effect<void, SqlError> => {
+  const statements = statementsOf(fold(ops, from))
+  return ops.some(({ target }) => target.isDeferrable)
+    ? runAll(sql, [{ text: Sql.defer, params: [] }, ...statements])
+    : runAll(sql, statements)
+}
+
+/** Leaves the value that a row holds to others while it waits for one that is taken. */
+export const parkAt = (sql: SqlClient, ops: ReadonlyArray<Op>, place: number): Effect.Effect<void, SqlError> => {
+  const op = ops[place]
+  const columns = op?.kind === "Write" ? parkable(op.target) : undefined
+  if (op === undefined || columns === undefined) return Effect.void
+  const able = parkedOps(columns, [op])
+  return able.length === 0 ? Effect.void : runAll(sql, [Sql.park(op.target, columns, able)])
+}
