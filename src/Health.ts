@@ -81,8 +81,8 @@ export interface ConsumerHealth {
   /** The partitions that have waited half a minute for the copy of a failed record to be acknowledged. */
   readonly unsent: ReadonlyArray<UnsentCopy>
   /**
-   * What keeps the whole member from working: it is given no partitions because of an error, reaches no broker, its
-   * commits are refused, or a bug ended it.
+   * What keeps the whole member from working: its start takes longer than 50 seconds, it is given no partitions because
+   * of an error, reaches no broker, its commits are refused, or a bug ended it.
    */
   readonly problem: string | undefined
   /** How many records behind the end it is, over all partitions of this member; `undefined` until it is known. */

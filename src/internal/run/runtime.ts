@@ -23,6 +23,7 @@ import * as HealthCells from "../telemetry/healthCell.ts"
 import type { HealthCell } from "../telemetry/healthCell.ts"
 import * as Control from "./control.ts"
 import * as Routing from "./routing.ts"
+import * as SlowStart from "./slowStart.ts"
 import * as Starts from "./starts.ts"
 import * as Surroundings from "./surroundings.ts"
 
@@ -113,7 +114,9 @@ export const start = <R>(
         }),
         clientScope
       )
-      const connected = yield* Effect.exit(restore(connect))
+      const operation = `connecting the consumer of group "${plan.group}"`
+      const connecting = SlowStart.said({ group: plan.group, health: options.health }, operation, connect)
+      const connected = yield* Effect.exit(restore(connecting))
       if (Exit.isFailure(connected)) {
         yield* Scope.close(clientScope, connected)
         return yield* Exit.failCause(connected.cause)
@@ -191,9 +194,13 @@ const nothing = (plan: Plan, health: HealthCell): Running => {
 
 /** What is to be started: nothing if consuming is switched off or there is nothing to read. */
 const prepareIfOn = Effect.fnUntraced(function*(
-  plan: Plan
+  plan: Plan,
+  health: HealthCell
 ): Effect.fn.Return<Prepared | undefined, KafkaError, KafkaEngine.Service> {
-  if ((yield* Switches.Current).consume) return yield* prepare(plan)
+  if ((yield* Switches.Current).consume) {
+    const operation = `looking up the topics of group "${plan.group}", and creating what is missing,`
+    return yield* SlowStart.said({ group: plan.group, health }, operation, prepare(plan))
+  }
   yield* Effect.logWarning(`consuming is switched off: group "${plan.group}" is not started`)
   return undefined
 })
@@ -214,7 +221,7 @@ export const startIfOn = <R>(
   options: Options,
   onStarted: (run: Running) => Effect.Effect<void, never, R>
 ): Effect.Effect<Running, KafkaError, KafkaEngine.Service | R> =>
-  Effect.flatMap(prepareIfOn(plan), (prepared) => startPrepared(plan, prepared, options, onStarted))
+  Effect.flatMap(prepareIfOn(plan, options.health), (prepared) => startPrepared(plan, prepared, options, onStarted))
 
 /** Starts a run, which is stopped when the scope ends. Interrupting the start leaves nothing running. */
 export const startScoped = (
@@ -241,7 +248,7 @@ export const startAllScoped = Effect.fnUntraced(function*(
   )
   yield* Effect.addFinalizer(() => stopAll(runs))
   // No member begins before all topics are there: what fails here has handled nothing yet.
-  const prepared = yield* Effect.forEach(members, ({ each }) => prepareIfOn(each))
+  const prepared = yield* Effect.forEach(members, ({ each, health }) => prepareIfOn(each, health))
   for (const [i, { each, health }] of members.entries()) {
     const options = { holds: false, health, emit }
     const run = yield* startPrepared(each, prepared[i], options, (run) => Effect.sync(() => void runs.push(run)))
