@@ -10,7 +10,7 @@ import { Connector, Connectors, Debezium, FileStream, KafkaConnect } from "millr
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll } from "vitest"
-import { millrace } from "../cli/millrace.ts"
+import { millrace, start } from "../cli/millrace.ts"
 import { startConnect } from "../services/connect.ts"
 import type { ConnectServer } from "../services/connect.ts"
 import { debeziumPlugins } from "../services/debezium.ts"
@@ -18,7 +18,9 @@ import { sharedKafka } from "../services/env.ts"
 import { startPostgres } from "../services/postgres.ts"
 import type { PostgresServer } from "../services/postgres.ts"
 import { connectSuite } from "./connectSuite.ts"
+import { startGuard } from "./guard.ts"
 
+const secret = "hunter2-of-a-planted-secret"
 const config = fileURLToPath(new URL("real.config.ts", import.meta.url))
 
 let server: ConnectServer
@@ -27,7 +29,9 @@ beforeAll(async () => {
   const [plugins, postgres] = await Promise.all([
     debeziumPlugins(),
     startPostgres(
-      "CREATE TABLE items (id int PRIMARY KEY, name text)\nINSERT INTO items VALUES (1, 'bolt'), (2, 'nut')\n"
+      "CREATE TABLE items (id int PRIMARY KEY, name text)\nINSERT INTO items VALUES (1, 'bolt'), (2, 'nut')\n",
+      undefined,
+      secret
     )
   ])
   database = postgres
@@ -120,7 +124,7 @@ describe("Connect on a real worker", () => {
         Connector.make(
           name,
           Debezium.postgresSource({
-            database: { hostname: host, port, name: "postgres", user: "postgres", password: Redacted.make("hunter2") },
+            database: { hostname: host, port, name: "postgres", user: "postgres", password: Redacted.make(secret) },
             prefix: name,
             tables: ["public.items"],
             slot: name,
@@ -132,7 +136,7 @@ describe("Connect on a real worker", () => {
         )
       const [refused] = (yield* Connectors.plan([source(1)])).entries
       assert.isNotEmpty(refused!.problems)
-      assert.notInclude(JSON.stringify(refused), "hunter2")
+      assert.notInclude(JSON.stringify(refused), secret)
       const converters = {
         "value.converter": "org.apache.kafka.connect.json.JsonConverter",
         "value.converter.schemas.enable": false
@@ -158,26 +162,61 @@ describe("Connect on a real worker", () => {
       yield* publish(connectors.map(({ name }) => Connector.remove(name)))
     }).pipe(Effect.provide(connect)), 300_000)
 
-  it("is operated by the command", async () => {
-    const name = `cli${process.pid}`
-    const secret = "hunter2-of-a-planted-secret"
-    const settings = {
-      URL: server.url,
-      NAME: name,
-      PORT: String(database.port),
-      PASSWORD: secret,
-      FILE: `${server.files}/cli.txt`,
-      HEARTBEAT: "1 second"
-    }
-    let printed = ""
-    const command = async (args: ReadonlyArray<string>, more: Readonly<Record<string, string>> = {}) => {
-      const env = Object.fromEntries(
-        Object.entries({ ...settings, ...more }).map(([key, value]) => [`MILLRACE_TEST_CONNECT_${key}`, value])
+  it.live("publishes while another worker joins, and after it is gone", () =>
+    Effect.gen(function*() {
+      const name = (i: number) => `moves-${process.pid}-${i}`
+      const sinks = (round: number) =>
+        [0, 1, 2, 3].map((i) =>
+          Connector.make(
+            name(i),
+            FileStream.sink({ file: `${server.files}/${name(i)}`, topics: ["lines"], config: { "my.round": round } })
+          )
+        )
+      yield* publish(sinks(0))
+      const joining = yield* Effect.forkChild(Effect.promise(() => server.join()))
+      let round = 0
+      while (joining.pollUnsafe() === undefined || round < 5) {
+        const published = yield* publish(sinks(++round))
+        assert.deepStrictEqual(published.map(({ error }) => error?.message), published.map(() => undefined))
+      }
+      const second = yield* Fiber.join(joining)
+      const workers = Effect.map(
+        Effect.forEach(sinks(0), (sink) => Connectors.settled(sink.name, "60 seconds"), { concurrency: "unbounded" }),
+        (all) => new Set(all.flatMap(({ tasks }) => tasks.map(({ worker }) => worker)))
       )
-      const { code, err, out } = await millrace(["connect", ...args, "--config", config], { env })
-      printed += out + err
-      return { code, output: out + err }
-    }
+      yield* Effect.repeat(workers, { until: ({ size }) => size === 2 }).pipe(Effect.timeout("60 seconds"))
+      assert.isTrue(Connectors.isUpToDate(yield* Connectors.plan(sinks(round))))
+      yield* Effect.promise(() => second.stop())
+      yield* Effect.repeat(workers, { until: (all) => all.size === 1 && all.has(new URL(server.url).host) }).pipe(
+        Effect.timeout("90 seconds")
+      )
+      const health = yield* Connectors.watch(sinks(0), { restart: "never" }).pipe(Stream.take(4), Stream.runCollect)
+      assert.deepStrictEqual(health.map((each) => each.health), ["well", "well", "well", "well"])
+      yield* publish(sinks(0).map((each) => Connector.remove(each.name)))
+    }).pipe(Effect.provide(connect)), 300_000)
+
+  /** The command with the config beside this file; all that it prints is searched for secrets at the end. */
+  const name = `cli${process.pid}`
+  let printed = ""
+  const environment = (more: Readonly<Record<string, string>>) =>
+    Object.fromEntries(
+      Object.entries({
+        URL: server.url,
+        NAME: name,
+        PORT: String(database.port),
+        PASSWORD: secret,
+        FILE: `${server.files}/cli.txt`,
+        HEARTBEAT: "1 second",
+        ...more
+      }).map(([key, value]) => [`MILLRACE_TEST_CONNECT_${key}`, value])
+    )
+  const command = async (args: ReadonlyArray<string>, more: Readonly<Record<string, string>> = {}) => {
+    const { code, err, out } = await millrace(["connect", ...args, "--config", config], { env: environment(more) })
+    printed += out + err
+    return { code, output: out + err }
+  }
+
+  it("is operated by the command", async () => {
     assert.include((await command(["plan"])).output, "2 to create, 0 to change, 0 to delete")
     assert.strictEqual((await command(["validate"])).code, 0)
     const wrong = await command(["validate"], { WRONG: "yes" })
@@ -193,9 +232,52 @@ describe("Connect on a real worker", () => {
     const old = await command(["--list", "--validate", "--publish", "--check-status"])
     assert.strictEqual(old.code, 0)
     assert.include(old.output, `${name}.items: nothing to do`)
+  }, 300_000)
+
+  it("says to the command who is not reached, or refuses the password", async () => {
+    const closed = await command(["plan"], { URL: "http://127.0.0.1:9", RETRIES: "0" })
+    assert.strictEqual(closed.code, 1)
+    assert.include(closed.output, "(http://127.0.0.1:9): Connect is not available (")
+    const nowhere = await command(["status"], { URL: "http://nowhere.invalid:8083", RETRIES: "0" })
+    assert.strictEqual(nowhere.code, 1)
+    assert.match(nowhere.output, /getaddrinfo \w+ nowhere.invalid/)
+    const guard = await startGuard(server.url, secret)
+    const refused = await command(["plan"], { URL: guard.url, LOGIN: `${secret}-not` })
+    assert.strictEqual(refused.code, 1)
+    assert.include(refused.output, "Connect refused the request (status 401: User cannot access the resource.)")
+    assert.strictEqual((await command(["plan", "--check"], { URL: guard.url, LOGIN: secret })).code, 0)
+    await guard.stop()
+    const database = await command(["validate"], { PASSWORD: `${secret}-not` })
+    assert.strictEqual(database.code, 1)
+    assert.match(database.output, /items: not valid\n.*password authentication failed/)
+  }, 180_000)
+
+  it("is watched by the command until a signal, while a change makes a task fail and the next one helps", async () => {
+    const watching = start(["connect", "watch", "out", "--every", "200ms", "--restart", "--config", config], {
+      env: environment({})
+    })
+    await watching.until(`${name}.out: well`)
+    const failing = await command(["publish", "out", "--wait", "60s"], { FILE: "/proc/nope/out.txt" })
+    // Right after the change the task of before still runs.
+    assert.strictEqual(failing.code, 1)
+    assert.include(failing.output, "task 0 failed: org.apache.kafka.connect.errors.ConnectException: Couldn't find")
+    await watching.until(`${name}.out: failed: task 0 failed: org.apache.kafka.connect.errors.ConnectException`)
+    assert.strictEqual((await command(["--check-status", "--connector", "out"])).code, 1)
+    const helped = await command(["publish", "out", "--wait", "60s"])
+    assert.deepStrictEqual([helped.code, helped.output.includes(`${name}.out: RUNNING, 1 tasks`)], [0, true])
+    await watching.until(`${name}.out: well\n${name}.out: failed`)
+    watching.child.kill("SIGINT")
+    const { code, err, out } = await watching.ended
+    printed += out + err
+    assert.strictEqual(code, 0)
+    assert.match(out, /; restart 1 in 10s\n/)
+  }, 180_000)
+
+  it("is left by the command, and none of what it printed has a secret", async () => {
     assert.strictEqual((await command(["publish", "--yes"], { REMOVED: "yes" })).code, 0)
     assert.notInclude((await command(["status"], { REMOVED: "yes" })).output, "FAILED")
-    assert.notInclude(printed, secret)
     await command(["stop", "items"])
-  }, 300_000)
+    assert.isAbove(printed.length, 1_000)
+    assert.notInclude(printed, secret)
+  }, 60_000)
 })

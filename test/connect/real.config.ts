@@ -1,5 +1,5 @@
 /** A Debezium source and a file sink, on the worker and the database that the test has written into the environment. */
-import { Config, Layer } from "effect"
+import { Config, Layer, Redacted, Schedule } from "effect"
 import { FetchHttpClient } from "effect/http"
 import { defineConfig } from "millrace/cli"
 import { Connector, Debezium, FileStream, KafkaConnect } from "millrace/connect"
@@ -12,7 +12,14 @@ export default defineConfig({
   engine: InMemoryKafka.layer,
   consumers: [],
   layer: Layer.empty,
-  connect: KafkaConnect.layer({ url: of("URL") }).pipe(Layer.provide(FetchHttpClient.layer)),
+  connect: KafkaConnect.layer({
+    url: of("URL"),
+    auth: of("LOGIN") === ""
+      ? undefined
+      : { _tag: "Basic", username: "deploy", password: Redacted.make(of("LOGIN")) },
+    // Short, where a test is about nobody answering.
+    retry: of("RETRIES") === "" ? undefined : Schedule.recurs(Number(of("RETRIES")))
+  }).pipe(Layer.provide(FetchHttpClient.layer)),
   connectorSettings: { prefix: `${name}.` },
   connectors: [
     Connector.make(

@@ -1,4 +1,4 @@
-import { appendFileSync, chmodSync, cpSync, mkdirSync, readFileSync } from "node:fs"
+import { appendFileSync, chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { arch, platform } from "node:os"
 import { dirname, join } from "node:path"
 import { cached } from "../../scripts/user-cache.mjs"
@@ -39,15 +39,23 @@ const run = async (what: string, [command, args]: readonly [string, Array<string
   if (code !== 0) throw new Error(`PostgreSQL: ${what} failed:\n${(stdout + stderr).slice(-2_000)}`)
 }
 
-/** A real PostgreSQL with logical replication, whose user `postgres` needs no password. */
+const secured = (sql: string, password: string | undefined): string =>
+  password === undefined ? sql : `ALTER USER postgres PASSWORD '${password}'\n${sql}`
+
+const hostsWithPasswords = ["all", "replication"].map((of) => `host ${of} all all scram-sha-256\n`).join("")
+
+/** A real PostgreSQL with logical replication, whose user `postgres` needs no password unless it was given one. */
 export interface PostgresServer {
   readonly host: string
   readonly port: number
   readonly stop: () => Promise<void>
 }
 
-/** Starts an empty PostgreSQL in which `sql` was run, a statement a line; it ends with the run. */
-export const startPostgres = async (sql: string, runFolder?: string): Promise<PostgresServer> => {
+/**
+ * Starts an empty PostgreSQL in which `sql` was run, a statement a line; it ends with the run. With a password the user
+ * needs it.
+ */
+export const startPostgres = async (sql: string, runFolder?: string, password?: string): Promise<PostgresServer> => {
   const [fetched, [port]] = await Promise.all([programs(), freePorts(1)])
   const folder = newServiceFolder("postgres", runFolder)
   const data = join(folder, "data")
@@ -75,7 +83,12 @@ export const startPostgres = async (sql: string, runFolder?: string): Promise<Po
     ].join("\n")
   )
   // Without a server no client is needed.
-  await run("the first statements", as(join(bin, "postgres"), "--single", "-D", data, "postgres"), sql)
+  await run(
+    "the first statements",
+    as(join(bin, "postgres"), "--single", "-D", data, "postgres"),
+    secured(sql, password)
+  )
+  if (password !== undefined) writeFileSync(join(data, "pg_hba.conf"), hostsWithPasswords)
   const log = join(folder, "postgres.log")
   const pid = spawnDetached(...as(join(bin, "postgres"), "-D", data), log)
   writePid(folder, pid)

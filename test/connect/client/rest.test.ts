@@ -120,6 +120,15 @@ describe("Connect over HTTP", () => {
       assert.include(connect.requests[0]!.url, "includeTasks=true&onlyFailed=true")
     }))
 
+  it.effect("waits out each recorded form of a rebalance before a change is taken", () =>
+    Effect.gen(function*() {
+      const refusals = ["restart-409-rebalance", "get-config-500-rebalance", "restart-409-rebalance"]
+      let asked = 0
+      const connect = connectOf(() => responseOf(refusals[asked++] ?? "put-config-200"))
+      const { name } = yield* patiently(connect.use((c) => c.update("file-src", { "connector.class": "A" })))
+      assert.deepStrictEqual([name, asked], ["file-src", 4])
+    }))
+
   it.effect("takes no 404 of a worker that starts for Connect's", () =>
     Effect.gen(function*() {
       let asked = 0
