@@ -10,7 +10,7 @@ import { consumer, dryRun, filter, optional, yes } from "./dltFilter.ts"
 import { worksOn } from "./ending.ts"
 import { config, json } from "./root.ts"
 import { selectOne } from "./selection.ts"
-import { table } from "./table.ts"
+import { printTable } from "./table.ts"
 
 /** Gives dead letters up. */
 export const discard = Command.make(
@@ -45,7 +45,7 @@ export const discard = Command.make(
     const report = Effect.fnUntraced(function*(parts: ReadonlyArray<DeadLetters.Discarded>, executed: boolean) {
       if (flags.json) return yield* Console.log(JSON.stringify({ executed, partitions: parts }))
       const rows = parts.map(({ from, partition, to, topic }) => [topic, partition, from, to, to - from])
-      for (const line of table(["TOPIC", "PARTITION", "FROM", "TO", "RECORDS"], rows)) yield* Console.log(line)
+      yield* printTable(["TOPIC", "PARTITION", "FROM", "TO", "RECORDS"], rows)
       yield* Console.log(executed ? what : `would be ${what}; nothing was done`)
     })
     const work = Effect.gen(function*() {

@@ -11,7 +11,7 @@ import { consumer, filter, filterOf } from "./dltFilter.ts"
 import { config, json } from "./root.ts"
 import { ofEach, select, selectOne } from "./selection.ts"
 import { checkConsumer, servicesOf } from "./services.ts"
-import { table } from "./table.ts"
+import { printTable } from "./table.ts"
 import { plain, timeOf, toJson } from "./values.ts"
 
 /** `CardDeclined 5, Timeout 1`. */
@@ -41,7 +41,7 @@ const ls = Command.make(
       histogram(one.tags)
     ])
     const header = ["TOPIC", "PARTITIONS", "WAITING", "DEPTH", "PARKED", "OLDEST", "NEWEST", "TAGS"]
-    for (const line of table(header, rows)) yield* Console.log(line)
+    yield* printTable(header, rows)
     yield* failed
   })
 ).pipe(Command.withDescription("List dead letter topics: how many records, how old, with which errors"))
@@ -56,7 +56,7 @@ const stats = Command.make(
     const counts = yield* Effect.provide(DeadLetters.stats(one, yield* filterOf(flags)), servicesOf(loaded))
     if (flags.json) return yield* Console.log(toJson(counts))
     const rows = counts.map(({ count, hour, source, tag }) => [timeOf(hour), source, tag ?? "(none)", count])
-    for (const line of table(["HOUR", "TOPIC", "TAG", "COUNT"], rows)) yield* Console.log(line)
+    yield* printTable(["HOUR", "TOPIC", "TAG", "COUNT"], rows)
   })
 ).pipe(Command.withDescription("Count dead letters by hour, source topic and error tag"))
 

@@ -13,7 +13,7 @@ import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
 import { failAll, naming, WorkFailed } from "./exit.ts"
 import type { AnyConsumer, Named } from "./selection.ts"
-import { table } from "./table.ts"
+import { printTable } from "./table.ts"
 
 const namesIn = ({ handlers }: AnyConsumer): ReadonlyArray<string> =>
   handlers.flatMap(({ source }) => source.match._tag === "Name" ? [source.match.name] : [])
@@ -31,7 +31,7 @@ export const list = Effect.fnUntraced(function*(consumers: ReadonlyArray<Named>,
   }))
   if (asJson) return yield* Console.log(JSON.stringify(described))
   const rows = described.map(({ name, patterns, topics }) => [name, [...topics, ...patterns].join(", ")])
-  for (const line of table(["CONSUMER", "TOPICS"], rows)) yield* Console.log(line)
+  yield* printTable(["CONSUMER", "TOPICS"], rows)
 })
 
 /** As it is written in a config: durations in words, functions not at all. */

@@ -7,7 +7,7 @@ import * as Topic from "../Topic.ts"
 import { format, Order, type TopicPartition } from "../TopicPartition.ts"
 import type { Config } from "./Config.ts"
 import { UsageError } from "./exit.ts"
-import { table } from "./table.ts"
+import { printTable } from "./table.ts"
 
 /** A partition of a group. What is `null` is not there, or not known: of a topic that is gone there are no ends. */
 export interface Line extends TopicPartition {
@@ -114,7 +114,7 @@ export const describeGroup = Effect.fnUntraced(function*(
     ...[line.member ?? "-", line.client ?? "-", line.host ?? "-"]
   ])
   const header = ["TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "MEMBER", "CLIENT", "HOST"]
-  for (const line of table(header, rows)) yield* Console.log(line)
+  yield* printTable(header, rows)
   for (const { assignment, clientId, host, memberId } of members) {
     if (assignment.length === 0) yield* Console.log(`member ${memberId} (${clientId}, ${host}) has no partitions`)
   }

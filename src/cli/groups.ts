@@ -13,13 +13,13 @@ import { UsageError, WorkFailed } from "./exit.ts"
 import { describeGroup } from "./groupLines.ts"
 import * as Places from "./places.ts"
 import { config, json } from "./root.ts"
-import { table } from "./table.ts"
+import { printTable } from "./table.ts"
 
 const listGroups = Effect.fnUntraced(function*(admin: AdminClient, json: boolean) {
   const groups = [...(yield* admin.listGroups)].sort((a, b) => a.groupId < b.groupId ? -1 : 1)
   if (json) return yield* Console.log(JSON.stringify(groups))
   const rows = groups.map(({ groupId, protocol, state }) => [groupId, state, protocol])
-  for (const line of table(["GROUP", "STATE", "PROTOCOL"], rows)) yield* Console.log(line)
+  yield* printTable(["GROUP", "STATE", "PROTOCOL"], rows)
 })
 
 const namesOf = (admin: AdminClient) => Effect.map(admin.listGroups, (all) => all.map(({ groupId }) => groupId))
@@ -70,7 +70,7 @@ const resetOffsets = Effect.fnUntraced(function*(
     return yield* Console.log(JSON.stringify({ group, executed: options.execute, partitions: changes }))
   }
   const rows = wanted.map((position) => [position.topic, position.partition, before(position) ?? "-", position.offset])
-  for (const line of table(["TOPIC", "PARTITION", "COMMITTED", "NEW"], rows)) yield* Console.log(line)
+  yield* printTable(["TOPIC", "PARTITION", "COMMITTED", "NEW"], rows)
   yield* Console.log(
     options.execute ? `offsets of group "${group}" are set` : "nothing was changed; add --execute to do it"
   )

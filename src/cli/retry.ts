@@ -13,7 +13,7 @@ import { failAll, naming, UsageError, WorkFailed } from "./exit.ts"
 import { adopt, handBack } from "./retryAdopt.ts"
 import { config, json } from "./root.ts"
 import { ofEach, select } from "./selection.ts"
-import { table } from "./table.ts"
+import { printTable } from "./table.ts"
 import { timeOf } from "./values.ts"
 
 const consumers = Argument.String("consumer").pipe(Argument.variadic())
@@ -39,7 +39,7 @@ const ls = Command.make(
       timeOf(oldest)
     ])
     const header = ["TOPIC", "PARTITIONS", "DELAY", "WAITING", "NEXT DUE", "OLDEST"]
-    for (const line of table(header, rows)) yield* Console.log(line)
+    yield* printTable(header, rows)
     yield* failed
   })
 ).pipe(Command.withDescription("List retry topics: how many records wait in them, and until when"))
@@ -87,7 +87,7 @@ const topics = Command.make(
         Object.entries(state.spec.config).map(([name, value]) => `${name}=${value}`).join(" "),
         stateOf(state)
       ])
-      for (const line of table(["TOPIC", "PARTITIONS", "CONFIG", "STATE"], rows)) yield* Console.log(line)
+      yield* printTable(["TOPIC", "PARTITIONS", "CONFIG", "STATE"], rows)
     }
     const missing = states.filter(({ status }) => status === "missing")
     yield* failed

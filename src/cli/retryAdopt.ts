@@ -12,7 +12,7 @@ import { confirmed } from "./confirm.ts"
 import { yes } from "./dltFilter.ts"
 import { config, json } from "./root.ts"
 import { type AnyConsumer, selectOne } from "./selection.ts"
-import { table } from "./table.ts"
+import { printTable } from "./table.ts"
 
 const consumer = Argument.String("consumer").pipe(
   Argument.withDescription("The consumer, by its group; may be left out if there is only one"),
@@ -37,7 +37,7 @@ const run = Effect.fnUntraced(function*(
     const rows = moved.map((
       { after, before, group, partition, topic }
     ) => [group, topic, partition, before ?? "-", after])
-    for (const line of table(["GROUP", "TOPIC", "PARTITION", "BEFORE", "AFTER"], rows)) yield* Console.log(line)
+    yield* printTable(["GROUP", "TOPIC", "PARTITION", "BEFORE", "AFTER"], rows)
     if (moved.length === 0) yield* Console.error("no offset is to be changed")
   })
   const work = Effect.gen(function*() {

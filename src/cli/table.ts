@@ -1,4 +1,6 @@
-/** Plain text tables. Pure. */
+/** Plain text tables. */
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
 import { plain } from "./values.ts"
 
 /** Columns as wide as their widest cell, two spaces apart; numbers to the right. */
@@ -16,3 +18,9 @@ export const table = (
     ).join("  ").trimEnd()
   )
 }
+
+/** Prints a table. */
+export const printTable = (
+  header: ReadonlyArray<string>,
+  rows: ReadonlyArray<ReadonlyArray<string | number>>
+): Effect.Effect<void> => Effect.forEach(table(header, rows), (line) => Console.log(line), { discard: true })

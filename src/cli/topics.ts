@@ -13,7 +13,7 @@ import type { Config } from "./Config.ts"
 import { optional } from "./dltFilter.ts"
 import { UsageError } from "./exit.ts"
 import { config, json } from "./root.ts"
-import { table } from "./table.ts"
+import { printTable } from "./table.ts"
 
 const list = Effect.fnUntraced(function*(flags: { readonly all: boolean; readonly json: boolean }) {
   const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
@@ -27,7 +27,7 @@ const list = Effect.fnUntraced(function*(flags: { readonly all: boolean; readonl
     .sort((a, b) => a.topic < b.topic ? -1 : 1)
   if (flags.json) return yield* Console.log(JSON.stringify(shown))
   const rows = shown.map(({ partitions, replicas, topic }) => [topic, partitions, replicas])
-  for (const line of table(["TOPIC", "PARTITIONS", "REPLICAS"], rows)) yield* Console.log(line)
+  yield* printTable(["TOPIC", "PARTITIONS", "REPLICAS"], rows)
 })
 
 /** The topics that the config names, or those of them that were asked for. */
@@ -103,7 +103,7 @@ const report = Effect.fnUntraced(function*(states: ReadonlyArray<State>, asJson:
     state.replication ?? "default",
     stateOf(state)
   ])
-  for (const line of table(["TOPIC", "PARTITIONS", "REPLICATION", "STATE"], rows)) yield* Console.log(line)
+  yield* printTable(["TOPIC", "PARTITIONS", "REPLICATION", "STATE"], rows)
 })
 
 const settingsOf = (given: ReadonlyArray<string>): Effect.Effect<Topic.Shape["config"], UsageError> =>

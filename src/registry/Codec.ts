@@ -9,71 +9,12 @@ import type { Codec } from "../Codec.ts"
 import * as Avro from "./codec/avro.ts"
 import * as Json from "./codec/jsonSchema.ts"
 import * as Protobuf from "./codec/protobuf.ts"
-import type { SubjectStrategy } from "./codec/subject.ts"
-import type { WriteWith } from "./codec/writer.ts"
-import type { Reference } from "./RegistryModel.ts"
+import type { AvroOptions, JsonSchemaOptions, ProtobufOptions } from "./CodecModel.ts"
 import type { Service } from "./SchemaRegistry.ts"
 
 export * from "../Codec.ts"
 
-export type {
-  /**
-   * Where the schemas of a topic are registered.
-   *
-   * @stability unstable
-   * @since 0.1.0
-   * @category models
-   */
-  SubjectStrategy
-} from "./codec/subject.ts"
-export type {
-  /**
-   * How the id that records carry is found.
-   *
-   * @stability unstable
-   * @since 0.1.0
-   * @category models
-   */
-  WriteWith
-} from "./codec/writer.ts"
-
-/**
- * The settings that all codecs of a registry have.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface RegistryOptions {
-  /** The schema to register and write with, as text, instead of the derived one: its layout must be the same. */
-  readonly schema?: string | undefined
-  /** The subject of the schemas (default `"topic"`: `orders-value`). */
-  readonly subject?: SubjectStrategy | undefined
-  /** How the id that records carry is found (default `"lookup"`). */
-  readonly writeWith?: WriteWith | undefined
-  /** Whether the registry may compare schemas in a normal form (default `false`). */
-  readonly normalize?: boolean | undefined
-  /**
-   * Where records carry the id (default `"prefix"`): before the payload, as a number, or in the header
-   * `__value_schema_id` (`__key_schema_id`), as a GUID, with the payload bare. A registry without GUIDs has its number
-   * in the header, which readers take as well. Both forms are read.
-   */
-  readonly ids?: "prefix" | "header" | undefined
-}
-
-/**
- * The settings of {@link avro}.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface AvroOptions extends RegistryOptions {
-  /** The name of the Avro record, where the Schema has no identifier (a `Schema.Class` has one). */
-  readonly name?: string | undefined
-  /** The namespace of names that have none (default none). */
-  readonly namespace?: string | undefined
-}
+export type * from "./CodecModel.ts"
 
 /**
  * Avro in the wire format of Confluent's clients. The Avro schema follows from the Schema's encoded side:
@@ -116,28 +57,6 @@ export const avro = <S extends Schema.Top>(
   schema: S,
   options?: AvroOptions
 ): Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> => Avro.avro(schema, options)
-
-/**
- * The settings of {@link protobuf}.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface ProtobufOptions extends RegistryOptions {
-  /** The name of the message, where the Schema has no identifier (a `Schema.Class` has one). */
-  readonly name?: string | undefined
-  /** The package of the messages (default none). */
-  readonly package?: string | undefined
-  /** What `schema`, a `.proto` text, imports, but for Google's own types (default nothing). */
-  readonly references?: ReadonlyArray<Reference> | undefined
-  /** The message within `schema`, such as `"Order.Line"` (default the one named as the Schema). */
-  readonly message?: string | undefined
-  /** Other names of the message in the schemas of records: those it had before (default none). */
-  readonly aliases?: ReadonlyArray<string> | undefined
-  /** Whether records have message indexes; some writers leave them out (default `"present"`). Writing has them. */
-  readonly indexes?: "present" | "absent" | undefined
-}
 
 /**
  * Protobuf (proto3) in the wire format of Confluent's clients. The messages follow from the Schema's encoded side, with
@@ -188,37 +107,6 @@ export const protobuf = <S extends Schema.Top>(
   options?: ProtobufOptions
 ): Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> =>
   Protobuf.protobuf(schema, options)
-
-/**
- * The settings of {@link jsonSchema}.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export interface JsonSchemaOptions extends RegistryOptions {
-  /** The title of the schema (default: the identifier of the Schema, which a `Schema.Class` has). */
-  readonly name?: string | undefined
-  /** What `schema` refers to with `$ref`, by the names it has there (default nothing). */
-  readonly references?: ReadonlyArray<Reference> | undefined
-  /** The draft to register (default `"draft-07"`, which all clients know). */
-  readonly draft?: "draft-07" | "draft-2020-12" | undefined
-  /**
-   * Whether the schema says that objects may have properties that the Schema does not name (default `false`: what is
-   * written has none). Under most rules of compatibility, a property can be added later only where this is `false`.
-   */
-  readonly additionalProperties?: boolean | undefined
-  /**
-   * Whether a schema that `writeWith` finds as `"latest"`, by `metadata` or by `id` must have the layout of this Schema
-   * (default `"strict"`), or may be any JSON Schema (`"none"`): combine that with `validate`.
-   */
-  readonly latestCompatibility?: "strict" | "none" | undefined
-  /**
-   * Whether values are checked by the JSON Schema that they are written with, when they are written and when they are
-   * read (default `false`: the Schema alone decides). It needs the packages `ajv` and `ajv-formats`.
-   */
-  readonly validate?: boolean | undefined
-}
 
 /**
  * JSON in the wire format of Confluent's clients: the same JSON as {@link json} of the Schema, after the id of its JSON

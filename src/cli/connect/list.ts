@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { json } from "../root.ts"
-import { table } from "../table.ts"
+import { printTable } from "../table.ts"
 import { fullName, names, select } from "./selecting.ts"
 
 /** Prints the connectors of a config. */
@@ -21,7 +21,7 @@ export const listed = Effect.fnUntraced(function*(wanted: ReadonlyArray<string>,
     plugin ?? "-",
     remove ? "marked for removal" : state ?? "-"
   ])
-  for (const line of table(["CONNECTOR", "PLUGIN", "STATE"], cells)) yield* Console.log(line)
+  yield* printTable(["CONNECTOR", "PLUGIN", "STATE"], cells)
 })
 
 export const list = Command.make("list", { names, json }, (flags) => listed(flags.names, flags.json)).pipe(

@@ -9,7 +9,7 @@ import * as Connectors from "../../connect/Connectors.ts"
 import type { Watched } from "../../connect/WatchModel.ts"
 import { WorkFailed } from "../exit.ts"
 import { json } from "../root.ts"
-import { table } from "../table.ts"
+import { printTable } from "../table.ts"
 import { plain } from "../values.ts"
 import { duration } from "./durations.ts"
 import { declared, names, sayRemoved, select, type Selected } from "./selecting.ts"
@@ -55,7 +55,7 @@ export const statusOf = Effect.fnUntraced(function*(wanted: ReadonlyArray<string
       each.status?.worker ?? "-",
       each.problem ?? each.health
     ])
-    for (const line of table(["CONNECTOR", "STATE", "TASKS", "WORKER", "HEALTH"], cells)) yield* Console.log(line)
+    yield* printTable(["CONNECTOR", "STATE", "TASKS", "WORKER", "HEALTH"], cells)
   }
   return seen.filter(({ health }) => health !== "well").length
 })

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import * as KafkaConnect from "../../connect/KafkaConnect.ts"
 import { UsageError } from "../exit.ts"
 import { json } from "../root.ts"
-import { table } from "../table.ts"
+import { printTable } from "../table.ts"
 import { plain } from "../values.ts"
 import { select } from "./selecting.ts"
 
@@ -28,7 +28,7 @@ export const plugins = Command.make(
     const sorted = found.toSorted((a, b) => a.class < b.class ? -1 : 1)
     if (flags.json) return yield* Console.log(JSON.stringify(sorted))
     const cells = sorted.map(({ class: name, type, version }) => [name, type, version ?? "-"])
-    for (const line of table(["PLUGIN", "TYPE", "VERSION"], cells)) yield* Console.log(line)
+    yield* printTable(["PLUGIN", "TYPE", "VERSION"], cells)
   })
 ).pipe(Command.withDescription("List the plugins of the workers"))
 
@@ -60,7 +60,7 @@ export const loggers = Command.make(
       }
       const levels = yield* connect.loggers
       if (flags.json) return yield* Console.log(JSON.stringify(levels))
-      for (const line of table(["LOGGER", "LEVEL"], Object.entries(levels).toSorted())) yield* Console.log(line)
+      yield* printTable(["LOGGER", "LEVEL"], Object.entries(levels).toSorted())
     })
     yield* Effect.provide(work, layer)
   })

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as SchemaRegistry from "../../registry/SchemaRegistry.ts"
 import { config, json } from "../root.ts"
 import { registryOf } from "../services.ts"
-import { table } from "../table.ts"
+import { printTable } from "../table.ts"
 import { type Target, targetsOf, topics } from "./registrations.ts"
 import { concurrency, stateOf, statusOf } from "./state.ts"
 
@@ -70,6 +70,6 @@ export const ls = Command.make(
       status === undefined ? "-" : words[status]
     ])
     const header = ["SUBJECT", "TYPE", "TOPIC", "PART", "VERSION", "ID", "LATEST", "COMPATIBILITY", "STATE"]
-    for (const line of table(header, cells)) yield* Console.log(line)
+    yield* printTable(header, cells)
   })
 ).pipe(Command.withDescription("List the subjects of the config's topics, and whether their schemas are registered"))

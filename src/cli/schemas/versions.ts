@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as SchemaRegistry from "../../registry/SchemaRegistry.ts"
 import { config, json } from "../root.ts"
 import { registryOf } from "../services.ts"
-import { table } from "../table.ts"
+import { printTable } from "../table.ts"
 import { concurrency } from "./state.ts"
 import { subject, withNames } from "./subjects.ts"
 
@@ -52,6 +52,6 @@ export const versions = Command.make(
       references.length === 0 ? "-" : references.map(({ subject, version }) => `${subject} ${version}`).join(", "),
       deleted ? "deleted" : "there"
     ])
-    for (const line of table(["VERSION", "ID", "TYPE", "REFERENCES", "STATE"], rows)) yield* Console.log(line)
+    yield* printTable(["VERSION", "ID", "TYPE", "REFERENCES", "STATE"], rows)
   })
 ).pipe(Command.withDescription("List the versions of a subject, oldest first"))

@@ -10,17 +10,11 @@ import { binaries } from "../avro/library.ts"
 import { firstClash } from "../avro/meaning.ts"
 import * as Parse from "../avro/parse.ts"
 import type { AvroJson, Shape } from "../avro/shape.ts"
+import type { AvroOptions } from "../CodecModel.ts"
 import type { Resolved } from "../format/resolved.ts"
 import type { Service } from "../SchemaRegistry.ts"
-import type { Options as Common } from "./options.ts"
 import { check } from "./options.ts"
 import { registryCodec } from "./registryCodec.ts"
-
-/** What `Codec.avro` may be given. */
-export interface Options extends Common {
-  readonly name?: string | undefined
-  readonly namespace?: string | undefined
-}
 
 /** The text to register: without the attribute that only the library needs. */
 export const textOf = (json: AvroJson): string =>
@@ -55,7 +49,7 @@ const call = (convert: Shape["toAvro"], value: unknown): unknown =>
 /** Throws where the Schema has no Avro type, or not the layout of the schema that is given. */
 export const avro = <S extends Schema.Top>(
   schema: S,
-  options: Options = {}
+  options: AvroOptions = {}
 ): Codec.Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> => {
   check("Codec.avro", options, { name: Fields.text, namespace: Fields.text })
   const { name, namespace, schema: given } = options

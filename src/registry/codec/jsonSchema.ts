@@ -4,29 +4,17 @@ import * as Schema from "effect/Schema"
 import type * as Codec from "../../Codec.ts"
 import { jsonText, parseJson } from "../../internal/shared/codecs/jsonBytes.ts"
 import * as Fields from "../../internal/shared/fields.ts"
+import type { JsonSchemaOptions } from "../CodecModel.ts"
 import type { Resolved } from "../format/resolved.ts"
-import type { Draft } from "../json/derive.ts"
 import { derive } from "../json/derive.ts"
 import { documentOf } from "../json/document.ts"
 import { checkJsonForm } from "../json/jsonForm.ts"
 import { firstDifference } from "../json/layout.ts"
 import type { MakeValidate, Validate } from "../json/validation.ts"
 import { validators } from "../json/validation.ts"
-import type { Reference } from "../RegistryModel.ts"
 import type { Service } from "../SchemaRegistry.ts"
-import type { Options as Common } from "./options.ts"
 import { check, references as referencesKind } from "./options.ts"
 import { registryCodec } from "./registryCodec.ts"
-
-/** What `Codec.jsonSchema` may be given. */
-export interface Options extends Common {
-  readonly name?: string | undefined
-  readonly references?: ReadonlyArray<Reference> | undefined
-  readonly draft?: Draft | undefined
-  readonly additionalProperties?: boolean | undefined
-  readonly latestCompatibility?: "strict" | "none" | undefined
-  readonly validate?: boolean | undefined
-}
 
 const kinds: Fields.Kinds = {
   name: Fields.text,
@@ -46,7 +34,7 @@ const unchecked: MakeValidate = () => anything
 /** Throws where a part of the Schema has no JSON form, or it has not the layout of the schema that is given. */
 export const jsonSchema = <S extends Schema.Top>(
   schema: S,
-  options: Options = {}
+  options: JsonSchemaOptions = {}
 ): Codec.Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> => {
   check("Codec.jsonSchema", options, kinds)
   const { additionalProperties = false, draft = "draft-07", references = [], schema: given } = options

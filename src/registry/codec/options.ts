@@ -2,19 +2,8 @@
 import type { Kinds } from "../../internal/shared/fields.ts"
 import { flag, problemOf, text } from "../../internal/shared/fields.ts"
 import type { Reference } from "../RegistryModel.ts"
-import type { SubjectStrategy } from "./subject.ts"
 import { isStrategy } from "./subject.ts"
-import type { WriteWith } from "./writer.ts"
 import { isWriteWith } from "./writer.ts"
-
-/** As the public `RegistryOptions`. */
-export interface Options {
-  readonly schema?: string | undefined
-  readonly subject?: SubjectStrategy | undefined
-  readonly writeWith?: WriteWith | undefined
-  readonly normalize?: boolean | undefined
-  readonly ids?: "prefix" | "header" | undefined
-}
 
 const common: Kinds = {
   schema: text,

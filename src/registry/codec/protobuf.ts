@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Codec from "../../Codec.ts"
 import * as Fields from "../../internal/shared/fields.ts"
+import type { ProtobufOptions } from "../CodecModel.ts"
 import type { Resolved } from "../format/resolved.ts"
 import * as Wire from "../format/wireFormat.ts"
 import { reading } from "../protobuf/binary/reading.ts"
@@ -13,21 +14,10 @@ import { parse, parser } from "../protobuf/library.ts"
 import { print } from "../protobuf/print.ts"
 import type { MessageType, ProtoFile } from "../protobuf/protoType.ts"
 import { messageAt, namesOf, pathOf, simpleName } from "../protobuf/protoType.ts"
-import type { Reference, SchemaText } from "../RegistryModel.ts"
+import type { SchemaText } from "../RegistryModel.ts"
 import type { Service } from "../SchemaRegistry.ts"
-import type { Options as Common } from "./options.ts"
 import { check, references as referencesKind } from "./options.ts"
 import { registryCodec } from "./registryCodec.ts"
-
-/** What `Codec.protobuf` may be given. */
-export interface Options extends Common {
-  readonly name?: string | undefined
-  readonly package?: string | undefined
-  readonly references?: ReadonlyArray<Reference> | undefined
-  readonly message?: string | undefined
-  readonly aliases?: ReadonlyArray<string> | undefined
-  readonly indexes?: "present" | "absent" | undefined
-}
 
 const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
 
@@ -81,7 +71,7 @@ const fields: Fields.Kinds = {
 /** Throws where the Schema has no Protobuf message. */
 export const protobuf = <S extends Schema.Top>(
   schema: S,
-  options: Options = {}
+  options: ProtobufOptions = {}
 ): Codec.Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> => {
   check("Codec.protobuf", options, fields)
   const { aliases = [], indexes = "present", message, package: packageName, references = [], schema: given } = options

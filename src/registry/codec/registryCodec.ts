@@ -3,13 +3,13 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Codec from "../../Codec.ts"
+import type { RegistryOptions } from "../CodecModel.ts"
 import type { Resolved } from "../format/resolved.ts"
 import * as Wire from "../format/wireFormat.ts"
 import * as Errors from "../RegistryError.ts"
 import type { RegistryError } from "../RegistryError.ts"
 import type { Registry, SchemaText } from "../RegistryModel.ts"
 import { Service } from "../SchemaRegistry.ts"
-import type { Options } from "./options.ts"
 import type { Read } from "./readers.ts"
 import { readers, resolve } from "./readers.ts"
 import type { Bytes, Result } from "./schemaCodec.ts"
@@ -51,7 +51,7 @@ const nothing = new Uint8Array(0)
 /** Writes with an id where it belongs. Made once, and then used for every record. */
 const framed = (
   { guid, id, schema }: Written,
-  { ids = "prefix" }: Options,
+  { ids = "prefix" }: RegistryOptions,
   { writing }: Payloads,
   part: Codec.Site["part"]
 ): (encoded: unknown) => Uint8Array | Codec.Encoded => {
@@ -98,7 +98,7 @@ export const registryCodec = <S extends Schema.Top>(
   schema: S,
   encoded: Schema.Top,
   format: Format,
-  options: Options
+  options: RegistryOptions
 ): Codec.Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> => {
   const { normalize = false, subject: strategy = "topic", writeWith = "lookup" } = options
   const registration = (site: Codec.Site): Codec.Registration => ({

@@ -1,19 +1,6 @@
 /** Under which subject a topic's schemas are registered. Pure. */
 import type { Site } from "../../Codec.ts"
-
-/**
- * Where the schemas of a topic are registered: `"topic"` (`orders-value`), `"record"` (the schema's full name) or
- * `"topic-record"` (`orders-shop.Order`), as Confluent's strategies; or a function of the topic, the part and the name.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export type SubjectStrategy =
-  | "topic"
-  | "record"
-  | "topic-record"
-  | ((site: Site, name: string | undefined) => string)
+import type { SubjectStrategy } from "../CodecModel.ts"
 
 export const isStrategy = (value: unknown): boolean =>
   typeof value === "function" || value === "topic" || value === "record" || value === "topic-record"

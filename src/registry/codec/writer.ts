@@ -1,31 +1,11 @@
 /** Which registered schema a topic writes with: found once, before its first record. */
 import * as Effect from "effect/Effect"
+import type { WriteWith } from "../CodecModel.ts"
 import type { Resolved } from "../format/resolved.ts"
 import * as Errors from "../RegistryError.ts"
 import type { RegistryError } from "../RegistryError.ts"
 import type { Registry, SchemaText } from "../RegistryModel.ts"
 import { resolve } from "./readers.ts"
-
-/**
- * How the id that records carry is found:
- *
- * - `"lookup"` (default): the version of the subject with exactly this schema. It must have been registered
- *   before, by a deploy pipeline for example.
- * - `"register"`: as `"lookup"`, and registered where it is missing. For development; in production a program that is
- *   rolled out by mistake would change the subject.
- * - `"latest"`: the latest version, which has to have the layout of this schema.
- * - `{ metadata }`: the latest version with these metadata, and `{ id }`: the schema with this id, likewise.
- *
- * @stability unstable
- * @since 0.1.0
- * @category models
- */
-export type WriteWith =
-  | "lookup"
-  | "register"
-  | "latest"
-  | { readonly metadata: Readonly<Record<string, string>> }
-  | { readonly id: number }
 
 export const isWriteWith = (value: unknown): boolean =>
   value === "lookup" || value === "register" || value === "latest"

@@ -2,28 +2,11 @@
 import * as BigDecimal from "effect/BigDecimal"
 import * as DateTime from "effect/DateTime"
 import type * as SchemaAST from "effect/SchemaAST"
+import { hasCheck, isWithin } from "../../checks.ts"
 import type { Annotation, AvroJson, Shape } from "../shape.ts"
 import { NoAvroType, plain } from "../shape.ts"
 
 type Path = ReadonlyArray<string>
-
-/** The ids of checks, those within groups included, and what they are about. */
-const checksOf = (ast: SchemaAST.AST): ReadonlyArray<{ readonly id: string; readonly payload: unknown }> => {
-  const flat = (check: unknown): ReadonlyArray<{ readonly id: string; readonly payload: unknown }> => {
-    const { annotations, checks } = check as {
-      readonly checks?: ReadonlyArray<unknown>
-      readonly annotations?: { readonly representation?: { readonly id: string; readonly payload: unknown } }
-    }
-    const own = annotations?.representation
-    return [...(own === undefined ? [] : [own]), ...(checks ?? []).flatMap(flat)]
-  }
-  return (ast.checks ?? []).flatMap(flat)
-}
-
-const isWithin = (payload: unknown, least: number, most: number): boolean => {
-  const { maximum, minimum } = payload as { readonly minimum?: number; readonly maximum?: number }
-  return minimum !== undefined && maximum !== undefined && minimum >= least && maximum <= most
-}
 
 /** A primitive type, with the logical type that an annotation gives it. */
 export const logical = (type: string, { logicalType }: Annotation): Shape =>
@@ -32,17 +15,12 @@ export const logical = (type: string, { logicalType }: Annotation): Shape =>
 /** `int` where a check bounds it to 32 bits, `long` for other whole numbers, else `double`. */
 export const number = (ast: SchemaAST.AST, annotation: Annotation): Shape => {
   if (annotation.type !== undefined) return logical(annotation.type, annotation)
-  const checks = checksOf(ast)
-  if (!checks.some(({ id }) => id === "effect/schema/isInt")) return logical("double", annotation)
-  const isInt32 = checks.some(({ id, payload }) =>
-    id === "effect/schema/isBetween" && isWithin(payload, -2_147_483_648, 2_147_483_647)
-  )
-  return logical(isInt32 ? "int" : "long", annotation)
+  if (!hasCheck(ast, "isInt")) return logical("double", annotation)
+  return logical(isWithin(ast, -2_147_483_648, 2_147_483_647) ? "int" : "long", annotation)
 }
 
 export const string = (ast: SchemaAST.AST, annotation: Annotation): Shape => {
-  const isUuid = checksOf(ast).some(({ id }) => id === "effect/schema/isUUID")
-  return logical("string", isUuid ? { logicalType: "uuid" } : annotation)
+  return logical("string", hasCheck(ast, "isUUID") ? { logicalType: "uuid" } : annotation)
 }
 
 /** Read and written as BigInt by the library, because of the attribute `bigint`. */

@@ -37,16 +37,3 @@ export const unwrap = (ast: AST): { readonly ast: AST; readonly said: Said } => 
   }
   return { ast: encoded, said: { protobuf, identifier } }
 }
-
-/** The ids of checks, those within groups included, and what they are about. */
-export const checksOf = (ast: AST): ReadonlyArray<{ readonly id: string; readonly payload: unknown }> => {
-  const flat = (check: unknown): ReadonlyArray<{ readonly id: string; readonly payload: unknown }> => {
-    const { annotations, checks } = check as {
-      readonly checks?: ReadonlyArray<unknown>
-      readonly annotations?: { readonly representation?: { readonly id: string; readonly payload: unknown } }
-    }
-    const own = annotations?.representation
-    return [...(own === undefined ? [] : [own]), ...(checks ?? []).flatMap(flat)]
-  }
-  return (ast.checks ?? []).flatMap(flat)
-}

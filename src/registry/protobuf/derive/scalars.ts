@@ -1,10 +1,10 @@
 /** Types without parts: numbers, texts, bytes, and the classes that well-known types stand for. Pure. */
 import type * as SchemaAST from "effect/SchemaAST"
+import { hasCheck, isWithin } from "../../checks.ts"
 import type { Scalar } from "../protoType.ts"
 import type { Annotation, Kind, Shape } from "../shape.ts"
 import { NoProtobufType } from "../shape.ts"
 import * as WellKnown from "../wellKnown.ts"
-import { checksOf } from "./annotations.ts"
 
 type Path = ReadonlyArray<string>
 
@@ -33,19 +33,11 @@ export const scalar = (js: Kind, standard: Scalar, { type = standard }: Annotati
     : WellKnown.wrapper(type, wanted, js)
 }
 
-const isWithin = (payload: unknown, least: number, most: number): boolean => {
-  const { maximum, minimum } = payload as { readonly minimum?: number; readonly maximum?: number }
-  return minimum !== undefined && maximum !== undefined && minimum >= least && maximum <= most
-}
-
 /** `int32` and `uint32` where a check bounds it to them, `int64` for other whole numbers, else `double`. */
 export const numberType = (ast: SchemaAST.AST): Scalar => {
-  const checks = checksOf(ast)
-  if (!checks.some(({ id }) => id === "effect/schema/isInt")) return "double"
-  const isBetween = (least: number, most: number) =>
-    checks.some(({ id, payload }) => id === "effect/schema/isBetween" && isWithin(payload, least, most))
-  if (isBetween(-2_147_483_648, 2_147_483_647)) return "int32"
-  return isBetween(0, 4_294_967_295) ? "uint32" : "int64"
+  if (!hasCheck(ast, "isInt")) return "double"
+  if (isWithin(ast, -2_147_483_648, 2_147_483_647)) return "int32"
+  return isWithin(ast, 0, 4_294_967_295) ? "uint32" : "int64"
 }
 
 /** Literals of one type, as that type: only the Schema knows which values there are. */
