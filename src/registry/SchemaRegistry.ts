@@ -92,8 +92,7 @@ export const layerConfig = (
 
 /**
  * A registry in memory, empty at first, for tests and demos: the semantics of Confluent's without a server, with the
- * compatibility rules of Avro at all levels (the default is `BACKWARD`). JSON Schema and Protobuf are kept and found,
- * and their compatibility is not checked.
+ * compatibility rules of Avro, JSON Schema and Protobuf at all levels (the default is `BACKWARD`).
  *
  * @example
  * ```ts

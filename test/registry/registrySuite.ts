@@ -182,6 +182,25 @@ export const registrySuite = <E>(name: string, layer: Layer.Layer<SchemaRegistry
     )
 
     it.effect(
+      "refuses what is no schema of Avro, and no level",
+      with_(Effect.fnUntraced(function*(registry, subject) {
+        const wrong = [
+          record([{ name: "id", type: "int", default: "x" }]).text,
+          record([{ name: "order-id", type: "int" }]).text,
+          JSON.stringify({ type: "record", name: "Order", namespace: "my-shop", fields: [] }),
+          JSON.stringify({ type: "enum", name: "State", symbols: ["OPEN", "OPEN"] }),
+          JSON.stringify({ type: "enum", name: "State", symbols: ["to-do"] })
+        ]
+        for (const text of wrong) {
+          assert.strictEqual(yield* tagOf(registry.register(subject, { type: "AVRO", text })), "InvalidSchema", text)
+        }
+        yield* registry.register(subject, order)
+        const level = "BACKWARDS" as SchemaRegistry.Compatibility
+        assert.strictEqual(yield* tagOf(registry.setCompatibility(subject, level)), "Unexpected")
+      }))
+    )
+
+    it.effect(
       "keeps JSON Schema and Protobuf as they are",
       with_(Effect.fnUntraced(function*(registry, subject) {
         const json = {

@@ -1,12 +1,9 @@
-/**
- * The Avro library, with what it lacks: 64-bit integers as BigInt, unions that are wrapped exactly where `unions` says,
- * and arrays and maps that believe no count which the bytes cannot hold (it would loop, or allocate, as often as a
- * hostile record says).
- */
+/** The Avro library: what reads and writes bytes by schemas. */
 import type * as Avsc from "avsc"
 import * as Effect from "effect/Effect"
-import { isWrapped } from "./derive/unions.ts"
+import { typeHookOf } from "./libraryTypes.ts"
 import type { AvroJson } from "./shape.ts"
+import { begin } from "./tap.ts"
 
 /** An Avro type that reads and writes. */
 export interface Binary {
@@ -21,111 +18,40 @@ export interface Binary {
 /** Makes types; `references` are the schemas that the text needs, each after those it needs itself. */
 export type MakeBinary = (schema: AvroJson, references?: ReadonlyArray<AvroJson>) => Binary
 
-interface Tap {
-  readonly buf: Buffer
-  pos: number
-  readonly readLong: () => number
-  readonly skipLong: () => void
-  readonly readString: () => string
-}
-
-interface Node {
-  readonly itemsType: Node
-  readonly valuesType: Node
-  readonly _read: (tap: Tap) => unknown
-  readonly _skip: (tap: Tap) => void
-}
-
 const nothing = new Uint8Array(0)
 
-/** How many items without a byte each (nulls, empty records) an array may have. */
-const mostEmpty = 10_000
+const replacement = Buffer.from("\uFFFD")
+/** Below this, a loop is faster than a call into native code. */
+const few = 1_024
 
-/** The size of a block of items. Only as many are believed as bytes are left, but for items without bytes. */
-const blockSize = (tap: Tap): number => {
-  let count = tap.readLong()
-  if (count < 0) {
-    count = -count
-    tap.skipLong()
-  }
-  const left = tap.buf.length - tap.pos
-  if (left < 0 || count > left && count > mostEmpty) throw new Error(`${count} items do not fit into ${left} bytes`)
-  return count
-}
-
-const items = (tap: Tap, item: () => void): void => {
-  for (let count = blockSize(tap); count > 0; count = blockSize(tap)) {
-    for (let i = 0; i < count; i++) {
-      item()
-      if (tap.pos > tap.buf.length) throw new Error("truncated buffer")
+/**
+ * Whether bytes may hold what the library makes of half a surrogate pair: U+FFFD, or the half as if it were a
+ * character. To look at each text before it is written would cost a fifth of the time.
+ */
+const mayHoldOthers = (bytes: Buffer, from: number): boolean => {
+  const { length } = bytes
+  if (length < few) {
+    for (let i = from; i < length; i++) {
+      const byte = bytes[i]!
+      if (byte === 0xed && bytes[i + 1]! >= 0xa0 || byte === 0xef && bytes[i + 1] === 0xbf) return true
     }
+    return false
   }
+  for (let at = bytes.indexOf(0xed, from); at >= 0; at = bytes.indexOf(0xed, at + 1)) {
+    if (bytes[at + 1]! >= 0xa0) return true
+  }
+  return bytes.includes(replacement, from)
 }
 
 const load = Effect.promise(() => import("avsc"))
 
 const make = (avsc: typeof Avsc): MakeBinary => {
-  const { types } = avsc
-
-  class BoundedArray extends types.ArrayType {
-    _read(this: Node, tap: Tap): ReadonlyArray<unknown> {
-      const values: Array<unknown> = []
-      items(tap, () => values.push(this.itemsType._read(tap)))
-      return values
-    }
-
-    _skip(this: Node, tap: Tap): void {
-      items(tap, () => this.itemsType._skip(tap))
-    }
-  }
-
-  class BoundedMap extends types.MapType {
-    _read(this: Node, tap: Tap): Readonly<Record<string, unknown>> {
-      const entries: Array<readonly [string, unknown]> = []
-      items(tap, () => entries.push([tap.readString(), this.valuesType._read(tap)]))
-      // Not by assignment: a key may be "__proto__".
-      return Object.fromEntries(entries)
-    }
-
-    _skip(this: Node, tap: Tap): void {
-      items(tap, () => {
-        tap.readString()
-        this.valuesType._skip(tap)
-      })
-    }
-  }
-
-  const bigLong = types.LongType.__with({
-    fromBuffer: (buffer: Buffer) => buffer.readBigInt64LE(),
-    toBuffer: (value: bigint) => {
-      const buffer = Buffer.alloc(8)
-      buffer.writeBigInt64LE(value)
-      return buffer
-    },
-    fromJSON: BigInt,
-    toJSON: Number,
-    isValid: (value: unknown) => typeof value === "bigint" && BigInt.asIntN(64, value) === value,
-    compare: (a: bigint, b: bigint) => a < b ? -1 : a > b ? 1 : 0
-  })
-
-  const typeHook = (schema: unknown, options: Avsc.ForSchemaOptions): Avsc.Type | undefined => {
-    if (Array.isArray(schema)) {
-      const branches = schema.map((branch) => avsc.Type.forSchema(branch, options))
-      const Union = isWrapped(schema) ? types.WrappedUnionType : types.UnwrappedUnionType
-      return new Union(branches as never, options)
-    }
-    if (typeof schema !== "object" || schema === null) return undefined
-    const { bigint, type } = schema as { readonly type?: unknown; readonly bigint?: boolean }
-    if (type === "long" && bigint === true) return bigLong
-    if (type === "array") return new BoundedArray(schema as never, options)
-    return type === "map" ? new BoundedMap(schema as never, options) : undefined
-  }
-
+  const [typeHook, strictHook] = [typeHookOf(avsc, false), typeHookOf(avsc, true)]
   const binaries = new WeakMap<Binary, Avsc.Type>()
   /** Most values fit; one for all, because nothing is awaited while a value is written. */
   const scratch = Buffer.allocUnsafeSlow(16_384)
 
-  const encode = (type: Avsc.Type, value: unknown, prefix: Uint8Array): Uint8Array => {
+  const encode = (type: Avsc.Type, value: unknown, prefix: Uint8Array): Buffer => {
     const end = type.encode(value, scratch, prefix.length)
     // A negative number of bytes is what it lacked.
     const bytes = Buffer.allocUnsafe(end < 0 ? scratch.length - end : end)
@@ -137,6 +63,7 @@ const make = (avsc: typeof Avsc): MakeBinary => {
 
   const decode = (type: Avsc.Type, bytes: Uint8Array, at: number, resolver?: Avsc.Resolver): unknown => {
     const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    begin()
     const { offset, value } = type.decode(buffer, at, resolver)
     if (offset < 0) throw new Error("truncated buffer")
     if (offset < buffer.length) throw new Error("trailing data")
@@ -144,11 +71,19 @@ const make = (avsc: typeof Avsc): MakeBinary => {
   }
 
   return (schema, references = []) => {
-    const options = { typeHook, registry: {} } as unknown as Avsc.ForSchemaOptions
-    for (const reference of references) avsc.Type.forSchema(reference as Avsc.Schema, options)
-    const type = avsc.Type.forSchema(schema as Avsc.Schema, options)
+    const typeWith = (hook: typeof typeHook): Avsc.Type => {
+      const options = { typeHook: hook, registry: {} } as unknown as Avsc.ForSchemaOptions
+      for (const reference of references) avsc.Type.forSchema(reference as Avsc.Schema, options)
+      return avsc.Type.forSchema(schema as Avsc.Schema, options)
+    }
+    const type = typeWith(typeHook)
+    let strict: Avsc.Type | undefined
     const binary: Binary = {
-      write: (value, prefix = nothing) => encode(type, value, prefix),
+      write: (value, prefix = nothing) => {
+        const bytes = encode(type, value, prefix)
+        if (mayHoldOthers(bytes, prefix.length)) encode(strict ??= typeWith(strictHook), value, prefix)
+        return bytes
+      },
       read: (bytes) => decode(type, bytes, 0),
       reading: (writer) => {
         // As the specification says: names match without their namespaces.

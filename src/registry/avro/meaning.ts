@@ -21,6 +21,9 @@ const clash = (reader: Logical, writer: Logical): string | undefined => {
     : `a ${writer.name} is no ${reader.name}`
 }
 
+const isSame = (reader: AvroType, writer: AvroType): boolean =>
+  reader.kind === writer.kind && (!("name" in reader) || reader.name === (writer as typeof reader).name)
+
 class Comparison {
   private readonly seen = new Map<AvroType, Set<AvroType>>()
 
@@ -30,7 +33,9 @@ class Comparison {
     this.seen.set(reader, seen.add(writer))
     if (writer.kind === "union") return find(writer.branches, (branch) => this.first(reader, branch, path))
     if (reader.kind === "union") {
-      const branch = reader.branches.find((each) => differences(each, writer).length === 0)
+      // As it is read: by its own branch, else by the first that can.
+      const readable = reader.branches.filter((each) => differences(each, writer).length === 0)
+      const branch = readable.find((each) => isSame(each, writer)) ?? readable[0]
       return branch && this.first(branch, writer, path)
     }
     const [wanted, written] = [logicalOf(reader), logicalOf(writer)]

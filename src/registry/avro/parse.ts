@@ -14,6 +14,7 @@ const primitives: ReadonlySet<string> = new Set<Primitive>([
   "string"
 ])
 
+const symbolPattern = /^[A-Za-z_]\w*$/
 const namePattern = /^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/
 
 type Json = Readonly<Record<string, unknown>>
@@ -84,6 +85,7 @@ class Parser {
     if (typeof name !== "string" || !namePattern.test(name)) return fail(path, `${JSON.stringify(name)} is not a name`)
     const space = typeof own === "string" ? own : namespace
     const fullName = full(name, space)
+    if (!namePattern.test(fullName)) return fail(path, `${JSON.stringify(fullName)} is not a name`)
     if (this.names.has(fullName)) fail(path, `"${fullName}" is defined twice`)
     const others = Array.isArray(aliases) ? aliases.map((alias) => full(String(alias), spaceOf(fullName))) : []
     return { name: fullName, aliases: others }
@@ -102,6 +104,7 @@ class Parser {
       if (field === null || typeof name !== "string") return fail(`${path}/fields/${i}`, "a field has a \"name\"")
       if (seen.has(name)) fail(`${path}/fields/${i}`, `the record has "${name}" twice`)
       seen.add(name)
+      if (!symbolPattern.test(name)) fail(`${path}/fields/${i}`, `${JSON.stringify(name)} is not a name`)
       const aliases = field["aliases"]
       record.fields.push({
         name,
@@ -116,6 +119,10 @@ class Parser {
   private enumeration(schema: Json, namespace: string, path: string): AvroType {
     const { default: other, symbols } = schema
     if (!Array.isArray(symbols)) return fail(path, "an enum has a list of \"symbols\"")
+    const odd = symbols.find((symbol, i) =>
+      typeof symbol !== "string" || !symbolPattern.test(symbol) || symbols.indexOf(symbol) < i
+    )
+    if (odd !== undefined) fail(path, `${JSON.stringify(odd)} is not a symbol, or is one twice`)
     const named = this.named(schema, namespace, path)
     const type: EnumType = {
       kind: "enum",

@@ -4,6 +4,7 @@ import type * as Schema from "effect/Schema"
 import type * as Codec from "../../Codec.ts"
 import * as Fields from "../../internal/shared/fields.ts"
 import type { AvroType, Names } from "../avro/avroType.ts"
+import { checkDefaults, withDefaultsOf, withoutDefaults } from "../avro/defaults.ts"
 import { derive } from "../avro/derive/derive.ts"
 import { firstDifference } from "../avro/layout.ts"
 import { binaries } from "../avro/library.ts"
@@ -43,6 +44,8 @@ const jsonOf = (text: string): AvroJson => {
   }
 }
 
+const writerOf = (text: string): AvroJson => withoutDefaults(jsonOf(text))
+
 const call = (convert: Shape["toAvro"], value: unknown): unknown =>
   convert === undefined ? value : (convert as (value: unknown) => unknown)(value)
 
@@ -55,20 +58,23 @@ export const avro = <S extends Schema.Top>(
   const { name, namespace, schema: given } = options
   const shape = derive(schema, { name, namespace })
   const own = Parse.parse(textOf(shape.json))
-  const difference = given === undefined ? undefined : firstDifference(Parse.parse(given), own)
+  checkDefaults(own)
+  const text = given === undefined ? own : Parse.parse(given)
+  const difference = firstDifference(text, own)
   if (difference !== undefined) throw new Error(`the schema that is given does not fit the Schema, at ${difference}`)
+  checkDefaults(text)
   return registryCodec(schema, schema, {
     schema: { type: "AVRO", text: given ?? textOf(shape.json) },
     name: nameOf(own),
     difference: (registered) =>
       registered.type === "AVRO" ? firstDifference(typeOf(registered), own) : `/: ${registered.type} instead of AVRO`,
     payloads: Effect.map(binaries, (make) => {
-      const binary = make(shape.json)
+      const binary = make(withDefaultsOf(shape.json, text))
       return {
         reading: ({ needed, text }) => {
           const clash = firstClash(own, typeOf({ needed, text }))
           if (clash !== undefined) throw new Error(clash)
-          const read = binary.reading(make(jsonOf(text), textsOf(needed).map(jsonOf)))
+          const read = binary.reading(make(writerOf(text), textsOf(needed).map(writerOf)))
           return (bytes, at) => call(shape.fromAvro, read(bytes, at))
         },
         writing: () => ({ write: (encoded, prefix) => binary.write(call(shape.toAvro, encoded), prefix) })

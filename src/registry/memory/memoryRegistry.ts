@@ -1,4 +1,5 @@
 /** A registry in memory, with the semantics of Confluent's: what it refuses is thrown as a reason. */
+import { checkDefaults } from "../avro/defaults.ts"
 import * as Parse from "../avro/parse.ts"
 import type { Needed } from "../format/resolved.ts"
 import { documentOf } from "../json/document.ts"
@@ -33,6 +34,13 @@ interface Space {
 /** A GUID that counts, so that a test sees the same one each time. */
 const guidOf = (count: number): string => `00000000-0000-4000-8000-${count.toString(16).padStart(12, "0")}`
 
+const levels: ReadonlySet<string> = new Set<Compatibility>([
+  "NONE",
+  ...["BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE"] as const
+])
+
+const modes: ReadonlySet<string> = new Set<Mode>(["READWRITE", "READONLY", "READONLY_OVERRIDE", "IMPORT"])
+
 const contextPattern = /^:(\.[^:]*):/
 const defaultContext = "."
 
@@ -45,7 +53,8 @@ const canonical = ({ text, type }: SchemaText, normalize: boolean): string => {
   const sorted = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(sorted)
     if (typeof value !== "object" || value === null) return value
-    const entries = Object.entries(value).filter(([name]) => name !== "doc")
+    // A schema of JSON may have a property of this name.
+    const entries = Object.entries(value).filter(([name]) => type !== "AVRO" || name !== "doc")
     return Object.fromEntries(
       entries.toSorted(([a], [b]) => a < b ? -1 : 1).map(([name, each]) => [name, sorted(each)])
     )
@@ -179,6 +188,10 @@ export class MemoryRegistry {
   }
 
   setCompatibility(name: string | undefined, compatibility: Compatibility): void {
+    if (!levels.has(compatibility)) {
+      const problem = `${JSON.stringify(compatibility)} is no level; there are ${[...levels].join(", ")}`
+      throw new Errors.Unexpected({ status: 422, code: 42203, problem })
+    }
     if (name === undefined) this.globalCompatibility = compatibility
     else this.made(name).compatibility = compatibility
   }
@@ -188,6 +201,10 @@ export class MemoryRegistry {
   }
 
   setMode(name: string | undefined, mode: Mode): void {
+    if (!modes.has(mode)) {
+      const problem = `${JSON.stringify(mode)} is no mode; there are ${[...modes].join(", ")}`
+      throw new Errors.Unexpected({ status: 422, code: 42204, problem })
+    }
     if (name === undefined) this.globalMode = mode
     else this.made(name).mode = mode
   }
@@ -302,7 +319,7 @@ export class MemoryRegistry {
       if (schema.type !== "AVRO") return
       const names = new Map()
       for (const text of new Set(needed.map((each) => each.text))) Parse.parse(text, names)
-      Parse.parse(schema.text, names)
+      checkDefaults(Parse.parse(schema.text, names))
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error)
       throw new Errors.InvalidSchema({ subject, problem })

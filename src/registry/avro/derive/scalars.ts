@@ -50,29 +50,23 @@ export const literals = (values: ReadonlyArray<unknown>, path: Path): Shape => {
   throw new NoAvroType(path, "literals of several types have no Avro type; make them a union of Schemas")
 }
 
-const bytesOf = (unscaled: bigint): Uint8Array => {
-  const bytes: Array<number> = []
-  let rest = unscaled
-  while (true) {
-    const byte = Number(BigInt.asUintN(8, rest))
-    bytes.push(byte)
-    rest >>= 8n
-    const sign = (byte & 0x80) !== 0
-    if (rest === 0n && !sign || rest === -1n && sign) return Uint8Array.from(bytes.toReversed())
-  }
+/** As few bytes as hold the number and its sign; at once, as {@link unscaledOf}. */
+const bytesOf = (unscaled: bigint): Buffer => {
+  // Of a negative number, what is left when its sign is taken off.
+  const magnitude = (unscaled < 0n ? -unscaled - 1n : unscaled).toString(16)
+  const bits = 4 * magnitude.length - Math.clz32(Number.parseInt(magnitude[0]!, 16)) + 28
+  const size = Math.floor(bits / 8) + 1
+  return Buffer.from(BigInt.asUintN(8 * size, unscaled).toString(16).padStart(2 * size, "0"), "hex")
 }
 
-const unscaledOf = (bytes: Uint8Array): bigint => {
-  let value = 0n
-  for (const byte of bytes) value = value << 8n | BigInt(byte)
-  return bytes.length === 0 ? 0n : BigInt.asIntN(8 * bytes.length, value)
-}
+/** At once: byte after byte, some hundred kilobytes of a hostile record would take minutes. */
+const unscaledOf = (bytes: Uint8Array): bigint =>
+  bytes.length === 0 ? 0n : BigInt.asIntN(8 * bytes.length, BigInt(`0x${buffer(bytes).toString("hex")}`))
 
 /** As many bytes as there are to be: those in front repeat the sign. */
-const padded = (bytes: Uint8Array, size: number | undefined): Uint8Array => {
+const padded = (bytes: Buffer, size: number | undefined): Buffer => {
   if (size === undefined) return bytes
-  if (bytes.length > size) throw new Error(`a number of ${bytes.length} bytes does not fit into ${size}`)
-  const all = new Uint8Array(size).fill((bytes[0]! & 0x80) === 0 ? 0 : 0xff)
+  const all = Buffer.alloc(size, (bytes[0]! & 0x80) === 0 ? 0 : 0xff)
   all.set(bytes, size - bytes.length)
   return all
 }
@@ -86,22 +80,35 @@ const decimal = ({ precision, scale, size }: Annotation, path: Path, container: 
     throw new NoAvroType(path, "a BigDecimal needs its digits: .annotate({ avro: { precision: 12, scale: 2 } })")
   }
   const digits = scale ?? 0
+  if (!Number.isSafeInteger(precision) || precision < 1) {
+    throw new NoAvroType(path, `the precision of a decimal is a whole number of at least 1, not ${precision}`)
+  }
+  if (!Number.isSafeInteger(digits) || digits < 0 || digits > precision) {
+    throw new NoAvroType(path, `the scale of a decimal of ${precision} digits is 0 to ${precision}, not ${digits}`)
+  }
   const json = container()
+  const limit = 10n ** BigInt(precision)
+  if (size !== undefined && bytesOf(limit - 1n).length > size) {
+    throw new NoAvroType(path, `a fixed of ${size} bytes does not hold ${precision} digits`)
+  }
+  const refuse = (value: BigDecimal.BigDecimal): never => {
+    const text = value.value < limit * limit ? BigDecimal.format(value) : "a number"
+    throw new Error(`${text} does not fit into ${precision} digits, ${digits} of them after the point`)
+  }
+  const fits = (unscaled: bigint) => unscaled < limit && -unscaled < limit
   return {
     json: typeof json === "string" && json !== "bytes"
       ? json
       : { ...asObject(json), logicalType: "decimal", precision, scale: digits },
     toAvro: (value: BigDecimal.BigDecimal) => {
       const scaled = BigDecimal.scale(value, digits)
-      const text = scaled.value < 0n ? -scaled.value : scaled.value
-      if (!BigDecimal.equals(scaled, value) || String(text).length > precision) {
-        throw new Error(
-          `${BigDecimal.format(value)} does not fit into ${precision} digits, ${digits} of them after the point`
-        )
-      }
-      return Buffer.from(padded(bytesOf(scaled.value), size))
+      if (!fits(scaled.value) || !BigDecimal.equals(scaled, value)) refuse(value)
+      return padded(bytesOf(scaled.value), size)
     },
-    fromAvro: (bytes: Uint8Array) => BigDecimal.make(unscaledOf(bytes), digits)
+    fromAvro: (bytes: Uint8Array) => {
+      const value = BigDecimal.make(unscaledOf(bytes), digits)
+      return fits(value.value) ? value : refuse(value)
+    }
   }
 }
 
