@@ -81,6 +81,19 @@ describe("failures at the start", () => {
       assert.include(produced.message, missing.name)
     }))
 
+  it.live("a topic that does not exist, but only until it is made", () =>
+    Effect.gen(function*() {
+      const young = topic()
+      const send = Producer.send(young, { key: null, value: "" })
+      const refused = yield* Effect.flip(send)
+      assert.strictEqual(refused._tag === "KafkaError" && refused.reason._tag, "UnknownTopic")
+      yield* create(young.name)
+      yield* Effect.repeat(Effect.flatMap(admin, (admin) => admin.describeTopics([young.name])), {
+        until: (found) => found.length > 0
+      })
+      assert.strictEqual((yield* send).offset, 0)
+    }).pipe(Effect.provide(ConfluentKafka.layer({ bootstrapServers: [sharedKafka()] })), Effect.timeout(bound)))
+
   it.live("no committed offset under offsetReset none, by partition", () =>
     Effect.gen(function*() {
       const empty = topic()

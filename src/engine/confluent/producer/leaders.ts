@@ -28,7 +28,7 @@ export class Leaders {
   private readonly onLooked: () => void
   private readonly ready = new Set<string>()
   private readonly looking = new Set<string>()
-  /** Topics that were asked about because a partition was unknown, and had no record taken since. */
+  /** Topics that were asked about because they or a partition were unknown, and had no record taken since. */
   private readonly askedAgain = new Set<string>()
 
   constructor(producer: NativeProducer, timeoutMs: number, onLooked: () => void) {
@@ -44,19 +44,19 @@ export class Leaders {
   /** Whether records of a topic may go out. If not, its leaders are being asked. */
   admits(topic: string): boolean {
     if (this.ready.has(topic)) return true
-    this.look(topic)
+    this.look(topic, false)
     return false
   }
 
   /**
-   * A topic may have grown since the client last asked, minutes ago: it asks again before a partition counts as
-   * unknown. Returns whether trying again makes sense.
+   * A topic may have grown, or been made, since the client last asked, minutes ago: it asks again before a partition or
+   * the topic counts as unknown. A topic that is `missing` is not waited for. Returns whether trying again makes sense.
    */
-  looksAgain(topic: string): boolean {
+  looksAgain(topic: string, missing: boolean): boolean {
     if (this.askedAgain.delete(topic)) return false
     this.askedAgain.add(topic)
     this.ready.delete(topic)
-    this.look(topic)
+    this.look(topic, missing)
     return true
   }
 
@@ -65,18 +65,20 @@ export class Leaders {
     if (this.askedAgain.size > 0) this.askedAgain.delete(topic)
   }
 
-  private look(topic: string): void {
+  private look(topic: string, missing: boolean): void {
     if (this.looking.has(topic)) return
     this.looking.add(topic)
-    this.ask(topic, performance.now() + patienceMs)
+    this.ask(topic, performance.now() + patienceMs, missing)
   }
 
-  private ask(topic: string, deadline: number): void {
+  private ask(topic: string, deadline: number, missing: boolean): void {
     if (!this.producer.isConnected()) return this.settle(topic)
     this.producer.getMetadata({ topic, timeout: this.timeoutMs }, (error, metadata) => {
-      if (error !== null && error !== undefined) return this.judge(topic, deadline, error.code)
-      const partitions = metadata.topics.find(({ name }) => name === topic)?.partitions ?? []
-      if (partitions.length === 0) return this.judge(topic, deadline, unknownTopic)
+      const failed = error !== null && error !== undefined
+      const partitions = failed ? [] : metadata.topics.find(({ name }) => name === topic)?.partitions ?? []
+      const code = failed ? error.code : unknownTopic
+      if (partitions.length === 0 && code === unknownTopic && missing) return this.settle(topic)
+      if (partitions.length === 0) return this.judge(topic, deadline, code)
       this.askLeader(topic, partitions.slice(0, mostAsked).map(({ id }) => id), deadline)
     })
   }
@@ -92,7 +94,7 @@ export class Leaders {
 
   private judge(topic: string, deadline: number, code: number | undefined): void {
     if (code === undefined || !passing.has(code) || performance.now() >= deadline) return this.settle(topic)
-    setTimeout(() => this.ask(topic, deadline), lookAgainMs)
+    setTimeout(() => this.ask(topic, deadline, false), lookAgainMs)
   }
 
   private settle(topic: string): void {

@@ -19,6 +19,7 @@ import { Leaders } from "./leaders.ts"
 
 const queueFull = -184
 const unknownPartition = -190
+const unknownTopic = -188
 /** Kafka's UNKNOWN_MEMBER_ID. */
 const leftGroup = { code: 25, message: "the consumer has left its group", isTxnRequiresAbort: true }
 
@@ -213,7 +214,8 @@ const clientOf = (
         return true
       } catch (cause) {
         const error = cause as NativeError
-        if (error.code === unknownPartition && producer.isConnected() && leaders.looksAgain(topic)) return false
+        const isUnknown = error.code === unknownPartition || error.code === unknownTopic
+        if (isUnknown && producer.isConnected() && leaders.looksAgain(topic, error.code === unknownTopic)) return false
         if (error.code === queueFull && taken > told) {
           full = true
           return false

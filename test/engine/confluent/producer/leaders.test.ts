@@ -101,17 +101,38 @@ describe("the leaders of a topic", () => {
     leaders.admits("orders")
     vi.advanceTimersByTime(10)
     cluster.partitions = 3
-    assert.isTrue(leaders.looksAgain("orders"))
+    assert.isTrue(leaders.looksAgain("orders", false))
     assert.isFalse(leaders.admits("orders"))
     vi.advanceTimersByTime(10)
     assert.deepStrictEqual(cluster.asked, [0, 1, 0, 1, 2])
     assert.isTrue(leaders.admits("orders"))
     // Still unknown: it is.
-    assert.isFalse(leaders.looksAgain("orders"))
+    assert.isFalse(leaders.looksAgain("orders", false))
     // A record was taken in between: another partition may be new.
-    leaders.looksAgain("orders")
+    leaders.looksAgain("orders", false)
     vi.advanceTimersByTime(10)
     leaders.took("orders")
-    assert.isTrue(leaders.looksAgain("orders"))
+    assert.isTrue(leaders.looksAgain("orders", false))
+  })
+
+  it("are asked again, once and without patience, when the topic is unknown", () => {
+    const { cluster, leaders } = make()
+    cluster.partitions = 0
+    leaders.admits("young")
+    vi.advanceTimersByTime(6_000)
+    assert.isTrue(leaders.admits("young"))
+    assert.isTrue(leaders.looksAgain("young", true))
+    vi.advanceTimersByTime(10)
+    assert.isTrue(leaders.admits("young"))
+    // Still unknown: it is.
+    assert.isFalse(leaders.looksAgain("young", true))
+    cluster.partitions = 2
+    cluster.leaderError = 6
+    assert.isTrue(leaders.looksAgain("young", true))
+    vi.advanceTimersByTime(1_000)
+    assert.isFalse(leaders.admits("young"))
+    cluster.leaderError = undefined
+    vi.advanceTimersByTime(200)
+    assert.isTrue(leaders.admits("young"))
   })
 })
