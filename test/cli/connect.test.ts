@@ -136,8 +136,12 @@ describe("connectors by the command", () => {
       assert.strictEqual((yield* connect("offsets", "lines", "--set", "[1]")).code, 2)
       assert.strictEqual((yield* connect("offsets", "lines", "--set", place, "--yes")).code, 0)
       assert.strictEqual((yield* connect("offsets", "lines")).out, place)
-      yield* connect("resume", "lines")
+      assert.strictEqual((yield* connect("offsets", "lines", "--set", place, "--yes", "--json")).out, `[${place}]`)
+      assert.strictEqual((yield* connect("resume", "lines", "old", "--json")).out, "[{\"name\":\"shop.lines\"}]")
       assert.strictEqual(yield* state, "RUNNING")
+      const failed = yield* connect("restart", "lines", "wrong", "--json")
+      assert.strictEqual(failed.code, 1)
+      assert.match(JSON.parse(failed.out)[1].error, /there is no connector "shop.wrong"/)
       assert.strictEqual((yield* connect("restart", "lines", "wrong")).code, 1)
       assert.strictEqual((yield* connect("pause", "old")).err, "shop.old: marked for removal, left alone")
     }))
@@ -147,6 +151,7 @@ describe("connectors by the command", () => {
       assert.include((yield* connect("plugins")).out, "com.example.CrashConnector")
       assert.strictEqual((yield* connect("loggers", "--set", "root=debug")).out, "root: DEBUG")
       assert.include((yield* connect("loggers")).out, "DEBUG")
+      assert.strictEqual((yield* connect("loggers", "--set", "root=warn", "--json")).out, "{\"root\":\"WARN\"}")
       assert.strictEqual((yield* connect("loggers", "--set", "root")).code, 2)
     }))
 
@@ -184,6 +189,13 @@ describe("connectors by the command", () => {
       assert.isTrue(order.every((at) => at >= 0))
       assert.strictEqual((yield* connect("--validate")).code, 1)
       assert.strictEqual((yield* connect("--validate", "--ignore-failures")).code, 0)
+    }))
+
+  it.effect("are not looked at without a rest", () =>
+    Effect.gen(function*() {
+      const { code, err } = yield* connect("watch", "--every", "0s")
+      assert.strictEqual(code, 2)
+      assert.include(err, "--every 0s: use at least 100ms")
     }))
 
   it("show no secret anywhere", () => assert.notInclude(printed, secret))

@@ -176,6 +176,37 @@ describe("a watch", () => {
     )
   })
 
+  it.effect("counts no restart that it could not ask for", () => {
+    const { layer, state } = crashing()
+    let refusals = 10
+    const busy = Layer.effect(
+      KafkaConnect.Service,
+      Effect.map(KafkaConnect.Service, (connect) => ({
+        ...connect,
+        restart: (...args: Parameters<typeof connect.restart>) =>
+          Effect.suspend(() =>
+            refusals-- > 0
+              ? Effect.fail(ConnectError.make("restart", new ConnectError.Rebalancing({ problem: "a worker joins" })))
+              : connect.restart(...args)
+          )
+      }))
+    ).pipe(Layer.provide(layer))
+    return Effect.provide(
+      Effect.gen(function*() {
+        state.trace = traceOf("one")
+        yield* publish
+        const { seen } = yield* watched({ restart: Schedule.spaced("1 minute").pipe(Schedule.upTo({ times: 1 })) })
+        yield* TestClock.adjust("70 seconds")
+        assert.match(seen.join(), /failed 0 task 0 failed/)
+        state.trace = undefined
+        yield* TestClock.adjust("5 minutes")
+        assert.strictEqual(state.starts, 2)
+        assert.deepStrictEqual(seen.slice(-2).map((line) => line.slice(0, 12)), ["restarting 1", "well 1"])
+      }),
+      busy
+    )
+  })
+
   it.effect("only looks where no restart is wanted", () => {
     const { layer, state } = crashing()
     return Effect.provide(

@@ -9,7 +9,7 @@ import { pause, restart, resume, stop } from "./control.ts"
 import { list, listed } from "./list.ts"
 import { offsets } from "./offsets.ts"
 import { plan } from "./plan.ts"
-import { carriedOut, publish } from "./publish.ts"
+import { carriedOut, ignoreFailures, publish } from "./publish.ts"
 import { select, settingsOf } from "./selecting.ts"
 import { status, statusOf, watch } from "./status.ts"
 import { validate, validated } from "./validate.ts"
@@ -43,7 +43,7 @@ export const connect = Command.make(
     validate: flag("validate", "As `connect validate`"),
     publish: flag("publish", "As `connect publish`, after validating; deletes what is marked for removal"),
     checkStatus: flag("check-status", "As `connect status`, at last"),
-    ignoreFailures: flag("ignore-failures", "End with 0 although connectors failed")
+    ignoreFailures
   },
   Effect.fnUntraced(function*(flags) {
     const wanted = Option.toArray(flags.connector)

@@ -6,32 +6,43 @@ import * as Effect from "effect/Effect"
 import type { ConnectError } from "../../connect/ConnectError.ts"
 import * as KafkaConnect from "../../connect/KafkaConnect.ts"
 import { WorkFailed } from "../exit.ts"
+import { json } from "../root.ts"
 import { plain } from "../values.ts"
 import { declared, names, sayRemoved, select } from "./selecting.ts"
 
+const said = (name: string, words: string) => Console.log(plain(`${name}: ${words}`))
+
 /** Does something to each connector; the error of one stops no other. */
 const toEach = Effect.fnUntraced(function*(
-  wanted: ReadonlyArray<string>,
+  { json, names: wanted }: { readonly names: ReadonlyArray<string>; readonly json: boolean },
   words: string,
   act: (connect: KafkaConnect.Connect, name: string) => Effect.Effect<void, ConnectError>
 ) {
   const selected = yield* select(wanted)
-  yield* sayRemoved(selected, "left alone")
-  const failed = yield* Effect.gen(function*() {
+  if (!json) yield* sayRemoved(selected, "left alone")
+  const done = yield* Effect.gen(function*() {
     const connect = yield* KafkaConnect.Service
-    return yield* Effect.forEach(declared(selected), (name) =>
-      Effect.matchEffect(act(connect, name), {
-        onFailure: ({ message }) => Effect.as(Console.error(plain(`${name}: ${message}`)), true),
-        onSuccess: () => Effect.as(Console.log(plain(`${name}: ${words}`)), false)
-      }))
+    return yield* Effect.forEach(
+      declared(selected),
+      Effect.fnUntraced(function*(name) {
+        const error = yield* Effect.match(act(connect, name), {
+          onFailure: ({ message }) => message,
+          onSuccess: () => undefined
+        })
+        if (!json) yield* error === undefined ? said(name, words) : Console.error(plain(`${name}: ${error}`))
+        return { name, error }
+      })
+    )
   }).pipe(Effect.provide(selected.connect))
-  if (failed.includes(true)) return yield* new WorkFailed({})
+  if (json) yield* Console.log(JSON.stringify(done))
+  if (done.some(({ error }) => error !== undefined)) return yield* new WorkFailed({})
 })
 
 export const restart = Command.make(
   "restart",
   {
     names,
+    json,
     all: Flag.Boolean("all").pipe(
       Flag.withDescription("Also what has not failed"),
       Flag.withDefault(false)
@@ -39,7 +50,7 @@ export const restart = Command.make(
   },
   (flags) =>
     toEach(
-      flags.names,
+      flags,
       "asked to restart",
       (connect, name) => connect.restart(name, { tasks: flags.all ? "all" : "failed" })
     )
@@ -47,24 +58,24 @@ export const restart = Command.make(
 
 export const pause = Command.make(
   "pause",
-  { names },
-  (flags) => toEach(flags.names, "asked to pause", (connect, name) => connect.pause(name))
+  { names, json },
+  (flags) => toEach(flags, "asked to pause", (connect, name) => connect.pause(name))
 ).pipe(
   Command.withDescription("Let connectors rest; their tasks keep what they hold")
 )
 
 export const resume = Command.make(
   "resume",
-  { names },
-  (flags) => toEach(flags.names, "asked to go on", (connect, name) => connect.resume(name))
+  { names, json },
+  (flags) => toEach(flags, "asked to go on", (connect, name) => connect.resume(name))
 ).pipe(
   Command.withDescription("Let paused and stopped connectors go on")
 )
 
 export const stop = Command.make(
   "stop",
-  { names },
-  (flags) => toEach(flags.names, "asked to stop", (connect, name) => connect.stop(name))
+  { names, json },
+  (flags) => toEach(flags, "asked to stop", (connect, name) => connect.stop(name))
 ).pipe(
   Command.withDescription("End the tasks of connectors, so that their offsets can be changed")
 )

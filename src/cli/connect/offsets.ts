@@ -58,6 +58,7 @@ export const offsets = Command.make(
       for (const each of before) yield* Console.error(plain(`before: ${JSON.stringify(each)}`))
       if (!flags.yes && !(yield* confirmed(`Change the offsets of ${plain(name)}?`))) return yield* new WorkFailed({})
       yield* places === undefined ? connect.resetOffsets(name) : connect.alterOffsets(name, places)
+      if (flags.json) return yield* Console.log(JSON.stringify(yield* connect.offsets(name)))
       yield* Console.log(plain(`${name}: offsets ${places === undefined ? "forgotten" : "changed"}`))
     })
     yield* Effect.provide(work, selected.connect)

@@ -10,7 +10,6 @@ import { asks } from "../../connect/plan/publishing.ts"
 import type { Plan, Published, Settings } from "../../connect/PlanModel.ts"
 import { messageOf } from "../../internal/shared/causes.ts"
 import { confirmed } from "../confirm.ts"
-import { yes } from "../dltFilter.ts"
 import { worksOn } from "../ending.ts"
 import { UsageError, WorkFailed } from "../exit.ts"
 import { json } from "../root.ts"
@@ -99,7 +98,12 @@ export const publish = Command.make(
       Flag.optional
     ),
     prune,
-    yes,
+    yes: Flag.Boolean("yes").pipe(
+      Flag.withDescription(
+        "Also delete; without this flag a plan that deletes is shown, and on a terminal you are asked"
+      ),
+      Flag.withDefault(false)
+    ),
     wait: Flag.String("wait").pipe(
       Flag.withDescription("Wait until every task runs, at most this long: 60s, 5m"),
       Flag.optional
@@ -115,7 +119,7 @@ export const publish = Command.make(
     if (isRisky(plan) && !flags.yes && Option.isNone(flags.plan)) {
       // With --json standard output is JSON alone.
       yield* flags.json ? Console.error(plain(JSON.stringify(jsonOf(plan)))) : printed(plan)
-      if (!(yield* confirmed("Delete and change this?"))) return yield* new WorkFailed({})
+      if (!(yield* confirmed("Do this, and delete?"))) return yield* new WorkFailed({})
     }
     const { ignoreFailures, json } = flags
     const failed = yield* carriedOut(plan, { ignoreFailures, json, wait }).pipe(Effect.provide(selected.connect))

@@ -73,6 +73,9 @@ export const status = Command.make(
   )
 )
 
+/** More often only loads the workers. */
+const leastEvery = 100
+
 export const watch = Command.make(
   "watch",
   {
@@ -88,7 +91,7 @@ export const watch = Command.make(
     json
   },
   Effect.fnUntraced(function*(flags) {
-    const every = yield* duration("--every", flags.every)
+    const every = yield* duration("--every", flags.every, leastEvery)
     const { connect, connectors, prefix } = yield* select(flags.names)
     yield* Connectors.watch(connectors, { prefix, every, restart: flags.restart ? undefined : "never" }).pipe(
       Stream.runForEach((each) =>
@@ -99,4 +102,6 @@ export const watch = Command.make(
       Effect.provide(connect)
     )
   })
-).pipe(Command.withDescription("Report each change of connectors until interrupted, and restart what failed"))
+).pipe(
+  Command.withDescription("Report each change of connectors until interrupted; with --restart, restart what failed")
+)

@@ -56,7 +56,8 @@ export const loggers = Command.make(
       const connect = yield* KafkaConnect.Service
       if (logger !== undefined && level !== undefined) {
         yield* connect.setLogger(logger, level.toUpperCase(), { scope: flags.cluster ? "cluster" : "worker" })
-        return yield* Console.log(plain(`${logger}: ${level.toUpperCase()}`))
+        const set = level.toUpperCase()
+        return yield* Console.log(flags.json ? JSON.stringify({ [logger]: set }) : plain(`${logger}: ${set}`))
       }
       const levels = yield* connect.loggers
       if (flags.json) return yield* Console.log(JSON.stringify(levels))

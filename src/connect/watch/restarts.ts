@@ -60,11 +60,23 @@ export class Restarts {
     for (const [cause, { isGivenUp }] of this.byCause) if (isGivenUp) this.byCause.delete(cause)
   }
 
+  private keyOf(cause: string): string {
+    return this.byCause.has(cause) || this.byCause.size < mostCauses ? cause : others
+  }
+
+  /** The restart that was decided could not be asked for: it is due again, and does not count. */
+  undo(cause: string, now: number): void {
+    const tried = this.byCause.get(this.keyOf(cause))
+    if (tried === undefined) return
+    tried.attempts--
+    tried.due = now
+  }
+
   readonly decide = Effect.fnUntraced({ self: this as Restarts }, function*(
     named: string,
     now: number
   ): Effect.fn.Return<Decision> {
-    const cause = this.byCause.has(named) || this.byCause.size < mostCauses ? named : others
+    const cause = this.keyOf(named)
     let tried = this.byCause.get(cause)
     if (tried === undefined) {
       // The type of a step says that it may end with a value; that is its failure here.

@@ -84,9 +84,13 @@ export const watcher = (connect: Connect, names: ReadonlyArray<string>, options:
         `; restart ${decision.attempt} in ${Duration.format(Duration.millis(decision.until - now))}`
       )
     }
-    const error = yield* Effect.flip(connect.restart(name, { tasks: "failed" })).pipe(Effect.option)
+    const asked = yield* Effect.result(connect.restart(name, { tasks: "failed" }))
+    if (asked._tag === "Failure") {
+      known.restarts.undo(cause, now)
+      return report("failed", `; the restart could not be asked for: ${asked.failure.message}`)
+    }
     known.count++
-    return report("restarting", error._tag === "Some" ? `; the restart failed: ${error.value.message}` : "")
+    return report("restarting")
   })
 
   const look = Effect.fnUntraced(function*(
