@@ -6,5 +6,7 @@
  * @since 0.1.0
  */
 export * as Migrations from "./sql/Migrations.ts"
+export * as Outbox from "./sql/Outbox.ts"
+export * as OutboxRelay from "./sql/OutboxRelay.ts"
 export * as SyncError from "./sql/SyncError.ts"
 export * as Table from "./sql/Table.ts"

@@ -46,8 +46,10 @@ const rooms: ReadonlyArray<{ readonly room: RegExp; readonly may: RegExp; readon
   },
   {
     room: /^sql\//,
-    may: /^(?:sql\/|internal\/shared\/|[A-Z]\w*\.ts$)/,
-    words: "the room of SQL knows the public modules, no engine, no registry, and of the internals only `shared`"
+    may: /^(?:sql\/|internal\/(?:shared\/|produce\/raws\.ts$)|engine\/KafkaEngine\.ts$|[A-Z]\w*\.ts$)/,
+    words:
+      "the room of SQL knows the public modules and the interface of engines, no registry, and of the internals only "
+      + "`shared` and the encoding of messages"
   },
   {
     room: /^rest\//,

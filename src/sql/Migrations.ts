@@ -11,6 +11,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { createDeleted, createOffsets } from "./apply/offsetsSql.ts"
 import { requirePlace } from "./migrations/place.ts"
 import { createSchema, existingSchema, ranMigrations } from "./migrations/schemaSql.ts"
+import { createOutbox } from "./outbox/outboxSql.ts"
 import type { SyncError } from "./SyncError.ts"
 import { ownTable, type Place, schemaOf, shownOwnTable } from "./tables/ownTables.ts"
 import { syncErrorOf } from "./tables/sqlErrors.ts"
@@ -44,7 +45,8 @@ const migrations: ReadonlyArray<{
   readonly statements: (place: Place) => ReadonlyArray<string>
 }> = [
   { name: "offsets", statements: createOffsets },
-  { name: "deleted", statements: createDeleted }
+  { name: "deleted", statements: createDeleted },
+  { name: "outbox", statements: createOutbox }
 ]
 
 const operation = "migrate Millrace's tables"

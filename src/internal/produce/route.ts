@@ -91,7 +91,8 @@ const last: { context: Services | undefined; topic: Encoding.Topic | undefined; 
   route: undefined
 }
 
-const noTopic = (given: unknown): KafkaError =>
+/** The error for what is no topic. */
+export const noTopic = (given: unknown): KafkaError =>
   invalidSetting("topic", `${shown(given)} is no topic that can be sent to; make one with Topic.make`)
 
 /**

@@ -2,7 +2,7 @@
 import * as Predicate from "effect/Predicate"
 import type { SqlError } from "effect/sql/SqlError"
 import { type Place, SyncError } from "../SyncError.ts"
-import { Denied, type Reason, Unavailable, Unexpected } from "../SyncErrorReason.ts"
+import { Denied, NotMigrated, type Reason, Unavailable, Unexpected } from "../SyncErrorReason.ts"
 
 /** What the database said about an error; drivers keep it as fields of the cause, under these names. */
 export interface ServerError {
@@ -76,3 +76,9 @@ export const reasonOf = (error: SqlError): Reason => {
 /** An error of the database that is about no single row. */
 export const syncErrorOf = (operation: string, error: SqlError, place?: Place): SyncError =>
   new SyncError({ operation, reason: reasonOf(error), place, cause: error })
+
+/** An error of a statement over a table of Millrace's own, `shown` by this name: it may not be there. */
+export const ownTableErrorOf = (operation: string, shown: string, error: SqlError): SyncError =>
+  serverErrorOf(error).code === "42P01"
+    ? new SyncError({ operation, reason: new NotMigrated({ table: shown }), cause: error })
+    : syncErrorOf(operation, error)

@@ -1,0 +1,104 @@
+/**
+ * The statements of the outbox. A writer of a key takes its lock, then a transaction id, then the row's id, and keeps
+ * the lock until the commit: so ids of one key are in the order of their commits, and a row whose id is drawn has a
+ * transaction that snapshots know.
+ */
+import { ownTable, type Place } from "../tables/ownTables.ts"
+
+const tableOf = (place: Place): string => ownTable(place, "outbox")
+
+/** The first key of the locks of an outbox, and the sequence of its ids. */
+const lockSpace = (place: Place): string => `'${tableOf(place)}'::regclass::oid::int4`
+const sequenceOf = (place: Place): string => ownTable(place, "outbox_id_seq")
+
+export const createOutbox = (place: Place): ReadonlyArray<string> => [
+  `CREATE SEQUENCE ${sequenceOf(place)} AS bigint CACHE 1`,
+  `CREATE TABLE ${tableOf(place)} (
+  id bigint PRIMARY KEY DEFAULT nextval('${sequenceOf(place)}'),
+  shard smallint NOT NULL,
+  topic text NOT NULL,
+  partition integer,
+  key bytea,
+  value bytea,
+  headers jsonb,
+  timestamp bigint NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  parked_at timestamptz,
+  problem text
+)`,
+  `ALTER SEQUENCE ${sequenceOf(place)} OWNED BY ${tableOf(place)}.id`,
+  `CREATE INDEX ON ${tableOf(place)} (shard, id) WHERE parked_at IS NULL`,
+  `CREATE INDEX ON ${tableOf(place)} (parked_at) WHERE parked_at IS NOT NULL`
+]
+
+/** Parameters: see `rows.parametersOf`. Locks are taken in their order, so two writers of several keys do not cross. */
+export const insert = (place: Place): string =>
+  `WITH locked AS MATERIALIZED (
+  SELECT pg_advisory_xact_lock(${lockSpace(place)}, lock) FROM (
+    SELECT lock FROM unnest($1::text::int4[]) AS l(lock) ORDER BY lock
+  ) AS sorted
+), ready AS MATERIALIZED (SELECT count(*) AS n, pg_current_xact_id() AS xid FROM locked)
+INSERT INTO ${tableOf(place)} (shard, topic, partition, key, value, headers, timestamp)
+SELECT shard, topic, partition, key, value, headers, timestamp FROM (
+  SELECT m.* FROM ready, unnest(
+    $2::text::int2[], $3::text::text[], $4::text::int4[], $5::text::bytea[], $6::text::bytea[], $7::text::jsonb[],
+    $8::text::int8[]
+  ) WITH ORDINALITY AS m(shard, topic, partition, key, value, headers, timestamp, place)
+  WHERE ready.xid IS NOT NULL ORDER BY m.place
+) AS sorted RETURNING id::text`
+
+export const remove = (place: Place): string => `DELETE FROM ${tableOf(place)} WHERE id = ANY($1::text::int8[])`
+
+/** Whether this transaction is the one that publishes a shard, until it ends. */
+export const tryShard = (place: Place): string => `SELECT pg_try_advisory_xact_lock(${lockSpace(place)}, -1 - $1::int4)`
+
+/** The shards that have rows; a parameter of the lowest id that each may have. */
+export const filledShards = (place: Place): string =>
+  `SELECT n - 1 FROM unnest($1::text::int8[]) WITH ORDINALITY AS s(low, n)
+WHERE EXISTS (SELECT 1 FROM ${tableOf(place)} WHERE shard = n - 1 AND id >= low AND parked_at IS NULL)`
+
+/** Without the alias, `ORDER BY id` would order by the text. */
+const columns = "id::text AS digits, topic, partition, key, value, headers::text, timestamp::text"
+
+/** The oldest rows of a shard, without those of some topics. */
+export const select = (place: Place): string =>
+  `SELECT ${columns} FROM ${tableOf(place)}
+WHERE shard = $1::int2 AND id >= $2::text::int8 AND parked_at IS NULL AND topic <> ALL($4::text::text[])
+ORDER BY id LIMIT $3::int4`
+
+export const park = (place: Place): string =>
+  `UPDATE ${tableOf(place)} AS o SET parked_at = clock_timestamp(), problem = p.problem
+FROM unnest($1::text::int8[], $2::text::text[]) AS p(id, problem) WHERE o.id = p.id`
+
+/** To be read one after the other: an id below the first has a transaction that the second knows. */
+export const lastId = (place: Place): string => `SELECT last_value::text FROM ${sequenceOf(place)}`
+export const running =
+  "SELECT pg_snapshot_xmin(pg_current_snapshot())::text, pg_snapshot_xmax(pg_current_snapshot())::text"
+
+/** How many rows wait, since when, and how many are parked. */
+export const status = (place: Place): string =>
+  `SELECT count(*) FILTER (WHERE parked_at IS NULL)::text, count(*) FILTER (WHERE parked_at IS NOT NULL)::text,
+  (extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE parked_at IS NULL)) * 1000)::float8
+FROM ${tableOf(place)}`
+
+/** How long the oldest row waits, in milliseconds. */
+export const oldest = (place: Place): string =>
+  `SELECT (extract(epoch FROM clock_timestamp() - min(created_at)) * 1000)::float8 FROM (
+  SELECT (SELECT created_at FROM ${tableOf(place)} WHERE shard = n - 1 AND id >= low AND parked_at IS NULL
+    ORDER BY id LIMIT 1) AS created_at
+  FROM unnest($1::text::int8[]) WITH ORDINALITY AS s(low, n)
+) AS first`
+
+export const parked = (place: Place): string =>
+  `SELECT ${columns}, (extract(epoch FROM parked_at) * 1000)::float8, problem
+FROM ${tableOf(place)} WHERE parked_at IS NOT NULL ORDER BY id LIMIT $1::int4`
+
+/** A parked row gets a new id: relays no longer look below the ids that they have finished. */
+export const unpark = (place: Place): string =>
+  `WITH gone AS (DELETE FROM ${tableOf(place)} WHERE parked_at IS NOT NULL AND id = ANY($1::text::int8[]) RETURNING *)
+INSERT INTO ${tableOf(place)} (shard, topic, partition, key, value, headers, timestamp)
+SELECT shard, topic, partition, key, value, headers, timestamp FROM (SELECT * FROM gone ORDER BY id) AS sorted
+RETURNING id::text`
+
+export const drop = (place: Place): string =>
+  `DELETE FROM ${tableOf(place)} WHERE parked_at IS NOT NULL AND id = ANY($1::text::int8[]) RETURNING id::text`

@@ -1,0 +1,45 @@
+/** What becomes of rows that were handed to the broker. Pure. */
+import type { Delivery } from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import type { OutboxRow } from "./rows.ts"
+
+/** The acknowledgement of a row, or why there is none. */
+export type Settlement = Delivery | KafkaError
+
+export interface Settled {
+  /** Rows that are done. */
+  readonly published: ReadonlyArray<OutboxRow>
+  /** Rows that will never be taken as they are. */
+  readonly refused: ReadonlyArray<{ readonly row: OutboxRow; readonly error: KafkaError }>
+  /** The first error of each topic with rows that are tried again. */
+  readonly failed: ReadonlyMap<string, KafkaError>
+}
+
+const keyOf = ({ message: { key, topic } }: OutboxRow): string | undefined =>
+  key === null ? undefined : `${topic}\0${Buffer.from(key).toString("latin1")}`
+
+/**
+ * A row whose sending failed is sent again, and with it every later one of its key, also those that arrived: the last
+ * record of a key has to be the last one written.
+ */
+export const settle = (
+  rows: ReadonlyArray<OutboxRow>,
+  settlements: ReadonlyArray<Settlement>,
+  isTemporary: (error: KafkaError) => boolean
+): Settled => {
+  const published: Array<OutboxRow> = []
+  const refused: Array<{ readonly row: OutboxRow; readonly error: KafkaError }> = []
+  const held = new Set<string>()
+  const failed = new Map<string, KafkaError>()
+  rows.forEach((row, i) => {
+    const settlement = settlements[i]!
+    const key = keyOf(row)
+    if (key !== undefined && held.has(key)) return
+    if ("offset" in settlement) published.push(row)
+    else if (isTemporary(settlement)) {
+      if (!failed.has(row.message.topic)) failed.set(row.message.topic, settlement)
+      if (key !== undefined) held.add(key)
+    } else refused.push({ row, error: settlement })
+  })
+  return { published, refused, failed }
+}

@@ -1,0 +1,65 @@
+/** The pure parts of the outbox: rows, shards, what becomes of rows, pauses of topics. */
+import { assert, describe, it } from "@effect/vitest"
+import { KafkaError } from "millrace"
+import { rowOf } from "../../../src/sql/outbox/rows.ts"
+import { settle } from "../../../src/sql/outbox/settling.ts"
+import { shards, slotOf } from "../../../src/sql/outbox/shards.ts"
+import { TopicPauses } from "../../../src/sql/outbox/topicPauses.ts"
+
+const row = (id: number, key: string | null, topic = "t") =>
+  rowOf([String(id), topic, null, key === null ? null : Buffer.from(key), null, null, "0"])
+
+const acknowledged = { topic: "t", partition: 0, offset: 1, timestamp: 0 }
+const temporary = KafkaError.make("produce", new KafkaError.Timeout({ operation: "produce", timeoutMs: 1 }))
+const forGood = KafkaError.make("produce", new KafkaError.InvalidRecord({ topic: "t", problem: "no" }))
+const isTemporary = (error: KafkaError.KafkaError) => error === temporary
+
+describe("settle", () => {
+  it("keeps rows of a key behind one that is sent again, also those that arrived", () => {
+    const rows = [row(1, "a"), row(2, "b"), row(3, "a"), row(4, "a"), row(5, "b"), row(6, "a", "u")]
+    const { failed, published, refused } = settle(
+      rows,
+      [acknowledged, acknowledged, temporary, acknowledged, acknowledged, acknowledged],
+      isTemporary
+    )
+    assert.deepStrictEqual(published.map(({ id }) => id), ["1", "2", "5", "6"])
+    assert.deepStrictEqual(refused, [])
+    assert.deepStrictEqual([...failed.keys()], ["t"])
+  })
+
+  it("takes a row out that is refused for good, and goes on behind it", () => {
+    const { failed, published, refused } = settle(
+      [row(1, "a"), row(2, "a"), row(3, null), row(4, null)],
+      [forGood, acknowledged, temporary, acknowledged],
+      isTemporary
+    )
+    assert.deepStrictEqual(published.map(({ id }) => id), ["2", "4"])
+    assert.deepStrictEqual(refused.map(({ row }) => row.id), ["1"])
+    assert.strictEqual(failed.size, 1)
+  })
+})
+
+describe("slotOf", () => {
+  it("is the same for a key, and spreads keys and records without one over all shards", () => {
+    const slots = Array.from({ length: 400 }, (_, i) => slotOf({ topic: "t", key: Buffer.from(`key ${i}`) }, i))
+    assert.strictEqual(new Set(slots.map(({ shard }) => shard)).size, shards)
+    assert.isAbove(new Set(slots.map(({ lock }) => lock)).size, 250)
+    assert.deepStrictEqual(slotOf({ topic: "t", key: Buffer.from("key 7") }, 99), slots[7])
+    assert.notDeepEqual(slotOf({ topic: "u", key: Buffer.from("key 7") }, 7), slots[7])
+    const without = Array.from({ length: 16 }, (_, i) => slotOf({ topic: "t", key: null }, i))
+    assert.strictEqual(new Set(without.map(({ shard }) => shard)).size, shards)
+    assert.isUndefined(without[0]!.lock)
+  })
+})
+
+describe("TopicPauses", () => {
+  it("leaves a topic out for longer each time, until it takes a record", () => {
+    const pauses = new TopicPauses()
+    assert.deepStrictEqual([pauses.failed("t", 0), pauses.failed("t", 10)], [1_000, undefined])
+    assert.deepStrictEqual(pauses.at(999), ["t"])
+    assert.deepStrictEqual(pauses.at(1_000), [])
+    assert.strictEqual(pauses.failed("t", 1_000), 2_000)
+    pauses.succeeded("t")
+    assert.strictEqual(pauses.failed("t", 5_000), 1_000)
+  })
+})
