@@ -3,14 +3,15 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { output, root } from "../../scripts/check/step.ts"
 
-/** The members of a consumer stop together: which one says so first is open. */
-const inOrder = (stops: string): string => (stops.match(/.*stopped\n {2}group: .*/g) ?? []).toSorted().join("\n")
+/** The members of a consumer start and stop together: which one says so first is open. */
+const inOrder = (lines: string): string =>
+  (lines.match(/.*\n {2}group: .*/g) ?? []).toSorted().map((line) => `${line}\n`).join("")
 
 /** What differs from run to run: colours, times, the numbers of fibers, and the order of what happens together. */
 const settled = (text: string): string =>
   // oxlint-disable-next-line no-control-regex
   text.replaceAll(/\x1b\[[\d;]*m/g, "").replaceAll(/\[[\d:.]+\]/g, "[time]").replaceAll(/\(#\d+\)/g, "(#)").trim()
-    .replace(/(?:.*consumer stopped\n {2}group: .*\n?)+$/, inOrder)
+    .replaceAll(/(?:.*(?:consumer st|assigned: ).*\n {2}group: .*(?:\n|$))+/g, inOrder)
 
 it("README.md shows what the demo prints", async () => {
   const shown = /<!-- demo -->\n```text\n([^]*?)\n```/.exec(readFileSync(join(root, "README.md"), "utf8"))?.[1]
