@@ -170,6 +170,8 @@ const checkOptions = (name: string, options: Options): void => {
     if (options[field] === undefined) fail(field, `it is missing, and is ${kinds[field]!.words}`)
   }
   if ("connector.class" in options.config) fail("config", "connector.class is what plugin says; leave it out")
+  const spaced = Object.keys(options.config).find((key) => key === "" || key.trim() !== key)
+  if (spaced !== undefined) fail("config", `the setting ${Fields.shown(spaced)} is empty, or has spaces around it`)
   if ("name" in options.config) fail("config", "name is the name of the connector; leave it out")
 }
 

@@ -61,7 +61,13 @@ describe("what is handed in without types", () => {
       [() => Connectors.watch([], { every: 0 }), /every: 0 is not a duration of at least 1 millisecond/],
       [() => Debezium.flatten({ addField: [] } as never), /Debezium.flatten: .*did you mean "addFields"/],
       [() => Debezium.reroute({ to: "x" } as never), /Debezium.reroute: topics: it is missing/],
-      [() => FileStream.sink({ file: "/x", topics: "orders" as never }), /topics: "orders" is not an array of texts/],
+      [
+        () => FileStream.sink({ file: "/x", topics: "orders" as never }),
+        /topics: "orders" is not an array of at least one text/
+      ],
+      // No table at all would be every table.
+      [() => Debezium.postgresSource({ tables: [] } as never), /tables: an array is not an array of at least one text/],
+      [() => make("a", { config: { "file ": "/x" } }), /the setting "file " is empty, or has spaces around it/],
       [
         () => FileStream.source({ file: "/x", topic: "t", topics: { partitions: 0, replication: 1 } }),
         /topics.partitions: 0 is not a whole number of at least 1/

@@ -207,6 +207,23 @@ describe("a watch", () => {
     )
   })
 
+  it.effect("shortens a message of megabytes, and knows it as one cause", () => {
+    const { layer, state } = crashing()
+    return Effect.provide(
+      Effect.gen(function*() {
+        const message = "no disk ".repeat(400_000)
+        state.trace = traceOf(message)
+        yield* publish
+        const { seen } = yield* watched({ restart: Schedule.spaced("10 seconds").pipe(Schedule.upTo({ times: 1 })) })
+        state.trace = traceOf(`${message} and another end`)
+        yield* TestClock.adjust("2 minutes")
+        assert.match(seen.at(-1)!, /^given-up 1 task 0 failed: java.lang.Error: no disk/)
+        assert.isBelow(seen.at(-1)!.length, 1_200)
+      }),
+      layer
+    )
+  })
+
   it.effect("only looks where no restart is wanted", () => {
     const { layer, state } = crashing()
     return Effect.provide(

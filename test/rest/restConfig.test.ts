@@ -19,11 +19,16 @@ describe("the place of a service from configuration", () => {
       const basic = { IT_URL: "http://a", IT_USERNAME: "u", IT_PASSWORD: "p" }
       const { auth } = yield* read(basic)
       assert.isTrue(auth?._tag === "Basic" && auth.username === "u" && Redacted.value(auth.password) === "p")
-      assert.strictEqual((yield* read({ IT_URL: "http://a", IT_USERNAME: "u" })).auth, undefined)
+      assert.strictEqual((yield* read({ IT_URL: "http://a", IT_USERNAME: "", IT_TOKEN: "" })).auth, undefined)
+      assert.strictEqual((yield* read({ ...basic, IT_TOKEN: "" })).auth?._tag, "Basic")
       const bearer = (yield* read({ ...basic, IT_TOKEN: "t" })).auth
       assert.isTrue(bearer?._tag === "Bearer" && Redacted.value(bearer.token) === "t")
     }))
 
   it.effect("names the variable that is missing", () =>
-    Effect.map(Effect.flip(read({})), (error) => assert.include(String(error), "IT_URL")))
+    Effect.gen(function*() {
+      assert.include(String(yield* Effect.flip(read({}))), "IT_URL")
+      const error = yield* Effect.flip(read({ IT_URL: "http://a", IT_USERNAME: "u" }))
+      assert.include(String(error), "IT_PASSWORD")
+    }))
 })

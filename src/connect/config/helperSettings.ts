@@ -8,10 +8,18 @@ const { anything, flag, objectOf, oneOf, text, texts, textsByName } = Fields
 
 const config = SettingKinds.byName
 
+/** Debezium reads all tables where no table is named, and all columns where no column is. */
+const some: Fields.Kind = {
+  words: "an array of at least one text, none of them empty",
+  is: (value) =>
+    texts.is(value) && (value as ReadonlyArray<string>).length > 0
+    && (value as ReadonlyArray<string>).every((each) => each.trim() !== "")
+}
+
 export const topics = objectOf({ partitions: SettingKinds.positive, replication: SettingKinds.positive })
 
 const columns: Fields.Kind = {
-  ...objectOf({ include: texts, exclude: texts }),
+  ...objectOf({ include: some, exclude: texts }),
   words: "{ include } or { exclude } with an array of columns",
   is: (value) => SettingKinds.byName.is(value) && Object.keys(Object(value)).length === 1
 }
@@ -35,13 +43,13 @@ const operations: Fields.Kind = {
 
 const columnsByTable: Fields.Kind = {
   words: "an object of arrays of columns",
-  is: (value) => SettingKinds.byName.is(value) && Object.values(Object(value)).every(texts.is)
+  is: (value) => SettingKinds.byName.is(value) && Object.values(Object(value)).every(some.is)
 }
 
 const postgres: KindsOf<PostgresSource> = {
   database: objectOf({ hostname: anything, port: anything, name: anything, user: anything, password: anything }),
   prefix: text,
-  tables: texts,
+  tables: some,
   columns,
   keyColumns: columnsByTable,
   slot: text,
@@ -64,10 +72,10 @@ const jdbc: KindsOf<JdbcSink> = {
   url: anything,
   user: anything,
   password: anything,
-  topics: texts,
+  topics: some,
   insertMode: oneOf("insert", "upsert", "update"),
   deletes: flag,
-  keyFields: texts,
+  keyFields: some,
   table: text,
   schemaEvolution: oneOf("none", "basic"),
   tasks: SettingKinds.positive,
@@ -89,7 +97,7 @@ const helpers: { readonly [name in keyof typeof required]: Kinds } = {
   postgresSource: { ...postgres },
   jdbcSink: { ...jdbc },
   source: { file: anything, topic: text, topics, config },
-  sink: { file: anything, topics: texts, config },
+  sink: { file: anything, topics: some, config },
   reroute: { topics: text, to: text, uniqueKeys: flag },
   filter: { condition: text, language: text },
   flatten: {

@@ -4,6 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
+import { shortened } from "../../rest/bodies.ts"
 import { markerKey } from "../config/marker.ts"
 import { isMasked, scrub, secretsOf } from "../config/secrets.ts"
 import * as Errors from "../ConnectError.ts"
@@ -155,7 +156,7 @@ export const failureIn = ({ state, tasks, trace }: Status): string | undefined =
   if (state !== "FAILED" && failed === undefined) return undefined
   const what = state === "FAILED" ? "the connector" : `task ${failed!.id}`
   const why = (state === "FAILED" ? trace : failed!.trace) ?? "no trace"
-  return `${what} failed: ${why.split("\n")[0]}`
+  return `${what} failed: ${shortened(why.split("\n")[0]!, 1_000)}`
 }
 
 /** Whether a connector and its tasks do one thing; a running one has tasks. */

@@ -26,6 +26,9 @@ interface Tried {
 /** Numbers, and words with digits such as ids and addresses, differ from time to time, the cause does not. */
 const withoutNumbers = (line: string): string => line.replaceAll(/\b[a-f]{8,}\b|[\w-]*\d[\w-]*/gi, "#")
 
+/** What follows is no other cause; a trace may have megabytes. */
+const longestCause = 4_000
+
 /** With more causes than this the others share one budget: messages that are never the same must end, too. */
 const mostCauses = 20
 const others = "another cause"
@@ -38,7 +41,7 @@ export const causeOf = ({ state, tasks, trace }: Status): string | undefined => 
   ]
   if (failed.length === 0) return undefined
   const lines = failed.flatMap((trace) => trace.split("\n").filter((line) => !/^\s+at |^\s*\.\.\. /.test(line)))
-  return [...new Set(lines.map(withoutNumbers))].join("\n")
+  return [...new Set(lines.map(withoutNumbers))].join("\n").slice(0, longestCause)
 }
 
 /** The restarts of one connector. */
