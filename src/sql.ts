@@ -8,5 +8,6 @@
 export * as Migrations from "./sql/Migrations.ts"
 export * as Outbox from "./sql/Outbox.ts"
 export * as OutboxRelay from "./sql/OutboxRelay.ts"
+export * as SqlKeyOffsets from "./sql/SqlKeyOffsets.ts"
 export * as SyncError from "./sql/SyncError.ts"
 export * as Table from "./sql/Table.ts"

@@ -9,6 +9,7 @@ import * as Migrator from "effect/sql/Migrator"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { createDeleted, createOffsets } from "./apply/offsetsSql.ts"
+import { createKeyOffsets } from "./keyOffsets/keyOffsetsSql.ts"
 import { requirePlace } from "./migrations/place.ts"
 import { createSchema, existingSchema, ranMigrations } from "./migrations/schemaSql.ts"
 import { createOutbox } from "./outbox/outboxSql.ts"
@@ -46,7 +47,8 @@ const migrations: ReadonlyArray<{
 }> = [
   { name: "offsets", statements: createOffsets },
   { name: "deleted", statements: createDeleted },
-  { name: "outbox", statements: createOutbox }
+  { name: "outbox", statements: createOutbox },
+  { name: "key_offsets", statements: createKeyOffsets }
 ]
 
 const operation = "migrate Millrace's tables"

@@ -11,6 +11,10 @@ const element = (cell: Cell | undefined): string => {
   return special.test(cell) ? `"${cell.replaceAll("\\", "\\\\").replaceAll("\"", "\\\"")}"` : `"${cell}"`
 }
 
+/** Bytes as PostgreSQL reads them. */
+export const bytesCell = (bytes: Uint8Array): string =>
+  `\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex")}`
+
 /** `{"a",NULL,…}` of one cell of each item. */
 export const literalOf = <A>(items: ReadonlyArray<A>, cell: (item: A) => Cell | undefined): string => {
   let text = "{"

@@ -1,7 +1,7 @@
 /** Messages as rows of the outbox, and back. Pure. */
 import type { RawMessage } from "../../engine/KafkaEngine.ts"
 import * as Headers from "../../Headers.ts"
-import { literalOf } from "../apply/literals.ts"
+import { bytesCell, literalOf } from "../apply/literals.ts"
 import { slotOf } from "./shards.ts"
 
 /** A row that waits to be published. `id` is its place among all, as digits. */
@@ -12,7 +12,7 @@ export interface OutboxRow {
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex")
 
-const bytesCell = (bytes: Uint8Array | null): string | null => bytes === null ? null : `\\x${hex(bytes)}`
+const cellOf = (bytes: Uint8Array | null): string | null => bytes === null ? null : bytesCell(bytes)
 
 const headersCell = (headers: RawMessage["headers"]): string | null =>
   headers === undefined || headers.length === 0
@@ -32,8 +32,8 @@ export const parametersOf = (
     literalOf(slots, ({ shard }) => String(shard)),
     literalOf(messages, ({ topic }) => topic),
     literalOf(messages, ({ partition }) => partition === undefined ? null : String(partition)),
-    literalOf(messages, ({ key }) => bytesCell(key)),
-    literalOf(messages, ({ value }) => bytesCell(value)),
+    literalOf(messages, ({ key }) => cellOf(key)),
+    literalOf(messages, ({ value }) => cellOf(value)),
     literalOf(messages, ({ headers }) => headersCell(headers)),
     literalOf(messages, ({ timestamp }) => String(timestamp ?? now))
   ]
