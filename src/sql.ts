@@ -5,6 +5,7 @@
  * @stability unstable
  * @since 0.1.0
  */
+export * as Change from "./sql/Change.ts"
 export * as Migrations from "./sql/Migrations.ts"
 export * as Outbox from "./sql/Outbox.ts"
 export * as OutboxRelay from "./sql/OutboxRelay.ts"

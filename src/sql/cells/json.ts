@@ -1,0 +1,32 @@
+/** JSON as cells, with the digits of its numbers. Pure. */
+import * as BigDecimal from "effect/BigDecimal"
+import { BadCell, type Cell, type Convert, type Site } from "./cell.ts"
+import { decimalText } from "./digits.ts"
+import { checkedText } from "./texts.ts"
+
+/** `JSON.rawJSON` (ES2025), which writes digits as they are. */
+const { rawJSON } = JSON as typeof JSON & { readonly rawJSON: (text: string) => unknown }
+
+/** `this` is the object that has the property: `value` is what a `toJSON` has made of it. */
+function exactNumbers(this: any, key: string, value: unknown): unknown {
+  const own: unknown = this[key]
+  if (typeof own === "bigint") return rawJSON(String(own))
+  return typeof own === "object" && BigDecimal.isBigDecimal(own) ? rawJSON(decimalText(own)) : value
+}
+
+/** The JSON of a value, `undefined` where there is none. */
+export const exactJson = (value: unknown): string | undefined => JSON.stringify(value, exactNumbers)
+
+const ofValue = (site: Site, value: unknown): Cell | BadCell => {
+  const text = exactJson(value)
+  return text === undefined ? new BadCell(site.name, "there is no JSON of this value") : text
+}
+
+/**
+ * `json` and `jsonb`. Debezium sends the text of the JSON, so that "null" is the null of JSON; from a program, a text
+ * is a JSON string. In both null is the null of SQL.
+ */
+export const jsonCells = (site: Site): Convert => {
+  const { modes: { source }, name } = site
+  return (value) => source === "debezium" && typeof value === "string" ? checkedText(name, value) : ofValue(site, value)
+}

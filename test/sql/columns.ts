@@ -1,0 +1,19 @@
+/** Columns as `Table.read` describes them, for tests without a database. */
+import type { Table } from "millrace/sql"
+
+type Short = readonly [kind: Table.Kind, type: string, typmod?: number, element?: Table.ColumnType]
+
+export const column = (name: string, [kind, type, typmod = -1, element]: Short): Table.Column => ({
+  name,
+  kind,
+  type,
+  typmod,
+  isNullable: true,
+  hasDefault: false,
+  isGenerated: false,
+  isIdentityAlways: false,
+  ...(element && { element })
+})
+
+export const columnsOf = (columns: { readonly [name: string]: Short }): ReadonlyArray<Table.Column> =>
+  Object.entries(columns).map(([name, short]) => column(name, short))
