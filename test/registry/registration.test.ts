@@ -21,6 +21,16 @@ describe("what a codec registers", () => {
     assert.strictEqual(byName.registration?.({ ...site, part: "key" }).subject, "orders-shop.Order")
   })
 
+  it("is under a subject, or the function that should have named it is said", () => {
+    for (const wrong of [undefined, "", 7, Promise.resolve("orders-value")]) {
+      const codec = Codec.avro(Order, { subject: () => wrong as string })
+      assert.throws(
+        () => codec.registration?.(site),
+        /the subject strategy returned .* for the value of topic "orders", which is no subject/
+      )
+    }
+  })
+
   it("is that of the codec within", () => {
     const codec = Codec.avro(Order, { namespace: "shop" })
     const mapped = Codec.map(codec, { decode: ({ id }) => id, encode: (id: string) => new Order({ id }) })

@@ -171,3 +171,76 @@ describe("hostile bytes", () => {
       assert.deepStrictEqual({ ...(reader.reading(writer)(Buffer.from("040002", "hex")) as object) }, { b: 1 })
     }))
 })
+
+describe("what has no Avro type", () => {
+  const deriving = (f: Schema.Top) => () => jsonOf(Schema.Struct({ f }))
+
+  it("is undefined, but in a field that may be missing", () => {
+    assert.throws(deriving(Schema.UndefinedOr(Schema.String)), /^f: undefined has no Avro type.*Schema\.optional/)
+    assert.throws(deriving(Schema.Array(Schema.UndefinedOr(Schema.String))), /^f\.\[\]: undefined/)
+    assert.deepStrictEqual(field(Schema.optional(Schema.String)), {
+      name: "f",
+      type: ["null", "string"],
+      default: null
+    })
+  })
+
+  it("is a field that JavaScript takes for the prototype", () => {
+    assert.throws(() => jsonOf(Schema.Struct({ ["__proto__"]: Schema.String })), /^__proto__: Avro's names/)
+  })
+
+  it("is an annotation that is misspelt, or says nothing there", () => {
+    const annotated = (schema: Schema.Top, avro: object) => schema.annotate({ avro })
+    assert.throws(
+      deriving(annotated(Schema.Int, { typ: "int" })),
+      /^f: annotation avro\.typ: unknown field "typ"; did you mean "type"/
+    )
+    assert.throws(deriving(Schema.Int.annotateKey({ avro: { defualt: 1 } })), /^f: annotation avro\.defualt.*"default"/)
+    assert.throws(deriving(annotated(Schema.Int, { type: "integer" })), /^f: annotation avro\.type: "integer" is not/)
+    assert.throws(
+      deriving(annotated(Schema.Int, { type: "string" })),
+      /^f: a number is int, long, float, double, not string/
+    )
+  })
+
+  it("is a decimal that no number fits into", () => {
+    for (const avro of [{ precision: 0 }, { precision: 2, scale: 3 }, { precision: 9, size: 3, name: "D" }]) {
+      assert.throws(deriving(Schema.BigDecimal.annotate({ avro })), /^f: .*(precision|scale|9 digits)/)
+    }
+    assert.doesNotThrow(() => jsonOf(Schema.BigDecimal.annotate({ avro: { precision: 9, size: 4, name: "D" } })))
+  })
+})
+
+describe("a union in a union", () => {
+  it("is one union", () => {
+    const inner = Schema.Union([Schema.String, Schema.NullOr(Schema.Int)])
+    assert.deepStrictEqual(field(Schema.NullOr(inner)), { name: "f", type: ["null", "string", "long"], default: null })
+    const letters = Schema.Literals(["a", "b"]).annotate({ identifier: "Letter" })
+    const { type } = field(Schema.NullOr(Schema.Union([letters, Schema.Int]))) as {
+      readonly type: ReadonlyArray<unknown>
+    }
+    assert.deepStrictEqual(type, ["null", { type: "enum", name: "Letter", symbols: ["a", "b"] }, "long"])
+  })
+
+  it.effect("takes the values of all", () =>
+    Effect.gen(function*() {
+      const schema = Schema.Struct({
+        f: Schema.NullOr(Schema.Union([Schema.String, Schema.Union([Schema.Int, Order])]))
+      })
+      for (const f of [null, "a", 1, new Order({ id: "o", total: 2 })]) {
+        assert.deepStrictEqual((yield* there(schema, { f })).back, { f })
+      }
+    }))
+})
+
+describe("a float", () => {
+  it.effect("refuses what would be infinite", () =>
+    Effect.gen(function*() {
+      const schema = Schema.Struct({ f: Schema.Number.annotate({ avro: { type: "float" } }) })
+      for (const f of [0.5, Infinity, 3e38]) {
+        assert.deepStrictEqual((yield* there(schema, { f })).back, { f: Math.fround(f) })
+      }
+      const exit = yield* Effect.exit(there(schema, { f: 1e300 }))
+      assert.include(String(exit), "1e+300 is too large for a float")
+    }))
+})

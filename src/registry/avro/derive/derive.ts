@@ -1,9 +1,10 @@
 /** Effect Schemas to Avro types: by the encoded side, with names from identifiers and annotations. Pure. */
-import * as Option from "effect/Option"
 import type * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import type { Annotation, AvroJson, Shape } from "../shape.ts"
 import { NoAvroType, plain } from "../shape.ts"
+import { fieldAnnotation, tagOf, unwrap } from "./annotations.ts"
+import * as Containers from "./containers.ts"
 import { guardOf } from "./guards.ts"
 import { conversions, isNullable, ordered } from "./records.ts"
 import type { Field } from "./records.ts"
@@ -12,8 +13,6 @@ import { TypeNames, validName } from "./typeNames.ts"
 import type { Said } from "./typeNames.ts"
 import { union } from "./unions.ts"
 
-const primitives = new Set<string>(["null", "boolean", "int", "long", "float", "double", "bytes", "string"])
-
 type AST = SchemaAST.AST
 type Path = ReadonlyArray<string>
 
@@ -21,23 +20,6 @@ type Path = ReadonlyArray<string>
 interface Known {
   readonly name: string
   shape: Shape | undefined
-}
-
-const annotationOf = (ast: AST): Annotation => SchemaAST.resolve(ast)?.["avro"] as Annotation | undefined ?? {}
-
-/** The encoded side of a node, and what was said on the way to it. */
-const unwrap = (ast: AST): { readonly ast: AST; readonly said: Said } => {
-  let avro = annotationOf(ast)
-  let identifier = SchemaAST.resolveIdentifier(ast)
-  let description = SchemaAST.resolveDescription(ast)
-  let encoded = ast
-  while (encoded.encoding !== undefined) {
-    encoded = encoded.encoding[encoded.encoding.length - 1]!.to
-    avro = { ...annotationOf(encoded), ...avro }
-    identifier ??= SchemaAST.resolveIdentifier(encoded)
-    description ??= SchemaAST.resolveDescription(encoded)
-  }
-  return { ast: encoded, said: { avro, identifier, description } }
 }
 
 const without = <A extends object>(object: A): A =>
@@ -53,8 +35,9 @@ class Derivation {
     this.names = new TypeNames(namespace)
   }
 
-  shape(node: AST, path: Path, fallback: string | undefined): Shape {
-    const { ast, said } = unwrap(node)
+  /** `isOptional`: undefined is nothing then. */
+  shape(node: AST, path: Path, fallback: string | undefined, isOptional = false): Shape {
+    const { ast, said } = unwrap(node, path)
     const name = () => this.names.of(said, path, fallback)
     switch (ast._tag) {
       case "Null":
@@ -62,7 +45,7 @@ class Derivation {
       case "Boolean":
         return plain("boolean")
       case "Number":
-        return Scalars.number(ast, said.avro)
+        return Scalars.number(ast, said.avro, path)
       case "BigInt":
         return Scalars.bigInteger(said.avro)
       case "String":
@@ -80,11 +63,13 @@ class Derivation {
           ? this.map(ast, path, fallback)
           : this.record(ast, said, path, () => this.names.of(said, path, tagOf(ast) ?? fallback))
       case "Union":
-        return this.union(ast, said, path, fallback)
+        return this.union(ast, said, path, fallback, isOptional)
       case "Suspend":
         return this.shape(ast.thunk(), path, fallback)
       case "Declaration":
         return this.declared(ast, said, path, fallback)
+      case "Undefined":
+        throw new NoAvroType(path, "undefined has no Avro type; a field that may be missing is Schema.optional")
       default:
         throw new NoAvroType(path, `${ast._tag} has no Avro type`)
     }
@@ -132,23 +117,13 @@ class Derivation {
     if (ast.elements.length > 0 || item === undefined || ast.rest.length > 1) {
       throw new NoAvroType(path, "a tuple has no Avro type; use a Struct, or an Array of one Schema")
     }
-    const { fromAvro, json, toAvro } = this.shape(item, [...path, "[]"], fallback && `${fallback}_item`)
-    const each = (convert: Shape["toAvro"]): Shape["toAvro"] =>
-      convert &&
-      ((values: ReadonlyArray<unknown>) => values.map((value) => (convert as (value: unknown) => unknown)(value)))
-    return { json: { type: "array", items: json }, toAvro: each(toAvro), fromAvro: each(fromAvro) }
+    return Containers.array(this.shape(item, [...path, "[]"], fallback && `${fallback}_item`))
   }
 
   private map(ast: SchemaAST.Objects, path: Path, fallback: string | undefined): Shape {
     const [signature] = ast.indexSignatures
     if (ast.indexSignatures.length > 1) throw new NoAvroType(path, "a map has one kind of keys and values")
-    const { fromAvro, json, toAvro } = this.shape(signature!.type, [...path, "{}"], fallback && `${fallback}_value`)
-    const each = (convert: Shape["toAvro"]): Shape["toAvro"] =>
-      convert && ((map: Readonly<Record<string, unknown>>) =>
-        Object.fromEntries(
-          Object.entries(map).map(([key, value]) => [key, (convert as (value: unknown) => unknown)(value)])
-        ))
-    return { json: { type: "map", values: json }, toAvro: each(toAvro), fromAvro: each(fromAvro) }
+    return Containers.map(this.shape(signature!.type, [...path, "{}"], fallback && `${fallback}_value`))
   }
 
   private record(ast: SchemaAST.Objects, said: Said, path: Path, nameOf: () => string): Shape {
@@ -183,13 +158,14 @@ class Derivation {
   }
 
   private field({ name, type }: SchemaAST.PropertySignature, path: Path, record: string): Field {
-    if (typeof name !== "string" || !validName.test(name)) {
+    // JavaScript takes a value of this name for what the record inherits from.
+    if (typeof name !== "string" || !validName.test(name) || name === "__proto__") {
       throw new NoAvroType([...path, String(name)], "Avro's names of fields are letters, digits and underscores")
     }
     const at = [...path, name]
-    const { ast, said } = unwrap(type)
+    const { ast, said } = unwrap(type, at)
     const isOptional = SchemaAST.isOptional(ast)
-    const shape = this.shape(type, at, `${record}_${name.replace(/^_+/, "")}`)
+    const shape = this.shape(type, at, `${record}_${name.replace(/^_+/, "")}`, isOptional)
     const { aliases, default: other, doc, noDefault } = fieldAnnotation(ast, said, shape.json)
     const nullable = isOptional && !isNullable(shape.json)
     const json = nullable ? ["null", ...(Array.isArray(shape.json) ? shape.json : [shape.json])] : shape.json
@@ -209,8 +185,15 @@ class Derivation {
     }
   }
 
-  private union(ast: SchemaAST.Union, said: Said, path: Path, fallback: string | undefined): Shape {
-    const members = ast.types.filter(({ _tag }) => _tag !== "Undefined")
+  private union(
+    ast: SchemaAST.Union,
+    said: Said,
+    path: Path,
+    fallback: string | undefined,
+    isOptional: boolean
+  ): Shape {
+    const all = flattened(ast.types)
+    const members = isOptional ? all.filter((member) => !SchemaAST.isUndefined(member)) : all
     const literals = members.filter((member): member is SchemaAST.Literal =>
       SchemaAST.isLiteral(member) && member.encoding === undefined
     )
@@ -236,7 +219,9 @@ class Derivation {
   private declared(ast: SchemaAST.Declaration, said: Said, path: Path, fallback: string | undefined): Shape {
     const id = (ast.annotations as { readonly representation?: { readonly id: string } } | undefined)?.representation
       ?.id
-    if (id === "effect/schema/Option") return this.option(ast.typeParameters[0]!, path, fallback)
+    if (id === "effect/schema/Option") {
+      return Containers.option(this.shape(ast.typeParameters[0]!, path, fallback), path)
+    }
     const shape = Scalars.declared(id, said.avro, path, () => this.bytes(ast, said, path, fallback))
     if (shape !== undefined) return shape
     throw new NoAvroType(
@@ -246,42 +231,17 @@ class Derivation {
       } has no Avro type; encode it to one that has, such as a text`
     )
   }
-
-  private option(ast: AST, path: Path, fallback: string | undefined): Shape {
-    const { fromAvro, json, toAvro } = this.shape(ast, path, fallback)
-    if (isNullable(json)) {
-      throw new NoAvroType(path, "an Option of something nullable cannot be distinguished from its null")
-    }
-    const call = (convert: Shape["toAvro"], value: unknown) =>
-      convert === undefined ? value : (convert as (value: unknown) => unknown)(value)
-    return {
-      json: ["null", ...(Array.isArray(json) ? json : [json])],
-      toAvro: (option: Option.Option<unknown>) => Option.isNone(option) ? null : call(toAvro, option.value),
-      fromAvro: (value: unknown) => value === null ? Option.none() : Option.some(call(fromAvro, value))
-    }
-  }
 }
 
-/** Whether a type has a name, and so attributes of its own. */
-const isNamed = (json: AvroJson): boolean =>
-  typeof json === "string" ? !primitives.has(json) : !Array.isArray(json) && "name" in json
-
-/**
- * What is said of a field: by `annotateKey`, else by its type, unless that has a name, and means itself by it.
- */
-const fieldAnnotation = (ast: AST, { avro, description }: Said, json: AvroJson): Annotation => {
-  const key = ast.context?.annotations
-  const own = key?.["avro"] as Annotation | undefined
-  const named = isNamed(json)
-  const doc = own?.doc ?? key?.description as string | undefined ?? (named ? undefined : avro.doc ?? description)
-  return { ...(named ? {} : avro), ...own, doc }
-}
-
-/** The tag of a tagged struct: a better name than that of the field it is in. */
-const tagOf = ({ propertySignatures }: SchemaAST.Objects): string | undefined => {
-  const type = propertySignatures.find(({ name }) => name === "_tag")?.type
-  const literal = type !== undefined && SchemaAST.isLiteral(type) ? type.literal : undefined
-  return typeof literal === "string" && validName.test(literal) ? literal : undefined
+/** The members of a union, and those of unions in it, which Avro does not have; literals are together an enum. */
+const flattened = (types: ReadonlyArray<AST>): ReadonlyArray<AST> => {
+  const flat = types.flatMap((type) =>
+    SchemaAST.isUnion(type) && type.encoding === undefined && !type.types.every(SchemaAST.isLiteral)
+      ? flattened(type.types)
+      : [type]
+  )
+  const firstNull = flat.findIndex(SchemaAST.isNull)
+  return flat.filter((type, i) => !SchemaAST.isNull(type) || i === firstNull)
 }
 
 /** The Avro type of a Schema's encoded side. Throws {@link NoAvroType} with the path of what has none. */

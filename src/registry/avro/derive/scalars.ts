@@ -12,9 +12,25 @@ type Path = ReadonlyArray<string>
 export const logical = (type: string, { logicalType }: Annotation): Shape =>
   plain(logicalType === undefined ? type : { type, logicalType })
 
+const numbers = new Set(["int", "long", "float", "double"])
+
+/** It has fewer digits, and that is meant; one that is too large would be infinite. */
+const float = (annotation: Annotation): Shape => ({
+  ...logical("float", annotation),
+  toAvro: (value: number) => {
+    if (!Number.isFinite(value) || Number.isFinite(Math.fround(value))) return value
+    throw new Error(`${value} is too large for a float; a double holds it`)
+  }
+})
+
 /** `int` where a check bounds it to 32 bits, `long` for other whole numbers, else `double`. */
-export const number = (ast: SchemaAST.AST, annotation: Annotation): Shape => {
-  if (annotation.type !== undefined) return logical(annotation.type, annotation)
+export const number = (ast: SchemaAST.AST, annotation: Annotation, path: Path): Shape => {
+  const { type } = annotation
+  if (type === "float") return float(annotation)
+  if (type !== undefined && !numbers.has(type)) {
+    throw new NoAvroType(path, `a number is ${[...numbers].join(", ")}, not ${type}`)
+  }
+  if (type !== undefined) return logical(type, annotation)
   if (!hasCheck(ast, "isInt")) return logical("double", annotation)
   return logical(isWithin(ast, -2_147_483_648, 2_147_483_647) ? "int" : "long", annotation)
 }

@@ -1,6 +1,8 @@
 /** What Schemas say of themselves for Protobuf: on the Schema, on its key, and on its encodings. Pure. */
 import * as SchemaAST from "effect/SchemaAST"
+import * as Fields from "../../../internal/shared/fields.ts"
 import type { Annotation } from "../shape.ts"
+import { NoProtobufType } from "../shape.ts"
 
 type AST = SchemaAST.AST
 
@@ -8,6 +10,30 @@ type AST = SchemaAST.AST
 export interface Said {
   readonly protobuf: Annotation
   readonly identifier: string | undefined
+}
+
+const numbers: Fields.Kind = {
+  words: "an object of numbers",
+  is: (value) =>
+    typeof value === "object" && value !== null && Object.values(value).every((each) => typeof each === "number")
+}
+
+const kinds: Fields.KindsOf<Annotation> = {
+  // Its range is checked where it is used.
+  field: Fields.number,
+  name: Fields.text,
+  type: Fields.text,
+  values: numbers,
+  prefix: Fields.text,
+  oneof: numbers,
+  inline: Fields.text,
+  key: Fields.text
+}
+
+/** Throws for what is said and means nothing: a name that is misspelt. */
+export const checkSaid = ({ protobuf }: Said, path: ReadonlyArray<string>): void => {
+  const found = Fields.problemOf("protobuf", protobuf, { ...kinds })
+  if (found !== undefined) throw new NoProtobufType(path, `annotation protobuf.${found.field}: ${found.problem}`)
 }
 
 /** Without what is undefined: it says nothing, and must not hide what is said elsewhere. */

@@ -5,7 +5,7 @@ import type { EnumType, Field, MessageType } from "../protoType.ts"
 import type { Absence, Annotation, Branch, EnumShape, MessageShape, Property, Shape } from "../shape.ts"
 import { NoProtobufType } from "../shape.ts"
 import type { Said } from "./annotations.ts"
-import { unwrap } from "./annotations.ts"
+import { checkSaid, unwrap } from "./annotations.ts"
 import * as Enums from "./enums.ts"
 import * as Scalars from "./scalars.ts"
 import { capitalized, fieldName, fieldNumber, sameName, TypeNames } from "./typeNames.ts"
@@ -80,6 +80,7 @@ class Derivation {
 
   private inner(node: AST, path: Path, fallback: string | undefined): Shape {
     const { ast, said } = unwrap(node)
+    checkSaid(said, path)
     return this.shape(ast, said, path, fallback)
   }
 
@@ -162,6 +163,7 @@ class Derivation {
     if (typeof key !== "string") throw new NoProtobufType([...path, String(key)], "a symbol is not a field's name")
     const at = [...path, key]
     const { ast, said } = unwrap(node)
+    checkSaid(said, at)
     const constant = constantOf(ast)
     if (constant !== undefined && said.protobuf.field === undefined && !SchemaAST.isOptional(ast)) {
       message.constants[key] = constant.value
@@ -207,8 +209,11 @@ class Derivation {
   } {
     const isOptional = SchemaAST.isOptional(ast)
     const parts = split(ast, said)
-    const ways = [isOptional || parts.undefined, parts.null, parts.option].filter((way) => way)
-    if (ways.length > 1) {
+    if (parts.undefined && !isOptional) {
+      throw new NoProtobufType(path, "undefined has no Protobuf value; a field that may be missing is Schema.optional")
+    }
+    const ways = [isOptional, parts.null, parts.option].filter((way) => way)
+    if (ways.length > 1 || parts.options) {
       throw new NoProtobufType(path, "Protobuf has one way to be missing: choose optionalKey, NullOr or Option")
     }
     const absence = parts.null ? "null" : parts.option ? "none" : ways.length > 0 ? "no key" : undefined

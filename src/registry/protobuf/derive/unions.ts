@@ -27,13 +27,15 @@ export const split = (ast: AST, said: Said): {
   readonly null: boolean
   readonly undefined: boolean
   readonly option: boolean
+  /** An Option in an Option. */
+  readonly options: boolean
 } => {
   if (isOption(ast)) {
     const value = unwrap(ast.typeParameters[0]!)
     const inner = split(value.ast, value.said)
-    return { ...inner, said: merged(said, inner.said), option: true }
+    return { ...inner, said: merged(said, inner.said), option: true, options: inner.option }
   }
-  const none = { ast, said, null: false, undefined: false, option: false }
+  const none = { ast, said, null: false, undefined: false, option: false, options: false }
   if (!SchemaAST.isUnion(ast)) return none
   const rest = ast.types.filter((type) => !SchemaAST.isNull(type) && !SchemaAST.isUndefined(type))
   if (rest.length === ast.types.length || rest.length === 0) return none
@@ -46,7 +48,8 @@ export const split = (ast: AST, said: Said): {
     said: merged(said, inner.said),
     null: parts.null || inner.null,
     undefined: parts.undefined || inner.undefined,
-    option: inner.option
+    option: inner.option,
+    options: inner.options
   }
 }
 
