@@ -42,7 +42,8 @@ export interface Asked {
   readonly secrets?: ReadonlyArray<string> | undefined
 }
 
-const rebalancing = /rebalanc|stale configuration|config change|leader/i
+/** Of messages without the name of the connector, which may have such a word in it. */
+const rebalancing = /rebalanc|stale configuration|no known leader/i
 const classes = /(?:class|klass=class) ([\w.$]+)/g
 
 /** The last part of a class, in lower case, without what all of them have. */
@@ -57,28 +58,32 @@ export const closeTo = (plugin: string, known: ReadonlyArray<string>): ReadonlyA
 }
 
 /** What Connect says of a configuration that it refuses: a line for each error, with the setting in quotes or not. */
-const problemsIn = (words: string): ReadonlyArray<Errors.Problem> =>
+const problemsIn = (words: string, shown: (text: string) => string): ReadonlyArray<Errors.Problem> =>
   words.split("\n").slice(1).filter((line) => line !== "" && !line.startsWith("You can also find")).map((line) => {
     const key = /configuration "?([\w.$-]+)"?/.exec(line)?.[1]
-    return { key: key?.replace(/[:.]$/, ""), messages: [line] }
+    return { key: key?.replace(/[:.]$/, ""), messages: [shown(line)] }
   })
 
 /** Why a request was refused. */
 export const reasonOf = ({ body, status }: Response, asked: Asked): Errors.Reason => {
   const { connector, creates, plugin, secrets = [] } = asked
-  // Before it is shortened, which could cut a secret in two.
-  const problem = shortened(scrub(wordsOf(body, Infinity), secrets), 2_000)
-  if (plugin !== undefined && /Failed to find any class/.test(problem)) {
-    const known = [...wordsOf(body, Infinity).matchAll(classes)].map(([, name]) => name!)
+  const words = wordsOf(body, Infinity)
+  // A short secret may be a part of the words that tell refusals apart, and shortening could cut a secret in two.
+  const shown = (text: string) => shortened(scrub(text, secrets), 2_000)
+  const problem = shown(words)
+  if (plugin !== undefined && /Failed to find any class/.test(words)) {
+    const known = [...words.matchAll(classes)].map(([, name]) => name!)
     return new Errors.UnknownPlugin({ plugin, close: closeTo(plugin, known) })
   }
   if (status === 409) {
-    return creates === true && connector !== undefined && /already exists/.test(problem)
+    return creates === true && connector !== undefined && /already exists/.test(words)
       ? new Errors.ConnectorExists({ connector })
       : new Errors.Rebalancing({ problem })
   }
-  if (status >= 500 && rebalancing.test(problem)) return new Errors.Rebalancing({ problem })
-  if (/BadRequestException|Cannot invoke/.test(problem) && status === 500) {
+  if (status >= 500 && rebalancing.test(connector === undefined ? words : words.replaceAll(connector, ""))) {
+    return new Errors.Rebalancing({ problem })
+  }
+  if (/BadRequestException|Cannot invoke/.test(words) && status === 500) {
     return new Errors.Unexpected({ status, problem })
   }
   if (status === 404 && field(body, "error_code") === undefined) {
@@ -91,8 +96,8 @@ export const reasonOf = ({ body, status }: Response, asked: Asked): Errors.Reaso
   if (status === 401 || status === 403) return new Errors.Unauthorized({ status, problem })
   if (status === 404 && connector !== undefined) return new Errors.ConnectorNotFound({ connector })
   if (status === 400 && connector !== undefined) {
-    if (/must be in the STOPPED state/.test(problem)) return new Errors.NotStopped({ connector })
-    const problems = /configuration is invalid/.test(problem) ? problemsIn(problem) : []
+    if (/must be in the STOPPED state/.test(words)) return new Errors.NotStopped({ connector })
+    const problems = /configuration is invalid/.test(words) ? problemsIn(words, shown) : []
     if (problems.length > 0) return new Errors.InvalidConfig({ connector, problems })
   }
   return new Errors.Unexpected({ status, problem })

@@ -120,6 +120,26 @@ describe("Connect over HTTP", () => {
       assert.include(connect.requests[0]!.url, "includeTasks=true&onlyFailed=true")
     }))
 
+  it.effect("tells refusals apart by words that a secret or a name is a part of", () =>
+    Effect.gen(function*() {
+      const short = { "connector.class": "A", "my.own": Redacted.make("s"), "my.other": Redacted.make("invalid") }
+      const reason = <A>(name: string, run: (connect: KafkaConnect.Connect) => Effect.Effect<A, any>) =>
+        reasonOf(name, run)
+      assert.strictEqual(
+        (yield* reason("post-connectors-409-exists", (c) => c.create("x", short)))._tag,
+        "ConnectorExists"
+      )
+      const invalid = yield* reason("put-config-invalid-400", (c) => c.update("file-src", short))
+      assert.deepStrictEqual([invalid._tag, invalid.problems.map(({ key }: { key: string }) => key)], [
+        "InvalidConfig",
+        ["topic"]
+      ])
+      const broken = connectOf(() => json({ error_code: 500, message: "cannot restart rebalancer: no heap" }, 500))
+      yield* patiently(Effect.flip(broken.use((c) => c.restart("rebalancer"))))
+      // It may have been done.
+      assert.strictEqual(broken.requests.length, 1)
+    }))
+
   it.effect("waits out each recorded form of a rebalance before a change is taken", () =>
     Effect.gen(function*() {
       const refusals = ["restart-409-rebalance", "get-config-500-rebalance", "restart-409-rebalance"]
