@@ -71,6 +71,12 @@ const nullOf = (site: Site): (isUnsure: boolean) => null | undefined | BadCell =
   return (isUnsure) => isUnsure ? lost : null
 }
 
+/** Converts the values of a column. */
+export interface CellOf {
+  (value: unknown): Cell | BadCell
+  (value: unknown, isUnsure: boolean): Cell | undefined | BadCell
+}
+
 /**
  * Prepares the conversion of a column's values. What it returns takes what codecs and Schemas make of a record: texts,
  * numbers, bigints, booleans, bytes, arrays, objects, `Date`, and Effect's `Option`, `BigDecimal`, `DateTime` and
@@ -80,10 +86,7 @@ const nullOf = (site: Site): (isUnsure: boolean) => null | undefined | BadCell =
  * refused then in columns where that can be, or `undefined`, for a column that stays as it is, where losses are
  * accepted.
  */
-export const cellsOf = (
-  column: Column,
-  modes: Modes
-): (value: unknown, isUnsure?: boolean) => Cell | undefined | BadCell => {
+export const cellsOf = (column: Column, modes: Modes): CellOf => {
   const site: Site = { name: column.name, type: column, modes }
   const convert = convertOf(site)
   const ofNull = nullOf(site)
@@ -92,8 +95,10 @@ export const cellsOf = (
     const inner = Option.getOrNull(value)
     return inner === null || inner === undefined ? ofNull(isUnsure) : convert(inner)
   }
-  return (value, isUnsure = false) => {
+  const cellOf = (value: unknown, isUnsure = false) => {
     if (value === null || value === undefined) return ofNull(isUnsure)
     return typeof value === "object" ? opened(value, isUnsure) : convert(value)
   }
+  // Nothing is undefined where a null is sure.
+  return cellOf as CellOf
 }
