@@ -59,7 +59,7 @@ const budgets: { readonly [subpath: string]: Budget } = {
   ".": { gzipKb: 140, modules: 380, sourceKb: 5_400 },
   "./confluent": { gzipKb: 45, modules: 240, sourceKb: 4_800 },
   "./testing": { gzipKb: 42, modules: 130, sourceKb: 2_100 },
-  "./registry": { gzipKb: 100, modules: 255, sourceKb: 5_000 },
+  "./registry": { gzipKb: 105, modules: 300, sourceKb: 5_000 },
   "./connect": { gzipKb: 90, modules: 240, sourceKb: 4_800 },
   "./sql": { gzipKb: 65, modules: 250, sourceKb: 4_800 },
   "./pglite": { gzipKb: 20, modules: 230, sourceKb: 5_600 },

@@ -6,6 +6,7 @@
  */
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import type { SqlClient } from "effect/sql/SqlClient"
 import { checkConnectors, planning } from "../connect/config/settings.ts"
 import type { Connector } from "../connect/Connector.ts"
 import type * as KafkaConnect from "../connect/KafkaConnect.ts"
@@ -14,6 +15,8 @@ import type * as Consumer from "../Consumer.ts"
 import type * as KafkaEngine from "../engine/KafkaEngine.ts"
 import { anything, objectOf, requireFields } from "../internal/shared/fields.ts"
 import type * as SchemaRegistry from "../registry/SchemaRegistry.ts"
+import { placeKinds } from "../sql/migrations/place.ts"
+import type { Place } from "../sql/tables/ownTables.ts"
 import type * as Topic from "../Topic.ts"
 
 /**
@@ -41,6 +44,8 @@ export interface Config {
   readonly connect: Layer.Layer<KafkaConnect.Service, unknown> | undefined
   readonly connectors: ReadonlyArray<Connector>
   readonly connectorSettings: Settings
+  readonly sql: Layer.Layer<SqlClient, unknown> | undefined
+  readonly sqlTables: Place
 }
 
 /**
@@ -55,6 +60,8 @@ export interface Config {
  * - `registry`: the layer of the Schema Registry, for topics whose codecs need one, and for `millrace schemas`.
  * - `connect`: the layer of Kafka Connect, `connectors` what it should run, and `connectorSettings` how they are
  *   compared (a prefix of their names, for example); for `millrace connect`.
+ * - `sql`: the layer of the database, and `sqlTables` the schema and prefix of Millrace's tables in it (as in
+ *   `Migrations`); for `millrace sql`.
  *
  * @example
  * ```ts
@@ -103,6 +110,8 @@ export const defineConfig = <
   readonly connect?: Layer.Layer<KafkaConnect.Service, unknown> | undefined
   readonly connectors?: ReadonlyArray<Connector> | undefined
   readonly connectorSettings?: Settings | undefined
+  readonly sql?: Layer.Layer<SqlClient, unknown> | undefined
+  readonly sqlTables?: Place | undefined
 }): Config => {
   requireFields("defineConfig", "config", config, { ...kinds })
   if (config.connectors !== undefined) checkConnectors("defineConfig", config.connectors)
@@ -117,7 +126,9 @@ export const defineConfig = <
     registry: config.registry as Config["registry"],
     connect: config.connect,
     connectors: config.connectors ?? [],
-    connectorSettings: config.connectorSettings ?? {}
+    connectorSettings: config.connectorSettings ?? {},
+    sql: config.sql,
+    sqlTables: config.sqlTables ?? {}
   }
 }
 
@@ -131,7 +142,9 @@ const kinds = {
   registry: anything,
   connect: anything,
   connectors: anything,
-  connectorSettings: objectOf({ ...planning })
+  connectorSettings: objectOf({ ...planning }),
+  sql: anything,
+  sqlTables: objectOf({ ...placeKinds })
 }
 
 /** Whether a value was made by {@link defineConfig}. @internal */

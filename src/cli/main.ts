@@ -17,11 +17,12 @@ import { produce } from "./produce.ts"
 import { retry } from "./retry.ts"
 import { root } from "./root.ts"
 import { schemas } from "./schemas/schemas.ts"
+import { sql } from "./sql/sql.ts"
 import { tail } from "./tail.ts"
 import { topics } from "./topics.ts"
 
 const command = root.pipe(
-  Command.withSubcommands([consume, topics, groups, tail, produce, retry, dlt, schemas, connect])
+  Command.withSubcommands([consume, topics, groups, tail, produce, retry, dlt, schemas, connect, sql])
 )
 
 /**

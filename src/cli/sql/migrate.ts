@@ -1,0 +1,41 @@
+/** `millrace sql migrate`. */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Migrations from "../../sql/Migrations.ts"
+import { worksOn } from "../ending.ts"
+import { json } from "../root.ts"
+import { database } from "./database.ts"
+
+const counted = (count: number): string => `${count} ${count === 1 ? "migration" : "migrations"}`
+
+/** Makes Millrace's own tables. */
+export const migrate = Command.make(
+  "migrate",
+  {
+    plan: Flag.Boolean("plan").pipe(
+      Flag.withDescription("Only print the statements that would be run"),
+      Flag.withDefault(false)
+    ),
+    json
+  },
+  Effect.fnUntraced(function*(flags) {
+    const { layer, tables } = yield* database
+    yield* Effect.gen(function*() {
+      if (!flags.plan) yield* worksOn
+      const migrations = yield* flags.plan ? Migrations.plan(tables) : Migrations.run(tables)
+      if (flags.json) return yield* Console.log(JSON.stringify({ executed: !flags.plan, migrations }))
+      for (const { id, name, statements } of migrations) {
+        yield* Console.log(flags.plan ? `-- ${id} ${name}\n${statements.join(";\n")};` : `${id} ${name}: done`)
+      }
+      yield* Console.log(
+        migrations.length === 0
+          ? "nothing to do: all tables are there"
+          : flags.plan
+          ? `-- ${counted(migrations.length)} would be run; nothing was done`
+          : `${counted(migrations.length)} run`
+      )
+    }).pipe(Effect.provide(layer))
+  })
+).pipe(Command.withDescription("Make the tables that Millrace keeps its own state in; what is there is left alone"))

@@ -1,0 +1,114 @@
+/** `millrace sql outbox`. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import type { SqlClient } from "effect/sql/SqlClient"
+import * as Outbox from "../../sql/Outbox.ts"
+import type { SyncError } from "../../sql/SyncError.ts"
+import { confirmed } from "../confirm.ts"
+import { yes } from "../dltFilter.ts"
+import { worksOn } from "../ending.ts"
+import { UsageError, WorkFailed } from "../exit.ts"
+import { json } from "../root.ts"
+import { printTable } from "../table.ts"
+import { database } from "./database.ts"
+
+const ids = Argument.String("id").pipe(
+  Argument.withDescription("Only these messages, by their ids in `outbox ls`"),
+  Argument.variadic()
+)
+
+const all = Flag.Boolean("all").pipe(Flag.withDescription("All parked messages"), Flag.withDefault(false))
+
+const most = Flag.Int("max").pipe(Flag.withDescription("At most this many (default 1000)"), Flag.withDefault(1_000))
+
+const text = (bytes: Uint8Array | null): string => bytes === null ? "-" : Buffer.from(bytes).toString("utf8")
+
+const ls = Command.make(
+  "ls",
+  { max: most, json },
+  Effect.fnUntraced(function*(flags) {
+    const { layer } = yield* database
+    const messages = yield* Effect.provide(Outbox.parked(flags.max), layer)
+    const shown = messages.map(({ id, key, parkedAt, partition, problem, topic, value }) => ({
+      id,
+      topic,
+      partition,
+      key: text(key),
+      bytes: value?.length ?? 0,
+      parkedAt: new Date(parkedAt).toISOString(),
+      problem
+    }))
+    if (flags.json) return yield* Console.log(JSON.stringify(shown))
+    yield* printTable(
+      ["ID", "TOPIC", "KEY", "BYTES", "PARKED", "PROBLEM"],
+      shown.map(({ bytes, id, key, parkedAt, problem, topic }) => [id, topic, key, bytes, parkedAt, problem])
+    )
+  })
+).pipe(Command.withDescription("List the messages that Kafka refused for good"))
+
+/** The parked messages that are meant. */
+const meant = Effect.fnUntraced(function*(wanted: ReadonlyArray<string>, all: boolean) {
+  if (all !== (wanted.length === 0)) {
+    return yield* new UsageError({ problem: "name messages by their ids, or say --all" })
+  }
+  const wrong = wanted.find((id) => !/^\d{1,18}$/.test(id))
+  if (wrong !== undefined) return yield* new UsageError({ problem: `"${wrong}" is no id of a message` })
+  return all ? (yield* Outbox.parked(2 ** 31 - 1)).map(({ id }) => id) : wanted
+})
+
+const changing = (
+  flags: { readonly ids: ReadonlyArray<string>; readonly all: boolean; readonly json: boolean },
+  words: string,
+  change: (ids: ReadonlyArray<string>) => Effect.Effect<number, SyncError, SqlClient>,
+  agreed: (count: number) => Effect.Effect<boolean>
+) =>
+  Effect.gen(function*() {
+    const { layer } = yield* database
+    yield* Effect.gen(function*() {
+      const wanted = yield* meant(flags.ids, flags.all)
+      if (wanted.length > 0 && !(yield* agreed(wanted.length))) return
+      yield* worksOn
+      const count = wanted.length === 0 ? 0 : yield* change(wanted)
+      yield* Console.log(flags.json ? JSON.stringify({ count }) : `${count} ${words}`)
+      if (count < wanted.length) {
+        return yield* new WorkFailed({ problem: `${wanted.length - count} of them are not parked (any more)` })
+      }
+    }).pipe(Effect.provide(layer))
+  })
+
+const retry = Command.make(
+  "retry",
+  { ids, all, json },
+  (flags) => changing(flags, "will be published again", Outbox.retry, () => Effect.succeed(true))
+).pipe(Command.withDescription("Let parked messages be published again, as if they were written now"))
+
+const drop = Command.make(
+  "drop",
+  { ids, all, yes, json },
+  (flags) =>
+    changing(
+      flags,
+      "dropped",
+      Outbox.drop,
+      (count) => flags.yes ? Effect.succeed(true) : confirmed(`Drop ${count} messages for good?`)
+    )
+).pipe(Command.withDescription("Delete parked messages for good"))
+
+/** How the outbox is doing, and what Kafka refused of it. */
+export const outbox = Command.make(
+  "outbox",
+  { json },
+  Effect.fnUntraced(function*(flags) {
+    const { layer } = yield* database
+    const status = yield* Effect.provide(Outbox.status, layer)
+    if (flags.json) return yield* Console.log(JSON.stringify(status))
+    const { oldestMillis, parked, waiting } = status
+    yield* printTable(["WAITING", "OLDEST", "PARKED"], [[waiting, `${(oldestMillis / 1_000).toFixed(1)} s`, parked]])
+  })
+).pipe(
+  Command.withSubcommands([ls, retry, drop]),
+  Command.withDescription("Show how many messages of the outbox wait, and what Kafka refused of them")
+)
