@@ -38,6 +38,40 @@ const order = (...fields: ReadonlyArray<object>) => ({
   text: JSON.stringify({ type: "record", name: "Order", namespace: "shop", fields })
 })
 
+describe("schemas of one subject by the command", () => {
+  const oneSubject = within("oneSubject")
+
+  it.effect("are checked against each other before any is registered", () =>
+    Effect.gen(function*() {
+      const { code, out } = yield* oneSubject("check")
+      assert.strictEqual(code, 1)
+      assert.deepStrictEqual(out.split("\n"), [
+        "Order: new",
+        "Order: new",
+        "Order: new",
+        "Order: incompatible (BACKWARD, no version)",
+        "  after the one of topic orders-noted: BACKWARD: the new schema cannot read version 2: "
+        + "READER_FIELD_MISSING_DEFAULT_VALUE at /fields/paid: the writer has no \"paid\", and it has no default"
+      ])
+      const registering = yield* oneSubject("register")
+      assert.strictEqual(registering.code, 1)
+      assert.notInclude(registering.out, ", id ")
+    }))
+
+  it.effect("are counted as the versions that they would be", () =>
+    Effect.gen(function*() {
+      const { code, out } = yield* oneSubject("register", "orders", "orders-copy", "orders-noted", "--dry-run")
+      assert.strictEqual(code, 0)
+      assert.deepStrictEqual(out.split("\n"), [1, 1, 2].map((n) => `Order: would be registered as version ${n}`))
+      const made = yield* oneSubject("register", "orders", "orders-copy", "orders-noted")
+      assert.deepStrictEqual(made.out.split("\n"), [
+        "Order: registered as version 1, id 1",
+        "Order: registered as version 1, id 1",
+        "Order: registered as version 2, id 2"
+      ])
+    }))
+})
+
 /** One registry, so one story: each step stands on the ones before. */
 describe("schemas by the command", () => {
   it.effect("finds what the topics register, and that nothing is there", () =>

@@ -4,9 +4,9 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import { messageOf } from "../../internal/shared/causes.ts"
 import { resolve } from "../../registry/codec/readers.ts"
-import { compares, violations } from "../../registry/memory/compatibility.ts"
+import { compares, type Text, type VersionText, violations } from "../../registry/memory/compatibility.ts"
 import { parser } from "../../registry/protobuf/library.ts"
-import type { Compatibility } from "../../registry/RegistryModel.ts"
+import type { Compatibility, SchemaType } from "../../registry/RegistryModel.ts"
 import * as SchemaRegistry from "../../registry/SchemaRegistry.ts"
 import { WorkFailed } from "../exit.ts"
 import { config, json } from "../root.ts"
@@ -14,6 +14,20 @@ import { registryOf } from "../services.ts"
 import { plain } from "../values.ts"
 import { type Target, targetsOf, topics } from "./registrations.ts"
 import { concurrency, stateOf, statusOf } from "./state.ts"
+
+/** By our own rules; what cannot be compared is said so, instead of nothing. */
+const compared = (
+  level: Compatibility,
+  type: SchemaType,
+  next: Text,
+  before: ReadonlyArray<VersionText>
+): ReadonlyArray<string> => {
+  try {
+    return violations(level, compares[type], next, before)
+  } catch (error) {
+    return [`${level}: the versions cannot be compared: ${messageOf(error)}`]
+  }
+}
 
 /** Why a schema is not compatible, by our own rules: for registries that do not say. */
 const reasonsOf = Effect.fnUntraced(function*({ schema, subject }: Target, level: Compatibility) {
@@ -29,12 +43,23 @@ const reasonsOf = Effect.fnUntraced(function*({ schema, subject }: Target, level
   )
   const other = before.findLast(({ type }) => type !== schema.type)
   if (other !== undefined) return [`${level}: version ${other.version} is ${other.type}, and the schema ${schema.type}`]
-  // What cannot be compared is said so, instead of nothing.
-  try {
-    return violations(level, compares[schema.type], next, before)
-  } catch (error) {
-    return [`${level}: the versions cannot be compared: ${messageOf(error)}`]
+  return compared(level, schema.type, next, before)
+})
+
+/** Why a schema may not follow another one that is to be registered before it. */
+const againstOther = Effect.fnUntraced(function*(
+  registry: SchemaRegistry.Registry,
+  { schema }: Target,
+  other: Target,
+  { level, version }: { readonly level: Compatibility; readonly version: number }
+) {
+  if (level === "NONE") return []
+  if (schema.type !== other.schema.type) {
+    return [`${level}: that is ${other.schema.type}, and the schema ${schema.type}`]
   }
+  if (schema.type === "PROTOBUF") yield* parser
+  const [next, before] = [yield* resolve(registry, schema), yield* resolve(registry, other.schema)]
+  return compared(level, schema.type, next, [{ ...before, version }])
 })
 
 /** What a check found of a target. */
@@ -56,6 +81,44 @@ export const checkOf = Effect.fnUntraced(function*(target: Target) {
 /** What was found, in JSON. */
 export type Checked = Effect.Success<ReturnType<typeof checkOf>>
 
+/** Whether a schema is still to be registered, and may be. */
+export const isMissing = ({ status }: Pick<Checked, "status">): boolean => status === "new" || status === "compatible"
+
+/**
+ * Checks targets, also against each other: those of one subject are registered one after the other, and the registry
+ * knows of none yet.
+ */
+export const checksOf = Effect.fnUntraced(function*(targets: ReadonlyArray<Target>) {
+  const registry = yield* SchemaRegistry.Service
+  const found = yield* Effect.forEach(targets, checkOf, { concurrency })
+  const pending = new Map<string, Array<Target>>()
+  const checked: Array<Checked & { readonly next: number | undefined }> = []
+  for (const [i, target] of targets.entries()) {
+    const own = found[i]!
+    if (!isMissing(own)) {
+      checked.push({ ...own, next: undefined })
+      continue
+    }
+    const { schema, subject, topic } = target
+    const before = pending.get(subject) ?? []
+    const latest = own.latest ?? 0
+    const same = before.findIndex((each) => JSON.stringify(each.schema) === JSON.stringify(schema))
+    const other = same < 0 ? before.at(-1) : undefined
+    const place = { level: own.compatibility, version: latest + before.length }
+    const problems = other === undefined ? [] : yield* againstOther(registry, target, other, place)
+    if (problems.length > 0) {
+      const of = topic === other?.topic ? `another codec of topic ${topic}` : `topic ${other?.topic}`
+      const messages = problems.map((problem) => `after the one of ${of}: ${problem}`)
+      const none = { version: undefined, id: undefined, next: undefined }
+      checked.push({ ...own, ...none, status: "incompatible", messages })
+      continue
+    }
+    if (same < 0) pending.set(subject, [...before, target])
+    checked.push({ ...own, next: latest + 1 + (same < 0 ? before.length : same) })
+  }
+  return checked
+})
+
 /** The verdict in a line. */
 const wordsOf = ({ compatibility, latest, status, subject, version }: Checked): string => {
   switch (status) {
@@ -65,7 +128,9 @@ const wordsOf = ({ compatibility, latest, status, subject, version }: Checked): 
     case "older":
       return `${subject}: version ${version}${status === "older" ? `, not the latest, which is ${latest}` : ""}`
     default:
-      return `${subject}: ${status} (${compatibility}, latest version ${latest})`
+      return `${subject}: ${status} (${compatibility}, ${
+        latest === undefined ? "no version" : `latest version ${latest}`
+      })`
   }
 }
 
@@ -81,8 +146,8 @@ export const check = Command.make(
     const loaded = yield* config
     const registry = yield* registryOf(loaded)
     const targets = yield* targetsOf(loaded, flags.topics)
-    const found = yield* Effect.forEach(targets, checkOf, { concurrency }).pipe(Effect.provide(registry))
-    if (flags.json) yield* Console.log(JSON.stringify(found))
+    const found = yield* checksOf(targets).pipe(Effect.provide(registry))
+    if (flags.json) yield* Console.log(JSON.stringify(found.map(({ next: _, ...checked }) => checked)))
     else for (const line of found.flatMap(linesOf)) yield* Console.log(line)
     const wrong = found.filter(({ status }) => status === "incompatible").length
     if (wrong > 0) {

@@ -8,16 +8,13 @@ import { WorkFailed } from "../exit.ts"
 import { config, json } from "../root.ts"
 import { registryOf } from "../services.ts"
 import { plain } from "../values.ts"
-import { type Checked, checkOf, linesOf } from "./check.ts"
+import { type Checked, checksOf, isMissing, linesOf } from "./check.ts"
 import { type Target, targetsOf, topics } from "./registrations.ts"
-import { concurrency } from "./state.ts"
 
 /** What a check found, and, if it was registered now, as which version. */
 interface Done extends Omit<Checked, "status"> {
   readonly status: Checked["status"] | "made"
 }
-
-const isMissing = ({ status }: Checked) => status === "new" || status === "compatible"
 
 const registered = Effect.fnUntraced(function*(checked: Checked, { normalize, schema, subject }: Target) {
   const registry = yield* SchemaRegistry.Service
@@ -26,10 +23,10 @@ const registered = Effect.fnUntraced(function*(checked: Checked, { normalize, sc
   return { ...checked, status: "made", version, id } satisfies Done
 })
 
-const wordsOf = (done: Done, checked: Checked): ReadonlyArray<string> => {
-  const { id, latest = 0, status, subject, version } = done
+const wordsOf = (done: Done, checked: Checked, next: number | undefined): ReadonlyArray<string> => {
+  const { id, status, subject, version } = done
   if (status === "made") return [plain(`${subject}: registered as version ${version}, id ${id}`)]
-  if (isMissing(checked)) return [plain(`${subject}: would be registered as version ${latest + 1}`)]
+  if (isMissing(checked)) return [plain(`${subject}: would be registered as version ${next}`)]
   return linesOf(checked)
 }
 
@@ -42,15 +39,15 @@ export const register = Command.make(
     const registry = yield* registryOf(loaded)
     const targets = yield* targetsOf(loaded, flags.topics)
     const work = Effect.gen(function*() {
-      const found = yield* Effect.forEach(targets, checkOf, { concurrency })
+      const found = yield* checksOf(targets)
       const wrong = found.filter(({ status }) => status === "incompatible").length
       // All or nothing: a rollout of a half would be neither the old nor the new state.
       const executes = !flags.dryRun && wrong === 0
       const done: Array<Done> = []
-      for (const [i, checked] of found.entries()) {
+      for (const [i, { next, ...checked }] of found.entries()) {
         const one = executes && isMissing(checked) ? yield* registered(checked, targets[i]!) : checked
         done.push(one)
-        if (!flags.json) { for (const line of wordsOf(one, checked)) yield* Console.log(line) }
+        if (!flags.json) { for (const line of wordsOf(one, checked, next)) yield* Console.log(line) }
       }
       if (flags.json) yield* Console.log(JSON.stringify(done))
       if (wrong > 0) {

@@ -16,7 +16,8 @@ export interface VersionText {
   readonly needed: ReadonlyArray<Needed>
 }
 
-type Text = Omit<VersionText, "version">
+/** A text with those of the schemas it refers to. */
+export type Text = Omit<VersionText, "version">
 
 interface Difference {
   readonly path: string
