@@ -19,6 +19,12 @@ describe("Debezium's source for PostgreSQL", () => {
   it("refuses settings that it does not know, and transforms of one name", () => {
     const wrong = { ...options, hearbeat: false } as Debezium.PostgresSource
     assert.throws(() => Debezium.postgresSource(wrong), /hearbeat: unknown field "hearbeat"; did you mean "heartbeat"/)
+    // A text is a list of letters, too.
+    const letters = { ...options, columns: { include: "name" as never } }
+    assert.throws(
+      () => Debezium.postgresSource(letters),
+      /columns.include: "name" is not an array of at least one text/
+    )
     const both = { include: ["a"], exclude: ["b"] }
     assert.throws(
       () => Debezium.postgresSource({ ...options, columns: both }),
@@ -86,4 +92,69 @@ describe("Debezium's source for PostgreSQL", () => {
         for (const [key, value] of Object.entries(expected)) assert.strictEqual(config[key], value, key)
       }
     ))
+})
+
+describe("Debezium's sink for databases", () => {
+  it.effect("writes rows by the keys of records, into the table that is named", () =>
+    Effect.map(
+      rendered(Debezium.jdbcSink({
+        url: "jdbc:postgresql://reports/reports",
+        user: "sink",
+        password: Redacted.make("p"),
+        topics: ["shop.public.orders", "shop.public.items"],
+        keyFields: ["id", "zone"],
+        table: "reports.${topic}",
+        schemaEvolution: "basic"
+      })),
+      ({ "connection.password": password, ...config }) => {
+        assert.isTrue(Redacted.isRedacted(password))
+        assert.deepStrictEqual(config, {
+          "connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector",
+          "tasks.max": "1",
+          topics: "shop.public.orders,shop.public.items",
+          "connection.url": "jdbc:postgresql://reports/reports",
+          "connection.username": "sink",
+          "insert.mode": "upsert",
+          "delete.enabled": "true",
+          "primary.key.mode": "record_key",
+          "primary.key.fields": "id,zone",
+          "collection.name.format": "reports.${topic}",
+          "schema.evolution": "basic"
+        })
+      }
+    ))
+})
+
+describe("Debezium's transforms", () => {
+  it("leave out what a sync wrote, and route the rows of an outbox", () => {
+    const { config } = Debezium.postgresSource({
+      ...options,
+      transforms: [
+        Debezium.filter({ condition: "value.after == null || value.after.kafka_skip != true" }),
+        {
+          name: "without",
+          type: "org.apache.kafka.connect.transforms.ReplaceField$Value",
+          settings: { exclude: ["kafka_skip"] }
+        },
+        Debezium.outbox({ routeBy: "topic", to: "${routedByValue}", key: "key", payload: "value", expandJson: true })
+      ]
+    })
+    const transforms = Object.fromEntries(
+      Object.entries(config).filter(([key, value]) => key.startsWith("transforms") && value !== undefined)
+    )
+    assert.deepStrictEqual(transforms, {
+      transforms: ["filter", "without", "outbox"],
+      "transforms.filter.type": "io.debezium.transforms.Filter",
+      "transforms.filter.language": "jsr223.groovy",
+      "transforms.filter.condition": "value.after == null || value.after.kafka_skip != true",
+      "transforms.without.type": "org.apache.kafka.connect.transforms.ReplaceField$Value",
+      "transforms.without.exclude": ["kafka_skip"],
+      "transforms.outbox.type": "io.debezium.transforms.outbox.EventRouter",
+      "transforms.outbox.route.by.field": "topic",
+      "transforms.outbox.route.topic.replacement": "${routedByValue}",
+      "transforms.outbox.table.field.event.key": "key",
+      "transforms.outbox.table.field.event.payload": "value",
+      "transforms.outbox.table.expand.json.payload": true
+    })
+  })
 })

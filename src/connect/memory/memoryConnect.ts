@@ -72,7 +72,9 @@ export const make = (plugins: ReadonlyArray<MemoryPlugin>): Connect => {
   }
 
   const start = (kept: Kept): void => {
-    kept.trace = kept.plugin.fails?.(kept.config)
+    const trace = kept.plugin.fails?.(kept.config)
+    // As from a worker: traces quote values of settings.
+    kept.trace = trace === undefined ? undefined : scrub(trace, secretsOf(infoOf(kept).config))
   }
 
   const put = Effect.fnUntraced(function*(
