@@ -7,6 +7,7 @@
  */
 export * as Change from "./sql/Change.ts"
 export * as Migrations from "./sql/Migrations.ts"
+export * as ModelSync from "./sql/ModelSync.ts"
 export * as Outbox from "./sql/Outbox.ts"
 export * as OutboxRelay from "./sql/OutboxRelay.ts"
 export * as SqlKeyOffsets from "./sql/SqlKeyOffsets.ts"

@@ -51,15 +51,16 @@ interface Folding {
   readonly keys: Map<string, Pending>
 }
 
-/** The columns of a row: empty for all of them. */
+/** More columns than this do not fit into the bits of a number. */
+const mostBits = 30
+
+/** The columns that a row has, as a text that is the same for the same columns. */
 export const shapeOf = (row: Row): string => {
-  let shape = ""
-  let isWhole = true
-  for (let i = 0; i < row.length; i++) {
-    if (row[i] === undefined) isWhole = false
-    else shape += `${i},`
-  }
-  return isWhole ? "" : shape
+  if (row.length > mostBits) return row.map((cell) => cell === undefined ? "-" : "+").join("")
+  // One number per row, not one text: the texts of small numbers are made once.
+  let mask = 0
+  for (let i = 0; i < row.length; i++) if (row[i] !== undefined) mask |= 1 << i
+  return String(mask)
 }
 
 /** Columns that the later row says nothing about keep what the earlier one says. */

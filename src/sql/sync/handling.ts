@@ -1,0 +1,249 @@
+/** What a sync does with the batches of its partitions. */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Schedule from "effect/Schedule"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { BatchFailed } from "../../BatchFailed.ts"
+import type { OwnedBatch } from "../../Handler.ts"
+import type { TopicPartition } from "../../TopicPartition.ts"
+import { type Applied, isConflict } from "../apply/carefully.ts"
+import { type Claim, Claims, type Start } from "../apply/claims.ts"
+import type { Op } from "../apply/fold.ts"
+import * as Offsets from "../apply/offsetsSql.ts"
+import { Lost, store } from "../apply/storing.ts"
+import { SyncError } from "../SyncError.ts"
+import { Fenced, NotMigrated, Refused } from "../SyncErrorReason.ts"
+import { type Place, shownOwnTable } from "../tables/ownTables.ts"
+import { serverErrorOf, shownError, syncErrorOf } from "../tables/sqlErrors.ts"
+import { keepSeconds } from "./mapping.ts"
+import { type AnyRecord, prepare, type Prepared, type Transform } from "./preparing.ts"
+import { shownKey } from "./reading.ts"
+import { load, type Mappings, type Parts } from "./syncTables.ts"
+
+/** What a handler is made from. */
+export interface Options<R> extends Parts {
+  /** How errors name the sync. */
+  readonly operation: string
+  readonly place: Place
+  readonly row: Transform<R> | undefined
+  readonly suppress: boolean
+  readonly retry: Schedule.Schedule<unknown, SyncError>
+  readonly conflictWait: Duration.Input
+}
+
+/** How often deleted keys are looked for that need not be remembered any more, in milliseconds. */
+const forgetMillis = 3_600_000
+
+/** How long a row whose unique value is held elsewhere waits between two tries. */
+const conflictPause = Duration.millis(100)
+
+/** What is known of one database. */
+interface Known {
+  mappings: Mappings | undefined
+  forgotAt: number
+}
+
+const refusedOf = <R>({ operation }: Options<R>, claim: Claim, op: Op, error: SqlError): SyncError => {
+  const { code = "", column, constraint } = serverErrorOf(error)
+  const { target } = op
+  const key = op.kind === "Truncate" ? "(all)" : shownKey(target, op.row)
+  const reason = new Refused({ table: target.name, key, code, column, constraint, problem: shownError(error) })
+  const { partition, topic } = claim
+  return new SyncError({ operation, reason, place: { topic, partition, offset: op.offset }, cause: error })
+}
+
+/** The handler of one sync. */
+export class Handling<R> {
+  private readonly options: Options<R>
+  private readonly claims = new Claims()
+  private readonly databases = new WeakMap<SqlClient, Known>()
+
+  constructor(options: Options<R>) {
+    this.options = options
+  }
+
+  private known(sql: SqlClient): Known {
+    let known = this.databases.get(sql)
+    if (known === undefined) this.databases.set(sql, known = { mappings: undefined, forgotAt: 0 })
+    return known
+  }
+
+  /** Tries again for as long as the schedule says, and says so once. */
+  private retrying<A, E, R2>(
+    effect: Effect.Effect<A, E | SyncError, R2>,
+    isRetried: (error: SyncError) => boolean
+  ): Effect.Effect<A, E | SyncError, R2> {
+    let failures = 0
+    const isOurs = (error: E | SyncError): error is SyncError => error instanceof SyncError && isRetried(error)
+    const said = (error: E | SyncError) =>
+      isOurs(error) && failures++ === 0
+        ? Effect.logWarning(`${error.message}; trying again until that has passed`)
+        : Effect.void
+    const over = Effect.suspend(() =>
+      failures > 0 ? Effect.logInfo(`${this.options.operation}: goes on after ${failures} failures`) : Effect.void
+    )
+    return Effect.tapError(effect, said).pipe(
+      // Only errors of syncs get as far as the schedule.
+      Effect.retry({ schedule: this.options.retry as Schedule.Schedule<unknown, any>, while: isOurs }),
+      Effect.tap(over)
+    )
+  }
+
+  private mappings(sql: SqlClient): Effect.Effect<Mappings, SyncError, SqlClient> {
+    const known = this.known(sql)
+    if (known.mappings !== undefined) return Effect.succeed(known.mappings)
+    return Effect.tap(load(this.options.operation, this.options, this.options.place), (mappings) =>
+      Effect.sync(() => {
+        known.mappings = mappings
+      }))
+  }
+
+  /** Checks the tables, claims the partitions, and returns where they go on. */
+  readonly start = (
+    partitions: ReadonlyArray<TopicPartition>,
+    group: string
+  ): Effect.Effect<ReadonlyArray<Start>, SyncError, SqlClient> =>
+    this.retrying(
+      Effect.gen({ self: this as Handling<R> }, function*() {
+        const { operation, place } = this.options
+        const sql = yield* SqlClient
+        this.known(sql).mappings = undefined
+        yield* this.mappings(sql)
+        return yield* Effect.mapError(this.claims.take(sql, place, group, partitions), (error) =>
+          serverErrorOf(error).code === "42P01"
+            ? new SyncError({ operation, reason: new NotMigrated({ table: shownOwnTable(place, "offsets") }) })
+            : syncErrorOf(operation, error))
+      }),
+      (error) =>
+        error.isRetryable
+    )
+
+  /** Stores a batch. Fails with `BatchFailed` at the first record that cannot be stored; those before it are. */
+  readonly handle = Effect.fnUntraced(
+    { self: this as Handling<R> },
+    function*(
+      batch: OwnedBatch<any, any, any>
+    ): Effect.fn.Return<void, SyncError | BatchFailed<unknown>, SqlClient | R> {
+      const { conflictWait } = this.options
+      const sql = yield* SqlClient
+      const claim = yield* this.claims.of(batch.group, batch)
+      if (claim === undefined) return yield* Effect.die(new Error(`${batch.topic}/${batch.partition} was not claimed`))
+      const { records } = batch
+      let from = 0
+      let waiting: { readonly offset: number; readonly until: number } | undefined
+      while (true) {
+        const { applied, prepared } = yield* this.storing(sql, claim, batch, from, waiting !== undefined)
+        const { refusal } = prepared
+        if (applied.error === undefined) {
+          yield* this.forgetting(sql)
+          if (refusal !== undefined) return yield* new BatchFailed({ offset: refusal.offset, cause: refusal.cause })
+          return
+        }
+        const op = prepared.ops[applied.place]!
+        const now = yield* Clock.currentTimeMillis
+        if (waiting?.offset !== op.offset) {
+          const until = now + Duration.toMillis(Duration.fromInputUnsafe(conflictWait))
+          waiting = isConflict(applied.error) ? { offset: op.offset, until } : undefined
+        }
+        if (waiting === undefined || now >= waiting.until) {
+          return yield* new BatchFailed({
+            offset: op.offset,
+            cause: Cause.fail(refusedOf(this.options, claim, op, applied.error))
+          })
+        }
+        from = records.findIndex(({ offset }) => offset === op.offset)
+        yield* Effect.sleep(conflictPause)
+      }
+    }
+  )
+
+  /** Reads and stores records from place `from` on, until the database takes the transaction. */
+  private storing(
+    sql: SqlClient,
+    claim: Claim,
+    batch: OwnedBatch<any, any, any>,
+    from: number,
+    isParked: boolean
+  ): Effect.Effect<{ readonly applied: Applied; readonly prepared: Prepared }, SyncError, SqlClient | R> {
+    const { operation, place } = this.options
+    const records: ReadonlyArray<AnyRecord> = batch.records
+    let read: { readonly mappings: Mappings; readonly prepared: Prepared } | undefined
+    const once = Effect.gen({ self: this as Handling<R> }, function*() {
+      const mappings = yield* this.mappings(sql)
+      let prepared: Prepared
+      if (read !== undefined && read.mappings === mappings) prepared = read.prepared
+      else {
+        prepared = yield* prepare(operation, this.options, mappings, records, from)
+        if (prepared.isUnknownField) prepared = yield* this.again(sql, records, from)
+        read = { mappings: yield* this.mappings(sql), prepared }
+      }
+      const next = prepared.refusal?.offset ?? batch.next
+      const applied = yield* store({ sql, place, claim, ops: prepared.ops, next }, 0, isParked)
+      return { applied, prepared }
+    })
+    const typed = Effect.catchIf(
+      once,
+      (error): error is SqlError => !(error instanceof Lost) && !(error instanceof SyncError),
+      (error) => {
+        // A table that changed is read again.
+        const { partition, start, topic } = batch
+        const found = syncErrorOf(operation, error, { topic, partition, offset: start })
+        if (!found.isRetryable) this.known(sql).mappings = undefined
+        return Effect.fail(found)
+      }
+    )
+    // None of these is about a record, so none of them may send one to the dead letters.
+    return Effect.catchIf(
+      this.retrying(typed, () => true),
+      (error): error is Lost => error instanceof Lost,
+      () => this.fenced(claim)
+    )
+  }
+
+  /** Reads the tables and the records again: a field without a column may have one by now. */
+  private readonly again = Effect.fnUntraced({ self: this as Handling<R> }, function*(
+    sql: SqlClient,
+    records: ReadonlyArray<AnyRecord>,
+    from: number
+  ) {
+    this.known(sql).mappings = undefined
+    return yield* prepare(this.options.operation, this.options, yield* this.mappings(sql), records, from)
+  })
+
+  /** Another member has the partition. Kafka takes it from this one, which does nothing until then. */
+  private fenced({ group, partition, topic }: Claim): Effect.Effect<never> {
+    const reason = new Fenced({ group, topic, partition })
+    const error = new SyncError({ operation: this.options.operation, reason })
+    return Effect.andThen(
+      Effect.logError(`${error.message}; nothing was written, and it waits until Kafka takes the partition away`),
+      Effect.never
+    )
+  }
+
+  /** Forgets deleted keys now and then. A failure costs nothing but their space. */
+  private forgetting(sql: SqlClient): Effect.Effect<void> {
+    const known = this.known(sql)
+    const { mappings } = known
+    const guarded = mappings === undefined
+      ? []
+      : [mappings.main, ...mappings.byName.values()].filter(({ target }) => target.guard !== undefined)
+    if (guarded.length === 0) return Effect.void
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      if (now - known.forgotAt < forgetMillis) return Effect.void
+      known.forgotAt = now
+      return Effect.ignore(
+        Effect.forEach(
+          guarded,
+          (mapping) =>
+            sql.unsafe(Offsets.forget(this.options.place), [mapping.target.name, String(keepSeconds(mapping))]),
+          {
+            discard: true
+          }
+        )
+      )
+    })
+  }
+}

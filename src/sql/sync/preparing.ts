@@ -1,0 +1,103 @@
+/** From the records of a batch to operations, up to the first that is none. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Record from "../../Record.ts"
+import * as Suppression from "../../Suppression.ts"
+import type { Op } from "../apply/fold.ts"
+import { Malformed as MalformedRecord, type Upsert, type Values } from "../change/model.ts"
+import { SyncError } from "../SyncError.ts"
+import { Malformed, type Reason, UnmappedTable } from "../SyncErrorReason.ts"
+import { Problem, removed, truncated, written } from "./reading.ts"
+import { mappingFor, type Mappings, type Parts } from "./syncTables.ts"
+
+/** A record of any topic. */
+export type AnyRecord = Record.Record<any, any, any>
+
+/** What a program makes of the fields of a row. */
+export type Transform<R> = (values: Values, record: any) => Values | Effect.Effect<Values, unknown, R>
+
+/** A record that cannot be stored, and why. */
+export interface Refusal {
+  readonly offset: number
+  readonly cause: Cause.Cause<unknown>
+}
+
+export interface Prepared {
+  readonly ops: ReadonlyArray<Op>
+  /** The record behind the operations, which is none. */
+  readonly refusal: Refusal | undefined
+  /** Whether it has a field that its table has no column for: there may be one by now. */
+  readonly isUnknownField: boolean
+}
+
+export const refuse = (operation: string, { offset, partition, topic }: AnyRecord, reason: Reason): Refusal => ({
+  offset,
+  cause: Cause.fail(new SyncError({ operation, reason, place: { topic, partition, offset } }))
+})
+
+/** Sends of the transform would come back as records of the topic, if it is synced both ways. */
+const quietly = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.provideService(effect, Suppression.Current, Suppression.all)
+
+/** Reads records from place `from` on. `operation`: how errors name the sync. */
+export const prepare = Effect.fnUntraced(function*<R>(
+  operation: string,
+  parts: Parts & { readonly row?: Transform<R> | undefined; readonly suppress: boolean },
+  mappings: Mappings,
+  records: ReadonlyArray<AnyRecord>,
+  from: number
+): Effect.fn.Return<Prepared, never, R> {
+  const { format, row, suppress } = parts
+  const ops: Array<Op> = []
+  const keyFields = mappings.main.keyFields
+  const end = (refusal: Refusal | undefined, isUnknownField = false): Prepared => ({ ops, refusal, isUnknownField })
+
+  /** What the transform makes of a row, or how it failed. */
+  const transformed = (change: Upsert, record: AnyRecord): Values | Effect.Effect<Values, unknown, R> => {
+    if (row === undefined) return change.row
+    const made = row(change.row, record)
+    return Effect.isEffect(made) && suppress ? quietly(made) : made
+  }
+
+  for (let i = from; i < records.length; i++) {
+    const record = records[i]!
+    const change = format.read(record, keyFields)
+    if (change instanceof MalformedRecord) {
+      return end(refuse(operation, record, new Malformed({ problem: change.message })))
+    }
+    if (change._tag === "Ignore") continue
+    const mapping = mappingFor(mappings, change.table)
+    if (mapping instanceof UnmappedTable) return end(refuse(operation, record, mapping))
+    let op: Op | Problem | undefined
+    switch (change._tag) {
+      case "Upsert": {
+        let values: Values
+        try {
+          const made = transformed(change, record)
+          if (Effect.isEffect(made)) {
+            const exit = yield* Effect.exit(made)
+            if (exit._tag === "Failure") {
+              if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
+              return end({ offset: record.offset, cause: exit.cause })
+            }
+            values = exit.value
+          } else values = made
+        } catch (defect) {
+          return end({ offset: record.offset, cause: Cause.die(defect) })
+        }
+        op = written(mapping, change, values, record)
+        break
+      }
+      case "Delete":
+        op = removed(mapping, change, record)
+        break
+      case "Truncate":
+        op = truncated(mapping, record)
+    }
+    if (op instanceof Problem) {
+      return end(refuse(operation, record, op.reason), op.reason._tag === "UnknownField")
+    }
+    if (op !== undefined) ops.push(op)
+  }
+  return end(undefined)
+})

@@ -1,0 +1,156 @@
+/** The settings of a sync, and whether they make sense. Pure. */
+import type * as Duration from "effect/Duration"
+import {
+  anything,
+  func,
+  type Kind,
+  type Kinds,
+  oneOf,
+  problemOf,
+  shown,
+  text,
+  texts,
+  textsByName
+} from "../../internal/shared/fields.ts"
+import { duration } from "../../internal/shared/handedIn/settingKinds.ts"
+import type { Format } from "../change/model.ts"
+
+/**
+ * Where the version of a row comes from, and where it is kept.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface VersionSettings {
+  /** A column of the table: `bigint` or `numeric`, or a timestamp for times. */
+  readonly column: string
+  /**
+   * The place in the source's WAL, the time of the source in milliseconds, or a field of the row that is a whole number
+   * or a time. A record without it is refused.
+   */
+  readonly from: "lsn" | "timestamp" | { readonly field: string }
+  /** How long deleted keys are remembered, so that an older event cannot bring them back (default 7 days). */
+  readonly keepDeleted?: Duration.Input | undefined
+}
+
+/**
+ * How records become rows of one table.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface TableSettings {
+  /** `schema.table`, in its exact case. */
+  readonly table: string
+  /**
+   * The fields that identify a row, or the fields with the columns they are in (default: the primary key). The table
+   * needs a primary key or a unique index of exactly these columns.
+   */
+  readonly key?: ReadonlyArray<string> | { readonly [field: string]: string } | undefined
+  /** The fields that are stored, or that are not (default: all are). Those of the key always are. */
+  readonly fields?:
+    | { readonly include: ReadonlyArray<string> }
+    | { readonly exclude: ReadonlyArray<string> }
+    | undefined
+  /** The columns of fields that are named otherwise. */
+  readonly rename?: { readonly [field: string]: string } | undefined
+  /**
+   * What a deletion does (default `"delete"`). `softDelete` names a column that marks deleted rows: a timestamp, which
+   * is null in rows that are there, or a boolean.
+   */
+  readonly deletes?: "delete" | "ignore" | { readonly softDelete: string } | undefined
+  /** What a truncated source table does (default `"refuse"`). Only envelopes of Debezium tell of it. */
+  readonly truncates?: "refuse" | "apply" | "ignore" | undefined
+  /** What a field without a column does (default `"refuse"`: the record fails). */
+  readonly unknownFields?: "refuse" | "ignore" | undefined
+  /** Keeps older events from undoing newer ones (default: the order of the topic is trusted). */
+  readonly version?: VersionSettings | undefined
+}
+
+/** Whether it is an object by name, not an array. */
+const isNamed = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const key: Kind = {
+  words: "an array of fields, or an object of fields and their columns",
+  is: (value) => (texts.is(value) || textsByName.is(value)) && Object.keys(value as object).length > 0
+}
+
+const deletes: Kind = {
+  words: "\"delete\", \"ignore\" or { softDelete: column }",
+  is: (value) => value === "delete" || value === "ignore" || isNamed(value)
+}
+
+const from: Kind = { words: "\"lsn\", \"timestamp\" or { field }", is: (value) => text.is(value) || isNamed(value) }
+
+const versionKinds: Kinds = { column: text, from, keepDeleted: duration }
+
+const tableKinds: Kinds = {
+  table: text,
+  key,
+  fields: { words: "{ include } or { exclude }", is: isNamed, fields: { include: texts, exclude: texts } },
+  rename: textsByName,
+  deletes,
+  truncates: oneOf("refuse", "apply", "ignore"),
+  unknownFields: oneOf("refuse", "ignore"),
+  version: { words: "an object of column, from", is: isNamed, fields: versionKinds }
+}
+
+const tables: Kind = { words: "an object of tables by name", is: isNamed }
+const format: Kind = {
+  words: "a format; use e.g. Change.envelope()",
+  is: (value) => isNamed(value) && typeof (value as Partial<Format>).read === "function"
+}
+
+const settingsKinds: Kinds = { ...tableKinds, format, row: func, tables }
+
+/** What is wrong with settings whose fields are of their kinds. */
+const choiceProblem = ({ deletes, fields, table, version }: TableSettings): string | undefined => {
+  if (table === undefined || table === "") return "table: is missing; write \"schema.table\""
+  if (fields !== undefined && Object.keys(fields).length !== 1) return "fields: give include or exclude, not both"
+  if (isNamed(deletes)) {
+    const found = problemOf("deletes", deletes, { softDelete: text })
+    if (found !== undefined) return `deletes: ${found.field}: ${found.problem}`
+    if (deletes.softDelete === undefined) return "deletes: softDelete is missing"
+  }
+  if (version === undefined) return undefined
+  if (version.column === undefined) return "version: column is missing"
+  const source = version.from
+  if (source === "lsn" || source === "timestamp") return undefined
+  if (!isNamed(source)) return `version: from: ${shown(source)} is not ${from.words}`
+  const found = problemOf("from", source, { field: text })
+  if (found !== undefined) return `version: from: ${found.field}: ${found.problem}`
+  return source.field === undefined ? "version: from: field is missing" : undefined
+}
+
+const tableProblem = (given: unknown, kinds: Kinds): string | undefined => {
+  const found = problemOf("settings", given, kinds)
+  return found === undefined ? choiceProblem(given as TableSettings) : `${found.field}: ${found.problem}`
+}
+
+/** The settings of a table that a record names: those of the sync, and what is said for the table. */
+export const settingsOf = (main: TableSettings, own: string | Partial<TableSettings>): TableSettings =>
+  typeof own === "string" ? { ...main, table: own } : { ...main, ...own }
+
+/** Throws for settings that are misspelt, of a wrong kind, or contradict each other. `where` is what was called. */
+export const requireSettings = (
+  where: string,
+  settings: TableSettings & {
+    readonly format: Format
+    readonly tables?: { readonly [name: string]: string | Partial<TableSettings> } | undefined
+  }
+): void => {
+  const fail = (problem: string): never => {
+    throw new Error(`${where}: ${problem}`)
+  }
+  const problem = tableProblem(settings, settingsKinds)
+  if (problem !== undefined) fail(problem)
+  if (settings.format === undefined) fail("format: is missing; use e.g. Change.envelope()")
+  for (const [name, own] of Object.entries(settings.tables ?? {})) {
+    if (typeof own === "string") continue
+    const found = tableProblem(isNamed(own) ? { table: settings.table, ...own } : own, { ...tableKinds, row: anything })
+    if (found !== undefined) fail(`tables: ${name}: ${found}`)
+  }
+}

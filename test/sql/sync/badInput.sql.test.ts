@@ -1,0 +1,215 @@
+/** What can be wrong with a record, or with the database, and that nothing else suffers from it. */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { assert, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import { SqlClient } from "effect/sql/SqlClient"
+import { Consumer, type Handler, OnFailure, Producer } from "millrace"
+import { Change, ModelSync } from "millrace/sql"
+import { client } from "../../services/database.ts"
+import { sharedPostgres } from "../../services/env.ts"
+import { connectTopic, rowsOf, runToEnd, world } from "./kit.ts"
+
+const statements = [
+  "CREATE TABLE parents (id int PRIMARY KEY)",
+  "INSERT INTO parents VALUES (1)",
+  `CREATE TABLE items (
+    id int PRIMARY KEY, short varchar(3), parent int REFERENCES parents, amount numeric(4,2), small smallint,
+    at timestamptz, day date, text text, number int)`,
+  "CREATE TABLE changing (id int PRIMARY KEY, name text, gone text)",
+  "CREATE TABLE held (id int PRIMARY KEY, name text)",
+  "CREATE TABLE disk (is_full boolean)",
+  `CREATE FUNCTION fills() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF EXISTS (SELECT FROM disk WHERE is_full) THEN
+      RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full';
+    END IF;
+    RETURN NULL;
+  END $$`,
+  "CREATE TRIGGER fills AFTER INSERT OR UPDATE ON held EXECUTE FUNCTION fills()"
+]
+
+interface Case {
+  readonly name: string
+  readonly row: { readonly [field: string]: unknown }
+  readonly tag: string
+  readonly says: ReadonlyArray<string>
+}
+
+const cases: ReadonlyArray<Case> = [
+  { name: "a type that does not fit", row: { number: "seven" }, tag: "BadValue", says: ["number"] },
+  { name: "a value that is too long", row: { short: "abcd" }, tag: "Refused", says: ["22001", "character varying(3)"] },
+  { name: "a parent that is not there", row: { parent: 9 }, tag: "Refused", says: ["23503", "items_parent_fkey"] },
+  { name: "a NUL byte in a text", row: { text: "a\0b" }, tag: "BadValue", says: ["text"] },
+  { name: "a number that overflows", row: { amount: "123.45" }, tag: "Refused", says: ["22003"] },
+  { name: "an integer out of range", row: { small: 70_000 }, tag: "Refused", says: ["22003"] },
+  { name: "a timestamp out of range", row: { at: "+294277-01-01T00:00:00Z" }, tag: "Refused", says: ["22008"] },
+  { name: "a field without a column", row: { colour: "red" }, tag: "UnknownField", says: ["colour"] }
+]
+
+layer(world(statements), { excludeTestServices: true })("bad input", (it) => {
+  const format = Change.flattened({ tombstones: "delete" })
+
+  it.effect("is refused with table, key and place, and the rest of the batch is stored, once", () =>
+    Effect.gen(function*() {
+      const Items = connectTopic("items")
+      const handler = ModelSync.handler(ModelSync.make(Items, { table: "public.items", format }))
+      // A good record before, between and behind the bad ones.
+      const messages = cases.flatMap(({ row }, i) => [
+        { id: 2 * i },
+        { id: 2 * i + 1, ...row }
+      ])
+      yield* Producer.sendAll(
+        Items,
+        [...messages, { id: 100 }].map((value) => ({
+          key: { id: value.id },
+          value,
+          partition: 0
+        }))
+      )
+      const failures = yield* runToEnd(handler)
+      assert.deepStrictEqual(failures.map(({ offset }) => offset), cases.map((_, i) => 2 * i + 1))
+      cases.forEach(({ name, says, tag }, i) => {
+        const { error, offset } = failures[i]!
+        assert.strictEqual(error.reason._tag, tag, name)
+        for (const words of ["items/0", `offset ${offset}`, "public.items", ...says]) {
+          assert.include(error.message, words, name)
+        }
+        if (tag !== "UnknownField") assert.include(error.message, `id=${offset}`, name)
+      })
+      assert.strictEqual((yield* rowsOf("items")).length, cases.length + 1)
+    }))
+
+  it.effect("without a key, or with a null in it, is refused", () =>
+    Effect.gen(function*() {
+      const Keyless = connectTopic("keyless")
+      const handler = ModelSync.handler(ModelSync.make(Keyless, { table: "public.items", format }))
+      yield* Producer.send(Keyless, { key: null, value: { short: "a" }, partition: 0 })
+      yield* Producer.send(Keyless, { key: { id: null }, value: { id: null, short: "a" }, partition: 0 })
+      yield* Producer.send(Keyless, { key: { id: 200 }, value: "no object", partition: 0 })
+      const failures = yield* runToEnd(handler)
+      assert.deepStrictEqual(failures.map(({ error }) => error.reason._tag), ["Malformed", "BadValue", "Malformed"])
+      assert.include(failures[0]!.error.message, "\"id\"")
+    }))
+
+  it.effect("that is only odd is stored as it is: infinity, BC, a cell of a megabyte", () =>
+    Effect.gen(function*() {
+      const Odd = connectTopic("odd")
+      const handler = ModelSync.handler(ModelSync.make(Odd, { table: "public.items", format }))
+      const values = [
+        { id: 300, at: "infinity" },
+        { id: 301, at: "-0043-03-15T12:00:00.000000Z" },
+        { id: 302, text: "x".repeat(1_000_000) }
+      ]
+      yield* Producer.sendAll(Odd, values.map((value) => ({ key: { id: value.id }, value, partition: 0 })))
+      assert.deepStrictEqual(yield* runToEnd(handler), [])
+      const rows = yield* rowsOf("(SELECT id, at::text, length(text) AS long FROM items WHERE id >= 300)")
+      assert.deepStrictEqual(rows, [
+        { id: 300, at: "infinity", long: null },
+        { id: 301, at: "0044-03-15 12:00:00+00 BC", long: null },
+        { id: 302, at: null, long: 1_000_000 }
+      ])
+    }))
+})
+
+/** Runs a consumer beside a test. */
+const beside = (handler: Handler.Handler<any, SqlClient>, retry: OnFailure.For<any, never> = OnFailure.stop) =>
+  Effect.forkScoped(Consumer.run(Consumer.make("beside", {
+    offsetReset: "earliest",
+    onFailure: retry,
+    handlers: [handler]
+  })))
+
+const quick = Schedule.spaced("20 millis")
+
+layer(world(statements), { excludeTestServices: true })("a database that changes", (it) => {
+  const rowsAre = (table: string, count: number) =>
+    Effect.repeat(rowsOf(table), { until: (rows) => rows.length === count, schedule: Schedule.spaced("10 millis") })
+
+  it.effect("has columns dropped and added while records come", () =>
+    Effect.gen(function*() {
+      const Changing = connectTopic("changing")
+      const send = (id: number, more: object) =>
+        Producer.send(Changing, { key: { id }, value: { id, name: "x", ...more }, partition: 0 })
+      const sync = ModelSync.make(Changing, {
+        table: "public.changing",
+        format: Change.flattened(),
+        unknownFields: "ignore"
+      })
+      const sql = yield* SqlClient
+      const running = yield* beside(ModelSync.handler(sync, { retry: quick }))
+      yield* send(1, { gone: "a" })
+      yield* rowsAre("changing", 1)
+      yield* sql`ALTER TABLE changing DROP COLUMN gone`
+      yield* send(2, { gone: "b" })
+      yield* rowsAre("changing", 2)
+      yield* sql`ALTER TABLE changing ADD COLUMN added int`
+      const strict = ModelSync.make(Changing, {
+        table: "public.changing",
+        format: Change.flattened(),
+        fields: { exclude: ["gone"] }
+      })
+      yield* Fiber.interrupt(running)
+      yield* beside(ModelSync.handler(strict, { retry: quick }))
+      yield* send(3, { added: 5 })
+      yield* rowsAre("changing", 3)
+      yield* sql`ALTER TABLE changing ADD COLUMN later int`
+      yield* send(4, { added: 5, later: 6 })
+      const rows = yield* rowsAre("changing", 4)
+      assert.deepStrictEqual(rows.slice(2), [
+        { id: 3, name: "x", added: 5, later: null },
+        { id: 4, name: "x", added: 5, later: 6 }
+      ])
+    }).pipe(Effect.scoped))
+
+  it.effect("is full, read-only, or takes a right away: the partition waits, and no record fails", () =>
+    Effect.gen(function*() {
+      const Held = connectTopic("held")
+      const send = (id: number) => Producer.send(Held, { key: { id }, value: { id, name: "x" }, partition: 0 })
+      const sql = yield* SqlClient
+      const admin = (text: string) =>
+        Effect.provide(
+          Effect.flatMap(PgClient.PgClient, (sql) => sql.unsafe(text)),
+          client({ ...sharedPostgres(), database: "postgres" })
+        )
+      const [name] = (yield* sql.unsafe("SELECT current_database()").values)[0]!
+      let failures = 0
+      const retry = Schedule.tap(quick, () => Effect.sync(() => failures++))
+      const failing = (more: number) =>
+        Effect.suspend(() => {
+          const least = failures + more
+          return Effect.repeat(Effect.sync(() => failures), {
+            until: (count) => count >= least,
+            schedule: Schedule.spaced("10 millis")
+          })
+        })
+      const handler = ModelSync.handler(
+        ModelSync.make(Held, { table: "public.held", format: Change.flattened() }),
+        { retry }
+      )
+      yield* beside(handler)
+      yield* send(1)
+      yield* rowsAre("held", 1)
+
+      yield* sql`INSERT INTO disk VALUES (true)`
+      yield* send(2)
+      yield* failing(2)
+      yield* sql`DELETE FROM disk`
+      yield* rowsAre("held", 2)
+
+      yield* sql`ALTER TABLE held RENAME TO elsewhere`
+      yield* send(3)
+      yield* failing(2)
+      yield* sql`ALTER TABLE elsewhere RENAME TO held`
+      yield* rowsAre("held", 3)
+
+      const restart = admin(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`)
+      yield* admin(`ALTER DATABASE ${name} SET default_transaction_read_only = on`)
+      yield* restart
+      yield* send(4)
+      yield* failing(2)
+      yield* admin(`ALTER DATABASE ${name} RESET default_transaction_read_only`)
+      yield* restart
+      yield* Effect.retry(rowsAre("held", 4), quick)
+    }).pipe(Effect.scoped))
+})
