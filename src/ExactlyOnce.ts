@@ -6,7 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Types from "effect/Types"
-import { type BatchFailed, isBatchFailed, type RecordError } from "./BatchFailed.ts"
+import { isBatchFailed, type RecordError } from "./BatchFailed.ts"
 import type * as KafkaEngine from "./engine/KafkaEngine.ts"
 import type * as Handler from "./Handler.ts"
 import * as Handlers from "./Handler.ts"
@@ -32,15 +32,12 @@ export interface TransactionalOptions<E, RX> extends Handler.BatchOptions<E, RX>
   readonly transactionalId?: string | undefined
 }
 
-/** A transaction is taken back whole: with `BatchFailed` too no record before the one that failed is done. */
-const asWhole = <E, R>(effect: Effect.Effect<unknown, E, R>): Effect.Effect<unknown, unknown, R> =>
-  Effect.catchIf(effect, (error) => isBatchFailed(error), (error) => Effect.failCause((error as BatchFailed<E>).cause))
-
 /**
  * Handles a source in batches, each in a transaction of its own: everything that the handler sends, in any fiber that
  * it starts and awaits, and the progress of the group behind the batch become visible together, to consumers with
- * `isolation: "read_committed"` exactly once. When the handler fails or is interrupted, all of it is taken back: also
- * with `BatchFailed`, whose cause then counts for the whole batch.
+ * `isolation: "read_committed"` exactly once. When the handler fails or is interrupted, all of it is taken back. With
+ * `BatchFailed` the records before the one that failed are handled again, in a transaction of their own, and that one
+ * is judged alone.
  *
  * Then `onFailure` decides as for `handleBatch`. What it decides is not part of a transaction: a record that is
  * skipped, and a copy in a retry or dead letter topic, count at least once. A transaction that could not go on, by a
@@ -79,10 +76,19 @@ export const handleTransactional = <S extends AnySource, E = any, R = never, RX 
 ): Handler.Handler<RecordError<E> | KafkaError, R | DecodingServices<S> | RX | KafkaEngine.Service> => {
   requireOptions("Transactional", String(source), options)
   const { transactionalId, ...batch } = options
+  const whole = (records: ReadonlyArray<Record.Of<S>>, span: Handler.Span): Effect.Effect<void, unknown, any> =>
+    Effect.catch(
+      exactlyOnce(transactionalId, span, effectOf(handler(records, span), "the handler")),
+      (error: unknown) => {
+        if (!isBatchFailed(error)) return Effect.fail(error)
+        const { cause, offset } = error
+        const place = records.findIndex((record: Record.Record<unknown, unknown, unknown>) => record.offset === offset)
+        // Of no record that it was given: nothing of the batch is done.
+        if (place === -1) return Effect.failCause(cause)
+        if (place === 0) return Effect.fail(error)
+        return Effect.andThen(whole(records.slice(0, place), { ...span, next: offset }), Effect.fail(error))
+      }
+    )
   // Its errors are those of records already, which the compiler cannot see of a generic one.
-  return Handlers.handleBatch<S, any, R | KafkaEngine.Service, RX>(
-    source,
-    (records, span) => exactlyOnce(transactionalId, span, asWhole(effectOf(handler(records, span), "the handler"))),
-    batch
-  )
+  return Handlers.handleBatch<S, any, R | KafkaEngine.Service, RX>(source, whole, batch)
 }

@@ -61,7 +61,34 @@ const unanswered = (takesEffect: boolean) =>
   })).pipe(Layer.provideMerge(InMemoryKafka.layer))
 
 describe("Topic.handleTransactional", () => {
-  it.effect("takes a batch back whole, also when its handler names the record that failed", () =>
+  it.effect("handles what is before a record that its handler names in a transaction of its own", () =>
+    Effect.gen(function*() {
+      yield* produce(30)
+      const failures: Array<string> = []
+      const batches: Array<ReadonlyArray<string>> = []
+      const onFailure = OnFailure.make(({ records }) =>
+        Effect.sync(() => {
+          for (const { value } of records) failures.push(Buffer.from(value!).toString())
+          return OnFailure.skip
+        })
+      )
+      const handler = Topic.handleTransactional(In, (records) =>
+        Effect.gen(function*() {
+          batches.push(records.map(({ value }) => value))
+          // More than would be kept: what is taken back is seen in the results.
+          yield* Producer.sendAll(Out, records.map(({ value }) => ({ key: null, value })))
+          const bad = records.find(({ value }) => Number(value) % 7 === 0)
+          if (bad !== undefined) yield* new BatchFailed({ offset: bad.offset, cause: Cause.fail("no") })
+        }), { onFailure })
+      yield* Consumer.run(Consumer.make("g", { ...settings, onFailure: OnFailure.stop, handlers: [handler] }))
+      const bad = ["0", "7", "14", "21", "28"]
+      assert.sameMembers(failures, bad)
+      assert.deepStrictEqual(yield* results, texts(30).filter((value) => !bad.includes(value)))
+      assert.strictEqual(yield* progress, 30)
+      assert.isTrue(batches.some((values) => values.length > 1 && values.includes("7")))
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.effect("takes a batch back whole whose handler names a record that is not in it", () =>
     Effect.gen(function*() {
       yield* produce(5)
       const failures: Array<number> = []
@@ -74,7 +101,7 @@ describe("Topic.handleTransactional", () => {
       const handler = Topic.handleTransactional(In, (records) =>
         Effect.andThen(
           Producer.sendAll(Out, records.map(({ value }) => ({ key: null, value }))),
-          Effect.fail(new BatchFailed({ offset: records.at(-1)!.offset, cause: Cause.fail("no") }))
+          Effect.fail(new BatchFailed({ offset: 17, cause: Cause.fail("no") }))
         ), { onFailure })
       yield* Consumer.run(Consumer.make("g", { ...settings, onFailure: OnFailure.stop, handlers: [handler] }))
       assert.deepStrictEqual(failures.sort(), [1, 2, 2])
