@@ -35,6 +35,10 @@ export const isMasked = (value: string): boolean => mask.test(value.trim())
 export const looksSecret = (key: string, value: string): boolean =>
   value !== "" && !isReference(value) && (secretName.test(key) || secretInUrl.test(value))
 
+/** A setting of a configuration; one may be called as what all objects have, `constructor`. */
+export const settingIn = (config: ConnectorConfig, key: string): ConnectorConfig[string] | undefined =>
+  Object.hasOwn(config, key) ? config[key] : undefined
+
 /** The text of a value. */
 export const plain = (value: string | Redacted.Redacted): string =>
   typeof value === "string" ? value : Redacted.value(value)

@@ -1,7 +1,7 @@
 /** What differs between the settings that a connector should have and those that it has. Pure. */
 import * as Redacted from "effect/Redacted"
 import { markerKey } from "../config/marker.ts"
-import { isMasked, isReference, looksSecret, plain } from "../config/secrets.ts"
+import { isMasked, isReference, looksSecret, plain, settingIn } from "../config/secrets.ts"
 import type { ConnectorConfig, Definition } from "../ConnectModel.ts"
 import type { Change } from "../PlanModel.ts"
 import { isSame } from "./normal.ts"
@@ -42,7 +42,7 @@ export const diff = (
     const definition = definitions.get(key)
     const byDefault = definition?.defaultValue
     const isDefault = (text: string) => byDefault !== undefined && isSame(text, byDefault, definition)
-    const [to, from] = [desired[key], actual[key]]
+    const [to, from] = [settingIn(desired, key), settingIn(actual, key)]
     const secret = definition?.type === "PASSWORD" || isSecret(key, to) || isSecret(key, from)
     const change = (kind: Change["kind"]): ReadonlyArray<Change> => [
       { key, kind, from: shown(from, secret), to: shown(to, secret) }

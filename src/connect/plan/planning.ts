@@ -4,7 +4,7 @@ import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Marker from "../config/marker.ts"
 import { render } from "../config/render.ts"
-import { isMasked, plain, redacting } from "../config/secrets.ts"
+import { isMasked, plain, redacting, settingIn } from "../config/secrets.ts"
 import * as Errors from "../ConnectError.ts"
 import type { ConnectError } from "../ConnectError.ts"
 import type { Connect, ConnectorConfig, Definition, Described, Validation } from "../ConnectModel.ts"
@@ -85,7 +85,7 @@ const withIgnored = (
   isIgnored: (key: string) => boolean
 ): ConnectorConfig => ({
   ...Object.fromEntries(
-    Object.entries(config).filter(([key]) => !isIgnored(key) || isMasked(plain(actual[key] ?? "")))
+    Object.entries(config).filter(([key]) => !isIgnored(key) || isMasked(plain(settingIn(actual, key) ?? "")))
   ),
   ...Object.fromEntries(Object.entries(actual).filter(([key, value]) => isIgnored(key) && !isMasked(plain(value))))
 })

@@ -6,7 +6,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { shortened } from "../../rest/bodies.ts"
 import { markerKey } from "../config/marker.ts"
-import { isMasked, scrub, secretsOf } from "../config/secrets.ts"
+import { isMasked, scrub, secretsOf, settingIn } from "../config/secrets.ts"
 import * as Errors from "../ConnectError.ts"
 import type { ConnectError } from "../ConnectError.ts"
 import type { Connect, ConnectorConfig, Status } from "../ConnectModel.ts"
@@ -59,7 +59,9 @@ const isListed = (connect: Connect, name: string, { _tag, ...step }: Step) =>
     onFailure: ({ reason }) => _tag === "Delete" && reason._tag === "ConnectorNotFound",
     onSuccess: (info) =>
       _tag !== "Delete" && (!("config" in step)
-        || Object.entries(step.config).every(([key, value]) => key === markerKey || isLike(value, info.config[key])))
+        || Object.entries(step.config).every(([key, value]) =>
+          key === markerKey || isLike(value, settingIn(info.config, key))
+        ))
   })
 
 const movesTo: { readonly [tag in Step["_tag"]]?: DesiredState } = {
