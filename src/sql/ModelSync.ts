@@ -284,7 +284,7 @@ export interface HandlerOptions extends Migrations.Options {
   readonly retry?: Schedule.Schedule<unknown, SyncError> | undefined
   /**
    * How long a row waits whose unique value another row still has, which an event of another partition may change
-   * (default 30 seconds). Then the record fails.
+   * (default 30 seconds). Then the record fails, and for ten times as long others fail without waiting.
    */
   readonly conflictWait?: Duration.Input | undefined
   /** Whether sends of `row` are suppressed (default true), so that two systems do not send to each other for ever. */

@@ -1,9 +1,36 @@
 import { assert, describe, it } from "@effect/vitest"
 import { PGlite } from "@electric-sql/pglite"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import { SqlClient } from "effect/sql/SqlClient"
+import { Consumer, OnFailure, Producer, Topic } from "millrace"
 import { PgliteClient } from "millrace/pglite"
-import { Migrations, Table } from "millrace/sql"
+import { Change, Migrations, ModelSync, Table } from "millrace/sql"
+import { InMemoryKafka } from "millrace/testing"
+
+const Users = Topic.make("users", { key: Change.debezium, value: Change.debezium })
+
+/** A sync from the beginning, with a row that is refused and a swap of unique values. */
+const synced = Effect.gen(function*() {
+  const sql = yield* SqlClient
+  yield* sql`DROP TABLE IF EXISTS users`
+  yield* sql`CREATE TABLE users (id int PRIMARY KEY, name varchar(5) UNIQUE)`
+  const rows = [[1, "a"], [2, "b"], [3, "too long"], [1, "b"], [2, "a"], [4, "d"]] as const
+  yield* Producer.sendAll(Users, rows.map(([id, name]) => ({ key: { id }, value: { id, name }, partition: 0 })))
+  yield* Consumer.run(Consumer.make("pglite", {
+    offsetReset: "earliest",
+    until: "end",
+    onFailure: OnFailure.skip,
+    handlers: [ModelSync.handler(ModelSync.make(Users, { table: "public.users", format: Change.plain }))]
+  }))
+  assert.deepStrictEqual(yield* sql`SELECT * FROM users ORDER BY id`, [
+    { id: 1, name: "b" },
+    { id: 2, name: "a" },
+    { id: 4, name: "d" }
+  ])
+  yield* sql`DELETE FROM millrace.offsets`
+}).pipe(Effect.provide(Layer.merge(InMemoryKafka.layer, Logger.layer([]))))
 
 describe("PgliteClient", () => {
   it("runs what runs on a server, and gives a later client a clean session", async () => {
@@ -19,6 +46,7 @@ describe("PgliteClient", () => {
       )))
       assert.strictEqual(failed.reason._tag, "UniqueViolation")
       assert.deepStrictEqual(yield* sql`SELECT * FROM millrace.offsets`, [])
+      yield* synced
     })
     await Effect.runPromise(Effect.provide(program, PgliteClient.layerFrom(db)))
     await db.exec("BEGIN")

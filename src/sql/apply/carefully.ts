@@ -21,8 +21,11 @@ export const isConflict = (error: SqlError): boolean => /^(?:23505|23P01)$/.test
 /** Whether later records may repair what this error is about. */
 const isPassing = (error: SqlError): boolean => isConflict(error) || serverErrorOf(error).code === "23503"
 
-/** How many records behind a refused one may be needed to repair it, such as the other half of a swap. */
-const lookAhead = 64
+/**
+ * How many records from a refused one on are tried as a whole: what repairs it, such as the other half of a swap, is
+ * in the same transaction of the source, mostly next to it.
+ */
+const lookAhead = [2, 3, 4, 5, 6, 7, 8, 16, 32, 64]
 
 /** Success, or the error of a row. Errors of the database itself fail. */
 const attempt = (sql: SqlClient, isDeferrable: boolean, statements: Effect.Effect<unknown, SqlError>) => {
@@ -109,9 +112,10 @@ export const carefully = Effect.fnUntraced(function*(
 
   /** A swap, say, is refused half done, and can be done as a whole. */
   const withNext = Effect.fnUntraced(function*(low: number): Effect.fn.Return<number | undefined, SqlError> {
-    const most = Math.min(low + lookAhead, ops.length)
-    for (let high = low + 2; high <= most; high++) {
-      if ((yield* whole(low, high)) === undefined) return high
+    for (const size of lookAhead) {
+      const high = Math.min(low + size, ops.length)
+      if (high - low > 1 && (yield* whole(low, high)) === undefined) return high
+      if (high === ops.length) return undefined
     }
     return undefined
   })

@@ -40,6 +40,12 @@ const forgetMillis = 3_600_000
 /** How long a row whose unique value is held elsewhere waits between two tries. */
 const conflictPause = Duration.millis(100)
 
+/**
+ * Rows whose values nobody gives up would hold the partition one after the other: for this many waits after one that
+ * led to nothing, no row waits.
+ */
+const impatience = 10
+
 /** What is known of one database. */
 interface Known {
   mappings: Mappings | undefined
@@ -127,7 +133,7 @@ export class Handling<R> {
     function*(
       batch: OwnedBatch<any, any, any>
     ): Effect.fn.Return<void, SyncError | BatchFailed<unknown>, SqlClient | R> {
-      const { conflictWait } = this.options
+      const patience = Duration.toMillis(Duration.fromInputUnsafe(this.options.conflictWait))
       const sql = yield* SqlClient
       const claim = yield* this.claims.of(batch.group, batch)
       if (claim === undefined) return yield* Effect.die(new Error(`${batch.topic}/${batch.partition} was not claimed`))
@@ -145,9 +151,10 @@ export class Handling<R> {
         const op = prepared.ops[applied.place]!
         const now = yield* Clock.currentTimeMillis
         if (waiting?.offset !== op.offset) {
-          const until = now + Duration.toMillis(Duration.fromInputUnsafe(conflictWait))
-          waiting = isConflict(applied.error) ? { offset: op.offset, until } : undefined
+          const waits = isConflict(applied.error) && now - claim.waitedOutAt >= impatience * patience
+          waiting = waits ? { offset: op.offset, until: now + patience } : undefined
         }
+        if (waiting !== undefined && now >= waiting.until) claim.waitedOutAt = now
         if (waiting === undefined || now >= waiting.until) {
           return yield* new BatchFailed({
             offset: op.offset,

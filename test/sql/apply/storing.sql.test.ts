@@ -6,6 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Migrations } from "millrace/sql"
+import { CurrentRun } from "../../../src/internal/shared/currentRun.ts"
 import { Claims } from "../../../src/sql/apply/claims.ts"
 import { database } from "../../services/database.ts"
 import { claim, nextOf, storeAll } from "./chunks.ts"
@@ -84,6 +85,20 @@ layer(migrated)("a chunk", (it) => {
       const error = yield* Effect.flip(storeAll(old.claim, [write(items, item(50, "x"))]))
       assert.strictEqual(error._tag, "Lost")
       assert.deepStrictEqual(yield* rowsOf("items"), before)
+    }))
+
+  it.effect("is not stored by a run whose partition went to another run with the same handler", () =>
+    Effect.gen(function*() {
+      const items = yield* target("public.items")
+      const claims = new Claims()
+      const inRun = <A, E, R>(run: object, effect: Effect.Effect<A, E, R>) =>
+        Effect.provideService(effect, CurrentRun, run)
+      const one = {}
+      const old = yield* inRun(one, claim("shared", 0, claims))
+      yield* inRun({}, claim("shared", 0, claims))
+      const still = yield* inRun(one, claims.of("group", old.claim))
+      const error = yield* Effect.flip(storeAll(still!, [write(items, item(55, "x"))]))
+      assert.strictEqual(error._tag, "Lost")
     }))
 
   it.effect("of an owner that is still at it is waited for by the claim of the next", () =>
