@@ -79,9 +79,10 @@ describe("a planted secret", () => {
         keep(yield* Metric.snapshot)
       }).pipe(
         Effect.provide(
-          Connectors.layer([talk()], { publish: true }).pipe(Layer.provideMerge(talkative))
+          Connectors.layer([talk()], { publish: true }).pipe(
+            Layer.provideMerge(Layer.merge(talkative, Logger.layer([logger])))
+          )
         ),
-        Effect.provide(Logger.layer([logger])),
         Effect.withTracer(tracer),
         Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown({ DB_PASSWORD: secret }))
       )
