@@ -92,7 +92,7 @@ export class Commits {
   note(): Effect.Effect<void> {
     return Effect.suspend(() => {
       const noted = this.ownership.noted([...this.waiting])
-      const positions = this.takenBack ? this.positions : noted
+      const positions = this.takenBack ? this.finished() : noted
       this.waiting.clear()
       this.takenBack = false
       if (positions.length === 0) return Effect.void
@@ -109,14 +109,18 @@ export class Commits {
   /** Commits what is finished, with the notes of failing records: a commit without them would erase them. */
   commit(done: Deferred.Deferred<void, KafkaError>): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const { positions } = this
+      const positions = this.finished()
       if (positions.length === 0) return Effect.asVoid(Deferred.succeed(done, undefined))
       return this.begin(positions, (exit) => void Deferred.doneUnsafe(done, exit))
     })
   }
 
-  /** What is finished. */
-  private get positions(): ReadonlyArray<Position> {
+  /**
+   * What is finished. The client has it from then on, too: its timer may be next, and with an older position it would
+   * take the group back.
+   */
+  private finished(): ReadonlyArray<Position> {
+    this.ownership.store(this.ownership.assignment)
     return Array.from(this.ownership.assignment).flatMap((
       { position, progress: { noted } }
     ): Array<Position> => position === undefined || noted === undefined ? [] : [noted])
