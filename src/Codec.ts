@@ -11,7 +11,7 @@
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Predicate from "effect/Predicate"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type { RawHeader } from "./engine/KafkaEngine.ts"
 import type { Codec, Decoder, Encoded, Encoder, Pending, Site } from "./internal/shared/codecModel.ts"
 import {
@@ -26,6 +26,7 @@ import {
   unexpectedNull
 } from "./internal/shared/codecModel.ts"
 import { parseJson, printJson } from "./internal/shared/codecs/jsonBytes.ts"
+import { withJsonForm } from "./internal/shared/codecs/jsonForm.ts"
 import { codecIn, codecOptionsIn, functionsIn, schemaIn } from "./internal/shared/handedIn/codecArguments.ts"
 import { decodeText, encodeText, kindOf } from "./internal/shared/utf8.ts"
 
@@ -371,11 +372,10 @@ export const text = <S extends Schema.Codec<unknown, string, unknown, unknown>>(
  * JSON text of a Schema's encoded side, as UTF-8. The Schema may need services; they become the topic's. A byte order
  * mark before the JSON is passed over when reading, and never written.
  *
- * What has no place in JSON is written in a form that the same Schema reads back (`Schema.toCodecJson`): a `Date` as
- * its ISO text, a class as an object of its fields, a `bigint` as a text of digits, an `Option` as
- * `{"_tag":"Some","value":…}`, a `Uint8Array` as Base64. For topics that other programs read, use
- * `Schema.OptionFromOptionalKey` for fields that may be missing (the key is left out), and choose the encoded side of
- * everything else as they expect it: `Schema.DateFromString`, `Schema.FiniteFromString`, ….
+ * What has no place in JSON is written as the same Schema reads it back: a `Date` as its ISO text, a class as an object
+ * of its fields, a `bigint` as its digits, an `Option` as `{"_tag":"Some","value":…}`, a `Uint8Array` as Base64. A
+ * class without a JSON form (`toCodecJson`) throws here, with its path. For topics that other programs read, choose the
+ * encoded side as they expect it: `Schema.DateFromString`, `Schema.OptionFromOptionalKey` (its key is left out), ….
  *
  * @example
  * ```ts
@@ -397,4 +397,4 @@ export const text = <S extends Schema.Codec<unknown, string, unknown, unknown>>(
 export const json = <S extends Schema.Top>(
   schema: S
 ): Codec<S["Type"], S["DecodingServices"], S["EncodingServices"]> =>
-  ofSchema(Schema.toCodecJson(schemaIn("Codec.json", schema)), schema, parseJson, printJson)
+  ofSchema(withJsonForm(schemaIn("Codec.json", schema)), schema, parseJson, printJson)

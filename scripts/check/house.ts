@@ -34,7 +34,7 @@ const rooms: ReadonlyArray<{ readonly room: RegExp; readonly may: RegExp; readon
     room: /^registry\//,
     // The checks of fields, and JSON as the core has it.
     may: either(
-      /^(?:registry\/|rest\/|[A-Z]\w*\.ts$|internal\/shared\/codecs\/jsonBytes\.ts$|engine\/Model\.ts$)/,
+      /^(?:registry\/|rest\/|[A-Z]\w*\.ts$|internal\/shared\/codecs\/json(?:Bytes|Form)\.ts$|engine\/Model\.ts$)/,
       checks
     ),
     words: "the registry knows the public modules, no engine and nothing internal"

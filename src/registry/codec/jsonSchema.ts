@@ -1,14 +1,14 @@
 /** JSON in a registry's wire format: a Schema's JSON form, with its JSON Schema registered. */
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type * as Codec from "../../Codec.ts"
 import { jsonText, parseJson } from "../../internal/shared/codecs/jsonBytes.ts"
+import { withJsonForm } from "../../internal/shared/codecs/jsonForm.ts"
 import * as Fields from "../../internal/shared/fields.ts"
 import type { JsonSchemaOptions } from "../CodecModel.ts"
 import type { Resolved } from "../format/resolved.ts"
 import { derive } from "../json/derive.ts"
 import { documentOf } from "../json/document.ts"
-import { checkJsonForm } from "../json/jsonForm.ts"
 import { firstDifference } from "../json/layout.ts"
 import type { MakeValidate, Validate } from "../json/validation.ts"
 import { validators } from "../json/validation.ts"
@@ -41,7 +41,7 @@ export const jsonSchema = <S extends Schema.Top>(
   if (references.length > 0 && given === undefined) {
     throw new Error("Codec.jsonSchema: references: they are of a schema that is given; a derived one has none")
   }
-  checkJsonForm(schema)
+  const encoded = withJsonForm(schema)
   const { json, name } = derive(schema, { name: options.name, draft, additionalProperties })
   const text = JSON.stringify(json)
   const own = documentOf({ text, needed: [] })
@@ -50,7 +50,7 @@ export const jsonSchema = <S extends Schema.Top>(
   const found = given === undefined || references.length > 0 ? undefined : difference({ text: given, needed: [] })
   if (found !== undefined) throw new Error(`the schema that is given does not fit the Schema, at ${found}`)
 
-  return registryCodec(schema, Schema.toCodecJson(schema), {
+  return registryCodec(schema, encoded, {
     schema: { type: "JSON", text: given ?? text, ...references.length > 0 && { references } },
     name,
     difference: (registered) =>

@@ -2,6 +2,7 @@
 import * as JsonSchema from "effect/JsonSchema"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
+import { isObject } from "../../rest/bodies.ts"
 
 /** The drafts that registries and their clients know. */
 export type Draft = "draft-07" | "draft-2020-12"
@@ -49,6 +50,26 @@ const inlined = (
   return [own!, others]
 }
 
+/**
+ * Without the bounds of the whole numbers that JavaScript's numbers hold: other programs register whole numbers without
+ * them, and would have another schema. What does not fit is refused when it is read.
+ */
+const withoutSafeBounds = (json: unknown): unknown => {
+  if (Array.isArray(json)) return json.map(withoutSafeBounds)
+  if (!isObject(json)) return json
+  return Object.fromEntries(
+    Object.entries(json).flatMap(([key, each]) => {
+      if (key === "minimum" && each === Number.MIN_SAFE_INTEGER) return []
+      if (key === "maximum" && each === Number.MAX_SAFE_INTEGER) return []
+      const value = withoutSafeBounds(each)
+      if (key !== "allOf" || !Array.isArray(value)) return [[key, value]]
+      // What consisted of these bounds alone.
+      const all = value.filter((part) => Object.keys(part as object).length > 0)
+      return all.length === 0 ? [] : [[key, all]]
+    })
+  )
+}
+
 /** The JSON Schema of a Schema, and its title, which is its name. The same Schema always gives the same one. */
 export const derive = (
   schema: Schema.Top,
@@ -58,12 +79,12 @@ export const derive = (
   const { definitions, schema: root } = draft === "draft-07" ? JsonSchema.toDocumentDraft07(document) : document
   const [own, others] = inlined(root, definitions)
   const { description, title = name ?? SchemaAST.resolveIdentifier(schema.ast), ...rest } = own
-  const json = {
+  const json = withoutSafeBounds({
     $schema: drafts[draft].uri,
     ...(title === undefined ? {} : { title }),
     ...(description === undefined ? {} : { description }),
     ...rest,
     ...(Object.keys(others).length === 0 ? {} : { [drafts[draft].definitions]: others })
-  }
+  }) as JsonSchema.JsonSchema
   return { json, name: typeof title === "string" ? title : undefined }
 }

@@ -46,5 +46,8 @@ class Walk {
   }
 }
 
-/** Throws for a Schema of which a part has no JSON form, with its path. */
-export const checkJsonForm = ({ ast }: Schema.Top): void => new Walk().check(ast, [])
+/** A Schema over its JSON form. Throws where a part has none, with its path. */
+export const withJsonForm = <S extends Schema.Top>(schema: S): Schema.toCodecJson<S> => {
+  new Walk().check(schema.ast, [])
+  return Schema.toCodecJson(schema)
+}

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { Codec } from "millrace/registry"
-import { checkJsonForm } from "../../../src/registry/json/jsonForm.ts"
+import { withJsonForm } from "../../../../src/internal/shared/codecs/jsonForm.ts"
 
 class Celsius {
   readonly degrees: number
@@ -35,8 +35,9 @@ describe("a Schema of which a part has no JSON form", () => {
   ]
   it("is refused with the path", () => {
     for (const [schema, problem] of refused) {
-      assert.throws(() => checkJsonForm(schema), problem)
+      assert.throws(() => withJsonForm(schema), problem)
       assert.throws(() => Codec.jsonSchema(schema), problem)
+      assert.throws(() => Codec.json(schema), problem)
     }
   })
 
@@ -63,6 +64,6 @@ describe("a Schema of which a part has no JSON form", () => {
       },
       ...{ text: Schema.FiniteFromString, result: Schema.Result(Schema.Date, Schema.String) }
     })
-    assert.doesNotThrow(() => checkJsonForm(own))
+    assert.doesNotThrow(() => withJsonForm(own))
   })
 })
