@@ -23,9 +23,10 @@ import type { Figures, Spec } from "../scratchpad/bench/cell.ts"
 import { javaRate } from "../scratchpad/bench/java.ts"
 import { median } from "../scratchpad/bench/meter.ts"
 import { printTable } from "../scratchpad/bench/report.ts"
-import { subjectsOf, workloads } from "../scratchpad/bench/workloads.ts"
+import { needsPostgres, subjectsOf, workloads } from "../scratchpad/bench/workloads.ts"
 import type { Workload } from "../scratchpad/bench/workloads.ts"
 import { startBroker } from "../test/services/kafka.ts"
+import { type PostgresServer, startPostgres } from "../test/services/postgres.ts"
 import { ensureAddon } from "./addon.mjs"
 
 const usage = `npm run bench -- [options]
@@ -129,13 +130,14 @@ const topicOf = (workload: Workload): string => {
   return `bench-${fills}-${workload.sizes(quick).records}-${partitions}-${keys}`
 }
 
-const specOf = (workload: Workload, subject: string, bootstrap: string): Spec => ({
+const specOf = (workload: Workload, subject: string, bootstrap: string, postgres?: PostgresServer): Spec => ({
   workload: workload.name,
   subject,
   bootstrap,
   topic: topicOf(workload),
   partitions: workload.partitions,
   keys: workload.keys,
+  postgres: postgres && { host: postgres.host, port: postgres.port },
   ...workload.sizes(quick)
 })
 
@@ -151,6 +153,7 @@ const main = async () => {
   const named = process.env["MILLRACE_KAFKA_BOOTSTRAP"]
   const broker = named === undefined || named === "" ? await startBroker() : undefined
   const bootstrap = broker?.bootstrap ?? named!
+  const postgres = chosen.some(needsPostgres) ? await startPostgres("ALTER SYSTEM SET fsync = on") : undefined
   const topics = new Set<string>()
   try {
     for (const workload of chosen) {
@@ -172,7 +175,7 @@ const main = async () => {
       for (const cell of cells) {
         if (cell.workload.once === true && round > 0) continue
         try {
-          const figures = await runCell(specOf(cell.workload, cell.subject, bootstrap))
+          const figures = await runCell(specOf(cell.workload, cell.subject, bootstrap, postgres))
           cell.figures.push(figures)
           const late = Number.isNaN(figures.loopP99Ms) ? "" : `, loop p99 ${figures.loopP99Ms.toFixed(1)} ms`
           say(`${cell.workload.name} ${cell.subject}: ${cell.workload.show(figures.value)}${late}`)
@@ -208,6 +211,7 @@ const main = async () => {
     }
     if (!options.keep) say(await node("fill.ts", JSON.stringify({ bootstrap, remove: [...topics] }), 60_000))
   } finally {
+    await postgres?.stop()
     await broker?.remove()
   }
 }

@@ -6,7 +6,7 @@
 import { readFile } from "node:fs/promises"
 import { LateTimer, maxRssMb, percentile, rssMb } from "./meter.ts"
 import { sleep } from "./task.ts"
-import type { ConsumeTask, Handling, Sending, Subject } from "./task.ts"
+import type { ConsumeTask, Handling, Postgres, Sending, Subject } from "./task.ts"
 import { valueOf } from "./values.ts"
 
 /** What the parent asks for. */
@@ -19,6 +19,8 @@ export interface Spec {
   readonly records: number
   readonly keys: number
   readonly capMs: number
+  /** For workloads over SQL. */
+  readonly postgres?: Postgres | undefined
 }
 
 export interface Figures {
@@ -32,6 +34,13 @@ export interface Figures {
 /** Their packages need not be installed: nothing but this leads there. */
 const peer = (file: string): Promise<Readonly<Record<string, Subject>>> =>
   import(new URL(`peers/${file}.ts`, import.meta.url).href)
+
+/** Of workloads over SQL. */
+const sinks: Readonly<Record<string, () => Promise<Subject>>> = {
+  raw: async () => (await import("./sql.ts")).unnest,
+  millrace: async () => (await import("./sql.ts")).millrace,
+  "per-row": async () => (await import("./sql.ts")).perRow
+}
 
 const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
   raw: async () => (await import("./raw.ts")).raw,
@@ -153,6 +162,39 @@ const produceRate = (sending: Sending) => async (subject: Subject): Promise<numb
   stopMeasuring()
   measured = sent
   return sent / millis * 1_000
+}
+
+/** From the first records that are stored to the last, or to the cap. */
+const sinkRate = async (subject: Subject): Promise<number> => {
+  let stored = 0
+  let began = 0
+  let first = 0
+  let finish = () => {}
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+  const close = await need(subject.sink)({
+    ...spec,
+    group,
+    postgres: need(spec.postgres),
+    table: `items_${process.pid}_${Date.now()}`,
+    stored: (records) => {
+      stored += records
+      if (began === 0) {
+        began = performance.now()
+        first = stored
+        startMeasuring()
+        setTimeout(finish, spec.capMs)
+      }
+      if (stored >= spec.records) finish()
+    }
+  })
+  await finished
+  const millis = performance.now() - began
+  stopMeasuring()
+  measured = stored - first
+  await Promise.race([close(), sleep(5_000)])
+  return measured / millis * 1_000
 }
 
 const latency = async (subject: Subject): Promise<number> => {
@@ -277,6 +319,7 @@ const workloads: Readonly<Record<string, (subject: Subject) => Promise<number>>>
   M: memoryGrowth("record"),
   "M lag": memoryGrowth("pause"),
   A: amplification,
+  S1: sinkRate,
   R1: consumeRate("failing"),
   R2: consumeRate("some"),
   "L2 p50": lateness(0.5),
@@ -297,7 +340,8 @@ const run = async (): Promise<number> => {
     late = timer.stop()
     return late.p99
   }
-  return workloads[spec.workload]!(await subjects[spec.subject]!())
+  const known = spec.workload === "S1" ? sinks : subjects
+  return workloads[spec.workload]!(await known[spec.subject]!())
 }
 
 const value = await run()

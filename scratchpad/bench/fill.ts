@@ -3,6 +3,7 @@
  *
  * Topics with records in them, made with the native client by hand, or deleted.
  */
+import { changeOf } from "./changes.ts"
 import { type Admin, codeOf, kafka, producerSettings } from "./native.ts"
 import { isFormat } from "./task.ts"
 import { valueOf } from "./values.ts"
@@ -65,8 +66,9 @@ const fill = async (bootstrap: string, content: Content): Promise<boolean> => {
     const push = () => {
       try {
         for (; sent < records && sent - acknowledged < 90_000; sent++) {
-          const key = keys === 0 ? null : Buffer.from(`key-${sent % keys}`)
-          producer.produce(topic, keys === 0 ? sent % partitions : null, value, key, null)
+          const change = content.workload === "S1" ? changeOf(sent) : undefined
+          const key = change?.key ?? (keys === 0 ? null : Buffer.from(`key-${sent % keys}`))
+          producer.produce(topic, keys === 0 ? sent % partitions : null, change?.value ?? value, key, null)
         }
       } catch (error) {
         reject(error)

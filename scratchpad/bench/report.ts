@@ -51,6 +51,8 @@ const bars: ReadonlyArray<Bar> = [
   { workload: "C1", what: "of joep-confluent", limit: 2, atLeast: true, of: ratioTo("joep-confluent") },
   { workload: "C1", what: "MB of memory", limit: 160, atLeast: false, of: (_, { rssMb }) => rssMb },
   { workload: "C1", what: "ms loop p99", limit: 5, atLeast: false, of: (_, { loopP99Ms }) => loopP99Ms },
+  { workload: "S1", what: "of raw", limit: 0.85, atLeast: true, of: ratioTo("raw") },
+  { workload: "S1", what: "of per-row", limit: 20, atLeast: true, of: ratioTo("per-row") },
   { workload: "C2", what: "of raw", limit: 0.95, atLeast: true, of: ratioTo("raw") },
   { workload: "C3", what: "of raw", limit: 0.8, atLeast: true, of: ratioTo("raw") },
   ...["avro", "jsonschema", "protobuf"].flatMap((format): ReadonlyArray<Bar> => [

@@ -60,7 +60,28 @@ export interface Waiting {
   readonly close: () => Promise<void>
 }
 
+/** Where a database is. */
+export interface Postgres {
+  readonly host: string
+  readonly port: number
+}
+
+export interface SinkTask {
+  readonly bootstrap: string
+  readonly topic: string
+  readonly group: string
+  readonly records: number
+  readonly postgres: Postgres
+  /** A table that is not there yet. */
+  readonly table: string
+  /** Records are in the table, with their offsets. */
+  readonly stored: (records: number) => void
+}
+
 export interface Subject {
+  /** Stores the events of a topic in a table until closed. */
+  readonly sink?: (task: SinkTask) => Promise<() => Promise<void>>
+
   /** Consumes until closed. */
   readonly consume?: (task: ConsumeTask) => Promise<() => Promise<void>>
   /** Sends, and returns how many records were acknowledged. */

@@ -9,7 +9,7 @@ export interface Workload {
   readonly partitions: number
   readonly keys: number
   /** What the topic is: values of one kind, empty, or not needed. Workloads with the same share it. */
-  readonly fills: "bytes" | "rows" | Format | "large" | "empty" | "none"
+  readonly fills: "bytes" | "rows" | "changes" | Format | "large" | "empty" | "none"
   readonly sizes: (quick: boolean) => { readonly records: number; readonly capMs: number }
   /** Takes part beside Millrace and raw. */
   readonly peers: ReadonlyArray<string>
@@ -220,6 +220,15 @@ export const workloads: ReadonlyArray<Workload> = [
     peers: [],
     against: "C1"
   },
+  {
+    ...consuming,
+    name: "S1",
+    what: "Debezium's events of 5 columns into PostgreSQL with their offsets, half of the rows exist; raw is one bulk "
+      + "upsert per fetch of 2,000, by hand",
+    fills: "changes",
+    sizes: (quick) => ({ records: quick ? 60_000 : 200_000, capMs: quick ? 5_000 : 20_000 }),
+    peers: ["per-row"]
+  },
   { ...waiting, name: "L2 p50", what: "from due to handler, 1,000 records wait in a retry topic, p50" },
   { ...waiting, name: "L2 p99", what: "the same, p99" },
   {
@@ -240,9 +249,13 @@ const own = new Set(["O", "A", "M lag", "R1", "R2", "L2 p50", "L2 p99", "C3-avro
 
 const withoutBroker = new Set(["D-avro", "D-jsonschema", "D-protobuf", "P-avro"])
 
+/** Whether a workload needs a database. */
+export const needsPostgres = ({ name }: Workload): boolean => name === "S1"
+
 /** Of the peers only the one that C1 has to beat, and what needs no other packages. */
 const isInQuick = (workload: Workload, subject: string): boolean =>
-  subject === "raw" || subject === "millrace" || subject === "json" || subject === "ckjs" && workload.name === "C1"
+  subject === "raw" || subject === "millrace" || subject === "json" || subject === "per-row" ||
+  subject === "ckjs" && workload.name === "C1"
 
 export const subjectsOf = (workload: Workload, quick: boolean): ReadonlyArray<string> =>
   own.has(workload.name)
