@@ -7,6 +7,7 @@ import * as Sql from "./applySql.ts"
 import { fold, type Op, type Work } from "./fold.ts"
 import { inTransaction, runAll, textsOf } from "./running.ts"
 import { after, before, inOrder, statementsOf, writesOf } from "./statements.ts"
+import type { Target } from "./target.ts"
 import { byShape, lookUps, parkable, parkedOps, wavesOf, written } from "./unique.ts"
 
 /** How far a chunk was written: all operations before `place`. The one at `place` was refused. */
@@ -39,27 +40,21 @@ const attempt = (sql: SqlClient, isDeferrable: boolean, statements: Effect.Effec
   )
 }
 
-/** Takes unique values away from all rows that get new ones, then writes. */
-const parked = (sql: SqlClient, works: ReadonlyArray<Work>) => {
-  const parks = works.flatMap((work) => {
-    const columns = parkable(work.target)
-    const ops = columns === undefined ? [] : parkedOps(columns, written(work))
-    return columns === undefined || ops.length === 0 ? [] : [Sql.park(work.target, columns, ops)]
-  })
-  const rest = [...works.flatMap(writesOf), ...after(works)]
-  return parks.length === 0 ? undefined : runAll(sql, [...before(works), ...parks, ...rest])
+/** The statement that takes unique values away from rows that are about to get others, if any can be taken away. */
+const parkOf = (target: Target, ops: ReadonlyArray<Op>): ReadonlyArray<Sql.Statement> => {
+  const columns = parkable(target)
+  const able = columns.length === 0 ? [] : parkedOps(columns, ops)
+  return able.length === 0 ? [] : [Sql.park(target, columns, able)]
 }
 
-/** Writes the holders of unique values before those who take them; fails where that is not possible. */
-const inWaves = Effect.fnUntraced(function*(sql: SqlClient, works: ReadonlyArray<Work>, refused: SqlError) {
-  yield* runAll(sql, before(works))
-  for (const work of works) {
-    const ops = written(work)
+/** The rows of a work in waves, holders of unique values before those who take them; fails where there is no order. */
+const wavesIn = Effect.fnUntraced(
+  function*(sql: SqlClient, { target }: Work, ops: ReadonlyArray<Op>, refused: SqlError) {
     const pairs: Array<readonly [number, number]> = []
-    for (const columns of lookUps(work.target)) {
+    for (const columns of lookUps(target)) {
       const asked = ops.flatMap((op, place) => columns.every((column) => op.row[column] !== undefined) ? [place] : [])
       if (asked.length === 0) continue
-      const { params, text } = Sql.holders(work.target, columns, asked.map((place) => ops[place]!))
+      const { params, text } = Sql.holders(target, columns, asked.map((place) => ops[place]!))
       for (const [taker, holder] of yield* textsOf(sql, text, params)) {
         // Its holder is in no record of this chunk.
         if (holder === null) return yield* Effect.fail(refused)
@@ -67,8 +62,17 @@ const inWaves = Effect.fnUntraced(function*(sql: SqlClient, works: ReadonlyArray
       }
     }
     const waves = wavesOf(ops.length, pairs)
-    if (waves === undefined) return yield* Effect.fail(refused)
-    for (const wave of waves) {
+    return waves ?? (yield* Effect.fail(refused))
+  }
+)
+
+/** Takes unique values away where they may be null, then writes the holders of others before those who take them. */
+const resolved = Effect.fnUntraced(function*(sql: SqlClient, works: ReadonlyArray<Work>, refused: SqlError) {
+  yield* runAll(sql, before(works))
+  for (const work of works) {
+    const ops = written(work)
+    yield* runAll(sql, parkOf(work.target, ops))
+    for (const wave of yield* wavesIn(sql, work, ops, refused)) {
       yield* runAll(sql, writesOf({ ...work, writes: byShape(wave.map((place) => ops[place]!)) }))
     }
   }
@@ -92,11 +96,8 @@ export const carefully = Effect.fnUntraced(function*(
     function*(low: number, high: number): Effect.fn.Return<SqlError | undefined, SqlError> {
       const works = inOrder(fold(ops, low, high))
       const error = yield* attempt(sql, isDeferrable, runAll(sql, statementsOf(works)))
-      if (error === undefined || !isConflict(error)) return error
-      const parking = parked(sql, works)
-      if (parking !== undefined && (yield* attempt(sql, isDeferrable, parking)) === undefined) return undefined
-      if (high - low < 2 || works.every(({ target }) => lookUps(target).length === 0)) return error
-      return yield* attempt(sql, isDeferrable, inWaves(sql, works, error))
+      if (error === undefined || !isConflict(error) || high - low < 2) return error
+      return yield* attempt(sql, isDeferrable, resolved(sql, works, error))
     }
   )
 
@@ -150,8 +151,5 @@ export const optimistically = (
 /** Leaves the value that a row holds to others while it waits for one that is taken. */
 export const parkAt = (sql: SqlClient, ops: ReadonlyArray<Op>, place: number): Effect.Effect<void, SqlError> => {
   const op = ops[place]
-  const columns = op?.kind === "Write" ? parkable(op.target) : undefined
-  if (op === undefined || columns === undefined) return Effect.void
-  const able = parkedOps(columns, [op])
-  return able.length === 0 ? Effect.void : runAll(sql, [Sql.park(op.target, columns, able)])
+  return op?.kind === "Write" ? runAll(sql, parkOf(op.target, [op])) : Effect.void
 }

@@ -12,21 +12,19 @@ export const lookUps = (target: Target): ReadonlyArray<ReadonlyArray<number>> =>
     .filter((columns) => columns.every((column) => column >= 0 && target.columns[column]!.kind !== "array"))
 
 /**
- * A nullable column of each secondary index: rows without a value there are in nobody's way. `undefined` where an index
- * has none, or another table refers to it. With a guard a row might keep the null, because its write is the older one.
+ * Nullable columns of secondary indexes, one of each that has one: rows without a value there are in nobody's way. None
+ * to which another table refers. With a guard a row might keep the null, because its write is the older one.
  */
-export const parkable = (target: Target): ReadonlyArray<number> | undefined => {
-  if (target.guard !== undefined || target.secondary.length === 0) return undefined
+export const parkable = (target: Target): ReadonlyArray<number> => {
+  if (target.guard !== undefined) return []
   const referenced = new Set(target.table.referencedBy.flatMap((reference) => reference.referenced))
-  const found = target.secondary.map(({ columns, isExpression, nullsNotDistinct }) => {
-    if (isExpression || nullsNotDistinct) return undefined
-    const name = columns.find((one) => {
-      const place = placeOf(target, one)
-      return place >= 0 && target.columns[place]!.isNullable && !referenced.has(one) && !target.key.includes(place)
-    })
-    return name === undefined ? undefined : placeOf(target, name)
+  const found = target.secondary.flatMap(({ columns, isExpression, nullsNotDistinct }) => {
+    if (isExpression || nullsNotDistinct) return []
+    const places = columns.filter((name) => !referenced.has(name)).map((name) => placeOf(target, name))
+    return places.filter((place) => place >= 0 && target.columns[place]!.isNullable && !target.key.includes(place))
+      .slice(0, 1)
   })
-  return found.every((place) => place !== undefined) ? [...new Set(found)] : undefined
+  return [...new Set(found)]
 }
 
 /** Those that say what their parked columns will be. */
