@@ -78,7 +78,7 @@ describe("Topic.handleTransactional", () => {
           // More than would be kept: what is taken back is seen in the results.
           yield* Producer.sendAll(Out, records.map(({ value }) => ({ key: null, value })))
           const bad = records.find(({ value }) => Number(value) % 7 === 0)
-          if (bad !== undefined) yield* new BatchFailed({ offset: bad.offset, cause: Cause.fail("no") })
+          if (bad !== undefined) return yield* new BatchFailed({ offset: bad.offset, cause: Cause.fail("no") })
         }), { onFailure })
       yield* Consumer.run(Consumer.make("g", { ...settings, onFailure: OnFailure.stop, handlers: [handler] }))
       const bad = ["0", "7", "14", "21", "28"]
