@@ -1,13 +1,18 @@
 /**
  * The whole of Millrace in one screen, without a broker or a registry: orders are produced as Avro and consumed by a
  * group. One of them cannot be charged while the bank is down: it goes through two retry topics into the dead letter
- * topic, and is sent once more when the bank is up again. One cannot be read: the policy skips it.
+ * topic, and is sent once more when the bank is up again. One cannot be read: the policy skips it. At last a second
+ * group keeps a table like the topic, exactly once, in a PostgreSQL within the process.
  *
- * Run it with `npm run demo`.
+ * Run it with `npm run demo`; with DATABASE_URL the table is in that database.
  */
-import { Console, Effect, Layer, Logger, Ref, Schedule, Schema, Stream } from "effect"
+import { PgClient } from "@effect/sql-pg"
+import { Config, Console, Effect, Layer, Logger, Option, Ref, Schedule, Schema, Stream } from "effect"
+import { SqlClient } from "effect/sql"
 import { Consumer, DeadLetters, KafkaEngine, OnFailure, Producer, Retry, Topic } from "millrace"
+import { PgliteClient } from "millrace/pglite"
 import { Codec, SchemaRegistry } from "millrace/registry"
+import { Change, Migrations, ModelSync } from "millrace/sql"
 import { InMemoryKafka } from "millrace/testing"
 
 class Order extends Schema.Class<Order>("Order")({ id: Schema.String, total: Schema.Finite }) {}
@@ -87,6 +92,37 @@ const redrive = Effect.gen(function*() {
   )
 })
 
+// A row for each order, by the topic's key.
+const rows = ModelSync.make(Orders, { table: "public.demo_orders", format: Change.plain })
+
+const bookkeeping = Consumer.make("bookkeeping", {
+  offsetReset: "earliest",
+  until: "end",
+  onFailure: OnFailure.skip,
+  handlers: [ModelSync.handler(rows)]
+})
+
+const sync = Effect.gen(function*() {
+  const sql = yield* SqlClient.SqlClient
+  yield* Migrations.run()
+  // A Kafka in memory begins with each run: what an earlier one has stored is about other records.
+  yield* sql`DELETE FROM millrace.offsets WHERE group_id = ${bookkeeping.group}`
+  yield* sql`DROP TABLE IF EXISTS demo_orders`
+  yield* sql`CREATE TABLE demo_orders (id text PRIMARY KEY, total numeric(10, 2) NOT NULL)`
+  yield* Consumer.run(bookkeeping)
+  const [server] = yield* sql<{ version: string }>`SELECT split_part(version(), ' on ', 1) AS version`
+  yield* Console.log(`  table demo_orders in ${server?.version}`)
+  const orders = yield* sql<{ id: string; total: string }>`SELECT id, total::text FROM demo_orders ORDER BY id`
+  for (const { id, total } of orders) yield* Console.log(`    ${id.padEnd(8)} ${total.padStart(6)}`)
+})
+
+/** The database of DATABASE_URL, or PGlite. */
+const database = Layer.unwrap(Effect.map(Config.option(Config.Redacted("DATABASE_URL")), (url) =>
+  Option.match(url, {
+    onNone: () => PgliteClient.layer(),
+    onSome: (url) => PgClient.layer({ url })
+  })))
+
 const demo = Effect.gen(function*() {
   yield* produce
   yield* Console.log("\nconsume: group \"billing\", two retries by way of topics, then the dead letter topic")
@@ -100,6 +136,8 @@ const demo = Effect.gen(function*() {
   for (const other of others) yield* Console.log(`    ${other}`)
   const engine = yield* KafkaEngine.Service
   yield* Console.log(`  engine: ${engine.name}; the same program runs on a real Kafka with ConfluentKafka.layer`)
+  yield* Console.log("\nsync: group \"bookkeeping\" keeps a table like the topic")
+  yield* Effect.provide(sync, database)
 })
 
 await Effect.runPromise(
