@@ -1,4 +1,5 @@
 /** The statements that write rows in bulk: one text per table and set of columns. Pure. */
+import { travelsAsText } from "../cells/arrays.ts"
 import { quoted } from "../tables/names.ts"
 import type { Op } from "./fold.ts"
 import { literalOf } from "./literals.ts"
@@ -18,25 +19,27 @@ const cached = (target: Target, name: string, make: () => string): string => {
 
 const nameOf = ({ columns }: Target, column: number): string => quoted(columns[column]!.name)
 
-const isArray = ({ columns }: Target, column: number): boolean => columns[column]!.kind === "array"
+/** The type in which the cells of a column are sent. */
+const sentType = ({ columns }: Target, column: number): string =>
+  travelsAsText(columns[column]!) ? "text" : columns[column]!.type
 
-/** `unnest` takes arrays of arrays apart, so cells of array columns travel as texts. */
 const source = (
   target: Target,
   columns: ReadonlyArray<number>,
   more: ReadonlyArray<readonly [name: string, type: string]> = []
 ): string => {
-  const types = columns.map((column) => isArray(target, column) ? "text" : target.columns[column]!.type)
+  const types = columns.map((column) => sentType(target, column))
   const params = [...types, ...more.map(([, type]) => type)].map((type, i) => `$${i + 1}::text::${type}[]`)
   const names = [...columns.map((column) => `c${column}`), ...more.map(([name]) => name)]
   return `unnest(${params.join(", ")}) AS s(${names.join(", ")})`
 }
 
-const cellOf = (target: Target, column: number): string =>
-  isArray(target, column) ? `s.c${column}::${target.columns[column]!.type}` : `s.c${column}`
+/** The cell of a column, as of the column's type. */
+const cellOf = ({ columns }: Target, column: number, of = "s"): string =>
+  travelsAsText(columns[column]!) ? `${of}.c${column}::${columns[column]!.type}` : `${of}.c${column}`
 
 const onKey = (target: Target): string =>
-  target.key.map((column) => `t.${nameOf(target, column)} = s.c${column}`).join(" AND ")
+  target.key.map((column) => `t.${nameOf(target, column)} = ${cellOf(target, column)}`).join(" AND ")
 
 /** Whether the row in the table is not newer than that of the source. */
 const isNewer = (target: Target, of: string): string => {
@@ -172,11 +175,11 @@ export const holders = (target: Target, columns: ReadonlyArray<number>, ops: Rea
   const all = [...new Set([...target.key, ...columns])]
   const make = () => {
     const shares = columns.map((column) => `t.${nameOf(target, column)} = s.c${column}`).join(" AND ")
-    const others = target.key.map((column) => `h.c${column} = t.${nameOf(target, column)}`).join(" AND ")
-    const names = all.map((column) => `c${column}`).join(", ")
-    const params = all.map((column, i) =>
-      `$${i + 1}::text::${isArray(target, column) ? "text" : target.columns[column]!.type}[]`
+    const others = target.key.map((column) => `${cellOf(target, column, "h")} = t.${nameOf(target, column)}`).join(
+      " AND "
     )
+    const names = all.map((column) => `c${column}`).join(", ")
+    const params = all.map((column, i) => `$${i + 1}::text::${sentType(target, column)}[]`)
     return `WITH s AS (SELECT * FROM unnest(${params.join(", ")}) WITH ORDINALITY AS s(${names}, place))`
       + ` SELECT s.place::text, h.place::text FROM s JOIN ${target.sql} AS t ON ${shares} AND NOT (${onKey(target)})`
       + ` LEFT JOIN s AS h ON ${others}`

@@ -1,15 +1,10 @@
 /** Columns as array literals: one text per column of a chunk. Pure. */
 
-/** What PostgreSQL reads: the text form of a value, or null. */
-type Cell = string | null
+import { elementOf } from "../cells/arrays.ts"
+import type { Cell } from "../cells/cell.ts"
 
-const special = /[\\"]/
-
-/** An element of an array literal; `undefined` never gets this far. */
-const element = (cell: Cell | undefined): string => {
-  if (cell === null || cell === undefined) return "NULL"
-  return special.test(cell) ? `"${cell.replaceAll("\\", "\\\\").replaceAll("\"", "\\\"")}"` : `"${cell}"`
-}
+/** `undefined` never gets this far. */
+const element = (cell: Cell | undefined): string => elementOf(cell ?? null)
 
 /** Bytes as PostgreSQL reads them. */
 export const bytesCell = (bytes: Uint8Array): string =>

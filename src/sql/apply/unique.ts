@@ -1,4 +1,5 @@
 /** How rows that take unique values from each other can be written in one transaction. Pure. */
+import { travelsAsText } from "../cells/arrays.ts"
 import { type Op, shapeOf, type Work } from "./fold.ts"
 import type { Target } from "./target.ts"
 
@@ -9,7 +10,7 @@ export const lookUps = (target: Target): ReadonlyArray<ReadonlyArray<number>> =>
   target.secondary
     .filter(({ columns, isExclusion, isExpression }) => !isExclusion && !isExpression && columns.length > 0)
     .map(({ columns }) => columns.map((name) => placeOf(target, name)))
-    .filter((columns) => columns.every((column) => column >= 0 && target.columns[column]!.kind !== "array"))
+    .filter((columns) => columns.every((column) => column >= 0 && !travelsAsText(target.columns[column]!)))
 
 /**
  * Nullable columns of secondary indexes, one of each that has one: rows without a value there are in nobody's way. None

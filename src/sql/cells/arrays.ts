@@ -2,12 +2,15 @@
 import type { ColumnType, Kind } from "../TableModel.ts"
 import { BadCell, type Cell, type Convert, lost, type Site, unfit } from "./cell.ts"
 
+const scalars = new Set(["inet", "cidr", "macaddr", "macaddr8", "point"])
+
 /**
- * Whether `unnest` cannot take the column's type apart, so that its cells travel as texts and are cast one by one:
- * arrays, which it flattens; composites, which it makes several columns of; boxes, whose arrays have semicolons.
+ * Whether `unnest` cannot take an array of the type apart, so that its cells travel as texts and are cast one by one:
+ * arrays, which it flattens; composites, which it makes several columns of; boxes and the types of PostGIS, between
+ * which an array has semicolons or colons.
  */
-export const travelsAsText = ({ kind }: ColumnType): boolean =>
-  kind === "array" || kind === "other" || kind === "geometry"
+export const travelsAsText = ({ kind, type }: ColumnType): boolean =>
+  kind === "array" || ((kind === "other" || kind === "geometry") && !scalars.has(type))
 
 /** Kinds whose cells are nothing but digits, letters and signs, so that they need no quotes. */
 const bare: ReadonlySet<Kind> = new Set<Kind>(["boolean", "integer", "bigint", "oid", "float", "numeric", "money"])
@@ -20,7 +23,11 @@ const control = /\p{Cc}/u
 const escaped = (cell: string): string =>
   control.test(cell) ? `"${cell.replace(specials, "\\$&")}"` : JSON.stringify(cell)
 
-const quoted = (cell: string): string => special.test(cell) ? escaped(cell) : `"${cell}"`
+/** An element of an array literal. */
+export const elementOf = (cell: Cell): string => {
+  if (cell === null) return "NULL"
+  return special.test(cell) ? escaped(cell) : `"${cell}"`
+}
 
 /**
  * The cells of a column as one array literal, which `unnest($1::text::<type>[])` takes apart again.
@@ -33,7 +40,7 @@ export const literalOf = (cells: ReadonlyArray<Cell>, kind: Kind): string => {
   for (let i = 0; i < cells.length; i++) {
     const cell = cells[i]!
     if (i > 0) text += ","
-    text += cell === null ? "NULL" : needsNone ? cell : quoted(cell)
+    text += needsNone && cell !== null ? cell : elementOf(cell)
   }
   return `${text}}`
 }
