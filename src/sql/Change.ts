@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import type * as Codec from "../Codec.ts"
-import { type KindsOf, oneOf, requireFields, text, texts } from "../internal/shared/fields.ts"
+import { flag, type KindsOf, oneOf, requireFields, text, texts } from "../internal/shared/fields.ts"
 import type { Modes } from "./cells/modes.ts"
 import { debezium as codec } from "./change/codec.ts"
 import { readEnvelope } from "./change/envelope.ts"
@@ -46,6 +46,8 @@ export interface ConnectorOptions {
   readonly decimals?: Modes["decimals"] | undefined
   /** `binary.handling.mode` (default `bytes`). */
   readonly binaries?: Modes["binaries"] | undefined
+  /** `include.unknown.datatypes` (default `false`). Without it a null in a column of type `name` is refused. */
+  readonly unknownTypes?: boolean | undefined
   /** `unavailable.value.placeholder` (default `__debezium_unavailable_value`). */
   readonly placeholder?: string | undefined
   /**
@@ -105,6 +107,7 @@ const connectorKinds: KindsOf<ConnectorOptions> = {
   times,
   decimals: oneOf("string", "precise", "double"),
   binaries,
+  unknownTypes: flag,
   placeholder: text,
   lossy: oneOf("refuse", "accept"),
   replicaIdentity: oneOf("default", "full"),
@@ -116,12 +119,13 @@ const connectorKinds: KindsOf<ConnectorOptions> = {
 const flattenedKinds: KindsOf<FlattenedOptions> = { ...connectorKinds, prefix: text, metadata: texts }
 const plainKinds: KindsOf<PlainOptions> = { times, binaries, skipField: text }
 
-const modesOf = ({ binaries = "bytes", decimals = "string", lossy = "refuse", times }: ConnectorOptions): Modes => ({
+const modesOf = (options: ConnectorOptions): Modes => ({
   source: "debezium",
-  times,
-  decimals,
-  binaries,
-  lossy
+  times: options.times,
+  decimals: options.decimals ?? "string",
+  binaries: options.binaries ?? "bytes",
+  unknownTypes: options.unknownTypes ?? false,
+  lossy: options.lossy ?? "refuse"
 })
 
 const partsOf = (options: ConnectorOptions) => ({
@@ -240,6 +244,7 @@ export const plainWith = (options: PlainOptions): Format => {
       times: options.times,
       decimals: "string",
       binaries: options.binaries ?? "base64",
+      unknownTypes: false,
       lossy: "accept"
     },
     read: (record, keyFields) => readPlain(record, isSkipped, keyFields)

@@ -1,6 +1,7 @@
 /** Records that a real Debezium has made, as a consumer gets them. */
 import * as Effect from "effect/Effect"
 import type { Codec } from "millrace"
+import type { Change } from "millrace/sql"
 import { readFileSync } from "node:fs"
 
 interface GoldenEvent {
@@ -36,3 +37,22 @@ export const headersOf = (headers: GoldenEvent["headers"]) =>
 /** A decoder, of a codec that needs no services. */
 export const decoderOf = <A>(codec: Codec.Codec<A>, part: "key" | "value" = "value"): Codec.Decoder<A> =>
   Effect.runSync(codec.decoder({ topic: "t", part }))
+
+/** Events of a table with a column of every type, in several modes of a real Debezium. */
+export interface Types {
+  readonly setup: ReadonlyArray<string>
+  readonly columns: ReadonlyArray<
+    { readonly name: string; readonly type: string; readonly values: readonly [string, string] }
+  >
+  readonly connectors: { readonly [connector: string]: Change.ConnectorOptions & { readonly config: string } }
+  readonly schema: string
+  readonly events: {
+    readonly [connector: string]: ReadonlyArray<
+      Pick<GoldenEvent, "headers"> & { readonly key: string; readonly value: string | null }
+    >
+  }
+}
+
+export const types = JSON.parse(
+  readFileSync(new URL("../fixtures/debezium/types.json", import.meta.url), "utf8")
+) as Types

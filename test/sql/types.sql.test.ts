@@ -2,32 +2,12 @@ import * as PgClient from "@effect/sql-pg/PgClient"
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Change, Table } from "millrace/sql"
-import { readFileSync } from "node:fs"
 import { literalOf, travelsAsText } from "../../src/sql/cells/arrays.ts"
 import { BadCell } from "../../src/sql/cells/cell.ts"
 import { cellsOf } from "../../src/sql/cells/cellsOf.ts"
 import { problemsOf } from "../../src/sql/cells/losses.ts"
 import { database } from "../services/database.ts"
-import { decoderOf, type goldenEvents, headersOf } from "./golden.ts"
-
-/** Events of a table with a column of every type, in several modes of a real Debezium. */
-interface Types {
-  readonly setup: ReadonlyArray<string>
-  readonly columns: ReadonlyArray<
-    { readonly name: string; readonly type: string; readonly values: readonly [string, string] }
-  >
-  readonly connectors: { readonly [connector: string]: Change.ConnectorOptions & { readonly config: string } }
-  readonly schema: string
-  readonly events: {
-    readonly [connector: string]: ReadonlyArray<
-      Pick<ReturnType<typeof goldenEvents>[number], "headers"> & { readonly key: string; readonly value: string | null }
-    >
-  }
-}
-
-const types = JSON.parse(
-  readFileSync(new URL("../fixtures/debezium/types.json", import.meta.url), "utf8")
-) as Types
+import { decoderOf, headersOf, types } from "./golden.ts"
 
 const names = types.columns.map(({ name }) => name)
 const quoted = (name: string): string => `"${name}"`
@@ -43,7 +23,8 @@ const bytesOf = (connector: string, value: string): Uint8Array =>
   Buffer.from(connector === "e" ? `{"schema":${types.schema},"payload":${value}}` : value)
 
 const formatOf = (connector: string, lossy: "refuse" | "accept"): Change.Format => {
-  const { config, ...options } = types.connectors[connector]!
+  const { config, ...rest } = types.connectors[connector]!
+  const options = { ...rest, unknownTypes: config.includes("include.unknown.datatypes=true") }
   return connector === "b" ? Change.flattened({ ...options, lossy }) : Change.envelope({ ...options, lossy })
 }
 

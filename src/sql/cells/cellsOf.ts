@@ -56,13 +56,14 @@ const convertOf = (site: Site): Convert => {
 const unsure = "a null may be a value that is stored out of line and was not changed, for which Debezium has no "
   + "placeholder here; give the source's table REPLICA IDENTITY FULL (and say so in replicaIdentity)"
 
-const nameless = "Debezium streams a name as null unless include.unknown.datatypes is set; leave the column out"
+const nameless = "Debezium streams a name as null unless include.unknown.datatypes is set (say so in unknownTypes); "
+  + "leave the column out"
 
 /** What a null is: null, or the loss of a value. */
 const nullOf = (site: Site): (isUnsure: boolean) => null | undefined | BadCell => {
   const { modes, name, type } = site
   const refused = (problem: string) => new BadCell(name, `${problem}, or set lossy to "accept"`, true)
-  if (modes.source === "debezium" && type.type === "name") {
+  if (modes.source === "debezium" && type.type === "name" && !modes.unknownTypes) {
     const lost = modes.lossy === "accept" ? null : refused(nameless)
     return () => lost
   }

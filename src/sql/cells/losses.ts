@@ -21,7 +21,7 @@ type Found = Omit<Loss, "column">
 
 const unknown: Found = {
   kind: "absent",
-  problem: "Debezium does not know the type; set include.unknown.datatypes, or exclude the column"
+  problem: "Debezium does not know the type; set include.unknown.datatypes (and unknownTypes), or exclude the column"
 }
 
 const isMicro = ({ typmod }: ColumnType): boolean => typmod < 0 || typmod > 3
@@ -54,7 +54,7 @@ const ofMoment = (type: ColumnType, { times }: Modes): ReadonlyArray<Found> =>
     : []
 
 const lossesOf = (type: ColumnType, modes: Modes): ReadonlyArray<Found> => {
-  if (isUnknownToDebezium(type)) return [unknown]
+  if (isUnknownToDebezium(type)) return modes.unknownTypes ? [] : [unknown]
   switch (type.kind) {
     case "array":
       return ofArray(type.element)
@@ -81,8 +81,11 @@ const lossesOf = (type: ColumnType, modes: Modes): ReadonlyArray<Found> => {
         ? [{ kind: "lossy", problem: "a bit varying loses the zeros that it begins with" }]
         : []
     case "text":
-      return type.type === "name"
-        ? [{ kind: "lossy", problem: "a name comes as null unless include.unknown.datatypes is set" }]
+      return type.type === "name" && !modes.unknownTypes
+        ? [{
+          kind: "lossy",
+          problem: "a name comes as null unless include.unknown.datatypes is set; say so in unknownTypes"
+        }]
         : []
     default:
       return []

@@ -31,6 +31,8 @@ export interface Modes {
   readonly decimals: "string" | "precise" | "double"
   /** The connector's `binary.handling.mode`. */
   readonly binaries: "bytes" | "base64" | "base64-url-safe" | "hex"
+  /** Whether the connector's `include.unknown.datatypes` is set: types that it does not know come as bytes then. */
+  readonly unknownTypes: boolean
   /** What to do with a value that shows that something was lost on the way here. */
   readonly lossy: "refuse" | "accept"
 }
