@@ -51,3 +51,6 @@ WHERE group_id = $1::text AND topic = $2::text AND partition = $3::text::integer
 export const forget = (place: Place): string =>
   `DELETE FROM ${ownTable(place, "deleted")}
 WHERE table_name = $1::text AND deleted_at < now() - make_interval(secs => $2::text::float8)`
+
+/** Fails where the table of deleted keys is missing. */
+export const hasDeleted = (place: Place): string => `SELECT 1 FROM ${ownTable(place, "deleted")} LIMIT 0`

@@ -18,7 +18,7 @@ import { SyncError } from "../SyncError.ts"
 import { Fenced, NotMigrated, Refused } from "../SyncErrorReason.ts"
 import { type Place, shownOwnTable } from "../tables/ownTables.ts"
 import { serverErrorOf, shownError, syncErrorOf } from "../tables/sqlErrors.ts"
-import { keepSeconds } from "./mapping.ts"
+import { keepSeconds, type Mapping } from "./mapping.ts"
 import { type AnyRecord, prepare, type Prepared, type Transform } from "./preparing.ts"
 import { shownKey } from "./reading.ts"
 import { load, type Mappings, type Parts } from "./syncTables.ts"
@@ -51,6 +51,10 @@ interface Known {
   mappings: Mappings | undefined
   forgotAt: number
 }
+
+/** Those whose rows have versions. */
+const guardedOf = ({ byName, main }: Mappings): ReadonlyArray<Mapping> =>
+  [main, ...byName.values()].filter(({ target }) => target.guard !== undefined)
 
 const refusedOf = <R>({ operation }: Options<R>, claim: Claim, op: Op, error: SqlError): SyncError => {
   const { code = "", column, constraint } = serverErrorOf(error)
@@ -117,14 +121,16 @@ export class Handling<R> {
         const { operation, place } = this.options
         const sql = yield* SqlClient
         this.known(sql).mappings = undefined
-        yield* this.mappings(sql)
-        return yield* Effect.mapError(this.claims.take(sql, place, group, partitions), (error) =>
-          serverErrorOf(error).code === "42P01"
-            ? new SyncError({ operation, reason: new NotMigrated({ table: shownOwnTable(place, "offsets") }) })
-            : syncErrorOf(operation, error))
+        const mappings = yield* this.mappings(sql)
+        const ours = <A, E extends SqlError>(name: string, effect: Effect.Effect<A, E>) =>
+          Effect.mapError(effect, (error) =>
+            serverErrorOf(error).code === "42P01"
+              ? new SyncError({ operation, reason: new NotMigrated({ table: shownOwnTable(place, name) }) })
+              : syncErrorOf(operation, error))
+        if (guardedOf(mappings).length > 0) yield* ours("deleted", sql.unsafe(Offsets.hasDeleted(place)))
+        return yield* ours("offsets", this.claims.take(sql, place, group, partitions))
       }),
-      (error) =>
-        error.isRetryable
+      (error) => error.isRetryable
     )
 
   /** Stores a batch. Fails with `BatchFailed` at the first record that cannot be stored; those before it are. */
@@ -233,10 +239,7 @@ export class Handling<R> {
   /** Forgets deleted keys now and then. A failure costs nothing but their space. */
   private forgetting(sql: SqlClient): Effect.Effect<void> {
     const known = this.known(sql)
-    const { mappings } = known
-    const guarded = mappings === undefined
-      ? []
-      : [mappings.main, ...mappings.byName.values()].filter(({ target }) => target.guard !== undefined)
+    const guarded = known.mappings === undefined ? [] : guardedOf(known.mappings)
     if (guarded.length === 0) return Effect.void
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       if (now - known.forgotAt < forgetMillis) return Effect.void

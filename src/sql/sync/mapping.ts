@@ -8,6 +8,7 @@ import { MissingColumn, MissingKey, type Reason, Unsupported } from "../SyncErro
 import type { Column, Table } from "../TableModel.ts"
 import { shownTable } from "../tables/names.ts"
 import { ownTable, type Place } from "../tables/ownTables.ts"
+import { lossOf } from "./lostColumns.ts"
 import type { TableSettings } from "./settings.ts"
 
 /** Where a field is stored. */
@@ -72,7 +73,7 @@ const versionProblem = (column: Column): string | undefined =>
     : "a version is a bigint, a numeric or a timestamp"
 
 /** What the start of a sync has to say about its table, or `undefined`. */
-const problemOf = (settings: TableSettings, table: Table): Reason | undefined => {
+const problemOf = (settings: TableSettings, table: Table, modes: Modes): Reason | undefined => {
   const key = keyOf(settings, table)
   const columns = new Map(table.columns.map((column) => [column.name, column]))
   const name = shownTable(table)
@@ -87,7 +88,12 @@ const problemOf = (settings: TableSettings, table: Table): Reason | undefined =>
     problem === undefined ? undefined : new Unsupported({ table: name, column, problem })
   const { deletes, version } = settings
   const mark = typeof deletes === "object" ? deletes.softDelete : undefined
+  const lost = table.columns.flatMap((column) => {
+    const problem = lossOf(column, settings, modes)
+    return problem === undefined ? [] : [new Unsupported({ table: name, column: column.name, problem })]
+  })
   return keyProblem(settings, table, key.map(([, column]) => column))
+    ?? lost[0]
     ?? (mark === undefined ? undefined : check(mark, markProblem(columns.get(mark)!)))
     ?? (version === undefined ? undefined : check(version.column, versionProblem(columns.get(version.column)!)))
 }
@@ -99,7 +105,7 @@ export const mappingOf = (
   modes: Modes,
   place: Place
 ): Mapping | { readonly problem: Reason } => {
-  const problem = problemOf(settings, table)
+  const problem = problemOf(settings, table, modes)
   if (problem !== undefined) return { problem }
   const key = keyOf(settings, table)
   const { deletes, version } = settings

@@ -17,6 +17,7 @@ const statements = [
   "CREATE TABLE docs (id int PRIMARY KEY, title text, body text NOT NULL, deleted_at timestamptz, lsn bigint)",
   "CREATE TABLE flags (id int PRIMARY KEY, name text, gone boolean NOT NULL DEFAULT false)",
   "CREATE TABLE notes (id uuid PRIMARY KEY, text text, pages int, created timestamptz NOT NULL)",
+  "CREATE TABLE shapes (id int PRIMARY KEY, area box, spans interval[], place point, mood text)",
   "CREATE TABLE emails (serial serial PRIMARY KEY, email text UNIQUE, name text)"
 ]
 
@@ -249,6 +250,25 @@ layer(world(statements), { excludeTestServices: true })("ModelSync", (it) => {
       assert.include(failed.message, "public.nope")
       const unmigrated = ModelSync.handler(ModelSync.make(Users, base), { prefix: "other_" })
       assert.include((yield* Effect.flip(runToEnd(unmigrated))).message, "millrace.other_offsets")
+    }))
+
+  it.effect("refuses at the start columns that Debezium leaves empty, unless the settings say what is with them", () =>
+    Effect.gen(function*() {
+      const Shapes = connectTopic("shapes")
+      const base = { table: "public.shapes", format: Change.flattened() }
+      const problemOf = (settings: Partial<ModelSync.TableSettings>) =>
+        ModelSync.check(ModelSync.make(Shapes, { ...base, ...settings })).pipe(
+          Effect.as("none"),
+          Effect.catch((error) => Effect.succeed(error.message))
+        )
+      assert.include(yield* problemOf({}), "public.shapes.area")
+      assert.include(yield* problemOf({ rename: { area: "area" } }), "public.shapes.spans")
+      assert.include(yield* problemOf({ fields: { include: ["area", "spans"] } }), "public.shapes.spans")
+      assert.strictEqual(yield* problemOf({ fields: { include: ["area", "place"] } }), "none")
+      assert.strictEqual(yield* problemOf({ fields: { exclude: ["area", "spans"] } }), "none")
+      const accepting = { ...base, format: Change.flattened({ lossy: "accept" }) }
+      assert.strictEqual((yield* ModelSync.check(ModelSync.make(Shapes, accepting))).length, 1)
+      assert.strictEqual((yield* ModelSync.check(ModelSync.make(Shapes, { ...base, format: Change.plain }))).length, 1)
     }))
 
   it.effect("runs as a layer", () =>
