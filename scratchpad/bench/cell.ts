@@ -197,6 +197,20 @@ const sinkRate = async (subject: Subject): Promise<number> => {
   return measured / millis * 1_000
 }
 
+/** Messages of an outbox, or the same ones without it. */
+const relayRate = async (): Promise<number> => {
+  const { direct, relay } = await import("./outbox.ts")
+  const rate = await (spec.subject === "raw" ? direct : relay)({
+    ...spec,
+    value: valueOf(spec.workload),
+    postgres: need(spec.postgres),
+    begin: startMeasuring
+  })
+  stopMeasuring()
+  measured = spec.records
+  return rate
+}
+
 const latency = async (subject: Subject): Promise<number> => {
   const latencies: Array<number> = []
   const warm = 20
@@ -334,6 +348,7 @@ const run = async (): Promise<number> => {
     cpuMicros = cost.micros
     return cost.done / cost.micros * 1_000_000
   }
+  if (spec.workload === "S2") return relayRate()
   if (spec.workload === "idle") {
     timer.start()
     await sleep(2_000)

@@ -53,6 +53,7 @@ const bars: ReadonlyArray<Bar> = [
   { workload: "C1", what: "ms loop p99", limit: 5, atLeast: false, of: (_, { loopP99Ms }) => loopP99Ms },
   { workload: "S1", what: "of raw", limit: 0.85, atLeast: true, of: ratioTo("raw") },
   { workload: "S1", what: "of per-row", limit: 20, atLeast: true, of: ratioTo("per-row") },
+  { workload: "S2", what: "of raw", limit: 0.5, atLeast: true, of: ratioTo("raw") },
   { workload: "C2", what: "of raw", limit: 0.95, atLeast: true, of: ratioTo("raw") },
   { workload: "C3", what: "of raw", limit: 0.8, atLeast: true, of: ratioTo("raw") },
   ...["avro", "jsonschema", "protobuf"].flatMap((format): ReadonlyArray<Bar> => [

@@ -78,6 +78,16 @@ export interface SinkTask {
   readonly stored: (records: number) => void
 }
 
+export interface RelayTask {
+  readonly bootstrap: string
+  readonly topic: string
+  readonly records: number
+  readonly value: Buffer
+  readonly postgres: Postgres
+  /** All is ready: the measuring begins. */
+  readonly begin: () => void
+}
+
 export interface Subject {
   /** Stores the events of a topic in a table until closed. */
   readonly sink?: (task: SinkTask) => Promise<() => Promise<void>>

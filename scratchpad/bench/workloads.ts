@@ -229,6 +229,13 @@ export const workloads: ReadonlyArray<Workload> = [
     sizes: (quick) => ({ records: quick ? 60_000 : 200_000, capMs: quick ? 5_000 : 20_000 }),
     peers: ["per-row"]
   },
+  {
+    ...producing,
+    name: "S2",
+    what: "a relay publishes what waits in an outbox, 256 B, a key each; raw is `sendAll` of the same, without one",
+    sizes: size(100_000, 40_000),
+    peers: []
+  },
   { ...waiting, name: "L2 p50", what: "from due to handler, 1,000 records wait in a retry topic, p50" },
   { ...waiting, name: "L2 p99", what: "the same, p99" },
   {
@@ -250,7 +257,7 @@ const own = new Set(["O", "A", "M lag", "R1", "R2", "L2 p50", "L2 p99", "C3-avro
 const withoutBroker = new Set(["D-avro", "D-jsonschema", "D-protobuf", "P-avro"])
 
 /** Whether a workload needs a database. */
-export const needsPostgres = ({ name }: Workload): boolean => name === "S1"
+export const needsPostgres = ({ name }: Workload): boolean => name.startsWith("S")
 
 /** Of the peers only the one that C1 has to beat, and what needs no other packages. */
 const isInQuick = (workload: Workload, subject: string): boolean =>
