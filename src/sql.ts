@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 export * as Change from "./sql/Change.ts"
+export * as LoopGuard from "./sql/LoopGuard.ts"
 export * as Migrations from "./sql/Migrations.ts"
 export * as ModelSync from "./sql/ModelSync.ts"
 export * as Outbox from "./sql/Outbox.ts"
