@@ -1,0 +1,110 @@
+/** Versions of rows, at a real PostgreSQL. */
+import { assert, layer } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { SqlClient } from "effect/sql/SqlClient"
+import { LoopGuard, Migrations, RowVersion } from "millrace/sql"
+import { client, makeDatabase } from "../../services/database.ts"
+
+class Sync extends Context.Service<Sync, SqlClient>()("test/Sync") {}
+
+const prepared = Layer.effectDiscard(
+  Effect.gen(function*() {
+    const sql = yield* SqlClient
+    yield* sql`CREATE TABLE items (id int PRIMARY KEY, name text)`
+    const early = yield* Effect.flip(RowVersion.add("public.items", { site: 3 }))
+    assert.strictEqual(early.reason._tag, "NotMigrated")
+    yield* Migrations.run()
+    yield* RowVersion.add("public.items", { site: 3 })
+    yield* RowVersion.add("public.items", { site: 3 })
+  })
+).pipe(
+  Layer.provideMerge(Layer.effect(Sync, SqlClient).pipe(Layer.provide(LoopGuard.marked))),
+  Layer.provideMerge(Layer.unwrap(Effect.map(makeDatabase, (place) => client(place))))
+)
+
+const versionOf = (id: number) =>
+  Effect.flatMap(SqlClient, (sql) =>
+    Effect.map(
+      sql`SELECT row_version::text FROM items WHERE id = ${id}`.values,
+      ([row]) => row === undefined ? undefined : BigInt(String(row[0]))
+    ))
+
+const remembered = (key: string) =>
+  Effect.flatMap(SqlClient, (sql) =>
+    Effect.map(
+      sql`SELECT version::text FROM millrace.deleted WHERE table_name = 'public.items' AND key = ${key}`.values,
+      ([row]) => row === undefined ? undefined : BigInt(String(row[0]))
+    ))
+
+layer(prepared, { excludeTestServices: true })("the version of a row", (it) => {
+  it.effect("is the time of the write and the site, and goes up with each, also past a clock that is ahead", () =>
+    Effect.gen(function*() {
+      const [own, sync] = [yield* SqlClient, yield* Sync]
+      const before = BigInt(Date.now() - 1_000)
+      yield* own`INSERT INTO items (id, row_version) VALUES (1, 7)`
+      const first = (yield* versionOf(1))!
+      assert.strictEqual(first % 8n, 3n)
+      assert.isTrue(first / 8n > before && first / 8n < before + 60_000n)
+      // Ten writes within a millisecond are still one after the other.
+      yield* own`DO $$ BEGIN FOR i IN 1..10 LOOP UPDATE items SET name = i::text WHERE id = 1; END LOOP; END $$`
+      const tenth = (yield* versionOf(1))!
+      assert.isTrue(tenth >= first + 80n)
+      const ahead = (first / 8n + 86_400_000n) * 8n + 5n
+      yield* sync`UPDATE items SET row_version = ${String(ahead)}::text::bigint WHERE id = 1`
+      assert.strictEqual(yield* versionOf(1), ahead)
+      yield* own`UPDATE items SET name = 'seen' WHERE id = 1`
+      assert.strictEqual(yield* versionOf(1), (ahead / 8n + 1n) * 8n + 3n)
+    }))
+
+  it.effect("of a deleted row, or of a key that was left, is remembered, and what comes under it is later", () =>
+    Effect.gen(function*() {
+      const [own, sync] = [yield* SqlClient, yield* Sync]
+      const ahead = BigInt(Date.now() + 86_400_000) * 8n + 5n
+      yield* sync`INSERT INTO items VALUES (2, 'far', ${String(ahead)}::text::bigint)`
+      yield* own`DELETE FROM items WHERE id = 2`
+      assert.strictEqual(yield* remembered("2"), ahead + 1n)
+      yield* own`INSERT INTO items VALUES (2, 'again')`
+      assert.isTrue((yield* versionOf(2))! > ahead + 1n)
+      const again = (yield* versionOf(2))!
+      yield* own`UPDATE items SET id = 20 WHERE id = 2`
+      assert.strictEqual(yield* remembered("2"), again + 1n)
+      assert.isTrue((yield* versionOf(20))! > again)
+      // A key that was deleted with a later version than the row has that moves there.
+      yield* own`INSERT INTO items VALUES (21)`
+      yield* own`UPDATE items SET id = 2 WHERE id = 21`
+      assert.isTrue((yield* versionOf(2))! > again + 1n)
+      yield* sync`DELETE FROM items WHERE id = 2`
+      assert.strictEqual(yield* remembered("2"), again + 1n)
+    }))
+
+  it.effect("needs no right of its writers to what is remembered", () =>
+    Effect.gen(function*() {
+      const own = yield* SqlClient
+      const role = `writer_${process.pid}`
+      yield* own.unsafe(`CREATE ROLE ${role}`)
+      yield* own.unsafe(`GRANT SELECT, INSERT, DELETE ON items TO ${role}`)
+      yield* own.withTransaction(Effect.gen(function*() {
+        yield* own.unsafe(`SET LOCAL ROLE ${role}`)
+        yield* own`INSERT INTO items VALUES (30)`
+        yield* own`DELETE FROM items WHERE id = 30`
+      }))
+      assert.isDefined(yield* remembered("30"))
+      yield* own.unsafe(`DROP OWNED BY ${role}`)
+      yield* own.unsafe(`DROP ROLE ${role}`)
+    }))
+
+  it.effect("is refused for tables that it cannot keep, and sites that are none", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient
+      yield* sql`CREATE TABLE keyless (id int)`
+      yield* sql`CREATE TABLE dated (at timestamptz PRIMARY KEY)`
+      const keyless = yield* Effect.flip(RowVersion.add("public.keyless", { site: 0 }))
+      assert.strictEqual(keyless.reason._tag, "MissingKey")
+      const dated = yield* Effect.flip(RowVersion.add("public.dated", { site: 0 }))
+      assert.include(dated.message, "column public.dated.at: it is timestamp with time zone")
+      assert.throws(() => RowVersion.add("public.items", { site: 7 }), /site: 7 is not a whole number from 0 to 6/)
+      assert.throws(() => RowVersion.add("public.items", {} as any), /site is missing/)
+    }))
+})
