@@ -1,6 +1,6 @@
 /**
- * Keeps a change from coming back: marks what a sync writes into a table, so that a sync in the other direction leaves it
- * out.
+ * Keeps a change from coming back: marks what a sync writes into a table, so that a sync in the other direction leaves
+ * it out.
  *
  * @stability unstable
  * @since 0.1.0
