@@ -1,6 +1,7 @@
 /** From the records of a batch to operations, up to the first that is none. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import { shown } from "../../internal/shared/fields.ts"
 import type * as Record from "../../Record.ts"
 import * as Suppression from "../../Suppression.ts"
 import type { Op } from "../apply/fold.ts"
@@ -53,8 +54,7 @@ export const prepare = Effect.fnUntraced(function*<R>(
   const end = (refusal: Refusal | undefined, isUnknownField = false): Prepared => ({ ops, refusal, isUnknownField })
 
   /** What the transform makes of a row, or how it failed. */
-  const transformed = (change: Upsert, record: AnyRecord): Values | Effect.Effect<Values, unknown, R> => {
-    if (row === undefined) return change.row
+  const transformed = (row: Transform<R>, change: Upsert, record: AnyRecord) => {
     const made = row(change.row, record)
     return Effect.isEffect(made) && suppress ? quietly(made) : made
   }
@@ -71,10 +71,10 @@ export const prepare = Effect.fnUntraced(function*<R>(
     let op: Op | Problem | undefined
     switch (change._tag) {
       case "Upsert": {
-        let values: Values
+        let values = change.row
         try {
-          const made = transformed(change, record)
-          if (Effect.isEffect(made)) {
+          const made = row === undefined ? values : transformed(row, change, record)
+          if (made !== values && Effect.isEffect(made)) {
             const exit = yield* Effect.exit(made)
             if (exit._tag === "Failure") {
               if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
@@ -84,6 +84,10 @@ export const prepare = Effect.fnUntraced(function*<R>(
           } else values = made
         } catch (defect) {
           return end({ offset: record.offset, cause: Cause.die(defect) })
+        }
+        if (typeof values !== "object" || values === null) {
+          const problem = `\`row\` returned ${shown(values)}; it returns an object of fields`
+          return end(refuse(operation, record, new Malformed({ problem })))
         }
         op = written(mapping, change, values, record)
         break

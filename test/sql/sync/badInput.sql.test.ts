@@ -7,6 +7,7 @@ import * as Schedule from "effect/Schedule"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Consumer, type Handler, OnFailure, Producer } from "millrace"
 import { Change, ModelSync } from "millrace/sql"
+import { InMemoryKafka } from "millrace/testing"
 import { client } from "../../services/database.ts"
 import { sharedPostgres } from "../../services/env.ts"
 import { connectTopic, rowsOf, runToEnd, world } from "./kit.ts"
@@ -92,6 +93,55 @@ layer(world(statements), { excludeTestServices: true })("bad input", (it) => {
       assert.include(failures[0]!.error.message, "\"id\"")
     }))
 
+  it.effect("of a transform that throws, fails or returns no row is that record's own", () =>
+    Effect.gen(function*() {
+      const Transformed = connectTopic("transformed")
+      const sync = ModelSync.make(Transformed, {
+        table: "public.items",
+        format: Change.plain,
+        row: (row, { offset }) => {
+          switch (offset) {
+            case 1:
+              throw new Error("thrown")
+            case 2:
+              return Effect.fail("failed" as const)
+            case 3:
+              // As a program without types would.
+              return undefined as unknown as Change.Values
+            default:
+              return Effect.succeed({ ...row, text: "made" })
+          }
+        }
+      })
+      const messages = Array.from({ length: 5 }, (_, i) => ({ key: { id: 400 + i }, value: { id: 400 + i } }))
+      yield* Producer.sendAll(Transformed, messages.map((message) => ({ ...message, partition: 0 })))
+      const failures = yield* runToEnd(ModelSync.handler(sync))
+      assert.deepStrictEqual(failures.map(({ offset }) => offset), [1, 2, 3])
+      assert.include(String(failures[0]!.error), "thrown")
+      assert.strictEqual(String(failures[1]!.error), "failed")
+      assert.include(failures[2]!.error.message, "`row` returned")
+      const rows = yield* rowsOf("(SELECT id, text FROM items WHERE id >= 400)")
+      assert.deepStrictEqual(rows, [{ id: 400, text: "made" }, { id: 404, text: "made" }])
+    }))
+
+  it.effect("sends of a transform are suppressed, unless they are asked for", () =>
+    Effect.gen(function*() {
+      const Sending = connectTopic("sending")
+      const Out = connectTopic("sent")
+      const sync = ModelSync.make(Sending, {
+        table: "public.items",
+        format: Change.plain,
+        row: (row) => Effect.as(Producer.send(Out, { key: null, value: "echo" }), row)
+      })
+      yield* Producer.send(Sending, { key: { id: 500 }, value: { id: 500 }, partition: 0 })
+      const sent = Effect.flatMap(InMemoryKafka, (kafka) => Effect.map(kafka.records("sent"), ({ length }) => length))
+      yield* Producer.send(Out, { key: null, value: "first" })
+      assert.deepStrictEqual(yield* runToEnd(ModelSync.handler(sync)), [])
+      assert.strictEqual(yield* sent, 1)
+      assert.deepStrictEqual(yield* runToEnd(ModelSync.handler(sync, { suppress: false })), [])
+      assert.strictEqual(yield* sent, 2)
+    }))
+
   it.effect("that is only odd is stored as it is: infinity, BC, a cell of a megabyte", () =>
     Effect.gen(function*() {
       const Odd = connectTopic("odd")
@@ -103,7 +153,7 @@ layer(world(statements), { excludeTestServices: true })("bad input", (it) => {
       ]
       yield* Producer.sendAll(Odd, values.map((value) => ({ key: { id: value.id }, value, partition: 0 })))
       assert.deepStrictEqual(yield* runToEnd(handler), [])
-      const rows = yield* rowsOf("(SELECT id, at::text, length(text) AS long FROM items WHERE id >= 300)")
+      const rows = yield* rowsOf("(SELECT id, at::text, length(text) AS long FROM items WHERE id BETWEEN 300 AND 399)")
       assert.deepStrictEqual(rows, [
         { id: 300, at: "infinity", long: null },
         { id: 301, at: "0044-03-15 12:00:00+00 BC", long: null },
@@ -162,7 +212,7 @@ layer(world(statements), { excludeTestServices: true })("a database that changes
       ])
     }).pipe(Effect.scoped))
 
-  it.effect("is full, read-only, or takes a right away: the partition waits, and no record fails", () =>
+  it.effect("is full, read-only or without its table: the partition waits, and no record fails", () =>
     Effect.gen(function*() {
       const Held = connectTopic("held")
       const send = (id: number) => Producer.send(Held, { key: { id }, value: { id, name: "x" }, partition: 0 })
