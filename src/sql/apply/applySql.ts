@@ -123,6 +123,26 @@ export const remove = (target: Target, ops: ReadonlyArray<Op>): Statement => {
   return { text: cached(target, "remove", make), params: cellsOf(ops, columns) }
 }
 
+/** Gives a row another key, unless there is one under that, or a newer one under its own. */
+export const move = ({ row, target, to = [] }: Op): Statement => {
+  const { columns, guard, key, sql } = target
+  const version = guard === undefined ? [] : [guard.column]
+  const make = () => {
+    const param = (column: number, place: number) => `$${place + 1}::text::${columns[column]!.type}`
+    const are = (table: string, first: number) =>
+      key.map((column, i) => `${table}.${nameOf(target, column)} = ${param(column, first + i)}`).join(" AND ")
+    const sets = key.map((column, i) => `${nameOf(target, column)} = ${param(column, key.length + i)}`).join(", ")
+    const newer = version.map((column) => ` AND ${isNewer(target, param(column, 2 * key.length))}`).join("")
+    return `UPDATE ${sql} AS t SET ${sets} WHERE ${
+      are("t", 0)
+    }${newer} AND NOT EXISTS (SELECT 1 FROM ${sql} AS o WHERE ${are("o", key.length)})`
+  }
+  const cells = [...key.map((column) => row[column]), ...key.map((column) => to[column])]
+  // Neither a key nor a version is ever null.
+  const params = [...cells, ...version.map((column) => row[column])].map(String)
+  return { text: cached(target, "move", make), params }
+}
+
 /** Marks rows as deleted. */
 export const mark = (target: Target, ops: ReadonlyArray<Op>): Statement => {
   const { guard, softDelete } = target

@@ -6,7 +6,7 @@ import { isOfRow, serverErrorOf } from "../tables/sqlErrors.ts"
 import * as Sql from "./applySql.ts"
 import { fold, type Op, type Work } from "./fold.ts"
 import { inTransaction, runAll, textsOf } from "./running.ts"
-import { after, before, inOrder, statementsOf, writesOf } from "./statements.ts"
+import { after, before, inOrder, statementsIn, writesOf } from "./statements.ts"
 import type { Target } from "./target.ts"
 import { byShape, lookUps, parkable, parkedOps, wavesOf, written } from "./unique.ts"
 
@@ -94,9 +94,11 @@ export const carefully = Effect.fnUntraced(function*(
   /** Applies a range as a whole, or returns why not. */
   const whole = Effect.fnUntraced(
     function*(low: number, high: number): Effect.fn.Return<SqlError | undefined, SqlError> {
-      const works = inOrder(fold(ops, low, high))
-      const error = yield* attempt(sql, isDeferrable, runAll(sql, statementsOf(works)))
+      const error = yield* attempt(sql, isDeferrable, runAll(sql, statementsIn(ops, low, high)))
       if (error === undefined || !isConflict(error) || high - low < 2) return error
+      // A row that moves has to be where it was until then: the halves are tried.
+      if (ops.slice(low, high).some(({ kind }) => kind === "Move")) return error
+      const works = inOrder(fold(ops, low, high))
       return yield* attempt(sql, isDeferrable, resolved(sql, works, error))
     }
   )
@@ -142,7 +144,7 @@ export const optimistically = (
   ops: ReadonlyArray<Op>,
   from: number
 ): Effect.Effect<void, SqlError> => {
-  const statements = statementsOf(fold(ops, from))
+  const statements = statementsIn(ops, from)
   return ops.some(({ target }) => target.isDeferrable)
     ? runAll(sql, [{ text: Sql.defer, params: [] }, ...statements])
     : runAll(sql, statements)

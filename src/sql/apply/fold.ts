@@ -13,12 +13,14 @@ export type Version = number | bigint
 
 /** What one record does to one table. */
 export interface Op {
-  readonly kind: "Write" | "Remove" | "Mark" | "Truncate"
+  readonly kind: "Write" | "Remove" | "Mark" | "Truncate" | "Move"
   readonly target: Target
   /** The cells of the key, joined; PostgreSQL has no text with a NUL in it. */
   readonly key: string
-  /** For `Remove` the cells of the key, for `Mark` those and the mark. */
+  /** For `Remove` and `Move` the cells of the key, for `Mark` those and the mark. */
   readonly row: Row
+  /** For `Move` the cells of the key that the row gets. */
+  readonly to?: Row | undefined
   readonly version: Version | undefined
   /** The row that this one takes the place of, under another key: it goes first. */
   readonly instead: Op | undefined
@@ -115,7 +117,7 @@ const workOf = (target: Target, { isTruncated, keys }: Folding): Work => {
   return { target, isTruncated, removesFirst, writes, marks, removes }
 }
 
-/** Folds the operations from place `from` up to `to`. */
+/** Folds the operations from place `from` up to `to`, of which none is a `Move`. */
 export const fold = (ops: ReadonlyArray<Op>, from = 0, to = ops.length): ReadonlyArray<Work> => {
   const tables = new Map<Target, Folding>()
   const foldingOf = (target: Target): Folding => {

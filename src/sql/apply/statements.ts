@@ -1,7 +1,7 @@
 /** The order in which the work of a chunk is done. Pure. */
 import type { Statement } from "./applySql.ts"
 import * as Sql from "./applySql.ts"
-import type { Op, Work } from "./fold.ts"
+import { fold, type Op, type Work } from "./fold.ts"
 import { parentsFirst } from "./target.ts"
 
 const unless = (ops: ReadonlyArray<Op>, make: () => Statement): ReadonlyArray<Statement> =>
@@ -44,8 +44,25 @@ export const after = (works: ReadonlyArray<Work>): ReadonlyArray<Statement> => {
   ]
 }
 
-/** All statements of a chunk. */
+/** All statements of works. */
 export const statementsOf = (works: ReadonlyArray<Work>): ReadonlyArray<Statement> => {
   const ordered = inOrder(works)
   return [...before(ordered), ...ordered.flatMap(writesOf), ...after(ordered)]
+}
+
+/**
+ * A row gets another key, with all that the source does not send again. One that is there under the new key by now
+ * stays, and this one goes.
+ */
+const moveOf = (op: Op): ReadonlyArray<Statement> => {
+  const { guard } = op.target
+  const gone = guard === undefined ? [] : [Sql.remember(op.target, guard.deleted, [op])]
+  return [Sql.move(op), Sql.remove(op.target, [op]), ...gone]
+}
+
+/** All statements of the operations from place `from` up to `to`. What comes before a `Move` is written before it. */
+export const statementsIn = (ops: ReadonlyArray<Op>, from = 0, to = ops.length): ReadonlyArray<Statement> => {
+  const move = ops.findIndex(({ kind }, place) => kind === "Move" && place >= from && place < to)
+  if (move === -1) return statementsOf(fold(ops, from, to))
+  return [...statementsOf(fold(ops, from, move)), ...moveOf(ops[move]!), ...statementsIn(ops, move + 1, to)]
 }

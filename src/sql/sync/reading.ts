@@ -152,14 +152,26 @@ export const written = (mapping: Mapping, change: Upsert, values: Values, site: 
   return instead === undefined ? op : { ...op, instead }
 }
 
-/** Deletes a row, or marks it. */
+/** The key that the row moves to, if it is the record's own key that identifies rows. */
+const movedTo = (mapping: Mapping, { newKey }: Delete): Row | undefined => {
+  const { target } = mapping
+  if (newKey === undefined || target.softDelete !== undefined) return undefined
+  if (target.key.some((column) => target.columns[column]!.isIdentityAlways)) return undefined
+  const row = emptyRow(mapping)
+  return putKey(mapping, row, newKey, {}) === undefined ? row : undefined
+}
+
+/** Deletes a row, marks it, or moves it where its key has changed: the rest of it is not sent again. */
 export const removed = (mapping: Mapping, change: Delete, site: Site): Op | Problem | undefined => {
   if (mapping.settings.deletes === "ignore") return undefined
   const row = emptyRow(mapping)
   const problem = putKey(mapping, row, change.key, change.before ?? {})
   if (problem !== undefined) return problem
   const version = versionOf(mapping, change.version, change.before)
-  return version instanceof Problem ? version : gone(mapping, row, version, site)
+  if (version instanceof Problem) return version
+  const op = gone(mapping, row, version, site)
+  const to = movedTo(mapping, change)
+  return to === undefined ? op : { ...op, kind: "Move", to }
 }
 
 /** Empties a table. */
