@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
+import type { RawMessage } from "../engine/KafkaEngine.ts"
 import { rawsOf } from "../internal/produce/raws.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import type { Input } from "../Message.ts"
@@ -68,11 +69,14 @@ export const layer = (options: Options): Layer.Layer<never> => {
   return Layer.succeed(Settings, options)
 }
 
+/** How many rows one statement inserts. */
+const rowsAtOnce = 2_000
+
 let turn = 0
 
 /**
- * Writes many messages, in one statement: all of them, or none. They are published in their order per key. See
- * {@link send}.
+ * Writes many messages: all of them, or none. They are published in their order per key. See {@link send}. A statement
+ * takes 2,000; the locks of the keys are taken statement by statement.
  *
  * @example
  * ```ts
@@ -102,13 +106,21 @@ export const sendAll: <T extends AnyTopic>(
     const settings = yield* Settings
     const sql = yield* SqlClient
     const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
-    const insert = Effect.map(
-      sql.unsafe(Sql.insert(settings), parametersOf(raws, now, turn++)).values,
-      (rows) => literalOf(rows, ([id]) => String(id))
+    const insert = (part: ReadonlyArray<RawMessage>) => {
+      const rows = sql.unsafe(Sql.insert(settings), parametersOf(part, now, turn++)).values
+      return settings.via === "debezium"
+        ? Effect.flatMap(rows, (ids) => sql.unsafe(Sql.remove(settings), [literalOf(ids, ([id]) => String(id))]))
+        : rows
+    }
+    const parts = Array.from(
+      { length: Math.ceil(raws.length / rowsAtOnce) },
+      (_, i) => raws.slice(i * rowsAtOnce, (i + 1) * rowsAtOnce)
     )
-    const written = settings.via === "debezium"
-      ? sql.withTransaction(Effect.flatMap(insert, (ids) => sql.unsafe(Sql.remove(settings), [ids])))
-      : Effect.andThen(insert, sql.afterCommit(Effect.sync(() => ring(ownTable(settings, "outbox")))))
+    const inserts = Effect.forEach(parts, insert, { discard: true })
+    const written = Effect.andThen(
+      parts.length > 1 || settings.via === "debezium" ? sql.withTransaction(inserts) : inserts,
+      sql.afterCommit(Effect.sync(() => ring(ownTable(settings, "outbox"))))
+    )
     yield* Effect.mapError(
       written,
       (error) => ownTableErrorOf("write to the outbox", shownOwnTable(settings, "outbox"), error)
@@ -191,6 +203,9 @@ const query = (
       (error) => ownTableErrorOf(operation, shownOwnTable(settings, "outbox"), error)
     )
   })
+
+/** Fails when the table is not there. @internal */
+export const probe: Effect.Effect<void, SyncError, SqlClient> = Effect.asVoid(query("look at the outbox", Sql.probe))
 
 /**
  * How many messages wait, and since when. It counts rows: with millions of them it takes seconds.

@@ -29,6 +29,8 @@ import { ownTable } from "./tables/ownTables.ts"
 export interface Options {
   /** How many messages of a shard are published in one transaction at most (default 1,000). */
   readonly batchSize?: number | undefined
+  /** How many bytes of values these may have, but one message in any case (default 8 MiB). */
+  readonly batchBytes?: number | undefined
   /** How many of the 16 shards are published at once, each with a connection of its own (default 4). */
   readonly concurrency?: number | undefined
   /**
@@ -69,12 +71,12 @@ export const run = (
   Effect.gen(function*() {
     requireRelay("OutboxRelay.run", options)
     const settings = yield* Outbox.Settings
-    const { batchSize = 1_000, concurrency = 4, poll, wake = Stream.never } = options
+    const { batchBytes = 8 * 1_024 * 1_024, batchSize = 1_000, concurrency = 4, poll, wake = Stream.never } = options
     const least = Duration.toMillis(Duration.fromInputUnsafe(poll?.least ?? "20 millis"))
     const most = Math.max(least, Duration.toMillis(Duration.fromInputUnsafe(poll?.most ?? "1 second")))
-    yield* Outbox.status
+    yield* Outbox.probe
     const engine = yield* KafkaEngine.Service
-    const relay = new Relay({ place: settings, client: yield* engine.producer, batchSize, concurrency })
+    const relay = new Relay({ place: settings, client: yield* engine.producer, batchSize, batchBytes, concurrency })
     const alarm = new Alarm()
     yield* Effect.acquireRelease(
       Effect.sync(() => listen(ownTable(settings, "outbox"), alarm.ring)),
@@ -113,7 +115,7 @@ export const run = (
 
 /**
  * Publishes the outbox in the background, as {@link run} does, for as long as the layer lives. The end of the layer
- * waits for a batch that is on its way.
+ * waits for a batch that is on its way, for 10 seconds at most.
  *
  * @example
  * ```ts
@@ -134,7 +136,7 @@ export const layer = (
   return Layer.effectDiscard(
     Effect.gen(function*() {
       // What would end it at the start is an error of the layer.
-      yield* Outbox.status
+      yield* Outbox.probe
       yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.producer)
       yield* Effect.forkScoped(run(options))
     })

@@ -60,11 +60,18 @@ WHERE EXISTS (SELECT 1 FROM ${tableOf(place)} WHERE shard = n - 1 AND id >= low 
 /** Without the alias, `ORDER BY id` would order by the text. */
 const columns = "id::text AS digits, topic, partition, key, value, headers::text, timestamp::text"
 
-/** The oldest rows of a shard, without those of some topics. */
+/** The oldest rows of a shard, not of some topics; bounded by number and bytes, but at least one. */
 export const select = (place: Place): string =>
-  `SELECT ${columns} FROM ${tableOf(place)}
-WHERE shard = $1::int2 AND id >= $2::text::int8 AND parked_at IS NULL AND topic <> ALL($4::text::text[])
-ORDER BY id LIMIT $3::int4`
+  `SELECT ${columns} FROM (
+  SELECT *,
+    coalesce(sum(octet_length(value)) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW), 0) AS before
+  FROM ${tableOf(place)}
+  WHERE shard = $1::int2 AND id >= $2::text::int8 AND parked_at IS NULL AND topic <> ALL($4::text::text[])
+  ORDER BY id LIMIT $3::int4
+) AS oldest WHERE before < $5::int8 ORDER BY id`
+
+/** Whether the table is there. */
+export const probe = (place: Place): string => `SELECT 1 FROM ${tableOf(place)} LIMIT 1`
 
 export const park = (place: Place): string =>
   `UPDATE ${tableOf(place)} AS o SET parked_at = clock_timestamp(), problem = p.problem

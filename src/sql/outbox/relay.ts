@@ -3,6 +3,7 @@
  * waits for the broker, and deletes them: a transaction that has not written yet holds up nobody.
  */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
@@ -62,8 +63,23 @@ export interface RelayOptions {
   readonly place: Place
   readonly client: ProducerClient
   readonly batchSize: number
+  readonly batchBytes: number
   readonly concurrency: number
 }
+
+/** How long a batch that is on its way may take after the relay was interrupted, in milliseconds. */
+const graceMillis = 10_000
+
+/** Lets what was begun end after an interruption, for as long as the grace allows. */
+const finishing = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      Effect.forkDetach(Effect.interruptible(effect)),
+      (fiber) =>
+        Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
+          Effect.andThen(Effect.timeoutOption(Fiber.await(fiber), graceMillis), Fiber.interrupt(fiber)))
+    )
+  )
 
 /** Publishes one outbox; used by one fiber. */
 export class Relay {
@@ -106,17 +122,14 @@ export class Relay {
     }
   })
 
-  /**
-   * Publishes the oldest rows of a shard. Not to be interrupted between the broker and the database: what is published
-   * has to be deleted.
-   */
+  /** Publishes the oldest rows of a shard. What the broker has is to be deleted, also when the relay ends. */
   private readonly batch = Effect.fnUntraced({ self: this as Relay }, function*(shard: number) {
-    const { batchSize, client, place } = this.options
+    const { batchBytes, batchSize, client, place } = this.options
     const sql = yield* SqlClient
     const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
     const { mark } = this.low
     const paused = this.pauses.at(now)
-    const parameters = [shard, String(this.low.of(shard)), batchSize, list(paused)]
+    const parameters = [shard, String(this.low.of(shard)), batchSize, list(paused), batchBytes]
     const work = Effect.gen({ self: this as Relay }, function*() {
       const [lock] = yield* sql.unsafe(Sql.tryShard(place), [shard]).values
       if (lock![0] !== true) return undefined
@@ -126,16 +139,17 @@ export class Relay {
       yield* this.store(settled)
       return { rows, settled }
     })
-    const done = yield* Effect.uninterruptible(sql.withTransaction(work))
+    const done = yield* finishing(sql.withTransaction(work))
     if (done === undefined) return { published: 0, goesOn: false }
     const { rows, settled: { failed, published, refused } } = done
-    const isWhole = rows.length < batchSize && paused.length === 0
-    if (isWhole && failed.size === 0) this.low.emptied(shard, mark)
+    const bytes = rows.reduce((sum, { message }) => sum + (message.value?.length ?? 0), 0)
+    const isWhole = rows.length < batchSize && bytes < batchBytes
+    if (isWhole && paused.length === 0 && failed.size === 0) this.low.emptied(shard, mark)
     for (const row of published) this.pauses.succeeded(row.message.topic)
     yield* this.report(done.settled, now)
     return {
       published: published.length,
-      goesOn: rows.length === batchSize && published.length + refused.length > 0
+      goesOn: !isWhole && published.length + refused.length > 0
     }
   })
 

@@ -33,6 +33,7 @@ export const requireOutbox = (where: string, settings: unknown): void => {
 
 const relayKinds: KindsOf<RelayFields> = {
   batchSize: count,
+  batchBytes: count,
   concurrency: count,
   poll: objectOf({ least: time, most: time }),
   wake: anything
@@ -40,6 +41,7 @@ const relayKinds: KindsOf<RelayFields> = {
 
 interface RelayFields {
   readonly batchSize?: unknown
+  readonly batchBytes?: unknown
   readonly concurrency?: unknown
   readonly poll?: unknown
   readonly wake?: unknown

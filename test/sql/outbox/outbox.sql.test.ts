@@ -213,6 +213,33 @@ layer(prepared, { excludeTestServices: true })("the outbox", (it) => {
       assert.strictEqual(length, 40)
     }).pipe(kafkaWith({ autoCreateTopics: false })))
 
+  it.effect("ends after the batch that is on its way, and leaves nothing to be published twice", () =>
+    kafka(Effect.gen(function*() {
+      yield* Outbox.sendAll(Notes, Array.from({ length: 4_500 }, (_, i) => ({ key: "a", value: String(i) })))
+      const relay = yield* Effect.forkScoped(OutboxRelay.run({ batchSize: 100, concurrency: 1 }))
+      yield* until(Effect.map(published, (records) => records.length > 0))
+      yield* Fiber.interrupt(relay)
+      const first = (yield* published).length
+      assert.strictEqual(first % 100, 0)
+      assert.strictEqual((yield* Outbox.status).waiting, 4_500 - first)
+      yield* Effect.forkScoped(OutboxRelay.run())
+      yield* emptied
+      assert.deepStrictEqual(
+        (yield* published).map(({ value }) => Number(value)),
+        Array.from({ length: 4_500 }, (_, i) => i)
+      )
+    })))
+
+  it.effect("reads no more than the bytes of a batch, but a message that has more", () =>
+    kafka(Effect.gen(function*() {
+      const sizes = [10, 2_000, 10, 10, 900, 900, 10]
+      yield* Outbox.sendAll(Notes, sizes.map((size, i) => ({ key: "a", value: String(i).repeat(size) })))
+      const relay = yield* Effect.forkScoped(OutboxRelay.run({ batchBytes: 1_000 }))
+      yield* emptied
+      yield* Fiber.interrupt(relay)
+      assert.deepStrictEqual((yield* published).map(({ value }) => value?.length), sizes)
+    })))
+
   it.effect("takes what a producer would take, and says what a producer would say", () =>
     Effect.gen(function*() {
       yield* Producer.suppress(Outbox.send(Notes, { key: "a", value: "no" }), [Notes])
