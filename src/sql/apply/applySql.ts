@@ -19,9 +19,14 @@ const cached = (target: Target, name: string, make: () => string): string => {
 
 const nameOf = ({ columns }: Target, column: number): string => quoted(columns[column]!.name)
 
-/** The type in which the cells of a column are sent. */
-const sentType = ({ columns }: Target, column: number): string =>
-  travelsAsText(columns[column]!) ? "text" : columns[column]!.type
+/** The type in which the cells of a column are sent, if it is not the column's: it is cast from that. */
+const castFrom = ({ columns }: Target, column: number): string | undefined => {
+  // A text of money is read as `lc_monetary` says, where 1.00 may be a hundred.
+  if (columns[column]!.kind === "money") return "numeric"
+  return travelsAsText(columns[column]!) ? "text" : undefined
+}
+
+const sentType = (target: Target, column: number): string => castFrom(target, column) ?? target.columns[column]!.type
 
 const source = (
   target: Target,
@@ -35,8 +40,8 @@ const source = (
 }
 
 /** The cell of a column, as of the column's type. */
-const cellOf = ({ columns }: Target, column: number, of = "s"): string =>
-  travelsAsText(columns[column]!) ? `${of}.c${column}::${columns[column]!.type}` : `${of}.c${column}`
+const cellOf = (target: Target, column: number, of = "s"): string =>
+  castFrom(target, column) === undefined ? `${of}.c${column}` : `${of}.c${column}::${target.columns[column]!.type}`
 
 const onKey = (target: Target): string =>
   target.key.map((column) => `t.${nameOf(target, column)} = ${cellOf(target, column)}`).join(" AND ")
@@ -128,7 +133,8 @@ export const move = ({ row, target, to = [] }: Op): Statement => {
   const { columns, guard, key, sql } = target
   const version = guard === undefined ? [] : [guard.column]
   const make = () => {
-    const param = (column: number, place: number) => `$${place + 1}::text::${columns[column]!.type}`
+    const cast = (column: number) => castFrom(target, column) === "numeric" ? "numeric::money" : columns[column]!.type
+    const param = (column: number, place: number) => `$${place + 1}::text::${cast(column)}`
     const are = (table: string, first: number) =>
       key.map((column, i) => `${table}.${nameOf(target, column)} = ${param(column, first + i)}`).join(" AND ")
     const sets = key.map((column, i) => `${nameOf(target, column)} = ${param(column, key.length + i)}`).join(", ")
