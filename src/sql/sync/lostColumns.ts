@@ -1,19 +1,15 @@
 /** Columns whose values Debezium leaves out of its events, without a word in them. Pure. */
+import { problemsOf } from "../cells/losses.ts"
 import type { Modes } from "../cells/modes.ts"
-import { isUnknownToDebezium } from "../cells/unknownTypes.ts"
 import type { Column } from "../TableModel.ts"
 import type { TableSettings } from "./settings.ts"
-
-/** Arrays of these are left out by every setting of the connector. */
-const neverInArrays: ReadonlySet<string> = new Set(["interval", "point", "name", "money"])
-
-const isNeverSent = ({ element }: Column): boolean => element !== undefined && neverInArrays.has(element.type)
 
 /** What a start has to say about such a column; naming its field says that the connector sends it. */
 export const lossOf = (column: Column, { fields, rename = {} }: TableSettings, modes: Modes): string | undefined => {
   if (modes.source !== "debezium" || modes.lossy === "accept" || column.isGenerated) return undefined
-  const isNever = isNeverSent(column)
-  if (!isNever && !isUnknownToDebezium(column)) return undefined
+  if (!problemsOf({ columns: [column] }, modes).some(({ kind }) => kind === "absent")) return undefined
+  // Such arrays are left out by every setting of the connector.
+  const isNever = column.kind === "array"
   const renamed = Object.keys(rename).filter((field) => rename[field] === column.name)
   const names = [column.name, ...renamed]
   const isIn = (list: ReadonlyArray<string>) => list.some((field) => names.includes(field))
@@ -27,5 +23,5 @@ export const lossOf = (column: Column, { fields, rename = {} }: TableSettings, m
   return isNamed
     ? undefined
     : `Debezium leaves values of type ${column.type} out unless the connector has include.unknown.datatypes, and it `
-      + "would stay empty; exclude the field, or set that and name the field in `fields.include` or `rename`"
+      + "would stay empty; exclude the field, or set that, and `unknownTypes` of the format"
 }
