@@ -3,7 +3,7 @@
  * of another scale, or a time of another unit, would be read as another number without an error. Pure.
  */
 import type { AvroType, Logical } from "./avroType.ts"
-import { differences, writtenField } from "./resolution.ts"
+import { differences, namesMatch, writtenField } from "./resolution.ts"
 
 const unitOf = ({ name }: Logical): string | undefined =>
   name === "date" ? "days" : /-(millis|micros|nanos)$/.exec(name)?.[1]
@@ -22,7 +22,7 @@ const clash = (reader: Logical, writer: Logical): string | undefined => {
 }
 
 const isSame = (reader: AvroType, writer: AvroType): boolean =>
-  reader.kind === writer.kind && (!("name" in reader) || reader.name === (writer as typeof reader).name)
+  reader.kind === writer.kind && (!("name" in reader) || namesMatch(reader, (writer as typeof reader).name))
 
 class Comparison {
   private readonly seen = new Map<AvroType, Set<AvroType>>()
@@ -33,9 +33,9 @@ class Comparison {
     this.seen.set(reader, seen.add(writer))
     if (writer.kind === "union") return find(writer.branches, (branch) => this.first(reader, branch, path))
     if (reader.kind === "union") {
-      // As it is read: by its own branch, else by the first that can.
-      const readable = reader.branches.filter((each) => differences(each, writer).length === 0)
-      const branch = readable.find((each) => isSame(each, writer)) ?? readable[0]
+      // As it is read: by its own branch, which may lack some of the writer's symbols, else by the first that can.
+      const branch = reader.branches.find((each) => isSame(each, writer))
+        ?? reader.branches.find((each) => differences(each, writer).length === 0)
       return branch && this.first(branch, writer, path)
     }
     const [wanted, written] = [logicalOf(reader), logicalOf(writer)]

@@ -29,7 +29,7 @@ const promotions: { readonly [writer: string]: ReadonlyArray<string> } = {
 const short = (name: string): string => name.slice(name.lastIndexOf(".") + 1)
 
 /** Names match without their namespaces, or by an alias of the reader. */
-const namesMatch = (
+export const namesMatch = (
   reader: { readonly name: string; readonly aliases: ReadonlyArray<string> },
   writer: string
 ): boolean => short(reader.name) === short(writer) || reader.aliases.includes(writer)

@@ -10,6 +10,7 @@ import { firstDifference } from "../avro/layout.ts"
 import { binaries } from "../avro/library.ts"
 import { firstClash } from "../avro/meaning.ts"
 import * as Parse from "../avro/parse.ts"
+import { differences } from "../avro/resolution.ts"
 import type { AvroJson, Shape } from "../avro/shape.ts"
 import type { AvroOptions } from "../CodecModel.ts"
 import type { Resolved } from "../format/resolved.ts"
@@ -49,6 +50,17 @@ const writerOf = (text: string): AvroJson => withoutDefaults(jsonOf(text))
 const call = (convert: Shape["toAvro"], value: unknown): unknown =>
   convert === undefined ? value : (convert as (value: unknown) => unknown)(value)
 
+/** Says why a schema cannot be read, with the paths; the library has names alone. */
+const resolved = <A>(reader: AvroType, writer: AvroType, resolve: () => A): A => {
+  try {
+    return resolve()
+  } catch (error) {
+    const found = differences(reader, writer)
+    if (found.length === 0) throw error
+    throw new Error(found.map(({ message, path }) => `${path}: ${message}`).join("; "), { cause: error })
+  }
+}
+
 /** Throws where the Schema has no Avro type, or not the layout of the schema that is given. */
 export const avro = <S extends Schema.Top>(
   schema: S,
@@ -59,22 +71,29 @@ export const avro = <S extends Schema.Top>(
   const shape = derive(schema, { name, namespace })
   const own = Parse.parse(textOf(shape.json))
   checkDefaults(own)
-  const text = given === undefined ? own : Parse.parse(given)
-  const difference = firstDifference(text, own)
+  const reader = given === undefined ? own : Parse.parse(given)
+  const difference = firstDifference(reader, own)
   if (difference !== undefined) throw new Error(`the schema that is given does not fit the Schema, at ${difference}`)
-  checkDefaults(text)
+  checkDefaults(reader)
   return registryCodec(schema, schema, {
     schema: { type: "AVRO", text: given ?? textOf(shape.json) },
     name: nameOf(own),
     difference: (registered) =>
       registered.type === "AVRO" ? firstDifference(typeOf(registered), own) : `/: ${registered.type} instead of AVRO`,
     payloads: Effect.map(binaries, (make) => {
-      const binary = make(withDefaultsOf(shape.json, text))
+      const binary = make(withDefaultsOf(shape.json, reader))
       return {
-        reading: ({ needed, text }) => {
-          const clash = firstClash(own, typeOf({ needed, text }))
+        reading: (writer) => {
+          const written = typeOf(writer)
+          // With the aliases of a text that is given.
+          const clash = firstClash(reader, written)
           if (clash !== undefined) throw new Error(clash)
-          const read = binary.reading(make(writerOf(text), textsOf(needed).map(writerOf)))
+          const { needed, text } = writer
+          const read = resolved(
+            reader,
+            written,
+            () => binary.reading(make(writerOf(text), textsOf(needed).map(writerOf)))
+          )
           return (bytes, at) => call(shape.fromAvro, read(bytes, at))
         },
         writing: () => ({ write: (encoded, prefix) => binary.write(call(shape.toAvro, encoded), prefix) })
