@@ -9,6 +9,7 @@ import type { RawMessage } from "../../engine/KafkaEngine.ts"
 import * as Headers from "../../Headers.ts"
 import { type AnyMessage, keyOf } from "../../Message.ts"
 import type { Codecs } from "../../Source.ts"
+import { isTooDeep } from "../shared/causes.ts"
 import type { Codec, EncoderIn, Output, Site } from "../shared/codecModel.ts"
 import { Encoded, Pending } from "../shared/codecModel.ts"
 import * as OwnHeaders from "../shared/codecs/ownHeaders.ts"
@@ -33,7 +34,11 @@ const settle = <A>(
   value: A | Pending<A>
 ): Effect.Effect<A, Failure> =>
   value instanceof Pending
-    ? Effect.mapError(value.effect, (cause) => failureOf(topic, part, cause))
+    ? Effect.catchDefect(
+      Effect.mapError(value.effect, (cause) => failureOf(topic, part, cause)),
+      // A value that is nested too deeply is as little a bug as one that does not fit.
+      (defect) => isTooDeep(defect) ? Effect.fail(failureOf(topic, part, defect)) : Effect.die(defect)
+    )
     : Effect.succeed(value)
 
 type Texts = { readonly [name: string]: string | undefined }

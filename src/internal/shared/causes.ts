@@ -38,9 +38,14 @@ const inWords = (error: unknown): string => {
   return `${error.name}: ${typeof message === "string" ? message : json(message)}`
 }
 
+/** Whether the stack was full: a value, or a schema, is nested too deeply for what goes through it. */
+export const isTooDeep = (error: unknown): boolean =>
+  readOr(() => error instanceof RangeError && error.message === "Maximum call stack size exceeded", false)
+
 /** The message of an error; of another object its JSON; of anything else, what it is as a text. */
 export const messageOf = (error: unknown): string =>
   readOr(() => {
+    if (isTooDeep(error)) return "nested too deeply: JavaScript's stack is full"
     if (error instanceof Error) return String(error.message)
     return typeof error === "object" && error !== null ? json(error) : String(error)
   }, nameOf(error))

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Codec from "../../Codec.ts"
+import { messageOf } from "../../internal/shared/causes.ts"
 import * as Fields from "../../internal/shared/fields.ts"
 import type { ProtobufOptions } from "../CodecModel.ts"
 import type { Resolved } from "../format/resolved.ts"
@@ -18,8 +19,6 @@ import type { SchemaText } from "../RegistryModel.ts"
 import type { Service } from "../SchemaRegistry.ts"
 import { check, references as referencesKind } from "./options.ts"
 import { registryCodec } from "./registryCodec.ts"
-
-const messageOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
 
 type ReadBody = (bytes: Uint8Array, at: number) => unknown
 

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { Pending } from "../../Codec.ts"
+import { messageOf } from "../../internal/shared/causes.ts"
 import type { Needed, Resolved } from "../format/resolved.ts"
 import type { SchemaId } from "../format/wireFormat.ts"
 import { FormatError, numberOf, read } from "../format/wireFormat.ts"
@@ -99,7 +100,7 @@ export const readers = (
     return yield* Effect.try({
       try: () => readerOf(resolved),
       catch: (cause) => {
-        const problem = cause instanceof Error ? cause.message : String(cause)
+        const problem = messageOf(cause)
         return new FormatError(`the topic's Schema cannot read the schema with ${showId(id)}: ${problem}`)
       }
     })

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import * as Codec from "../../Codec.ts"
+import { messageOf } from "../../internal/shared/causes.ts"
 import type { RegistryOptions } from "../CodecModel.ts"
 import type { Resolved } from "../format/resolved.ts"
 import * as Wire from "../format/wireFormat.ts"
@@ -128,8 +129,7 @@ export const registryCodec = <S extends Schema.Top>(
           Effect.try({
             try: () => framed(each, options, payloads, site.part),
             catch: (cause) => {
-              const problem = cause instanceof Error ? cause.message : String(cause)
-              const reason = new Errors.InvalidSchema({ subject: own.subject, problem })
+              const reason = new Errors.InvalidSchema({ subject: own.subject, problem: messageOf(cause) })
               return Errors.make("prepare writing", reason, { url: registry.url, cause })
             }
           }))

@@ -1,5 +1,6 @@
 /** Which registered schema a topic writes with: found once, before its first record. */
 import * as Effect from "effect/Effect"
+import { messageOf } from "../../internal/shared/causes.ts"
 import type { WriteWith } from "../CodecModel.ts"
 import type { Resolved } from "../format/resolved.ts"
 import * as Errors from "../RegistryError.ts"
@@ -45,9 +46,7 @@ export const writtenWith = (mode: WriteWith, writing: Writing): Effect.Effect<Wr
       try: () => difference(resolved),
       catch: (cause) =>
         refused(
-          `the schema with id ${id} cannot be compared with the topic's Schema: ${
-            cause instanceof Error ? cause.message : String(cause)
-          }`,
+          `the schema with id ${id} cannot be compared with the topic's Schema: ${messageOf(cause)}`,
           cause
         )
     })

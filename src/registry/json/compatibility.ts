@@ -2,6 +2,7 @@
  * Whether one JSON Schema takes every value that another one does. It rather says no than yes: keywords that it does
  * not know must be the same in both, and a value must be taken by a single alternative. Pure.
  */
+import { messageOf } from "../../internal/shared/causes.ts"
 import type { Alternative, Document, Node } from "./document.ts"
 import { additionalOf, alternatives, followed, itemsOf, propertiesOf, requiredOf, rootOf } from "./document.ts"
 
@@ -145,6 +146,6 @@ export const differences = (reader: Document, writer: Document): ReadonlyArray<D
   try {
     return new Comparison().all(rootOf(reader), rootOf(writer), "")
   } catch (error) {
-    return [{ path: "", type: "REFERENCE", message: error instanceof Error ? error.message : String(error) }]
+    return [{ path: "", type: "REFERENCE", message: messageOf(error) }]
   }
 }

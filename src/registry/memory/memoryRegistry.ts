@@ -1,4 +1,5 @@
 /** A registry in memory, with the semantics of Confluent's: what it refuses is thrown as a reason. */
+import { messageOf } from "../../internal/shared/causes.ts"
 import { checkDefaults } from "../avro/defaults.ts"
 import * as Parse from "../avro/parse.ts"
 import type { Needed } from "../format/resolved.ts"
@@ -321,7 +322,7 @@ export class MemoryRegistry {
       for (const text of new Set(needed.map((each) => each.text))) Parse.parse(text, names)
       checkDefaults(Parse.parse(schema.text, names))
     } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error)
+      const problem = messageOf(error)
       throw new Errors.InvalidSchema({ subject, problem })
     }
   }
