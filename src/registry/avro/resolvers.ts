@@ -1,6 +1,6 @@
 /**
- * Schema resolution record by record, on the types of the Avro library: a branch of a writer's union, or a symbol of its
- * enum, that the reader does not have fails the records that hold it, and no others. The library would refuse the
+ * Schema resolution record by record, on the types of the Avro library: a branch of a writer's union, or a symbol of
+ * its enum, that the reader does not have fails the records that hold it, and no others. The library would refuse the
  * writer's schema as a whole, and Java's does not.
  */
 import { messageOf } from "../../internal/shared/causes.ts"
