@@ -16,6 +16,7 @@ import type * as KafkaEngine from "../engine/KafkaEngine.ts"
 import { anything, objectOf, requireFields } from "../internal/shared/fields.ts"
 import type * as SchemaRegistry from "../registry/SchemaRegistry.ts"
 import { placeKinds } from "../sql/migrations/place.ts"
+import type { ModelSync } from "../sql/ModelSync.ts"
 import type { Place } from "../sql/tables/ownTables.ts"
 import type * as Topic from "../Topic.ts"
 
@@ -46,6 +47,8 @@ export interface Config {
   readonly connectorSettings: Settings
   readonly sql: Layer.Layer<SqlClient, unknown> | undefined
   readonly sqlTables: Place
+  readonly sqlSource: Layer.Layer<SqlClient, unknown> | undefined
+  readonly syncs: ReadonlyArray<ModelSync<any, any, any>>
 }
 
 /**
@@ -62,6 +65,8 @@ export interface Config {
  *   compared (a prefix of their names, for example); for `millrace connect`.
  * - `sql`: the layer of the database, and `sqlTables` the schema and prefix of Millrace's tables in it (as in
  *   `Migrations`); for `millrace sql`.
+ * - `syncs`: the model syncs into that database, and `sqlSource` the layer of the database that their rows come from;
+ *   for `millrace sql check`, `status`, `verify` and `resync`.
  *
  * @example
  * ```ts
@@ -112,6 +117,8 @@ export const defineConfig = <
   readonly connectorSettings?: Settings | undefined
   readonly sql?: Layer.Layer<SqlClient, unknown> | undefined
   readonly sqlTables?: Place | undefined
+  readonly sqlSource?: Layer.Layer<SqlClient, unknown> | undefined
+  readonly syncs?: ReadonlyArray<ModelSync<any, any, any>> | undefined
 }): Config => {
   requireFields("defineConfig", "config", config, { ...kinds })
   if (config.connectors !== undefined) checkConnectors("defineConfig", config.connectors)
@@ -128,7 +135,9 @@ export const defineConfig = <
     connectors: config.connectors ?? [],
     connectorSettings: config.connectorSettings ?? {},
     sql: config.sql,
-    sqlTables: config.sqlTables ?? {}
+    sqlTables: config.sqlTables ?? {},
+    sqlSource: config.sqlSource,
+    syncs: config.syncs ?? []
   }
 }
 
@@ -144,7 +153,9 @@ const kinds = {
   connectors: anything,
   connectorSettings: objectOf({ ...planning }),
   sql: anything,
-  sqlTables: objectOf({ ...placeKinds })
+  sqlTables: objectOf({ ...placeKinds }),
+  sqlSource: anything,
+  syncs: anything
 }
 
 /** Whether a value was made by {@link defineConfig}. @internal */

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import * as Connector from "../connect/Connector.ts"
 import * as Consumer from "../Consumer.ts"
+import { isModelSync } from "../sql/ModelSync.ts"
 import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
 import { isConfig } from "./Config.ts"
@@ -26,7 +27,7 @@ const usage = (problem: string) => new UsageError({ problem })
 
 /** What is wrong with a config that no type checker saw. */
 export const untyped = (config: Config): string | undefined => {
-  const { connect, connectors, consumers, engine, layer, registry, shapes, topics } = config
+  const { connect, connectors, consumers, engine, layer, registry, shapes, sql, sqlSource, syncs, topics } = config
   if (!Layer.isLayer(engine)) return "engine must be a Layer, such as ConfluentKafka.layer({ … })"
   if (!Array.isArray(topics) || !topics.every((topic) => Topic.TypeId in Object(topic))) {
     return "topics must be an array of what Topic.make returns"
@@ -47,6 +48,12 @@ export const untyped = (config: Config): string | undefined => {
   }
   if (!Array.isArray(connectors) || !connectors.every(Connector.isConnector)) {
     return "connectors must be an array of what Connector.make and Connector.remove return"
+  }
+  for (const [name, client] of Object.entries({ sql, sqlSource })) {
+    if (client !== undefined && !Layer.isLayer(client)) return `${name} must be a Layer, such as PgClient.layer({ … })`
+  }
+  if (!Array.isArray(syncs) || !syncs.every(isModelSync)) {
+    return "syncs must be an array of what ModelSync.make returns"
   }
   return Layer.isLayer(layer) ? undefined : "layer must be a Layer; Layer.empty if the consumers need nothing"
 }

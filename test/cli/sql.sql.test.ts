@@ -1,29 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import * as TestConsole from "effect/testing/TestConsole"
 import { Codec, Topic } from "millrace"
 import { Outbox } from "millrace/sql"
-import { fileURLToPath } from "node:url"
-import { vi } from "vitest"
 import { Operator } from "../../src/cli/confirm.ts"
-import { run } from "../../src/cli/main.ts"
 import { database } from "./fixtures/sql.config.ts"
+import { sqlCommand } from "./sqlCommand.ts"
 
-const fixture = fileURLToPath(new URL("fixtures/sql.config.ts", import.meta.url))
-
-const sql = (...args: ReadonlyArray<string>) =>
-  Effect.gen(function*() {
-    const before = [(yield* TestConsole.logLines).length, (yield* TestConsole.errorLines).length] as const
-    // What is said of a failure goes past the console.
-    const stderr = vi.spyOn(process.stderr, "write").mockReturnValue(true)
-    const code = yield* run("0.0.0", ["sql", ...args, "--config", fixture])
-    const failure = stderr.mock.calls.map(([text]) => String(text)).join("")
-    stderr.mockRestore()
-    const out = (yield* TestConsole.logLines).slice(before[0]).map(String).join("\n")
-    const err = (yield* TestConsole.errorLines).slice(before[1]).map(String).join("\n") + failure
-    return { code, out, err }
-  })
+const sql = sqlCommand("sql")
 
 const Notes = Topic.make("notes", { key: Codec.string, value: Codec.string })
 

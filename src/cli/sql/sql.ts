@@ -2,9 +2,10 @@
 import * as Command from "effect/cli/Command"
 import { migrate } from "./migrate.ts"
 import { outbox } from "./outbox.ts"
+import { resync, verify } from "./verify.ts"
 
 /** Everything about the database. */
 export const sql = Command.make("sql").pipe(
-  Command.withSubcommands([migrate, outbox]),
+  Command.withSubcommands([migrate, outbox, verify, resync]),
   Command.withDescription("Make Millrace's tables in the config's database, and look after what they hold")
 )

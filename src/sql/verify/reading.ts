@@ -1,0 +1,95 @@
+/** Reads both sides of a pair. */
+import * as Effect from "effect/Effect"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { inTransaction, textsOf } from "../apply/running.ts"
+import type { SyncError } from "../SyncError.ts"
+import { syncErrorOf } from "../tables/sqlErrors.ts"
+import { type Digests, keyText, type Look, lookOf, type Row } from "./differences.ts"
+import type { Pair } from "./pair.ts"
+import type { Sides } from "./pairs.ts"
+import type { Key, Range, Summary } from "./ranges.ts"
+import * as Sql from "./verifySql.ts"
+
+type Texts = ReadonlyArray<ReadonlyArray<string | null>>
+
+/** In a transaction that reads alone, for its texts depend on settings. */
+const query = (sql: SqlClient, { params, text }: Sql.Query): Effect.Effect<Texts, SqlError> =>
+  inTransaction(
+    sql,
+    Effect.andThen(Effect.andThen(sql.unsafe(Sql.readOnly), sql.unsafe(Sql.session)), textsOf(sql, text, params))
+  )
+
+/** Reads tables of one pair. Errors name the side. */
+export class Reading {
+  readonly pair: Pair
+  private readonly clients: Sides
+  private readonly operation: string
+
+  constructor(operation: string, clients: Sides, pair: Pair) {
+    this.operation = operation
+    this.clients = clients
+    this.pair = pair
+  }
+
+  private on(side: Sql.Side, made: Sql.Query): Effect.Effect<Texts, SyncError> {
+    const table = side === "source" ? this.pair.name : this.pair.target.name
+    return Effect.mapError(
+      query(this.clients[side], made),
+      (error) => syncErrorOf(`${this.operation}, ${side} ${table}`, error)
+    )
+  }
+
+  /** Asks both sides at once. */
+  private both(make: (side: Sql.Side) => Sql.Query): Effect.Effect<readonly [source: Texts, target: Texts], SyncError> {
+    return Effect.all([this.on("source", make("source")), this.on("target", make("target"))], { concurrency: 2 })
+  }
+
+  boundary(side: Sql.Side, range: Range, place: number): Effect.Effect<Key | undefined, SyncError> {
+    return Effect.map(this.on(side, Sql.boundary(side, this.pair, range, place)), ([row]) => row?.map(String))
+  }
+
+  summaries(range: Range): Effect.Effect<readonly [source: Summary, target: Summary], SyncError> {
+    const summary = ([row]: Texts): Summary => ({ count: Number(row?.[0]), checksum: String(row?.[1]) })
+    return Effect.map(
+      this.both((side) => Sql.summary(side, this.pair, range)),
+      ([source, target]) => [summary(source), summary(target)]
+    )
+  }
+
+  rows(range: Range): Effect.Effect<readonly [source: ReadonlyArray<Row>, target: ReadonlyArray<Row>], SyncError> {
+    const parts = this.pair.key.length
+    const rows = (texts: Texts): ReadonlyArray<Row> =>
+      texts.map((row) => ({ key: row.slice(0, parts).map(String), checksum: String(row[parts]) }))
+    return Effect.map(
+      this.both((side) => Sql.rows(side, this.pair, range)),
+      ([source, target]) => [rows(source), rows(target)]
+    )
+  }
+
+  /** How the rows of these keys differ, of those that do. */
+  looks(keys: ReadonlyArray<Key>): Effect.Effect<ReadonlyArray<Look>, SyncError> {
+    const parts = this.pair.key.length
+    const byKey = (texts: Texts) =>
+      new Map(texts.map((row): [string, Digests] => [keyText(row.slice(0, parts).map(String)), row.slice(parts)]))
+    return Effect.map(
+      this.both((side) => Sql.digests(side, this.pair, keys)),
+      ([source, target]) => {
+        const [from, into] = [byKey(source), byKey(target)]
+        return keys.flatMap((key) => {
+          const look = lookOf(key, from.get(keyText(key)), into.get(keyText(key)), this.pair.hasExtras)
+          return look === undefined ? [] : [look]
+        })
+      }
+    )
+  }
+
+  /** The values of rows of the source, by their keys, in the order of the pair's columns. */
+  cells(keys: ReadonlyArray<Key>): Effect.Effect<ReadonlyMap<string, ReadonlyArray<string | null>>, SyncError> {
+    const parts = this.pair.key.length
+    return Effect.map(
+      this.on("source", Sql.cells(this.pair, keys)),
+      (texts) => new Map(texts.map((row) => [keyText(row.slice(0, parts).map(String)), row.slice(parts)]))
+    )
+  }
+}

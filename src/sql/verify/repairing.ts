@@ -1,0 +1,99 @@
+/** Makes rows of the target those of the source. */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { SqlClient } from "effect/sql/SqlClient"
+import { carefully } from "../apply/carefully.ts"
+import type { Cell, Op } from "../apply/fold.ts"
+import { inTransaction } from "../apply/running.ts"
+import type { Target } from "../apply/target.ts"
+import { SyncError } from "../SyncError.ts"
+import { shownError, syncErrorOf } from "../tables/sqlErrors.ts"
+import { keyText, type Look } from "./differences.ts"
+import type { Pair } from "./pair.ts"
+import type { Key } from "./ranges.ts"
+import type { Reading } from "./reading.ts"
+import * as Sql from "./verifySql.ts"
+
+/** What became of rows. */
+export interface Repaired {
+  readonly copied: number
+  readonly deleted: number
+  readonly refused: ReadonlyArray<{ readonly key: Key; readonly problem: string }>
+}
+
+const smallStride = 32
+
+const opOf = (
+  target: Target,
+  kind: Op["kind"],
+  key: Key,
+  row: ReadonlyArray<Cell | undefined>,
+  offset: number
+): Op => ({ kind, target, key: keyText(key), row, version: undefined, instead: undefined, offset })
+
+/** A row of the target from the values of the source. */
+const written = ({ columns, mapping, target }: Pair, cells: ReadonlyArray<Cell>): ReadonlyArray<Cell | undefined> => {
+  const row: Array<Cell | undefined> = target.columns.map(() => undefined)
+  columns.forEach(({ place }, i) => row[place] = cells[i])
+  if (target.softDelete !== undefined) row[target.softDelete] = mapping.unmarked
+  return row
+}
+
+const gone = ({ key, target }: Pair, parts: Key, now: string): ReadonlyArray<Cell | undefined> => {
+  const row: Array<Cell | undefined> = target.columns.map(() => undefined)
+  key.forEach(({ place }, i) => row[place] = parts[i])
+  const { softDelete } = target
+  if (softDelete !== undefined) row[softDelete] = target.columns[softDelete]!.kind === "boolean" ? "true" : now
+  return row
+}
+
+/**
+ * Copies rows from the source, under a lock that no writer of the target passes: what a sync has written before is in
+ * what is read of the source, and what it writes later comes after. Rows that only the target has are deleted if
+ * `deletes` is set.
+ */
+export const copy = (
+  operation: string,
+  sql: SqlClient,
+  reading: Reading,
+  looks: ReadonlyArray<Look>,
+  options: { readonly deletes: boolean; readonly lockTimeout: Duration.Input }
+): Effect.Effect<Repaired, SyncError> => {
+  const { pair } = reading
+  // The row's version stays: what is still on its way brings its own.
+  const target: Target = { ...pair.target, guard: undefined, texts: new Map() }
+  const millis = Duration.toMillis(Duration.fromInputUnsafe(options.lockTimeout))
+  const work = Effect.gen(function*() {
+    yield* sql.unsafe(Sql.lockTimeout, [`${Math.max(1, Math.round(millis))}ms`])
+    yield* sql.unsafe(Sql.session)
+    yield* sql.unsafe(Sql.lock(pair))
+    const there = yield* reading.cells(looks.map(({ key }) => key))
+    const now = new Date(yield* Clock.currentTimeMillis).toISOString()
+    const ops = looks.flatMap(({ key, kind }, i): ReadonlyArray<Op> => {
+      const cells = there.get(keyText(key))
+      if (cells !== undefined) return [opOf(target, "Write", key, written(pair, cells), i)]
+      // A row that went in the meantime is deleted by its event.
+      if (!options.deletes || kind !== "extra") return []
+      return [opOf(target, target.softDelete === undefined ? "Remove" : "Mark", key, gone(pair, key, now), i)]
+    })
+    const refused: Array<{ readonly key: Key; readonly problem: string }> = []
+    const bad = new Set<number>()
+    let from = 0
+    while (from < ops.length) {
+      const { error, place } = yield* carefully(sql, ops, from, smallStride)
+      if (error !== undefined) {
+        bad.add(place)
+        refused.push({ key: looks[ops[place]!.offset]!.key, problem: shownError(error) })
+      }
+      from = place + 1
+    }
+    const done = ops.filter((_, place) => !bad.has(place))
+    const copied = done.filter(({ kind }) => kind === "Write").length
+    return { copied, deleted: done.length - copied, refused }
+  })
+  return Effect.mapError(
+    inTransaction(sql, work),
+    (error) => error instanceof SyncError ? error : syncErrorOf(`${operation}, target ${pair.target.name}`, error)
+  )
+}

@@ -1,0 +1,86 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import { Operator } from "../../src/cli/confirm.ts"
+import { source, target } from "./fixtures/syncs.config.ts"
+import { sqlCommand } from "./sqlCommand.ts"
+
+const sql = sqlCommand("syncs")
+
+const run = (layer: typeof source, ...statements: ReadonlyArray<string>) =>
+  Effect.provide(
+    Effect.flatMap(SqlClient, (client) => Effect.forEach(statements, (text) => client.unsafe(text), { discard: true })),
+    layer
+  )
+
+const table = "(id int PRIMARY KEY, name text)"
+const noOne = Effect.provideService(Operator, { isThere: () => false, ask: () => Effect.undefined })
+
+/** Two databases, so one story: each step stands on the ones before. */
+describe("tables by the command", () => {
+  it.effect("that are missing end the comparison with their name", () =>
+    Effect.gen(function*() {
+      const { code, err } = yield* sql("verify")
+      assert.strictEqual(code, 1)
+      assert.include(err, "there is no table public.customers")
+    }))
+
+  it.effect("are compared, and the exit code says whether they are alike", () =>
+    Effect.gen(function*() {
+      yield* run(source, `CREATE TABLE users ${table}`, "INSERT INTO users VALUES (1, 'a'), (2, 'b'), (3, 'c')")
+      yield* run(target, `CREATE TABLE customers ${table}`, "INSERT INTO customers VALUES (1, 'a'), (2, 'x'), (9, 'y')")
+      const { code, out } = yield* sql("verify", "--pause", "0ms")
+      assert.strictEqual(code, 1)
+      assert.deepStrictEqual(out.split("\n"), [
+        "SOURCE        TARGET            ROWS  MISSING  EXTRA  DIFFERENT",
+        "public.users  public.customers     3        1      1          1",
+        "public.customers id=2: different in name",
+        "public.customers id=3: missing",
+        "public.customers id=9: extra"
+      ])
+      const bounded = yield* sql("verify", "public.customers", "--max", "1", "--pause", "0ms")
+      assert.match(bounded.out, /\npublic\.customers: 2 more$/)
+      const [json] = JSON.parse((yield* sql("verify", "--json", "--ignore", "name", "--pause", "0ms")).out)
+      assert.deepStrictEqual([json.missing, json.extra, json.different, json.ignored], [1, 1, 0, ["name"]])
+    }))
+
+  it.effect("are not touched without a consent", () =>
+    Effect.gen(function*() {
+      const refused = yield* noOne(sql("resync", "--pause", "0ms"))
+      assert.include(refused.err, "nothing was done; add --yes to do it")
+      assert.strictEqual((yield* sql("verify", "--pause", "0ms")).code, 1)
+    }))
+
+  it.effect("are made alike, extra rows only when asked for", () =>
+    Effect.gen(function*() {
+      const copied = yield* sql("resync", "--yes", "--pause", "0ms")
+      assert.deepStrictEqual([copied.code, copied.out.split("\n")], [0, [
+        "SOURCE        TARGET            COPIED  DELETED  ASKED FOR  KEPT  REFUSED",
+        "public.users  public.customers       2        0          0     1        0"
+      ]])
+      const [deleted] = JSON.parse((yield* sql("resync", "--yes", "--delete-extra", "--json", "--pause", "0ms")).out)
+      assert.deepStrictEqual([deleted.copied, deleted.deleted], [0, 1])
+      assert.strictEqual((yield* sql("verify", "--pause", "0ms")).code, 0)
+      assert.match((yield* sql("resync")).out, /\nnothing to do: nothing differs$/)
+    }))
+
+  it.effect("are asked for by signals", () =>
+    Effect.gen(function*() {
+      yield* run(source, "CREATE TABLE signals (id text PRIMARY KEY, type text, data text)")
+      yield* run(target, "DELETE FROM customers WHERE id = 1")
+      const flags = ["resync", "--yes", "--by", "signal", "--pause", "0ms"]
+      assert.include((yield* sql(...flags)).err, "--by signal needs --signal-table")
+      assert.include((yield* sql(...flags, "--delete-extra")).err, "--delete-extra needs --by copy")
+      const asked = yield* sql(...flags, "--signal-table", "public.signals", "--json")
+      assert.strictEqual(JSON.parse(asked.out)[0].signalled, 1)
+    }))
+
+  it.effect("and flags that say nothing are refused", () =>
+    Effect.gen(function*() {
+      const unknown = yield* sql("verify", "public.customer")
+      assert.deepStrictEqual(unknown.code, 2)
+      assert.include(unknown.err, "did you mean \"public.customers\"")
+      assert.include((yield* sql("verify", "--range-size", "0")).err, "--range-size 0 is below 1")
+      assert.include((yield* sql("verify", "--pause", "soon")).err, "--pause soon: use a number with ms, s, m or h")
+    }))
+})
