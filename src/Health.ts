@@ -82,7 +82,8 @@ export interface ConsumerHealth {
   readonly unsent: ReadonlyArray<UnsentCopy>
   /**
    * What keeps the whole member from working: its start takes longer than 50 seconds, it is given no partitions because
-   * of an error, reaches no broker, its commits are refused, or a bug ended it.
+   * of an error, was started again after an error and has not joined its group yet, reaches no broker, its commits are
+   * refused, or a bug ended it.
    */
   readonly problem: string | undefined
   /** How many records behind the end it is, over all partitions of this member; `undefined` until it is known. */

@@ -205,6 +205,26 @@ describe("Consumer.layer", () => {
       assert.include(logged, "consumer of group \"g\" is not started again: its restart schedule is over")
     })))
 
+  for (const [how, settled] of [["joined", "2 seconds"], ["been there for a minute", "61 seconds"]] as const) {
+    it.effect(`is red after it was started again, until it has ${how}`, () =>
+      scripted(Effect.fnUntraced(function*(script) {
+        yield* Layer.build(Consumer.layer(Consumer.make("g", { ...settings, handlers: [quick] })))
+        for (const clients of [1, 2]) {
+          yield* until(() => script.clients === clients && script.isOpen)
+          script.fail()
+          yield* until(() => !script.isOpen)
+          yield* TestClock.adjust("5 seconds")
+        }
+        yield* until(() => script.clients === 3 && script.isOpen)
+        const red = yield* health
+        assert.deepInclude(red, { status: "running", healthy: false })
+        assert.include(red.problem, "started again after an error")
+        if (how === "joined") script.emit("assign", [p0])
+        yield* TestClock.adjust(settled)
+        assert.deepInclude(yield* health, { status: "running", healthy: true, problem: undefined })
+      })))
+  }
+
   it.effect("does not start again for ever what its handler's startOffsets makes impossible", () =>
     scripted(Effect.fnUntraced(function*(script) {
       const handler = Topic.handleOwningOffsets(Texts, () => Effect.void, {

@@ -63,6 +63,10 @@ const supervise = Effect.fnUntraced(function*(
   current: (run: Running | undefined) => void
 ): Effect.fn.Return<void, KafkaError, KafkaEngine.Service | Scope.Scope> {
   const attempt = start((run) => Effect.sync(() => current(run)))
+  const settling = Effect.andThen(
+    Effect.sleep(settled),
+    Effect.andThen(Effect.sync(() => health.settled()), Effect.never)
+  )
   const first = yield* Effect.exit(attempt)
   if (Exit.isFailure(first)) {
     const error = Cause.findErrorOption(first.cause)
@@ -74,7 +78,9 @@ const supervise = Effect.fnUntraced(function*(
     let delay = yield* Schedule.toStepWithSleep(restart)
     while (true) {
       const startedAt = yield* Clock.currentTimeMillis
-      const ended = Exit.isSuccess(exit) ? yield* Effect.exit(exit.value.await) : Exit.asVoid(exit)
+      const ended = Exit.isSuccess(exit)
+        ? yield* Effect.exit(Effect.raceFirst(exit.value.await, settling))
+        : Exit.asVoid(exit)
       current(undefined)
       if (Exit.isSuccess(ended)) return
       const error = Cause.findErrorOption(ended.cause)

@@ -10,6 +10,8 @@ import { messageOf, oneLine } from "../shared/causes.ts"
 
 const same = (a: TopicPartition, b: TopicPartition): boolean => a.topic === b.topic && a.partition === b.partition
 
+const notJoined = "it was started again after an error, and has not joined its group yet"
+
 const bugOf = (cause: Cause.Cause<unknown>): string => oneLine(messageOf(Cause.squash(cause)))
 
 /** One per consumer. It stays when the supervisor starts the consumer again. */
@@ -20,6 +22,8 @@ export class HealthCell {
   private stalled: ReadonlyArray<StalledPartition> = []
   private unsent: ReadonlyArray<UnsentCopy> = []
   private problem: string | undefined
+  /** It was started again, and what ended it before may be about to do so again. */
+  private isOnTrial = false
   private lag: number | undefined
   private lastError: ConsumerHealth["lastError"]
   private readonly group: string
@@ -28,20 +32,23 @@ export class HealthCell {
     this.group = group
   }
 
-  readonly read = (): ConsumerHealth => ({
-    group: this.group,
-    status: this.status,
-    healthy: this.status === "off"
-      || (this.status === "running" && this.held.length === 0 && this.stalled.length === 0
-        && this.unsent.length === 0 && this.problem === undefined),
-    assignment: this.assignment,
-    held: this.held,
-    stalled: this.stalled,
-    unsent: this.unsent,
-    problem: this.problem,
-    lag: this.lag,
-    lastError: this.lastError
-  })
+  readonly read = (): ConsumerHealth => {
+    const problem = this.problem ?? (this.isOnTrial && this.status === "running" ? notJoined : undefined)
+    return {
+      group: this.group,
+      status: this.status,
+      healthy: this.status === "off"
+        || (this.status === "running" && this.held.length === 0 && this.stalled.length === 0
+          && this.unsent.length === 0 && problem === undefined),
+      assignment: this.assignment,
+      held: this.held,
+      stalled: this.stalled,
+      unsent: this.unsent,
+      problem,
+      lag: this.lag,
+      lastError: this.lastError
+    }
+  }
 
   observe(event: ConsumerEvent): void {
     switch (event._tag) {
@@ -52,6 +59,7 @@ export class HealthCell {
       }
       case "Assigned": {
         this.assignment = [...this.assignment, ...event.partitions]
+        this.isOnTrial = false
         if (this.assignment.length > 0) this.problem = undefined
         break
       }
@@ -94,13 +102,22 @@ export class HealthCell {
     }
   }
 
-  /** If it ended because of a bug, that is its problem until it has started. */
+  /**
+   * If it ended because of a bug, that is its problem until it has started. It is not healthy before it has joined its
+   * group again: an assignor that does not fit would show between two starts alone.
+   */
   restarting(): void {
     this.status = "restarting"
+    this.isOnTrial = true
     this.assignment = []
     this.held = []
     this.stalled = []
     this.unsent = []
+  }
+
+  /** It has run for long enough since it was started again, though it may have no partitions. */
+  settled(): void {
+    this.isOnTrial = false
   }
 
   switchedOff(): void {

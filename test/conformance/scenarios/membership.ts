@@ -1,11 +1,14 @@
 import { assert } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import { Consumer, OnFailure, Topic } from "millrace"
 import { full } from "../../full.ts"
 import type { Group, Member, World } from "../harness.ts"
 import { scenario } from "../harness.ts"
 import { Ledger } from "../ledger.ts"
-import { join, produce, reasonOf, share } from "../members.ts"
+import { join, produce, reasonOf, runProgram, share, textTopic } from "../members.ts"
 
 const partitions = 4
 const perMember = full ? 2_000 : 200
@@ -205,6 +208,47 @@ export const membership: Group = {
           assert.include((error as Error).message, "set `assignor`")
           assert.lengthOf(yield* first.assignment, 4)
           yield* first.stop
+        })
+    ),
+    scenario(
+      "with an assignor that does not fit are red for as long as they try",
+      ["classic groups"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(4)
+          const group = world.name("group")
+          const settings = { ...world.settings, groupProtocol: "classic", assignor: "range" } as const
+          const first = yield* join(world, { group, topics: [topic], ledger: new Ledger(), settings })
+          yield* world.until("it is assigned", Effect.map(first.assignment, (all) => all.length === 4))
+          const consumer = Consumer.make(group, {
+            offsetReset: "earliest",
+            ...settings,
+            assignor: "cooperative-sticky",
+            restart: Schedule.spaced(200),
+            onFailure: OnFailure.stop,
+            handlers: [Topic.handle(textTopic(topic), () => Effect.void)]
+          })
+          const second = yield* runProgram(
+            world,
+            group,
+            Effect.scoped(Effect.andThen(Layer.build(Consumer.layer(consumer)), Effect.never)),
+            { name: "b" }
+          )
+          const failures = () => second.events.filter(({ _tag }) => _tag === "Failed").length
+          const seen = new Set<string>()
+          yield* world.until(
+            "it tried again and again",
+            Effect.map(second.health, (health) => {
+              if (failures() > 0 && health !== undefined) seen.add(`${health.healthy}: ${health.status}`)
+              return failures() === 3
+            })
+          )
+          assert.isTrue([...seen].every((health) => health.startsWith("false")), [...seen].join())
+          assert.include((yield* second.health)?.lastError?.message, "set `assignor`")
+          yield* first.stop
+          // The group is its own from now on.
+          yield* world.until("it is well", Effect.map(second.health, (health) => health?.healthy === true))
+          yield* second.stop
         })
     )
   ]
