@@ -89,6 +89,18 @@ describe("a redrive that is disturbed", () => {
       assert.lengthOf(new Set(yield* values(tier1)), 700)
     }).pipe(onCluster))
 
+  it.effect("ends behind the batch that a reader stops in, and all of it is sent once", () =>
+    Effect.gen(function*() {
+      yield* one
+      yield* sendMany(700)
+      const taken = yield* DeadLetters.redrive(billing).pipe(Stream.take(3), Stream.runCollect)
+      assert.deepStrictEqual(taken.map(({ letter }) => letter.offset), [0, 1, 2])
+      assert.lengthOf(yield* recordsOf(tier1), 500)
+      assert.deepStrictEqual(yield* committed(), { 0: 500 })
+      assert.lengthOf(yield* redrive(), 200)
+      assert.lengthOf(new Set(yield* values(tier1)), 700)
+    }).pipe(onCluster))
+
   it.effect("tells of the batch that it finished after an interruption, to whoever must know", () =>
     Effect.gen(function*() {
       yield* one

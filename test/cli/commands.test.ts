@@ -7,6 +7,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as TestConsole from "effect/testing/TestConsole"
 import { Producer } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
+import { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "../../src/cli/Config.ts"
 import { load, untyped } from "../../src/cli/configModule.ts"
@@ -149,6 +150,46 @@ describe("the command", () => {
       const last = yield* millrace("tail", "orders", "--from", "-1", "--until", "end", "--json")
       assert.include(JSON.parse(last.out), { offset: 3, key: "3" })
       assert.deepStrictEqual(JSON.parse(last.out).value, { id: "3", total: 9 })
+    }))
+
+  it.effect("refuses a line that is no UTF-8 by its number, and sends the others", () =>
+    Effect.gen(function*() {
+      const input = async function*() {
+        yield Buffer.from("{\"key\":\"4\",\"value\":{\"id\":\"4\",\"total\":1}}\n{\"key\":\"")
+        yield Uint8Array.of(0xff)
+        yield Buffer.from("\",\"value\":null}\n")
+      }
+      const refused = yield* Effect.flip(Effect.provideContext(sendLines(Orders, input()), cluster))
+      assert.strictEqual(refused._tag, "WorkFailed")
+      assert.deepStrictEqual((yield* TestConsole.errorLines).map(String), [
+        "line 2: it is no UTF-8",
+        "1 sent, 1 refused"
+      ])
+      const last = yield* millrace("tail", "orders", "--from", "-1", "--until", "end", "--json")
+      assert.include(JSON.parse(last.out), { offset: 4, key: "4" })
+    }))
+
+  it.effect("says at a terminal what it waits for", () =>
+    Effect.gen(function*() {
+      const real = Object.getOwnPropertyDescriptor(process, "stdin")!
+      const typed = (isTTY: boolean) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() =>
+            Object.defineProperty(process, "stdin", {
+              value: Object.assign(Readable.from([]), { isTTY }),
+              configurable: true
+            })
+          ),
+          () => millrace("produce", "orders"),
+          () => Effect.sync(() => Object.defineProperty(process, "stdin", real))
+        )
+      assert.strictEqual((yield* typed(false)).code, 0)
+      assert.deepStrictEqual((yield* TestConsole.errorLines).map(String), ["0 sent, 0 refused"])
+      assert.strictEqual((yield* typed(true)).code, 0)
+      assert.strictEqual(
+        String((yield* TestConsole.errorLines)[1]),
+        "waiting for records of orders, one a line: {\"key\":…,\"value\":…,\"headers\":{…}}; Ctrl-D ends them"
+      )
     }))
 
   it.effect("a consumer that stops by its policy is failed work", () =>

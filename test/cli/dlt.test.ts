@@ -319,6 +319,21 @@ describe("working failures off by the command", () => {
       assert.deepInclude(last, { value: null, gone: "orders/0 at offset 4000" })
     }))
 
+  it.effect("shows dead letters of any depth, each with its place", () =>
+    Effect.gen(function*() {
+      const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`
+      const depths = [nested(4_000), nested(100_000), `{"id":"d","total":1,"more":${nested(4_000)}}`]
+      for (const value of depths) yield* on(send({ tag: "Deep", value }))
+      const last = (yield* kafka.records(deadLetter)).at(-1)!.offset
+      const { code, out } = yield* millrace("dlt", "show", "--tag", "Deep")
+      assert.strictEqual(code, 0)
+      for (const at of [last - 2, last - 1, last]) assert.include(out, `${deadLetter} 0/${at}  `)
+      const json = yield* millrace("dlt", "show", "--tag", "Deep", "--json")
+      assert.strictEqual(json.code, 0)
+      const offsets = json.out.split("\n").map((line) => JSON.parse(line).offset)
+      assert.deepStrictEqual(offsets, [last - 2, last - 1, last])
+    }))
+
   it.effect("wrong usage is 2, and the application is never built", () =>
     Effect.gen(function*() {
       const wrong: ReadonlyArray<ReadonlyArray<string>> = [

@@ -12,6 +12,7 @@ import type { Group } from "../harness.ts"
 import { scenario } from "../harness.ts"
 import { Ledger } from "../ledger.ts"
 import { join, produce, reasonOf, runMember, share, sorted, texts, textTopic } from "../members.ts"
+import { recordsOf } from "../routes.ts"
 
 const adminOf = Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
 const message = (value: string) => ({ key: null, value, partition: 0 })
@@ -260,6 +261,37 @@ export const transactions: Group = {
           yield* second.stop
           yield* first.stop
           assert.deepStrictEqual(sorted(ledger.values), texts(0, 12))
+        })
+    ),
+    scenario(
+      "takes dead letters of a partition that stayed along, also after a rebalance",
+      ["transactions"],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(4)
+          const group = world.name("group")
+          const ledger = new Ledger()
+          const options = {
+            group,
+            topics: [topic],
+            ledger,
+            work: () => Effect.fail("no"),
+            onFailure: OnFailure.deadLetter,
+            settings: { retries: { transactional: true } }
+          }
+          const first = yield* join(world, { ...options, name: "a" })
+          yield* produce(topic, 0, 4, 4)
+          const dlt = `${group}.${topic}.dlt`
+          yield* recordsOf(world, dlt, 4, 4)
+          const second = yield* join(world, { ...options, name: "b" })
+          yield* world.until("they share", share([first, second], 4))
+          yield* produce(topic, 4, 12, 4)
+          const dead = yield* recordsOf(world, dlt, 12, 4)
+          yield* second.stop
+          yield* first.stop
+          assert.deepStrictEqual(sorted(dead.map(({ value }) => Buffer.from(value!).toString())), texts(0, 12))
+          const committed = yield* world.committed(group, topic)
+          assert.deepStrictEqual(committed.map(({ offset }) => offset), [3, 3, 3, 3])
         })
     ),
     scenario(

@@ -1,6 +1,7 @@
 /** Nothing stops in silence: health, events, log and lag say so within a minute. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -359,21 +360,28 @@ describe("lag is right", () => {
       assert.strictEqual(yield* lagOf, 25)
     })))
 
-  it.effect("of a partition that waits and of one that is held, however far they fall behind", () =>
-    scripted(Effect.fnUntraced(function*(script) {
-      const handler = Topic.handle(Texts, () => Effect.fail("no"), {
-        onFailure: Retry.blocking(Schedule.spaced("1 day"))
-      })
-      yield* start(script, consumer(handler))
-      yield* assigned(30)(script)
-      yield* TestClock.adjust("1 second")
-      yield* settle
-      assert.strictEqual(yield* lagOf, 30)
-      // From now on nothing is fetched, and the client does not know any better.
-      script.silent = true
-      script.produce(p0, [text(30), text(31)])
-      yield* TestClock.adjust("1 minute")
-      yield* settle
-      assert.strictEqual(yield* lagOf, 32)
-    })))
+  for (
+    const [what, onFailure] of [
+      ["waits", Retry.blocking(Schedule.spaced("1 day"))],
+      ["is held", OnFailure.stop]
+    ] as const
+  ) {
+    it.effect(`of a partition that ${what}, however far it falls behind`, () =>
+      scripted(Effect.fnUntraced(function*(script) {
+        const handler = Topic.handle(Texts, () => Effect.fail("no"), { onFailure })
+        yield* Layer.build(Consumer.layer(consumer(handler)))
+        yield* until(() => script.isOpen)
+        yield* assigned(30)(script)
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        const [health] = yield* Health.all
+        assert.deepInclude(health, { healthy: what === "waits", lag: 30 })
+        // From now on nothing is fetched, and the client does not know any better.
+        script.silent = true
+        script.produce(p0, [text(30), text(31)])
+        yield* TestClock.adjust("1 minute")
+        yield* settle
+        assert.strictEqual(yield* lagOf, 32)
+      })))
+  }
 })

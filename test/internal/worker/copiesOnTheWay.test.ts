@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { TestClock } from "effect/testing"
 import { Topic } from "millrace"
 import type { DeliveryCallback, Position } from "../../../src/engine/KafkaEngine.ts"
-import { p0, scripted, settle, Texts, texts, until } from "../loop/scenario.ts"
+import { p0, p1, scripted, settle, Texts, texts, until } from "../loop/scenario.ts"
 import { routed } from "./routed.ts"
 
 it.effect("a partition is not drained while copies of it are on their way, however slow the reader is", () =>
@@ -53,4 +53,20 @@ it.effect("a position before a copy has the leader epoch of the record before it
     yield* Effect.forkDetach(run.stop)
     yield* until(() => !script.isOpen)
     assert.deepInclude(script.committed.get("t/0"), { offset: 5, leaderEpoch: 14 })
+  })))
+
+it.effect("where copies go is forgotten with the last partition of a topic", () =>
+  scripted(Effect.fnUntraced(function*(script) {
+    const { forgotten, run } = yield* routed(Topic.handle(Texts, () => Effect.void), undefined)
+    for (const [i, kind] of (["revoke", "lost"] as const).entries()) {
+      script.emit("assign", [p0, p1])
+      yield* until(() => script.isAssigned(p0) && script.isAssigned(p1))
+      script.emit(kind, [p0])
+      yield* until(() => script.answersDue === 0)
+      assert.lengthOf(forgotten, i)
+      script.emit(kind, [p1])
+      yield* until(() => script.answersDue === 0)
+      assert.deepStrictEqual(forgotten, Array.from({ length: i + 1 }, () => "t"))
+    }
+    yield* Effect.forkDetach(run.stop)
   })))

@@ -10,7 +10,10 @@ import * as Runtime from "../../../src/internal/run/runtime.ts"
 import * as Signal from "../../../src/internal/shared/signal.ts"
 import { HealthCell } from "../../../src/internal/telemetry/healthCell.ts"
 
-/** A consumer whose copies are acknowledged by the test, in the order of `answers`. */
+/**
+ * A consumer whose copies are acknowledged by the test, in the order of `answers`. `forgotten` are the topics of which
+ * nothing is kept any more.
+ */
 export const routed = Effect.fnUntraced(function*(
   handler: Handler.Handler<string, never>,
   emit: Runtime.Options["emit"]
@@ -40,7 +43,13 @@ export const routed = Effect.fnUntraced(function*(
     handlers: [handler],
     onFailure: OnFailure.deadLetter
   })
-  const routing = { router, prepare: () => Effect.succeed(new Map()), forget: () => {}, attach: () => {} }
+  const forgotten: Array<string> = []
+  const routing = {
+    router,
+    prepare: () => Effect.succeed(new Map()),
+    forget: (topic: string) => void forgotten.push(topic),
+    attach: () => {}
+  }
   const run = yield* Effect.provideService(
     Runtime.start(
       plan,
@@ -51,5 +60,5 @@ export const routed = Effect.fnUntraced(function*(
     ConsumerControl.Registry,
     new Set()
   )
-  return { answers, run }
+  return { answers, forgotten, run }
 })

@@ -145,6 +145,33 @@ describe("a scope", () => {
       assert.strictEqual(openAtTheEnd, 1)
     })))
 
+  it.effect("of a codec ends with the last partition of its topic, while the run goes on", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const { acquire, state } = opened()
+      const codec = {
+        ...Codec.string,
+        decoder: (site: Codec.Site) => Effect.andThen(acquire, Codec.string.decoder(site))
+      }
+      const topic = Topic.pattern(/t.*/, { key: Codec.none, value: codec as Codec.Codec<string> })
+      const handler = Topic.handle(topic, () => Effect.void)
+      yield* start(script, Consumer.make("g", { ...settings, handlers: [handler] }))
+      const stays = { topic: "t-stays", partition: 0 }
+      script.emit("assign", [stays])
+      yield* until(() => state.open === 1)
+      for (let i = 0; i < 50; i++) {
+        const parts = [0, 1].map((partition) => ({ topic: `t${i}`, partition }))
+        for (const part of parts) script.produce(part, texts(0, 2))
+        script.emit("assign", parts)
+        yield* until(() => state.open === 2)
+        script.emit(i % 2 === 0 ? "revoke" : "lost", parts.slice(0, 1))
+        yield* until(() => script.answersDue === 0)
+        assert.strictEqual(state.open, 2)
+        script.emit(i % 2 === 0 ? "revoke" : "lost", parts.slice(1))
+        yield* until(() => state.open === 1)
+      }
+      assert.strictEqual(state.total, 51)
+    })))
+
   it.effect("of a policy that waits is not kept while it does", () =>
     scripted(Effect.fnUntraced(function*(script) {
       const { acquire, state } = opened()
