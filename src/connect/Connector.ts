@@ -11,7 +11,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Fields from "../internal/shared/fields.ts"
 import { Proto } from "../internal/shared/proto.ts"
 import type { ConnectorOffset } from "./ConnectModel.ts"
-import { isName, isOffset } from "./given.ts"
+import { isName, isOffset, markerKey } from "./given.ts"
 
 /**
  * @stability unstable
@@ -172,6 +172,10 @@ const checkOptions = (name: string, options: Options): void => {
   if ("connector.class" in options.config) fail("config", "connector.class is what plugin says; leave it out")
   const spaced = Object.keys(options.config).find((key) => key === "" || key.trim() !== key)
   if (spaced !== undefined) fail("config", `the setting ${Fields.shown(spaced)} is empty, or has spaces around it`)
+  if (Object.hasOwn(options.config, "__proto__")) fail("config", "__proto__ is no name of a setting")
+  if (markerKey in options.config) {
+    fail("config", `${markerKey} is where publishing keeps the hashes of secrets; leave it out`)
+  }
   if ("name" in options.config) fail("config", "name is the name of the connector; leave it out")
 }
 

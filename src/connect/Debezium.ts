@@ -35,8 +35,10 @@ const keyColumnsOf = (keys: PostgresSource["keyColumns"]): string | undefined =>
     ? undefined
     : Object.entries(keys).map(([table, columns]) => `${table}:${columns.join(",")}`).join(";")
 
-const pairs = (params: Readonly<Record<string, string>> | undefined): string | undefined =>
-  params === undefined ? undefined : Object.entries(params).map(([key, value]) => `${key}=${value}`).join(";")
+const pairs = (params: Readonly<Record<string, string | undefined>> | undefined): string | undefined =>
+  params === undefined
+    ? undefined
+    : Object.entries(params).flatMap(([key, value]) => value === undefined ? [] : [`${key}=${value}`]).join(";")
 
 const heartbeatOf = (heartbeat: PostgresSource["heartbeat"] = { every: "10 seconds" }): Settings =>
   heartbeat === false ? {} : {

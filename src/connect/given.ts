@@ -1,6 +1,9 @@
-/** What names and offsets of connectors look like, for callers without types. Pure. */
+/** What names, settings and offsets of connectors look like, for callers without types. Pure. */
 import * as Predicate from "effect/Predicate"
 import type { ConnectorOffset } from "./ConnectModel.ts"
+
+/** The setting in which hashes of the secrets are kept that were applied last. */
+export const markerKey = "millrace.applied"
 
 /** Connect trims names, and takes what comes before a slash. A path cannot have a part of dots alone. */
 export const isName = (name: unknown): boolean =>

@@ -35,6 +35,60 @@ describe("what is handed in without types", () => {
     }
   })
 
+  it("is no name of a setting that would be lost, or is Millrace's own", () => {
+    for (const key of ["__proto__", "millrace.applied", "name", "connector.class", ""]) {
+      const config = Object.fromEntries([[key, "v"]])
+      assert.match(messageOf(() => make("a", { config })), /^connector "a", config: /)
+    }
+    for (const key of ["a=b", "a;b", "a b", "a\nb", "transforms.x-1.type"]) {
+      assert.strictEqual(messageOf(() => make("a", { config: { [key]: "v" } })), "nothing was thrown")
+    }
+  })
+
+  it.effect("is no list whose items Connect would take for others", () =>
+    Effect.gen(function*() {
+      const error = (items: ReadonlyArray<unknown>) =>
+        Effect.map(Effect.flip(render(make("a", { config: { topics: items } }))), String)
+      assert.include(yield* error(["a,b"]), "\"a,b\" is no item of a list, in which commas are between items")
+      assert.include(yield* error(["a", ""]), "\"\" is no item of a list")
+      const { tables } = yield* render(make("a", { config: { tables: ["public.a{1\\,2}", "public.b", 3] } }))
+      assert.strictEqual(tables, "public.a{1\\,2},public.b,3")
+    }))
+
+  it("is nothing that Debezium would read as something else, and no text that is none or empty", () => {
+    const source = {
+      database: { hostname: "h", name: "d", user: "u", password: "" },
+      ...{ prefix: "p", tables: ["public.a"], slot: "s", publication: { name: "p" } },
+      topics: { partitions: 1, replication: 1 }
+    }
+    const sink = { url: "jdbc:x", user: "u", password: Redacted.make("p"), topics: ["t"] }
+    const wrongs: ReadonlyArray<readonly [() => unknown, string]> = [
+      ...[{ "a;b": ["c"] }, { "a:b": ["c"] }, { a: ["b,c"] }, { a: ["b;c"] }, { "": ["c"] }].map((keyColumns) =>
+        [() => Debezium.postgresSource({ ...source, keyColumns }), "keyColumns"] as const
+      ),
+      ...[{ a: "b;c=d" }, { a: "b=c" }, { "a=b": "c" }, { "": "c" }].map((slotParams) =>
+        [() => Debezium.postgresSource({ ...source, slotParams }), "slotParams"] as const
+      ),
+      ...(["prefix", "slot"] as const).map((name) =>
+        [() => Debezium.postgresSource({ ...source, [name]: "" }), name] as const
+      ),
+      [
+        () => Debezium.postgresSource({ ...source, database: { ...source.database, hostname: 5 } }),
+        "database.hostname"
+      ],
+      ...(["url", "user", "password"] as const).map((name) =>
+        [() => Debezium.jdbcSink({ ...sink, [name]: 5 }), name] as const
+      ),
+      [() => Debezium.jdbcSink({ ...sink, url: "" }), "url"],
+      [() => Debezium.jdbcSink({ ...sink, table: "" }), "table"],
+      [() => FileStream.sink({ file: "", topics: ["t"] }), "file"]
+    ]
+    for (const [run, field] of wrongs) assert.include(messageOf(run), ` ${field}: `)
+    const { config } = Debezium.postgresSource({ ...source, slotParams: { origin: "none", other: undefined as never } })
+    assert.strictEqual(config["slot.stream.params"], "origin=none")
+    assert.strictEqual(messageOf(() => Debezium.jdbcSink({ ...sink, password: "" })), "nothing was thrown")
+  })
+
   it("is no connector, such as a copy of one", () => {
     const copy = { ...make("a"), state: "paused" as const }
     for (const wrong of [[copy], make("a"), [undefined], "a"]) {

@@ -1,19 +1,37 @@
 /** What callers without types hand in to the helpers for common connectors. Pure. */
+import * as Config from "effect/Config"
+import * as Redacted from "effect/Redacted"
 import type { Kinds, KindsOf } from "../../internal/shared/fields.ts"
 import * as Fields from "../../internal/shared/fields.ts"
 import * as SettingKinds from "../../internal/shared/handedIn/settingKinds.ts"
 import type { JdbcSink, PostgresSource } from "../DebeziumModel.ts"
 
-const { anything, flag, objectOf, oneOf, text, texts, textsByName } = Fields
+const { anything, flag, objectOf, oneOf, texts } = Fields
 
 const config = SettingKinds.byName
+
+const isFilled = (value: unknown): value is string => typeof value === "string" && value.trim() !== ""
+
+const text: Fields.Kind = { words: "a text that is not empty", is: isFilled }
+
+/** What is a text in the end; a secret is not looked at. */
+const textValue: Fields.Kind = {
+  words: "a text that is not empty, Redacted, or a Config",
+  is: (value) => isFilled(value) || Redacted.isRedacted(value) || Config.isConfig(value)
+}
+
+/** A database may ask for none. */
+const password: Fields.Kind = {
+  words: "Redacted, a text, or a Config",
+  is: (value) => typeof value === "string" || textValue.is(value)
+}
 
 /** Debezium reads all tables where no table is named, and all columns where no column is. */
 const some: Fields.Kind = {
   words: "an array of at least one text, none of them empty",
   is: (value) =>
     texts.is(value) && (value as ReadonlyArray<string>).length > 0
-    && (value as ReadonlyArray<string>).every((each) => each.trim() !== "")
+    && (value as ReadonlyArray<string>).every(isFilled)
 }
 
 export const topics = objectOf({ partitions: SettingKinds.positive, replication: SettingKinds.positive })
@@ -41,19 +59,41 @@ const operations: Fields.Kind = {
   is: (value) => Array.isArray(value) && value.every(oneOf("c", "u", "d", "t").is)
 }
 
+/** Debezium puts tables and columns between commas, colons and semicolons, and knows no way to write those in names. */
+const isPlainName = (name: string): boolean => /^[^\s,:;]+$/.test(name)
+
 const columnsByTable: Fields.Kind = {
-  words: "an object of arrays of columns",
-  is: (value) => SettingKinds.byName.is(value) && Object.values(Object(value)).every(some.is)
+  words:
+    "an object of arrays of columns, whose names and the tables' are without spaces, commas, colons and semicolons",
+  is: (value) =>
+    SettingKinds.byName.is(value)
+    && Object.entries(Object(value)).every(([table, columns]) =>
+      isPlainName(table) && some.is(columns) && (columns as ReadonlyArray<string>).every(isPlainName)
+    )
+}
+
+/** Debezium drops a parameter with a second equals sign. */
+const parameters: Fields.Kind = {
+  words: "an object of texts without semicolons and equals signs",
+  is: (value) =>
+    Fields.textsByName.is(value)
+    && Object.entries(Object(value)).every(([key, each]) => key !== "" && !/[;=]/.test(`${key}${each ?? ""}`))
 }
 
 const postgres: KindsOf<PostgresSource> = {
-  database: objectOf({ hostname: anything, port: anything, name: anything, user: anything, password: anything }),
+  database: objectOf({
+    hostname: textValue,
+    port: anything,
+    name: textValue,
+    user: textValue,
+    password
+  }),
   prefix: text,
   tables: some,
   columns,
   keyColumns: columnsByTable,
   slot: text,
-  slotParams: textsByName,
+  slotParams: parameters,
   publication: objectOf({ name: text, autoCreate: oneOf("filtered", "disabled", "all_tables") }),
   snapshot: oneOf("initial", "initial_only", "no_data", "always", "when_needed"),
   heartbeat,
@@ -69,9 +109,9 @@ const postgres: KindsOf<PostgresSource> = {
 }
 
 const jdbc: KindsOf<JdbcSink> = {
-  url: anything,
-  user: anything,
-  password: anything,
+  url: textValue,
+  user: textValue,
+  password,
   topics: some,
   insertMode: oneOf("insert", "upsert", "update"),
   deletes: flag,
@@ -96,8 +136,8 @@ const required = {
 const helpers: { readonly [name in keyof typeof required]: Kinds } = {
   postgresSource: { ...postgres },
   jdbcSink: { ...jdbc },
-  source: { file: anything, topic: text, topics, config },
-  sink: { file: anything, topics: some, config },
+  source: { file: textValue, topic: text, topics, config },
+  sink: { file: textValue, topics: some, config },
   reroute: { topics: text, to: text, uniqueKeys: flag },
   filter: { condition: text, language: text },
   flatten: {

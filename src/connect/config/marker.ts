@@ -5,10 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import type { ConnectorConfig } from "../ConnectModel.ts"
+import { markerKey } from "../given.ts"
 import { plain } from "./secrets.ts"
-
-/** The setting that it is kept in. */
-export const markerKey = "millrace.applied"
 
 const version = "v1"
 const rounds = 50_000

@@ -16,13 +16,21 @@ const textOf = (value: Plain): string | Redacted.Redacted | undefined => {
   return String(value)
 }
 
+/** Connect would take an item with a comma for two, and pass over an empty one. */
+const isItem = (item: string): boolean => item.trim() !== "" && !/(?<!\\),/.test(item)
+
 /** Why a value is none, for JavaScript. */
 const problemOf = (value: unknown): string | undefined => {
   if (value === null) return "null is no value; leave the setting out, or use undefined"
   if (typeof value === "number" && !Number.isFinite(value)) return `${value} is no number for Connect`
   if (Array.isArray(value)) {
     const at = value.findIndex((each) => typeof each !== "string" && !Number.isFinite(each))
-    return at < 0 ? undefined : `a list has texts and finite numbers, and this one has ${shown(value[at])}`
+    if (at >= 0) return `a list has texts and finite numbers, and this one has ${shown(value[at])}`
+    const wrong: unknown = value.find((each) => typeof each === "string" && !isItem(each))
+    return wrong === undefined
+      ? undefined
+      : `${shown(wrong)} is no item of a list, in which commas are between items; write two, or, in a regular `
+        + "expression of Debezium, \\, for a comma"
   }
   if (Redacted.isRedacted(value)) {
     const secret = Redacted.value(value)

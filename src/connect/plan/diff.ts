@@ -1,8 +1,8 @@
 /** What differs between the settings that a connector should have and those that it has. Pure. */
 import * as Redacted from "effect/Redacted"
-import { markerKey } from "../config/marker.ts"
 import { isMasked, isReference, looksSecret, plain, settingIn } from "../config/secrets.ts"
 import type { ConnectorConfig, Definition } from "../ConnectModel.ts"
+import { markerKey } from "../given.ts"
 import type { Change } from "../PlanModel.ts"
 import { isSame } from "./normal.ts"
 

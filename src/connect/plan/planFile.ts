@@ -4,11 +4,12 @@
  */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { hashOf, markerKey } from "../config/marker.ts"
+import { hashOf } from "../config/marker.ts"
 import { looksSecret, plain } from "../config/secrets.ts"
 import * as Errors from "../ConnectError.ts"
 import type { ConnectError } from "../ConnectError.ts"
 import type { ConnectorConfig } from "../ConnectModel.ts"
+import { markerKey } from "../given.ts"
 import type { Entry, Plan, Step } from "../PlanModel.ts"
 
 const format = "millrace-connect-plan/1"

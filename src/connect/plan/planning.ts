@@ -9,6 +9,7 @@ import * as Errors from "../ConnectError.ts"
 import type { ConnectError } from "../ConnectError.ts"
 import type { Connect, ConnectorConfig, Definition, Described, Validation } from "../ConnectModel.ts"
 import type { Connector, Declared } from "../Connector.ts"
+import { markerKey } from "../given.ts"
 import type { Entry, Plan, Settings } from "../PlanModel.ts"
 import { diff, isOwnOfConnect } from "./diff.ts"
 import type { Linted } from "./lint.ts"
@@ -75,7 +76,7 @@ const marked = Effect.fnUntraced(function*(
   before: Marker.Marker | undefined
 ) {
   const marker = yield* Marker.make(before?.salt ?? (yield* newSalt), config, secrets)
-  return marker === undefined ? config : { ...config, [Marker.markerKey]: marker }
+  return marker === undefined ? config : { ...config, [markerKey]: marker }
 })
 
 /** What an update sends: what is ignored stays as it is, for it replaces all settings. A mask cannot be sent. */
@@ -103,7 +104,7 @@ const entryOf = Effect.fnUntraced(function*(
   const definitions = definitionsOf(validation)
   const config = concealed(declaredConfig, definitions)
   const secrets = secretsIn(config)
-  const kept = actual?.info.config[Marker.markerKey]
+  const kept = actual?.info.config[markerKey]
   const marker = kept === undefined ? undefined : Marker.parse(plain(kept))
   const known = marker === undefined ? new Map<string, boolean>() : yield* Marker.compare(marker, config, secrets)
   // A new connector gets all that is declared.

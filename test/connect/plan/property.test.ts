@@ -21,14 +21,20 @@ const Value = Schema.Union([
 
 const taken = ["", "name", "connector.class", "topic", "__proto__"]
 
+/** Without the items that Connect would take for others, which are refused. */
+const settingOf = (value: typeof Value.Type) =>
+  typeof value !== "object"
+    ? value
+    : "secret" in value
+    ? Redacted.make(value.secret)
+    : value.filter((item) => typeof item === "number" || item.trim() !== "" && !item.includes(","))
+
 const declared = (entries: ReadonlyArray<readonly [string, typeof Value.Type]>) =>
   Connector.make("orders", {
     plugin: "org.apache.kafka.connect.file.FileStreamSourceConnector",
     config: {
       ...Object.fromEntries(
-        entries.map(([key, value]) =>
-          [key.trim(), typeof value === "object" && "secret" in value ? Redacted.make(value.secret) : value] as const
-        )
+        entries.map(([key, value]) => [key.trim(), settingOf(value)] as const)
           .filter(([key]) => !taken.includes(key))
       ),
       topic: "orders"
