@@ -95,6 +95,32 @@ export const commits: Group = {
           assert.deepStrictEqual(ledger.disorder(), [])
         })
     ),
+    scenario(
+      "at a stop covers a record whose handler fails meanwhile: it is judged, and not run again",
+      [],
+      (world) =>
+        Effect.gen(function*() {
+          const topic = yield* world.topic(4)
+          const group = world.name("group")
+          const ledger = new Ledger()
+          const options = { group, topics: [topic], ledger, onFailure: OnFailure.skip }
+          yield* produce(topic, 0, 8, 4)
+          const first = yield* join(world, {
+            ...options,
+            work: ({ value }) =>
+              value === "0" ? Effect.andThen(Effect.sleep(world.slowMillis), Effect.fail("no")) : Effect.void
+          })
+          yield* world.until("it is in work", Effect.sync(() => ledger.started.some(({ value }) => value === "0")))
+          yield* first.stop
+          const own = (yield* world.committed(group, topic)).find(({ partition }) => partition === 0)
+          assert.strictEqual(own?.offset, 1)
+          const second = yield* join(world, { ...options, name: "b" })
+          yield* world.until("the others are handled", Effect.sync(() => ledger.handled.length === 7))
+          yield* second.stop
+          assert.lengthOf(ledger.started.filter(({ value }) => value === "0"), 1)
+          assert.deepStrictEqual(ledger.duplicates, [])
+        })
+    ),
     scenario("happens by itself after the interval, and not for every record", [], (world) =>
       Effect.gen(function*() {
         const topic = yield* world.topic(partitions)
