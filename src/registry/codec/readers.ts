@@ -89,7 +89,7 @@ export const readers = (
   readerOf: (schema: Resolved) => Read
 ): (framed: Uint8Array) => Read | Pending<Read> => {
   const known = new Map<number | string, Read>()
-  /** More ids than any topic has: it bounds what hostile ones can fill. */
+  /** More ids than most topics have; the oldest gives way, so that the latest schema is not prepared for each record. */
   const most = 1_000
 
   const load = Effect.fnUntraced(function*(id: SchemaId) {
@@ -124,7 +124,8 @@ export const readers = (
         Effect.tap((made) =>
           Effect.sync(() => {
             said = ""
-            if (known.size < most) known.set(key, made)
+            if (known.size >= most) known.delete(known.keys().next().value!)
+            known.set(key, made)
           })
         )
       )

@@ -1,6 +1,8 @@
 /** JSON Schemas as modules of Effect Schemas: Effect translates, and this lays out what it wrote. Pure. */
 import * as JsonSchema from "effect/JsonSchema"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"
+import type { Needed } from "../format/resolved.ts"
+import { bundled } from "../json/bundle.ts"
 import { rewritten } from "../json/derive.ts"
 import type { Code } from "./code.ts"
 import * as Out from "./code.ts"
@@ -83,14 +85,15 @@ const defined = (json: JsonSchema.JsonSchema, key: "definitions" | "$defs", name
 }
 
 /**
- * The source of a module for a schema, and the name of its Schema. Throws for what Effect cannot translate. Patterns
- * are written, and not run here.
+ * The source of a module for a schema, and the name of its Schema. `needed` are the texts that it refers to. Throws for
+ * what Effect cannot translate. Patterns are written, and not run here.
  */
 export const generate = (
   text: string,
+  needed: ReadonlyArray<Needed>,
   options: { readonly name: string }
 ): { readonly name: string; readonly source: string } => {
-  const json = JSON.parse(text) as JsonSchema.JsonSchema
+  const json = (needed.length === 0 ? JSON.parse(text) : bundled({ text, needed })) as JsonSchema.JsonSchema
   const title = typeof json["title"] === "string" ? json["title"] : undefined
   const standard = Out.typeName(title ?? options.name)
   const draft = String(json["$schema"] ?? "")

@@ -58,7 +58,8 @@ const named = ({ named, root }: Document, name: string): Document | undefined =>
   return named.get(new URL(name, root["$id"]).href)
 }
 
-const target = ({ document }: Node, ref: string): Node => {
+/** What a reference within a node leads to. Throws where that is nothing. */
+export const target = ({ document }: Node, ref: string): Node => {
   const [name = "", fragment = ""] = ref.split("#")
   const found = name === "" || name === document.root["$id"] ? document : named(document, name)
   const schema = found === undefined ? undefined : fragment === "" ? found.root : at(found.root, fragment)

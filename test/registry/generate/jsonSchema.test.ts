@@ -104,7 +104,7 @@ const registered: { readonly [name: string]: JsonSchema.JsonSchema } = {
 describe("a module that is generated from a JSON Schema", () => {
   for (const [name, schema] of Object.entries(schemas)) {
     it(`means the same: ${name}`, async () => {
-      const { name: exported, source } = generate(JSON.stringify(schema), { name })
+      const { name: exported, source } = generate(JSON.stringify(schema), [], { name })
       const loaded = await load(folder, source, exported)
       const from = String(schema["$schema"]).includes("2020")
         ? JsonSchema.fromSchemaDraft2020_12(schema)
@@ -121,7 +121,7 @@ describe("a module that is generated from a JSON Schema", () => {
       const isOpen = !JSON.stringify(schema).includes("\"additionalProperties\":false")
       const draft = String(schema["$schema"]).includes("2020") ? "draft-2020-12" : "draft-07"
       const text = JSON.stringify(schema)
-      const { name: exported, source } = generate(text, { name })
+      const { name: exported, source } = generate(text, [], { name })
       const loaded = await load(folder, source, exported)
       const codec = Codec.jsonSchema(loaded, { draft, additionalProperties: isOpen })
       const written = codec.registration!({ topic: "t", part: "value" }).schema.text
@@ -138,15 +138,64 @@ describe("a module that is generated from a JSON Schema", () => {
     })
   }
 
+  it("declares what it refers to in other subjects, by names of its own", async () => {
+    const open = { $schema: "http://json-schema.org/draft-07/schema#", type: "object" }
+    const text = JSON.stringify({
+      ...open,
+      title: "Order",
+      required: ["price", "tree"],
+      properties: {
+        price: { $ref: "money.json" },
+        tax: { $ref: "money.json" },
+        own: { $ref: "#/definitions/Money" },
+        code: { $ref: "https://example.com/codes.json#/definitions/Code" },
+        tree: { $ref: "tree.json" }
+      },
+      definitions: { Money: { type: "string", maxLength: 3 } }
+    })
+    const of = (name: string, schema: object) => ({ name, text: JSON.stringify(schema) })
+    const needed = [
+      of("codes.json", {
+        ...open,
+        $id: "https://example.com/codes.json",
+        definitions: { Code: { enum: ["EUR", "USD"] } }
+      }),
+      of("money.json", {
+        ...open,
+        title: "Money",
+        required: ["amount"],
+        properties: { amount: { $ref: "#/definitions/Amount" }, code: { $ref: "codes.json#/definitions/Code" } },
+        definitions: { Amount: { type: "number", minimum: 0 } }
+      }),
+      of("tree.json", { ...open, properties: { children: { type: "array", items: { $ref: "#" } } } })
+    ]
+    const { name, source } = generate(text, needed, { name: "x" })
+    assert.strictEqual(name, "Order")
+    const derived = Codec.jsonSchema(await load(folder, source, name), { additionalProperties: true })
+    const registration = derived.registration!({ topic: "t", part: "value" })
+    assert.strictEqual(
+      firstDifference(documentOf({ text, needed }), documentOf({ ...registration.schema, needed: [] })),
+      undefined
+    )
+    for (const declaration of ["const Money2 =", "const Amount =", "const Code =", "const Tree ="]) {
+      assert.include(source, declaration)
+    }
+  })
+
   it("compiles", async () => assert.strictEqual(await compile(folder), ""))
 
   it("is laid out in lines", () => {
-    const { name, source } = generate(JSON.stringify(order), { name: "x" })
+    const { name, source } = generate(JSON.stringify(order), [], { name: "x" })
     assert.strictEqual(name, "Order")
     assert.include(source, "\n  kind: Schema.optionalKey(Schema.Literals([\"web\", \"shop\"])),\n")
   })
 
   it("says what cannot be translated", () => {
-    assert.throws(() => generate("{\"$ref\":\"http://elsewhere\"}", { name: "x" }))
+    assert.throws(() => generate("{\"$ref\":\"http://elsewhere\"}", [], { name: "x" }))
+    const missing = { properties: { price: { $ref: "money.json" } } }
+    assert.throws(
+      () => generate(JSON.stringify(missing), [{ name: "other.json", text: "{}" }], { name: "x" }),
+      "the reference \"money.json\" leads nowhere"
+    )
   })
 })
