@@ -89,7 +89,7 @@ export const readers = (
   readerOf: (schema: Resolved) => Read
 ): (framed: Uint8Array) => Read | Pending<Read> => {
   const known = new Map<number | string, Read>()
-  /** More ids than most topics have; the oldest gives way, so that the latest schema is not prepared for each record. */
+  /** More ids than most topics have. The oldest gives way: the latest schema must not be prepared for each record. */
   const most = 1_000
 
   const load = Effect.fnUntraced(function*(id: SchemaId) {

@@ -1,10 +1,10 @@
 /** Avro schemas as modules of Effect Schemas from which the same schemas are derived. Pure. */
 import type { Names } from "../avro/avroType.ts"
 import * as Parse from "../avro/parse.ts"
+import type { Json } from "./avroScalars.ts"
+import { annotated, avro, isObject, scalar, textIn } from "./avroScalars.ts"
 import type { Code } from "./code.ts"
 import * as Out from "./code.ts"
-
-type Json = Readonly<Record<string, unknown>>
 
 /** How a module is made. */
 export interface Options {
@@ -14,39 +14,12 @@ export interface Options {
   readonly bigint: boolean
 }
 
-const primitives: { readonly [type: string]: string } = {
-  null: "Schema.Null",
-  boolean: "Schema.Boolean",
-  int: "Schema.Int.check(Schema.isInt32())",
-  long: "Schema.Int",
-  float: "Schema.Number",
-  double: "Schema.Number",
-  bytes: "Schema.Uint8Array",
-  string: "Schema.String"
-}
-
-const isObject = (json: unknown): json is Json => typeof json === "object" && json !== null && !Array.isArray(json)
-
-const textIn = (json: Json, name: string): string | undefined => typeof json[name] === "string" ? json[name] : undefined
-
 const full = (name: string, namespace: string): string =>
   name.includes(".") || namespace === "" ? name : `${namespace}.${name}`
 
 const spaceOf = (name: string): string => name.slice(0, Math.max(0, name.lastIndexOf(".")))
 
 const shortOf = (name: string): string => name.slice(name.lastIndexOf(".") + 1)
-
-/** A Schema, with an annotation if there is anything to say. */
-const annotated = (code: Code, annotation: Json | undefined, method = "annotate"): Code => {
-  const fields = Object.entries(annotation ?? {}).filter(([, value]) => value !== undefined)
-  if (fields.length === 0) return code
-  return [code, ".", Out.call(method, Out.entries(fields.map(([name, value]) => [name, Out.value(value)])))]
-}
-
-const avro = (attributes: Json): Json | undefined => {
-  const said = Object.entries(attributes).filter(([, value]) => value !== undefined)
-  return said.length === 0 ? undefined : Object.fromEntries(said)
-}
 
 class Generator {
   /** The TypeScript names of the types that are defined, or being so, by their full names. */
@@ -64,9 +37,7 @@ class Generator {
 
   type(json: unknown, namespace: string): Code {
     if (typeof json === "string") {
-      return primitives[json] === undefined
-        ? this.reference(json, namespace)
-        : this.scalar(json, {})
+      return this.scalar(json, {}, namespace)
     }
     if (Array.isArray(json)) return this.union(json, namespace)
     const schema = json as Json
@@ -106,21 +77,7 @@ class Generator {
   }
 
   private scalar(type: string, schema: Json, namespace = ""): Code {
-    if (primitives[type] === undefined) return this.reference(type, namespace)
-    const logicalType = textIn(schema, "logicalType")
-    const { precision, scale } = schema
-    if (type === "bytes" && logicalType === "decimal") {
-      return annotated("Schema.BigDecimal", { avro: { precision, scale: scale ?? 0 } })
-    }
-    if (type === "string" && logicalType === "uuid") return "Schema.String.check(Schema.isUUID())"
-    if (type === "long" && logicalType === "timestamp-millis") return "Schema.Date"
-    if (type === "long" && logicalType === "local-timestamp-millis") {
-      return annotated("Schema.Date", { avro: { logicalType } })
-    }
-    const own = type === "long" && (this.bigint || logicalType === "timestamp-nanos")
-      ? "Schema.BigInt"
-      : primitives[type]!
-    return annotated(own, { avro: avro({ type: type === "float" ? type : undefined, logicalType }) })
+    return scalar(type, schema, this.bigint) ?? this.reference(type, namespace)
   }
 
   private union(branches: ReadonlyArray<unknown>, namespace: string, standard?: unknown): Code {
