@@ -47,10 +47,13 @@ const rooms: ReadonlyArray<{ readonly room: RegExp; readonly may: RegExp; readon
   },
   {
     room: /^sql\//,
-    may: /^(?:sql\/|internal\/(?:shared\/|produce\/raws\.ts$)|engine\/KafkaEngine\.ts$|[A-Z]\w*\.ts$)/,
+    may: either(
+      /^(?:sql\/|internal\/(?:shared\/|produce\/raws\.ts$)|engine\/KafkaEngine\.ts$|[A-Z]\w*\.ts$)/,
+      /^connect\/(?:Connector|Debezium(?:Model)?)\.ts$/
+    ),
     words:
-      "the room of SQL knows the public modules and the interface of engines, no registry, and of the internals only "
-      + "`shared` and the encoding of messages"
+      "the room of SQL knows the public modules, the interface of engines, connectors as values, no registry, and of "
+      + "the internals only `shared` and the encoding of messages"
   },
   {
     room: /^rest\//,

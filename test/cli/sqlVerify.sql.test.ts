@@ -75,6 +75,42 @@ describe("tables by the command", () => {
       assert.strictEqual(JSON.parse(asked.out)[0].signalled, 1)
     }))
 
+  it.effect("are checked for what breaks later, and the exit code says whether anything does", () =>
+    Effect.gen(function*() {
+      const well = yield* sql("check")
+      assert.deepStrictEqual([well.code, well.out], [0, "nothing is wrong"])
+      yield* run(source, "ALTER TABLE users ADD COLUMN mail text")
+      const { code, out } = yield* sql("check")
+      assert.strictEqual(code, 1)
+      assert.deepStrictEqual(out.split("\n"), [
+        "error: target, public.customers: it has no column mail for public.users.mail",
+        "  each record with this field is refused",
+        "  mend it by: ALTER TABLE \"public\".\"customers\" ADD COLUMN \"mail\" text",
+        "1 error, 0 warnings"
+      ])
+      assert.strictEqual(JSON.parse((yield* sql("check", "--json")).out)[0].severity, "error")
+      assert.include((yield* sql("check", "--sample", "0")).err, "--sample 0 is below 1")
+    }))
+
+  it.effect("and how far their syncs are is shown", () =>
+    Effect.gen(function*() {
+      assert.include((yield* sql("status")).err, "there is no table millrace.offsets")
+      yield* sql("migrate")
+      yield* run(
+        target,
+        "INSERT INTO millrace.offsets (group_id, topic, partition, next) VALUES ('g', 'shop.public.users', 0, 7)"
+      )
+      const { code, out } = yield* sql("status")
+      assert.strictEqual(code, 0)
+      assert.match(
+        out,
+        /^GROUP +TOPIC +PARTITION +STORED +END +LAG +SINCE\ng +shop\.public\.users +0 +7 +- +- +\d+\.\d s\n/
+      )
+      assert.match(out, /\noutbox: 0 wait, the oldest for 0\.0 s; 0 parked$/)
+      const { partitions, slots } = JSON.parse((yield* sql("status", "--json")).out)
+      assert.deepStrictEqual([partitions[0].next, slots], [7, []])
+    }))
+
   it.effect("and flags that say nothing are refused", () =>
     Effect.gen(function*() {
       const unknown = yield* sql("verify", "public.customer")

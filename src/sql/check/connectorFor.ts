@@ -1,0 +1,168 @@
+/** From syncs to the settings of the connector that feeds them. Pure. */
+import type { PostgresSource } from "../../connect/DebeziumModel.ts"
+import { type AnySource, show } from "../../Source.ts"
+import type { Modes } from "../cells/modes.ts"
+import { settingsOf, type TableSettings } from "../sync/settings.ts"
+import { partsOf, quoted, quotedTable } from "../tables/names.ts"
+import { type AnySync, sourcesOf } from "../verify/pairs.ts"
+
+export interface Asked {
+  readonly prefix: string
+  readonly columns: ReadonlyArray<string>
+  readonly heartbeatTable: string | undefined
+}
+
+/** Tables that are merged into one topic. */
+export interface Merge {
+  readonly topics: string
+  readonly to: string
+  readonly uniqueKeys: boolean
+}
+
+export interface Derived extends Pick<PostgresSource, "tables" | "columns" | "keyColumns"> {
+  readonly modes: Pick<PostgresSource, "times" | "decimals" | "binaries">
+  readonly config: Readonly<Record<string, string>>
+  readonly merges: ReadonlyArray<Merge>
+  /** The fields that flattened rows get; `undefined` if nothing is flattened. */
+  readonly flattens: ReadonlyArray<string> | undefined
+  readonly heartbeat: string | undefined
+}
+
+interface SourceTable {
+  readonly name: string
+  readonly settings: TableSettings
+  readonly hasRow: boolean
+}
+
+const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")
+
+const tablesOf = (sync: AnySync): ReadonlyArray<SourceTable> => {
+  const { row, tables = {} } = sync.settings
+  return sourcesOf(sync, sync.settings.table).map((name) => ({
+    name,
+    settings: tables[name] === undefined ? sync.settings : settingsOf(sync.settings, tables[name]),
+    hasRow: row !== undefined
+  }))
+}
+
+const keyFields = ({ key }: TableSettings): ReadonlyArray<string> | undefined =>
+  key === undefined ? undefined : Array.isArray(key) ? key : Object.keys(key)
+
+/** Fields of the source that a sync needs besides those that it stores. */
+const needed = ({ key, version }: TableSettings): ReadonlyArray<string> => [
+  ...keyFields({ key } as TableSettings) ?? [],
+  ...(typeof version?.from === "object" ? [version.from.field] : [])
+]
+
+/** The columns of a table that are read, as patterns; `undefined` for all. */
+const columnsOf = ({ hasRow, name, settings }: SourceTable): { include?: Array<string>; exclude?: Array<string> } => {
+  const { fields } = settings
+  if (hasRow || fields === undefined) return {}
+  const of = (column: string) => `${escaped(name)}\\.${escaped(column)}`
+  if ("exclude" in fields) {
+    const kept = needed(settings)
+    return { exclude: fields.exclude.filter((field) => !kept.includes(field)).map(of) }
+  }
+  return { include: [...new Set([...needed(settings), ...fields.include])].map(of) }
+}
+
+/**
+ * Debezium takes columns to include or columns to exclude, not both. Where one sync includes, the patterns of the
+ * others say what they do not exclude.
+ */
+const columnLists = (tables: ReadonlyArray<SourceTable>, asked: Asked): PostgresSource["columns"] => {
+  const lists = tables.map((table) => ({ table, ...columnsOf(table) }))
+  const more = asked.columns.map(escaped)
+  if (lists.every(({ include }) => include === undefined)) {
+    const exclude = lists.flatMap(({ exclude = [] }) => exclude).filter((column) => !more.includes(column))
+    return exclude.length === 0 ? undefined : { exclude }
+  }
+  const include = lists.flatMap(({ exclude, include, table }) => {
+    if (include !== undefined) return include
+    const all = `${escaped(table.name)}\\.`
+    const left = (exclude ?? []).filter((column) => !more.includes(column)).map((column) => column.slice(all.length))
+    return [left.length === 0 ? `${all}.*` : `${all}(?!(?:${left.join("|")})$).*`]
+  })
+  const beat = asked.heartbeatTable === undefined ? [] : [`${escaped(asked.heartbeatTable)}\\..*`]
+  return { include: [...new Set([...include, ...more, ...beat])] }
+}
+
+const modesOf = ({ settings }: AnySync): Modes => settings.format.modes
+
+const modesProblem = (syncs: ReadonlyArray<AnySync>): string | undefined => {
+  const [first, ...others] = syncs
+  for (const name of ["times", "decimals", "binaries"] as const) {
+    const other = others.find((sync) => modesOf(sync)[name] !== modesOf(first!)[name])
+    if (other !== undefined) {
+      return `the formats of ${show(first!.source as AnySource)} and ${
+        show(other.source as AnySource)
+      } differ in "${name}", which is one setting of a connector; make them alike, or take two connectors`
+    }
+  }
+  const form = others.find(({ settings }) => settings.format._tag !== first!.settings.format._tag)
+  return form === undefined
+    ? undefined
+    : `${show(first!.source as AnySource)} and ${
+      show(form.source as AnySource)
+    } are of two forms, and a transform flattens all records of a connector; take one form, or two connectors`
+}
+
+/** How topics get their names where Debezium would name them otherwise. */
+const mergeOf = (sync: AnySync, prefix: string): Merge | string | undefined => {
+  const { match } = sync.source as AnySource
+  const names = tablesOf(sync).map(({ name }) => `${prefix}.${name}`)
+  if (match._tag === "Pattern") return undefined
+  if (names.length === 1 && names[0] === match.name) return undefined
+  const others = sync.settings.tables === undefined && match.name.split(".").length > 2
+  if (others) {
+    return `topic ${match.name} begins with another prefix than "${prefix}"; give the prefix of the topic, or say in `
+      + "the sync's `tables` which tables go there"
+  }
+  return { topics: names.map(escaped).join("|"), to: match.name, uniqueKeys: names.length > 1 }
+}
+
+/** What loop guards and versions read of a flattened row. */
+const flatFields = ["op", "table", "lsn", "source.ts_ms", "origin"]
+
+/** The settings, or why there can be none. */
+export const connectorFor = (syncs: ReadonlyArray<AnySync>, asked: Asked): Derived | string => {
+  const [first] = syncs
+  if (first === undefined) return "it takes at least one sync"
+  const plain = syncs.find(({ settings }) => settings.format._tag === "Plain")
+  if (plain !== undefined) return `${show(plain.source as AnySource)} has records of a program, not of Debezium`
+  const problem = modesProblem(syncs)
+  if (problem !== undefined) return problem
+  const tables = syncs.flatMap(tablesOf)
+  const twice = tables.find(({ name }, i) => tables.findIndex((other) => other.name === name) !== i)
+  if (twice !== undefined) return `two syncs read table ${twice.name}, which one topic has the records of`
+  const bare = tables.find(({ name }) => partsOf(name).schema === undefined)
+  if (bare !== undefined) return `table ${bare.name} has no schema; write "schema.table"`
+  const merges: Array<Merge> = []
+  for (const sync of syncs) {
+    const merge = mergeOf(sync, asked.prefix)
+    if (typeof merge === "string") return merge
+    if (merge !== undefined) merges.push(merge)
+  }
+  const { binaries, decimals, times } = modesOf(first)
+  const keys = tables.flatMap(({ name, settings }) => {
+    const fields = keyFields(settings)
+    return fields === undefined ? [] : [[name, fields] as const]
+  })
+  const beat = asked.heartbeatTable
+  const { name, schema } = partsOf(beat ?? "")
+  return {
+    tables: [...tables.map(({ name }) => name), ...(beat === undefined ? [] : [beat])],
+    columns: columnLists(tables, asked),
+    keyColumns: keys.length === 0 ? undefined : Object.fromEntries(keys),
+    // A format without `times` reads texts alone.
+    modes: { times: times === "nanoseconds" ? undefined : times ?? "isostring", decimals, binaries },
+    config: times === "nanoseconds" ? { "time.precision.mode": "nanoseconds" } : {},
+    merges,
+    flattens: first.settings.format._tag === "Flattened" ? flatFields : undefined,
+    heartbeat: beat === undefined ?
+      undefined :
+      `INSERT INTO ${
+        schema === undefined ? quoted(name) : quotedTable({ schema, name })
+      } (id, at) VALUES (1, now()) ON CONFLICT (id) DO UPDATE SET at = excluded.at`
+  }
+}

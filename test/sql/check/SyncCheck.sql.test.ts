@@ -1,0 +1,173 @@
+import { assert, layer } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { SqlClient } from "effect/sql/SqlClient"
+import { Topic } from "millrace"
+import { Change, ModelSync, SourceDatabase, SyncCheck } from "millrace/sql"
+import { InMemoryKafka } from "millrace/testing"
+import { atSource, atTarget, debeziumTopic, twoDatabases } from "../verify/kit.ts"
+
+const source = [
+  "CREATE TABLE public.good (id int PRIMARY KEY, v text)",
+  "CREATE TABLE public.gen (id int PRIMARY KEY, i int, twice int GENERATED ALWAYS AS (i * 2) STORED)",
+  "ALTER TABLE public.gen REPLICA IDENTITY FULL",
+  "CREATE TABLE public.keyless (id int, v text)",
+  "CREATE TABLE public.lossy (id int PRIMARY KEY, l line, bits bit varying(9))",
+  "CREATE TABLE public.misfit (id int PRIMARY KEY, v text, extra int)",
+  "CREATE TABLE public.large (id int PRIMARY KEY, v bytea)",
+  "CREATE UNLOGGED TABLE public.unlogged (id int PRIMARY KEY)"
+]
+
+const target = [
+  "CREATE TABLE public.good (id int PRIMARY KEY, v text)",
+  "CREATE TABLE public.gen (id int PRIMARY KEY, i int, twice int)",
+  "CREATE TABLE public.keyless (id int PRIMARY KEY, v text)",
+  "CREATE TABLE public.lossy (id int PRIMARY KEY, l line, bits bit varying(9))",
+  "CREATE TABLE public.misfit (id int PRIMARY KEY, v text NOT NULL, needed int NOT NULL)",
+  "CREATE TABLE public.large (id int PRIMARY KEY, v bytea)",
+  "CREATE TABLE public.unlogged (id int PRIMARY KEY)"
+]
+
+const sync = (table: string) =>
+  ModelSync.make(debeziumTopic(`public.${table}`), {
+    table: `public.${table}`,
+    format: Change.envelope({ times: "isostring" })
+  })
+
+const shown = (problems: ReadonlyArray<SyncCheck.Problem>) =>
+  problems.filter(({ subject }) => !subject.startsWith("slot ")).map(({ problem, severity, subject }) =>
+    `${severity} ${subject}: ${problem}`
+  )
+
+const check = (...tables: ReadonlyArray<string>) => SyncCheck.run(tables.map(sync))
+
+layer(twoDatabases(source, target))("SyncCheck.run", (it) => {
+  it.effect("finds nothing where nothing is wrong", () =>
+    Effect.map(check("good"), (problems) => assert.deepStrictEqual(shown(problems), [])))
+
+  it.effect("finds the generated column with which updates of the source fail, and how that is mended", () =>
+    Effect.gen(function*() {
+      const change = atSource("UPDATE gen SET i = i + 1")
+      yield* atSource("INSERT INTO gen VALUES (1, 1)")
+      const [early] = yield* check("gen")
+      assert.include(early!.breaks, "as soon as a publication has the table")
+      yield* atSource("CREATE PUBLICATION pub FOR TABLE gen")
+      const refused = yield* Effect.flip(change)
+      assert.include(String(refused.reason.cause), "cannot update table \"gen\"")
+      const [found] = yield* check("gen")
+      assert.deepStrictEqual([found!.severity, found!.side, found!.subject], ["error", "source", "public.gen"])
+      yield* atSource(found!.mend!)
+      yield* change
+      assert.deepStrictEqual(shown(yield* check("gen")), [])
+    }))
+
+  it.effect("finds tables whose rows cannot be identified, with a statement that mends it", () =>
+    Effect.gen(function*() {
+      const [error, warning] = yield* check("keyless")
+      assert.strictEqual(error!.mend, "ALTER TABLE \"public\".\"keyless\" REPLICA IDENTITY FULL")
+      assert.isUndefined(warning)
+      yield* atSource(error!.mend!)
+      const [left] = yield* check("keyless")
+      assert.deepStrictEqual([left!.severity, left!.problem], ["warning", "no primary key"])
+    }))
+
+  it.effect("finds types that Debezium loses", () =>
+    Effect.gen(function*() {
+      assert.match(shown(yield* check("lossy")).join(), /^error public\.lossy: column public\.lossy\.l: /)
+      const accepting = ModelSync.make(debeziumTopic("public.lossy"), {
+        table: "public.lossy",
+        format: Change.envelope({ times: "isostring", lossy: "accept" })
+      })
+      const problems = yield* SyncCheck.run([accepting])
+      assert.deepStrictEqual(problems.map(({ problem, severity }) => [severity, problem.split(":")[0]]), [
+        ["error", "column l"],
+        ["warning", "column bits"],
+        ["warning", "column bits"]
+      ])
+      const plain = ModelSync.make(debeziumTopic("public.lossy"), { table: "public.lossy", format: Change.plain })
+      assert.deepStrictEqual(yield* SyncCheck.run([plain]), [])
+    }))
+
+  it.effect("finds columns without a place, and columns that nothing fills", () =>
+    Effect.gen(function*() {
+      const problems = yield* check("misfit")
+      assert.deepStrictEqual(shown(problems), [
+        "warning public.misfit: column v is NOT NULL, and public.misfit.v may be null",
+        "error public.misfit: it has no column extra for public.misfit.extra",
+        "error public.misfit: column needed is NOT NULL without a default, and public.misfit has nothing for it"
+      ])
+      yield* atTarget(...problems.map(({ mend }) => mend!))
+      assert.deepStrictEqual(yield* check("misfit"), [])
+    }))
+
+  it.effect("finds values that are too large for a record, by the topic's setting where Kafka is there", () =>
+    Effect.gen(function*() {
+      yield* atSource("INSERT INTO large SELECT 1, decode(repeat('ab', 2000000), 'hex')")
+      const [warning] = yield* check("large")
+      assert.deepStrictEqual([warning!.severity, warning!.side], ["warning", "kafka"])
+      assert.include(warning!.problem, "public.large.v has a value of 1.9 MB")
+      const [error] = yield* Effect.gen(function*() {
+        yield* Topic.ensure([debeziumTopic("public.large")], { partitions: 1 })
+        return yield* check("large")
+      }).pipe(Effect.provide(InMemoryKafka.layer))
+      assert.include(error!.mend!, "max.message.bytes=4194304")
+      // A sample without the row does not see it.
+      yield* atSource("DELETE FROM large")
+      assert.deepStrictEqual(yield* check("large"), [])
+    }))
+
+  it.effect("finds what has no WAL, and what is missing", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(shown(yield* check("unlogged")), ["error public.unlogged: it is unlogged or temporary"])
+      const nowhere = ModelSync.make(debeziumTopic("public.nowhere"), {
+        table: "public.good",
+        format: Change.envelope({ times: "isostring" })
+      })
+      assert.match(shown(yield* SyncCheck.run([nowhere])).join(), /^error public\.nowhere: there is no table/)
+      const lost = ModelSync.make(debeziumTopic("public.good"), { table: "public.no", format: Change.envelope() })
+      assert.match(shown(yield* SyncCheck.run([lost])).join(), /^error public\.no: there is no table/)
+    }))
+
+  it.effect("finds slots that nobody reads", () =>
+    Effect.gen(function*() {
+      yield* atSource(
+        "SELECT slot_name::text FROM pg_create_logical_replication_slot('unread_' || current_database(), 'pgoutput')"
+      )
+      const problems = yield* check("good")
+      assert.match(problems[0]!.problem, /^no connector reads it, and it keeps /)
+      yield* atSource("SELECT pg_drop_replication_slot('unread_' || current_database())")
+      assert.deepStrictEqual(yield* check("good"), [])
+    }))
+
+  it.effect("finds rights that are missing, with the statements that grant them", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient
+      const from = yield* SourceDatabase.Service
+      const [[name] = []] = yield* sql.unsafe("SELECT current_database() || '_role'").values
+      const role = String(name)
+      yield* atTarget(`CREATE ROLE ${role}`, `GRANT pg_read_all_stats TO ${role}`)
+      const asRole = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+        sql.withTransaction(
+          from.withTransaction(Effect.gen(function*() {
+            yield* sql.unsafe(`SET LOCAL ROLE ${role}`)
+            yield* from.unsafe(`SET LOCAL ROLE ${role}`)
+            return yield* effect
+          }))
+        )
+      const problems = yield* asRole(SyncCheck.run([sync("good")], { bothWays: true }))
+      assert.deepStrictEqual(problems.map(({ mend, side }) => [side, mend]), [
+        ["source", `ALTER ROLE "${role}" REPLICATION`],
+        [
+          "target",
+          "GRANT EXECUTE ON FUNCTION pg_replication_origin_session_setup(text), pg_replication_origin_session_reset(), "
+          + `pg_replication_origin_session_is_setup() TO "${role}"`
+        ],
+        ["target", `GRANT DELETE, INSERT, SELECT, UPDATE ON "public"."good" TO "${role}"`],
+        ["source", `GRANT SELECT ON "public"."good" TO "${role}"`]
+      ])
+      for (const { mend, side } of problems) yield* side === "source" ? atSource(mend!) : atTarget(mend!)
+      assert.deepStrictEqual(yield* asRole(SyncCheck.run([sync("good")], { bothWays: true })), [])
+    }))
+
+  it.effect("refuses options that it does not have", () =>
+    Effect.sync(() => assert.throws(() => SyncCheck.run([], { sampleSise: 1 } as {}), /did you mean "sampleSize"/)))
+})
