@@ -9,15 +9,21 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
+import type { BatchFailed } from "../BatchFailed.ts"
+import type * as KafkaEngine from "../engine/KafkaEngine.ts"
 import type { RawMessage } from "../engine/KafkaEngine.ts"
+import type * as Handler from "../Handler.ts"
+import * as Handlers from "../Handler.ts"
 import { rawsOf } from "../internal/produce/raws.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import type { Input } from "../Message.ts"
-import type { AnyTopic, EncodingServices } from "../Source.ts"
+import type * as Record from "../Record.ts"
+import type { AnySource, AnyTopic, DecodingServices, EncodingServices } from "../Source.ts"
 import { literalOf } from "./apply/literals.ts"
 import { ring } from "./outbox/bell.ts"
+import { forwardAll } from "./outbox/forwarding.ts"
 import * as Sql from "./outbox/outboxSql.ts"
-import { parametersOf, rowOf } from "./outbox/rows.ts"
+import { parametersOf, rowOf, walParametersOf } from "./outbox/rows.ts"
 import { requireOutbox } from "./outbox/settings.ts"
 import type { SyncError } from "./SyncError.ts"
 import { ownTable, type Place, shownOwnTable } from "./tables/ownTables.ts"
@@ -28,14 +34,16 @@ import { ownTableErrorOf } from "./tables/sqlErrors.ts"
  *
  * - `schema`, `prefix`: as for `Migrations`
  * - `via`: with `"relay"` (default) an `OutboxRelay` publishes the rows and deletes them; with `"debezium"` the rows
- *   are deleted in the transaction that wrote them, because Debezium's outbox router reads the database's log
+ *   are deleted in the transaction that wrote them, because Debezium's outbox router reads the database's log; with
+ *   `"log"` no table is needed, messages are written into that log itself, and {@link forward} sends what Debezium
+ *   reads there
  *
  * @stability unstable
  * @since 0.1.0
  * @category models
  */
 export interface Options extends Place {
-  readonly via?: "relay" | "debezium" | undefined
+  readonly via?: "relay" | "debezium" | "log" | undefined
 }
 
 /**
@@ -107,6 +115,7 @@ export const sendAll: <T extends AnyTopic>(
     const sql = yield* SqlClient
     const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
     const insert = (part: ReadonlyArray<RawMessage>) => {
+      if (settings.via === "log") return sql.unsafe(Sql.emit, walParametersOf(part, now)).values
       const rows = sql.unsafe(Sql.insert(settings), parametersOf(part, now, turn++)).values
       return settings.via === "debezium"
         ? Effect.flatMap(rows, (ids) => sql.unsafe(Sql.remove(settings), [literalOf(ids, ([id]) => String(id))]))
@@ -172,6 +181,43 @@ export const send = <T extends AnyTopic>(
   message: NoInfer<Input<T>>
 ): Effect.Effect<void, SyncError | KafkaError | Schema.SchemaError, SqlClient | EncodingServices<T>> =>
   sendAll(topic, [message])
+
+/**
+ * Sends the messages that were written into the database's log (`via: "log"`) and that Debezium put into a topic,
+ * `<topic.prefix>.message`. Other logical messages are passed over. At least once, in the order of that topic: give it
+ * one partition. A message that Kafka refuses fails alone, with a `KafkaError`, and one that is none with a
+ * `SyncError` (`Malformed`).
+ *
+ * **When to use**: for an outbox without a table. It has no replay: what a dropped replication slot had not sent is
+ * lost.
+ *
+ * @example
+ * ```ts
+ * import { Codec, Consumer, OnFailure, Topic } from "millrace"
+ * import { Change, Outbox } from "millrace/sql"
+ *
+ * const Messages = Topic.make("shop.message", { key: Codec.nullable(Change.debezium), value: Change.debezium })
+ *
+ * export const forwarding = Consumer.make("outbox", {
+ *   offsetReset: "earliest",
+ *   onFailure: OnFailure.deadLetter,
+ *   handlers: [Outbox.forward(Messages)]
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category handlers
+ */
+export const forward = <S extends AnySource, RX = never>(
+  source: S,
+  options: Handler.BatchOptions<KafkaError | SyncError, RX> = {}
+): Handler.Handler<KafkaError | SyncError, DecodingServices<S> | RX | KafkaEngine.Service> =>
+  Handlers.handleBatch<S, BatchFailed<KafkaError | SyncError> | KafkaError, KafkaEngine.Service, RX>(
+    source,
+    (records) => forwardAll(records as ReadonlyArray<Record.Record<unknown, unknown, unknown>>),
+    options
+  )
 
 /**
  * How an outbox is doing.

@@ -4,6 +4,7 @@
  * @stability unstable
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -100,16 +101,19 @@ export const run = (
       if (published === 0 && (yield* alarm.wait(pause))) pause = least
     })
     let failures = 0
+    const paused = (cause: Cause.Cause<unknown>) =>
+      Effect.gen(function*() {
+        const wait = Math.min(1_000 * 2 ** failures++, 30_000)
+        yield* Effect.logWarning(`the outbox cannot be published, tried again in ${wait} ms`, cause)
+        yield* Effect.sleep(wait)
+      })
+    const next = Effect.tap(turn, () => Effect.sync(() => failures = 0))
+    // Also a defect, such as one of the client of the database, must not end the relay in silence.
     return yield* Effect.forever(
-      Effect.tapError(turn, (error) =>
-        Effect.gen(function*() {
-          const wait = Math.min(1_000 * 2 ** failures++, 30_000)
-          yield* Effect.logWarning(`the outbox cannot be read, tried again in ${wait} ms`, error)
-          yield* Effect.sleep(wait)
-        })).pipe(
-          Effect.tap(() => Effect.sync(() => failures = 0)),
-          Effect.ignore
-        )
+      Effect.catchCause(
+        next,
+        (cause) => Cause.hasInterruptsOnly(cause) ? Effect.failCause(cause as Cause.Cause<never>) : paused(cause)
+      )
     )
   }).pipe(Effect.scoped)
 

@@ -4,6 +4,7 @@
  * transaction that snapshots know.
  */
 import { ownTable, type Place } from "../tables/ownTables.ts"
+import { walPrefix } from "./walMessages.ts"
 
 const tableOf = (place: Place): string => ownTable(place, "outbox")
 
@@ -46,6 +47,15 @@ SELECT shard, topic, partition, key, value, headers, timestamp FROM (
   ) WITH ORDINALITY AS m(shard, topic, partition, key, value, headers, timestamp, place)
   WHERE ready.xid IS NOT NULL ORDER BY m.place
 ) AS sorted RETURNING id::text`
+
+/** The messages as logical messages of the log, without a table. */
+export const emit = `WITH locked AS MATERIALIZED (
+  SELECT pg_advisory_xact_lock(hashtext('${walPrefix}'), lock) FROM (
+    SELECT lock FROM unnest($1::text::int4[]) AS l(lock) ORDER BY lock
+  ) AS sorted
+), ready AS MATERIALIZED (SELECT count(*) FROM locked)
+SELECT pg_logical_emit_message(true, '${walPrefix}', content)::text
+FROM (SELECT m.* FROM ready, unnest($2::text::text[]) WITH ORDINALITY AS m(content, place) ORDER BY m.place) AS sorted`
 
 export const remove = (place: Place): string => `DELETE FROM ${tableOf(place)} WHERE id = ANY($1::text::int8[])`
 

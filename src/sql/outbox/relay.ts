@@ -10,11 +10,13 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { ProducerClient } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import { literalOf } from "../apply/literals.ts"
+import { inTransaction } from "../apply/running.ts"
 import type { Place } from "../tables/ownTables.ts"
 import { LowWater } from "./lowWater.ts"
 import * as Sql from "./outboxSql.ts"
-import { type OutboxRow, rowOf } from "./rows.ts"
-import { settle, type Settled, type Settlement } from "./settling.ts"
+import { publish } from "./publishing.ts"
+import { rowOf } from "./rows.ts"
+import { settle, type Settled } from "./settling.ts"
 import { TopicPauses } from "./topicPauses.ts"
 
 const publishedRows = Metric.counter("millrace_outbox_published_total", {
@@ -36,25 +38,6 @@ const isTemporary = ({ reason }: KafkaError): boolean =>
   reason._tag === "UnknownTopic"
     ? reason.partition === undefined
     : reason._tag !== "RecordTooLarge" && reason._tag !== "InvalidRecord"
-
-/** Hands all rows to the client, in their order, and ends when each is acknowledged or has failed. */
-const publish = Effect.fnUntraced(function*(client: ProducerClient, rows: ReadonlyArray<OutboxRow>) {
-  const settlements = new Array<Settlement>(rows.length)
-  let settled = 0
-  let finish: (() => void) | undefined
-  for (let i = 0; i < rows.length; i++) {
-    const done = (error: KafkaError | undefined, delivery: Settlement | undefined) => {
-      settlements[i] = error ?? delivery!
-      if (++settled === rows.length) finish?.()
-    }
-    while (!client.produce(rows[i]!.message, done)) yield* client.whenSpace
-  }
-  yield* Effect.callback<void>((resume) => {
-    finish = () => resume(Effect.void)
-    if (settled === rows.length) finish()
-  })
-  return settlements
-})
 
 /** An array literal. */
 const list = (values: ReadonlyArray<string | bigint>): string => literalOf(values, String)
@@ -135,11 +118,11 @@ export class Relay {
       if (lock![0] !== true) return undefined
       const rows = (yield* sql.unsafe(Sql.select(place), parameters).values).map(rowOf)
       if (rows.length === 0) return { rows, settled: nothing }
-      const settled = settle(rows, yield* publish(client, rows), isTemporary)
+      const settled = settle(rows, yield* publish(client, rows.map(({ message }) => message)), isTemporary)
       yield* this.store(settled)
       return { rows, settled }
     })
-    const done = yield* finishing(sql.withTransaction(work))
+    const done = yield* finishing(inTransaction(sql, work))
     if (done === undefined) return { published: 0, goesOn: false }
     const { rows, settled: { failed, published, refused } } = done
     const bytes = rows.reduce((sum, { message }) => sum + (message.value?.length ?? 0), 0)

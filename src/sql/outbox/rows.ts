@@ -2,7 +2,8 @@
 import type { RawMessage } from "../../engine/KafkaEngine.ts"
 import * as Headers from "../../Headers.ts"
 import { bytesCell, literalOf } from "../apply/literals.ts"
-import { slotOf } from "./shards.ts"
+import { type Slot, slotOf } from "./shards.ts"
+import { walTextOf } from "./walMessages.ts"
 
 /** A row that waits to be published. `id` is its place among all, as digits. */
 export interface OutboxRow {
@@ -19,6 +20,15 @@ const headersCell = (headers: RawMessage["headers"]): string | null =>
     ? null
     : JSON.stringify(headers.map(([name, value]) => [name, value === null ? null : hex(value)]))
 
+const locksOf = (slots: ReadonlyArray<Slot>): string =>
+  literalOf([...new Set(slots.flatMap(({ lock }) => lock === undefined ? [] : [lock]))], String)
+
+/** The parameters of the statement that writes messages into the log. */
+export const walParametersOf = (messages: ReadonlyArray<RawMessage>, now: number): ReadonlyArray<string> => [
+  locksOf(messages.map((message) => slotOf(message, 0))),
+  literalOf(messages, (message) => walTextOf(message, now))
+]
+
 /** The parameters of the statement that inserts messages: an array literal each. */
 export const parametersOf = (
   messages: ReadonlyArray<RawMessage>,
@@ -26,9 +36,8 @@ export const parametersOf = (
   turn: number
 ): ReadonlyArray<string> => {
   const slots = messages.map((message, i) => slotOf(message, turn + i))
-  const locks = [...new Set(slots.flatMap(({ lock }) => lock === undefined ? [] : [lock]))]
   return [
-    literalOf(locks, String),
+    locksOf(slots),
     literalOf(slots, ({ shard }) => String(shard)),
     literalOf(messages, ({ topic }) => topic),
     literalOf(messages, ({ partition }) => partition === undefined ? null : String(partition)),

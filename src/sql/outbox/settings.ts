@@ -1,6 +1,6 @@
 /** What callers without types hand in for the outbox and its relay. Pure. */
 import * as Duration from "effect/Duration"
-import { anything, type Kind, type KindsOf, objectOf, requireFields } from "../../internal/shared/fields.ts"
+import { anything, type Kind, type KindsOf, objectOf, oneOf, requireFields } from "../../internal/shared/fields.ts"
 import { placeKinds } from "../migrations/place.ts"
 
 const count: Kind = {
@@ -20,15 +20,11 @@ const time: Kind = {
   }
 }
 
-const outboxKinds = { ...placeKinds, via: anything }
+const outboxKinds = { ...placeKinds, via: oneOf("relay", "debezium", "log") }
 
 /** Throws for settings of the outbox that are none. */
 export const requireOutbox = (where: string, settings: unknown): void => {
   requireFields(where, "settings", settings, outboxKinds)
-  const { via } = settings as { readonly via?: unknown }
-  if (via !== undefined && via !== "relay" && via !== "debezium") {
-    throw new Error(`${where}: via is "relay" or "debezium"`)
-  }
 }
 
 const relayKinds: KindsOf<RelayFields> = {
