@@ -13,6 +13,7 @@ import { ConfluentKafka } from "millrace/confluent"
 import { Connector, Connectors, Debezium } from "millrace/connect"
 import { Change, LoopGuard, Migrations, ModelSync, RowVersion } from "millrace/sql"
 import { client } from "../../services/database.ts"
+import { operation, randomFrom } from "./operations.ts"
 
 /** How what a sync writes is told from what others write. */
 export type Guard = "origin" | "column"
@@ -154,28 +155,6 @@ export const makeWorld = Effect.fnUntraced(function*(servers: Servers, guard: Gu
     ), { discard: true })
   return { east, west, hides, startSyncs, stopSyncs, cutSessions } satisfies World
 })
-
-/** A generator of numbers from 0 to 1, the same for the same seed. */
-export const randomFrom = (seed: number) => {
-  let state = seed
-  return (): number => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
-    return (state >>> 8) / 0x1000000
-  }
-}
-
-/** What somebody does to a table whose keys both sides use. */
-const operation = (sql: SqlClient, random: () => number, keys: number, label: string) => {
-  const id = 1 + Math.floor(random() * keys)
-  const other = 1 + Math.floor(random() * keys)
-  const amount = Math.floor(random() * 1_000)
-  const kind = random()
-  if (kind < 0.4) return sql`INSERT INTO items VALUES (${id}, ${label}, ${amount}) ON CONFLICT DO NOTHING`
-  if (kind < 0.75) return sql`UPDATE items SET name = ${label}, amount = ${amount} WHERE id = ${id}`
-  if (kind < 0.88) return sql`DELETE FROM items WHERE id = ${id}`
-  return sql`UPDATE items SET id = ${id}, name = ${label} WHERE id = ${other}
-    AND NOT EXISTS (SELECT 1 FROM items WHERE id = ${id})`
-}
 
 /** Operations on both sides at once, one after the other on each. A key that the sync has just written is left. */
 export const operate = ({ east, west }: World, count: number, seed: number, keys = 40) =>
