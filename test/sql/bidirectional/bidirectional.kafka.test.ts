@@ -14,7 +14,8 @@ import { type ConnectServer, startConnect } from "../../services/connect.ts"
 import { debeziumPlugins } from "../../services/debezium.ts"
 import { sharedKafka } from "../../services/env.ts"
 import { type PostgresServer, startPostgres } from "../../services/postgres.ts"
-import { converged, type Guard, makeWorld, marks, operate, type Servers, settled, type World } from "./world.ts"
+import type { Guard, Servers } from "./syncs.ts"
+import { converged, makeWorld, marks, operate, settled, type World } from "./world.ts"
 
 let connect: ConnectServer
 let postgres: PostgresServer
