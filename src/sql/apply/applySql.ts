@@ -128,9 +128,12 @@ export const remove = (target: Target, ops: ReadonlyArray<Op>): Statement => {
   return { text: cached(target, "remove", make), params: cellsOf(ops, columns) }
 }
 
-/** Gives a row another key, unless there is one under that, or a newer one under its own. */
-export const move = ({ row, target, to = [] }: Op): Statement => {
-  const { columns, guard, key, sql } = target
+/**
+ * Gives a row another key, unless there is one under that, or a newer one under its own. Under a key that was deleted
+ * later it would stay: what the record behind this one says of that key is too old.
+ */
+export const move = ({ row, target, to = [], version: moved }: Op): Statement => {
+  const { columns, guard, key, name, sql } = target
   const version = guard === undefined ? [] : [guard.column]
   const make = () => {
     const cast = (column: number) => castFrom(target, column) === "numeric" ? "numeric::money" : columns[column]!.type
@@ -139,13 +142,19 @@ export const move = ({ row, target, to = [] }: Op): Statement => {
       key.map((column, i) => `${table}.${nameOf(target, column)} = ${param(column, first + i)}`).join(" AND ")
     const sets = key.map((column, i) => `${nameOf(target, column)} = ${param(column, key.length + i)}`).join(", ")
     const newer = version.map((column) => ` AND ${isNewer(target, param(column, 2 * key.length))}`).join("")
+    const place = 2 * key.length + 1
+    const kept = guard === undefined
+      ? ""
+      : ` AND NOT EXISTS (SELECT 1 FROM ${guard.deleted} d WHERE d.table_name = ${literal(name)}`
+        + ` AND d.key = $${place + 1}::text AND d.version > $${place + 2}::text::numeric)`
     return `UPDATE ${sql} AS t SET ${sets} WHERE ${
       are("t", 0)
-    }${newer} AND NOT EXISTS (SELECT 1 FROM ${sql} AS o WHERE ${are("o", key.length)})`
+    }${newer} AND NOT EXISTS (SELECT 1 FROM ${sql} AS o WHERE ${are("o", key.length)})${kept}`
   }
   const cells = [...key.map((column) => row[column]), ...key.map((column) => to[column])]
   // Neither a key nor a version is ever null.
   const params = [...cells, ...version.map((column) => row[column])].map(String)
+  if (guard !== undefined) params.push(key.map((column) => to[column]).join("\u001F"), String(moved))
   return { text: cached(target, "move", make), params }
 }
 
