@@ -160,6 +160,23 @@ describe("schemas by the command", () => {
       assert.include((yield* schemas("diff", "orders")).out, "-    { \"name\": \"note\", \"type\": \"string\" }")
     }))
 
+  it.effect("generates a module from a subject that refers to others, and from one that is called as a file", () =>
+    Effect.gen(function*() {
+      const { deleteSubject, register } = yield* registry
+      const price = { type: "object", properties: { price: { $ref: "money.json" } } }
+      const references = [{ name: "money.json", subject: "money.json", version: 1 }]
+      yield* register("money.json", { type: "JSON", text: JSON.stringify({ title: "Money", type: "number" }) })
+      yield* register("price-value", { type: "JSON", text: JSON.stringify(price), references })
+      const { out } = yield* schemas("generate", "price-value")
+      assert.include(out, "export const Money = Schema.")
+      assert.include(out, "price: Schema.optionalKey(Money)")
+      assert.include((yield* schemas("generate", "money.json")).out, "from version 1 of subject money.json. */")
+      for (const subject of ["price-value", "money.json"]) {
+        yield* deleteSubject(subject)
+        yield* deleteSubject(subject, { permanent: true })
+      }
+    }))
+
   it.effect("generates modules from subjects and files, and writes over nothing of others", () =>
     Effect.gen(function*() {
       const folder = mkdtempSync(join(tmpdir(), "millrace-schemas-"))

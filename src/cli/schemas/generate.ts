@@ -31,15 +31,13 @@ interface Found {
 
 const types: { readonly [extension: string]: SchemaType } = { ".avsc": "AVRO", ".json": "JSON", ".proto": "PROTOBUF" }
 
-const inFile = Effect.fnUntraced(function*(file: string, type: SchemaType) {
-  const path = resolve(process.cwd(), file)
-  if (!existsSync(path)) return yield* new UsageError({ problem: `${path} does not exist` })
+const inFile = Effect.fnUntraced(function*(path: string, type: SchemaType) {
   const text = yield* Effect.try({
     try: () => readFileSync(path, "utf8"),
     catch: (cause) => new UsageError({ problem: `${path} cannot be read: ${messageOf(cause)}`, cause })
   })
   const needed = type === "PROTOBUF" ? (yield* importedBy(path, text)).map((text) => ({ name: "", text })) : []
-  return { type, text, needed, name: basename(file, extname(file)), origin: basename(file) } satisfies Found
+  return { type, text, needed, name: basename(path, extname(path)), origin: basename(path) } satisfies Found
 })
 
 const inRegistry = Effect.fnUntraced(function*(subject: string, given: Option.Option<string>) {
@@ -113,7 +111,17 @@ export const generate = Command.make(
   },
   Effect.fnUntraced(function*(flags) {
     const type = types[extname(flags.from)]
-    const found = type === undefined ? yield* inRegistry(flags.from, flags.version) : yield* inFile(flags.from, type)
+    const path = resolve(process.cwd(), flags.from)
+    const found = type === undefined
+      ? yield* inRegistry(flags.from, flags.version)
+      : existsSync(path)
+      ? yield* inFile(path, type)
+      // Subjects are called so, too: those that JSON Schemas refer to are.
+      : yield* inRegistry(flags.from, flags.version).pipe(
+        Effect.mapError((cause) =>
+          new UsageError({ problem: `${path} does not exist, and as a subject: ${messageOf(cause)}`, cause })
+        )
+      )
     const source = yield* moduleOf(found, flags.bigint)
     // Output ends its lines itself.
     yield* Option.isSome(flags.out) ? write(flags.out.value, source) : Console.log(source.trimEnd())

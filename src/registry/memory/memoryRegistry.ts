@@ -154,8 +154,14 @@ export class MemoryRegistry {
 
   referencedBy(name: string, version: Version): ReadonlyArray<number> {
     const { version: wanted } = this.entry(name, version)
-    const ids = [...this.space(name).schemas].filter(([, { schema: { references = [] } }]) =>
-      references.some((reference) => reference.subject === name && reference.version === wanted)
+    // What was deleted refers to nothing.
+    const live = new Set(
+      [...this.subjectsByName].flatMap(([subject, { entries }]) =>
+        contextOf(subject) === contextOf(name) ? entries.filter(({ deleted }) => !deleted).map(({ id }) => id) : []
+      )
+    )
+    const ids = [...this.space(name).schemas].filter(([id, { schema: { references = [] } }]) =>
+      live.has(id) && references.some((reference) => reference.subject === name && reference.version === wanted)
     )
     return ids.map(([id]) => id)
   }
