@@ -110,7 +110,12 @@ export const postgresSource = (syncs: ReadonlyArray<AnySync>, options: Options):
   const found = problemOf("options", options, kinds)
   if (found !== undefined) throw new Error(`${where}: ${found.field}: ${found.problem}`)
   const { columns = [], config, origin, transforms = [], ...rest } = options
-  const made = connectorFor(syncs, { prefix: options.prefix, columns, heartbeatTable: origin?.heartbeatTable })
+  const made = connectorFor(syncs, {
+    prefix: options.prefix,
+    columns,
+    heartbeatTable: origin?.heartbeatTable,
+    signalTable: options.signalTable
+  })
   if (typeof made === "string") throw new Error(`${where}: ${made}`)
   const { heartbeat: heartbeatQuery, modes, merges, flattens, ...derived } = made
   return Debezium.postgresSource({

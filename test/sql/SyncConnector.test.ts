@@ -57,13 +57,17 @@ describe("the connector of syncs", () => {
       fields: { include: ["name"] },
       version: { column: "v", from: { field: "changed" } }
     })
-    const include = configOf([users, items], { origin: { heartbeatTable: "public.beat" } })["column.include.list"]
+    const include = configOf([users, items], {
+      origin: { heartbeatTable: "public.beat" },
+      signalTable: "public.signal"
+    })["column.include.list"]
     assert.deepStrictEqual(include, [
       "public\\.users\\.(?!(?:password|kafka_skip)$).*",
       "public\\.items\\.id",
       "public\\.items\\.changed",
       "public\\.items\\.name",
-      "public\\.beat\\..*"
+      "public\\.beat\\..*",
+      "public\\.signal\\..*"
     ])
     const matches = (column: string) =>
       (include as ReadonlyArray<string>).some((pattern) => new RegExp(`^(?:${pattern})$`).test(column))

@@ -10,6 +10,7 @@ export interface Asked {
   readonly prefix: string
   readonly columns: ReadonlyArray<string>
   readonly heartbeatTable: string | undefined
+  readonly signalTable: string | undefined
 }
 
 /** Tables that are merged into one topic. */
@@ -83,8 +84,11 @@ const columnLists = (tables: ReadonlyArray<SourceTable>, asked: Asked): Postgres
     const left = (exclude ?? []).filter((column) => !more.includes(column)).map((column) => column.slice(all.length))
     return [left.length === 0 ? `${all}.*` : `${all}(?!(?:${left.join("|")})$).*`]
   })
-  const beat = asked.heartbeatTable === undefined ? [] : [`${escaped(asked.heartbeatTable)}\\..*`]
-  return { include: [...new Set([...include, ...more, ...beat])] }
+  // The connector's own tables are read as a whole.
+  const own = [asked.heartbeatTable, asked.signalTable].flatMap((table) =>
+    table === undefined ? [] : [`${escaped(table)}\\..*`]
+  )
+  return { include: [...new Set([...include, ...more, ...own])] }
 }
 
 const modesOf = ({ settings }: AnySync): Modes => settings.format.modes
