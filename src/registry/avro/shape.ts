@@ -21,6 +21,10 @@ export interface Shape {
 /** A shape whose values are the same on both sides. */
 export const plain = (json: AvroJson): Shape => ({ json, toAvro: undefined, fromAvro: undefined })
 
+/** Attributes without those that are `undefined`. */
+export const without = <A extends object>(object: A): A =>
+  Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as A
+
 /** Thrown where a Schema has no Avro type; the message has the path and what to do. */
 export class NoAvroType extends Error {
   constructor(path: ReadonlyArray<string>, problem: string) {

@@ -1,34 +1,25 @@
 /** Effect Schemas to Avro types: by the encoded side, with names from identifiers and annotations. Pure. */
 import type * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
-import type { Annotation, AvroJson, Shape } from "../shape.ts"
-import { NoAvroType, plain } from "../shape.ts"
+import type { AvroJson, Shape } from "../shape.ts"
+import { NoAvroType, plain, without } from "../shape.ts"
 import { fieldAnnotation, tagOf, unwrap } from "./annotations.ts"
 import * as Containers from "./containers.ts"
 import { guardOf } from "./guards.ts"
-import { conversions, isNullable, ordered } from "./records.ts"
-import type { Field } from "./records.ts"
+import { membersOf } from "./members.ts"
+import { again, conversions, fieldJson, isNullable } from "./records.ts"
+import type { Field, Known } from "./records.ts"
 import * as Scalars from "./scalars.ts"
 import { TypeNames, validName } from "./typeNames.ts"
 import type { Said } from "./typeNames.ts"
-import { union } from "./unions.ts"
+import { nullOr, union } from "./unions.ts"
 
 type AST = SchemaAST.AST
 type Path = ReadonlyArray<string>
 
-/** A record that is known: it is written once, and by its name after that. */
-interface Known {
-  readonly name: string
-  shape: Shape | undefined
-}
-
-const without = <A extends object>(object: A): A =>
-  Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as A
-
 class Derivation {
   /** By their fields: a copy of a Schema, as an optional one is, has the same. */
   private readonly known = new Map<SchemaAST.Objects["propertySignatures"], Known>()
-  private readonly written = new Map<string, string>()
   private readonly names: TypeNames
 
   constructor(namespace: string | undefined) {
@@ -85,22 +76,7 @@ class Derivation {
     const shape = Scalars.literals(values, path)
     if (typeof shape.json !== "object" || !("symbols" in shape.json)) return shape
     const { aliases, default: other, doc = description } = avro
-    return plain(this.once(nameOf(), ast, avro, path, without({ ...shape.json, doc, aliases, default: other })))
-  }
-
-  /** The attributes of a type with its name; its name alone where the same type, or a copy of it, was before. */
-  private once(
-    name: string,
-    ast: AST,
-    annotation: Annotation,
-    path: Path,
-    attributes: { readonly [name: string]: unknown }
-  ): AvroJson {
-    const text = JSON.stringify(attributes)
-    if (this.written.get(name) === text) return name
-    this.written.set(name, text)
-    const { type, ...others } = attributes
-    return { type, ...this.names.claim(name, ast, path, annotation), ...others }
+    return plain(this.names.once(nameOf(), ast, avro, path, without({ ...shape.json, doc, aliases, default: other })))
   }
 
   /** Bytes, or a fixed, which is written once, and by its name after that. */
@@ -109,7 +85,7 @@ class Derivation {
     const { aliases, doc = description, size } = avro
     // Not the identifier that the class itself has, such as BigDecimal.
     const name = this.names.of({ avro, identifier: undefined, description }, path, fallback)
-    return this.once(name, ast, avro, path, without({ type: "fixed", doc, aliases, size }))
+    return this.names.once(name, ast, avro, path, without({ type: "fixed", doc, aliases, size }))
   }
 
   private array(ast: SchemaAST.Arrays, path: Path, fallback: string | undefined): Shape {
@@ -128,7 +104,7 @@ class Derivation {
 
   private record(ast: SchemaAST.Objects, said: Said, path: Path, nameOf: () => string): Shape {
     const known = this.known.get(ast.propertySignatures)
-    if (known !== undefined) return this.again(known)
+    if (known !== undefined) return again(known)
     if (ast.indexSignatures.length > 0) {
       throw new NoAvroType(path, "a struct with further keys has no Avro type; keep them in a Record field")
     }
@@ -148,15 +124,6 @@ class Derivation {
     return entry.shape
   }
 
-  /** A record that was written before, or is being written: its name, and its conversions when they are known. */
-  private again(known: Known): Shape {
-    const convert = (side: "toAvro" | "fromAvro") => (value: unknown) => {
-      const change = known.shape![side]
-      return change === undefined ? value : (change as (value: unknown) => unknown)(value)
-    }
-    return { json: known.name, toAvro: convert("toAvro"), fromAvro: convert("fromAvro") }
-  }
-
   private field({ name, type }: SchemaAST.PropertySignature, path: Path, record: string): Field {
     // JavaScript takes a value of this name for what the record inherits from.
     if (typeof name !== "string" || !validName.test(name) || name === "__proto__") {
@@ -166,19 +133,14 @@ class Derivation {
     const { ast, said } = unwrap(type, at)
     const isOptional = SchemaAST.isOptional(ast)
     const shape = this.shape(type, at, `${record}_${name.replace(/^_+/, "")}`, isOptional)
-    const { aliases, default: other, doc, noDefault } = fieldAnnotation(ast, said, shape.json)
-    const nullable = isOptional && !isNullable(shape.json)
-    const json = nullable ? ["null", ...(Array.isArray(shape.json) ? shape.json : [shape.json])] : shape.json
-    const standard = other !== undefined ? other : isNullable(json) && noDefault !== true ? null : undefined
     return {
       name,
-      json: without({
+      json: fieldJson(
         name,
-        type: said.avro.keepsOrder === true ? json : ordered(json, standard),
-        doc,
-        aliases,
-        default: standard
-      }),
+        shape,
+        { isOptional, keepsOrder: said.avro.keepsOrder === true },
+        fieldAnnotation(ast, said, shape.json)
+      ),
       isOptional,
       admitsNull: isNullable(shape.json),
       shape
@@ -192,24 +154,13 @@ class Derivation {
     fallback: string | undefined,
     isOptional: boolean
   ): Shape {
-    const all = flattened(ast.types)
-    const members = isOptional ? all.filter((member) => !SchemaAST.isUndefined(member)) : all
-    const literals = members.filter((member): member is SchemaAST.Literal =>
-      SchemaAST.isLiteral(member) && member.encoding === undefined
-    )
-    if (literals.length > 1 && members.every((member) => SchemaAST.isLiteral(member) || SchemaAST.isNull(member))) {
-      const values = literals.map(({ literal }) => literal)
-      const shape = this.enumeration(values, ast, said, () => this.names.of(said, path, fallback), path)
-      return members.length === literals.length ? shape : union([
-        { shape: plain("null"), is: (value) => value === null },
-        { shape, is: (value) => value !== null }
-      ])
+    const { hasNull, inOrder, literals } = membersOf(ast, isOptional, said.avro.keepsOrder === true)
+    if (literals !== undefined) {
+      const shape = this.enumeration(literals, ast, said, () => this.names.of(said, path, fallback), path)
+      return hasNull ? nullOr(shape) : shape
     }
-    if (members.length === 1) return this.shape(members[0]!, path, fallback)
-    const others = members.filter((member) => !SchemaAST.isNull(member)).length
-    const inOrder = said.avro.keepsOrder === true
-      ? members
-      : members.toSorted((a, b) => Number(SchemaAST.isNull(b)) - Number(SchemaAST.isNull(a)))
+    if (inOrder.length === 1) return this.shape(inOrder[0]!, path, fallback)
+    const others = hasNull ? inOrder.length - 1 : inOrder.length
     return union(inOrder.map((member, i) => ({
       shape: this.shape(member, path, fallback && (others > 1 ? `${fallback}_${i}` : fallback)),
       is: guardOf(member)
@@ -231,17 +182,6 @@ class Derivation {
       } has no Avro type; encode it to one that has, such as a text`
     )
   }
-}
-
-/** The members of a union, and those of unions in it, which Avro does not have; literals are together an enum. */
-const flattened = (types: ReadonlyArray<AST>): ReadonlyArray<AST> => {
-  const flat = types.flatMap((type) =>
-    SchemaAST.isUnion(type) && type.encoding === undefined && !type.types.every(SchemaAST.isLiteral)
-      ? flattened(type.types)
-      : [type]
-  )
-  const firstNull = flat.findIndex(SchemaAST.isNull)
-  return flat.filter((type, i) => !SchemaAST.isNull(type) || i === firstNull)
 }
 
 /** The Avro type of a Schema's encoded side. Throws {@link NoAvroType} with the path of what has none. */

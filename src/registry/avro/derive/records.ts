@@ -1,5 +1,6 @@
 /** Fields of records: their Avro side, and what a whole record changes on its way. Pure. */
-import type { AvroJson, Shape } from "../shape.ts"
+import type { Annotation, AvroJson, Shape } from "../shape.ts"
+import { without } from "../shape.ts"
 
 export interface Field {
   readonly name: string
@@ -12,9 +13,22 @@ export interface Field {
 export const isNullable = (json: AvroJson): boolean => Array.isArray(json) && json.includes("null")
 
 /** A default is of the union's first branch, as Avro asks. */
-export const ordered = (json: AvroJson, standard: unknown): AvroJson => {
+const ordered = (json: AvroJson, standard: unknown): AvroJson => {
   if (!Array.isArray(json) || standard === undefined || standard === null) return json
   return [...json.filter((branch) => branch !== "null"), ...json.filter((branch) => branch === "null")]
+}
+
+/** A field as JSON. What may be missing, or null, has null as its default. */
+export const fieldJson = (
+  name: string,
+  shape: Shape,
+  { isOptional, keepsOrder }: { readonly isOptional: boolean; readonly keepsOrder: boolean },
+  { aliases, default: other, doc, noDefault }: Annotation
+): AvroJson => {
+  const nullable = isOptional && !isNullable(shape.json)
+  const json = nullable ? ["null", ...(Array.isArray(shape.json) ? shape.json : [shape.json])] : shape.json
+  const standard = other !== undefined ? other : isNullable(json) && noDefault !== true ? null : undefined
+  return without({ name, type: keepsOrder ? json : ordered(json, standard), doc, aliases, default: standard })
 }
 
 /** Changes only the fields that need it, in a copy. */
@@ -45,4 +59,19 @@ export const conversions = (fields: ReadonlyArray<Field>): Pick<Shape, "toAvro" 
     return copy
   }
   return { toAvro: out.length === 0 ? undefined : toAvro, fromAvro: back.length === 0 ? undefined : fromAvro }
+}
+
+/** A record that is known: it is written once, and by its name after that. */
+export interface Known {
+  readonly name: string
+  shape: Shape | undefined
+}
+
+/** A record that was written before, or is being written: its name, and its conversions when they are known. */
+export const again = (known: Known): Shape => {
+  const convert = (side: "toAvro" | "fromAvro") => (value: unknown) => {
+    const change = known.shape![side]
+    return change === undefined ? value : (change as (value: unknown) => unknown)(value)
+  }
+  return { json: known.name, toAvro: convert("toAvro"), fromAvro: convert("fromAvro") }
 }

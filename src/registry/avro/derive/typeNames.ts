@@ -1,6 +1,6 @@
 /** Names of Avro types: from identifiers and annotations, each used once. */
 import type * as SchemaAST from "effect/SchemaAST"
-import type { Annotation } from "../shape.ts"
+import type { Annotation, AvroJson } from "../shape.ts"
 import { NoAvroType } from "../shape.ts"
 
 /** What the Schema says of itself and of its encodings. */
@@ -17,6 +17,7 @@ export const validName = /^[A-Za-z_]\w*$/
 /** The names of one derivation. */
 export class TypeNames {
   private readonly owners = new Map<string, SchemaAST.AST>()
+  private readonly written = new Map<string, string>()
   private namespace: string | undefined
 
   constructor(namespace: string | undefined) {
@@ -52,5 +53,20 @@ export class TypeNames {
     // What is within takes the namespace over, in Avro too.
     this.namespace ??= name.slice(0, at)
     return { name: name.slice(at + 1), namespace: name.slice(0, at) }
+  }
+
+  /** The attributes of a type with its name; its name alone where the same type, or a copy of it, was before. */
+  once(
+    name: string,
+    ast: SchemaAST.AST,
+    annotation: Annotation,
+    path: Path,
+    attributes: { readonly [name: string]: unknown }
+  ): AvroJson {
+    const text = JSON.stringify(attributes)
+    if (this.written.get(name) === text) return name
+    this.written.set(name, text)
+    const { type, ...others } = attributes
+    return { type, ...this.claim(name, ast, path, annotation), ...others }
   }
 }

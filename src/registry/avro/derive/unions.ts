@@ -1,5 +1,6 @@
 /** Unions: which branch a value belongs to, and the wrapping that the Avro library wants where that is not obvious. */
 import type { AvroJson, Convert, Shape } from "../shape.ts"
+import { plain } from "../shape.ts"
 
 /** A branch, with a test of encoded values. */
 export interface Branch {
@@ -93,6 +94,13 @@ export const union = (branches: ReadonlyArray<Branch>): Shape => {
   }
   return { json, toAvro, fromAvro }
 }
+
+/** A value or null. */
+export const nullOr = (shape: Shape): Shape =>
+  union([
+    { shape: plain("null"), is: (value) => value === null },
+    { shape, is: (value) => value !== null }
+  ])
 
 const bucketOf = (value: unknown): string => {
   if (value === null) return "null"
