@@ -86,6 +86,8 @@ export interface ConsumerHealth {
    * refused, or a bug ended it.
    */
   readonly problem: string | undefined
+  /** What somebody should look at, although nothing stands still: rows of a sync that wait long. Not unhealthy. */
+  readonly hints: ReadonlyArray<string>
   /** How many records behind the end it is, over all partitions of this member; `undefined` until it is known. */
   readonly lag: number | undefined
   /**

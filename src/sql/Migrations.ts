@@ -16,6 +16,7 @@ import { createOutbox } from "./outbox/outboxSql.ts"
 import type { SyncError } from "./SyncError.ts"
 import { ownTable, type Place, schemaOf, shownOwnTable } from "./tables/ownTables.ts"
 import { syncErrorOf } from "./tables/sqlErrors.ts"
+import { createWaiting } from "./waiting/waitingSql.ts"
 
 /**
  * Where the tables are: `schema` (default `"millrace"`) and a `prefix` of their names (default none). Everything that
@@ -48,7 +49,8 @@ const migrations: ReadonlyArray<{
   { name: "offsets", statements: createOffsets },
   { name: "deleted", statements: createDeleted },
   { name: "outbox", statements: createOutbox },
-  { name: "key_offsets", statements: createKeyOffsets }
+  { name: "key_offsets", statements: createKeyOffsets },
+  { name: "waiting", statements: createWaiting }
 ]
 
 const operation = "migrate Millrace's tables"

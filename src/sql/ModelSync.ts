@@ -35,6 +35,7 @@ import { MissingColumn, Unsupported } from "./SyncErrorReason.ts"
 import type { Table } from "./TableModel.ts"
 
 export type { TableSettings, VersionSettings } from "./sync/settings.ts"
+export type { Parent, WaitForSettings } from "./waiting/settings.ts"
 
 /**
  * @stability unstable
@@ -287,6 +288,11 @@ export interface HandlerOptions extends Migrations.Options {
    * (default 30 seconds). Then the record fails, and for ten times as long others fail without waiting.
    */
   readonly conflictWait?: Duration.Input | undefined
+  /**
+   * How often rows that wait for their parents (`waitFor`) are looked at, for parents that no sync of this database
+   * writes (default 5 seconds). What a sync writes releases them at once.
+   */
+  readonly sweep?: Duration.Input | undefined
   /** Whether sends of `row` are suppressed (default true), so that two systems do not send to each other for ever. */
   readonly suppress?: boolean | undefined
 }
@@ -302,6 +308,7 @@ const optionKinds = {
   maxWait: Kinds.duration,
   retry: Kinds.schedule,
   conflictWait: Kinds.duration,
+  sweep: Kinds.duration,
   suppress: flag
 }
 
@@ -337,7 +344,7 @@ export const handler = <S extends AnySource, E, R, RX = never>(
 ): Handler.Handler<E | SyncError, R | SqlClient | DecodingServices<S> | RX> => {
   const { settings, source } = sync
   requireFields(`ModelSync.handler(${show(source)})`, "options", options, { ...optionKinds, onFailure: anything })
-  const { conflictWait, maxSize, maxWait, onFailure, prefix, retry, schema, suppress } = options
+  const { conflictWait, maxSize, maxWait, onFailure, prefix, retry, schema, suppress, sweep } = options
   const handling = new Handling<R>({
     ...settings,
     ...settingsOf(settings, {}),
@@ -346,7 +353,8 @@ export const handler = <S extends AnySource, E, R, RX = never>(
     row: settings.row,
     suppress: suppress ?? true,
     retry: retry ?? defaultRetry,
-    conflictWait: conflictWait ?? "30 seconds"
+    conflictWait: conflictWait ?? "30 seconds",
+    sweep: sweep ?? "5 seconds"
   })
   // What `row` fails with is in the causes of `BatchFailed`, and the policy is asked about it.
   const handle = handling.handle as (batch: any) => Effect.Effect<void, any, R | SqlClient>
@@ -384,7 +392,7 @@ export const layer = <S extends AnySource, E, R, RX = never>(
     readonly onFailure: OnFailure.For<Types.NoInfer<E> | SyncError, RX>
   }
 ) => {
-  const { conflictWait, maxSize, maxWait, onFailure, prefix, retry, schema, suppress, ...settings } = options
-  const handlers = [handler(sync, { conflictWait, maxSize, maxWait, prefix, retry, schema, suppress })]
+  const { conflictWait, maxSize, maxWait, onFailure, prefix, retry, schema, suppress, sweep, ...settings } = options
+  const handlers = [handler(sync, { conflictWait, maxSize, maxWait, prefix, retry, schema, suppress, sweep })]
   return Layer.suspend(() => Consumer.layer(Consumer.make(group, { ...settings, handlers, onFailure })))
 }

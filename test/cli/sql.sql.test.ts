@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import { Codec, Topic } from "millrace"
-import { Outbox } from "millrace/sql"
+import { Codec, Consumer, OnFailure, Producer, Topic } from "millrace"
+import { Change, ModelSync, Outbox, type Waiting } from "millrace/sql"
+import { InMemoryKafka } from "millrace/testing"
 import { Operator } from "../../src/cli/confirm.ts"
 import { database } from "./fixtures/sql.config.ts"
 import { sqlCommand } from "./sqlCommand.ts"
@@ -17,6 +18,24 @@ const parked = Effect.gen(function*() {
   yield* client`UPDATE millrace.shop_outbox SET parked_at = now(), problem = 'too large' WHERE key <> 'a'`
   return (yield* Outbox.parked()).map(({ id }) => id)
 }).pipe(Effect.provide([database, Outbox.layer({ prefix: "shop_" })]))
+
+const Books = Topic.make("books", { key: Change.debezium, value: Change.debezium })
+
+/** Three books without their authors. */
+const waitingRows = Effect.gen(function*() {
+  const client = yield* SqlClient
+  yield* client`CREATE TABLE authors (id int PRIMARY KEY)`
+  yield* client`CREATE TABLE books (id int PRIMARY KEY, author int REFERENCES authors)`
+  for (const id of [1, 2, 3]) yield* Producer.send(Books, { key: { id }, value: { id, author: id }, partition: 0 })
+  const settings = { table: "public.books", format: Change.plain, waitFor: "constraints" as const }
+  const handler = ModelSync.handler(ModelSync.make(Books, settings), { prefix: "shop_" })
+  yield* Consumer.run(Consumer.make("books", {
+    offsetReset: "earliest",
+    until: "end",
+    onFailure: OnFailure.stop,
+    handlers: [handler]
+  }))
+}).pipe(Effect.provide([database, InMemoryKafka.layer]))
 
 const noOne = Effect.provideService(Operator, { isThere: () => false, ask: () => Effect.undefined })
 
@@ -76,5 +95,40 @@ describe("the database by the command", () => {
       assert.strictEqual((yield* sql("outbox", "drop", "--all", "--yes")).out, "1 dropped")
       assert.strictEqual((yield* sql("outbox", "drop", "--all", "--yes")).out, "0 dropped")
       assert.match((yield* sql("outbox")).out, / 0$/)
+    }))
+
+  it.effect("shows rows that wait for their parents, lets them come, and drops them", () =>
+    Effect.gen(function*() {
+      yield* waitingRows
+      const { code, out } = yield* sql("waiting")
+      assert.strictEqual(code, 0)
+      assert.match(out, /^WAITING +OLDEST +EXPIRED +REFUSED\n +3 +\d+\.\d s +0 +0$/)
+      const list = yield* sql("waiting", "ls")
+      const [header, first] = list.out.split("\n").map((line) => line.trim().split(/ {2,}/))
+      assert.deepStrictEqual(header, ["ID", "TABLE", "KEY", "STATE", "WAITS FOR", "SINCE", "RECORD", "PROBLEM"])
+      assert.deepStrictEqual(
+        [first![1], first![2], first![3], first![4], first![6]],
+        ["public.books", "1", "waiting", "public.authors(id) = [\"1\"]", "books/0@0"]
+      )
+      const rows = JSON.parse((yield* sql("waiting", "ls", "--json", "--max", "2")).out)
+      assert.deepStrictEqual(rows.map(({ cells }: Waiting.Row) => cells), [
+        { id: "1", author: "1" },
+        { id: "2", author: "2" }
+      ])
+      yield* Effect.provide(Effect.flatMap(SqlClient, (client) => client`INSERT INTO authors VALUES (2)`), database)
+      assert.strictEqual((yield* sql("waiting", "retry", rows[0].id)).out, "0 released, 1 of 1 are left")
+      assert.deepStrictEqual(JSON.parse((yield* sql("waiting", "retry", "--all", "--json")).out), {
+        found: 3,
+        released: 1,
+        left: 2
+      })
+      assert.strictEqual((yield* sql("waiting", "retry")).code, 2)
+      assert.include((yield* sql("waiting", "drop", "x", "--yes")).err, "\"x\" is no id of a row")
+      const gone = yield* sql("waiting", "drop", rows[0].id, rows[1].id, "--yes")
+      assert.strictEqual(gone.out, "1 dropped")
+      assert.include(gone.err, "1 of them do not wait (any more)")
+      assert.include((yield* noOne(sql("waiting", "drop", "--all"))).err, "add --yes to do it")
+      assert.strictEqual((yield* sql("waiting", "drop", "--all", "--yes")).out, "1 dropped")
+      assert.match((yield* sql("waiting")).out, / 0 +0\.0 s +0 +0$/)
     }))
 })

@@ -250,6 +250,7 @@ describe("progress", () => {
     stalled: [],
     unsent: [],
     problem: undefined,
+    hints: [],
     lag,
     lastError: undefined
   })

@@ -1,7 +1,5 @@
 /** `millrace sql outbox`. */
-import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
@@ -10,19 +8,14 @@ import type { SyncError } from "../../sql/SyncError.ts"
 import { confirmed } from "../confirm.ts"
 import { yes } from "../dltFilter.ts"
 import { worksOn } from "../ending.ts"
-import { UsageError, WorkFailed } from "../exit.ts"
+import { WorkFailed } from "../exit.ts"
 import { json } from "../root.ts"
 import { printTable } from "../table.ts"
 import { database } from "./database.ts"
+import { all as everything, ids as named, meant, most } from "./ids.ts"
 
-const ids = Argument.String("id").pipe(
-  Argument.withDescription("Only these messages, by their ids in `outbox ls`"),
-  Argument.variadic()
-)
-
-const all = Flag.Boolean("all").pipe(Flag.withDescription("All parked messages"), Flag.withDefault(false))
-
-const most = Flag.Int("max").pipe(Flag.withDescription("At most this many (default 1000)"), Flag.withDefault(1_000))
+const ids = named("messages", "outbox ls")
+const all = everything("All parked messages")
 
 const text = (bytes: Uint8Array | null): string => bytes === null ? "-" : Buffer.from(bytes).toString("utf8")
 
@@ -49,15 +42,8 @@ const ls = Command.make(
   })
 ).pipe(Command.withDescription("List the messages that Kafka refused for good"))
 
-/** The parked messages that are meant. */
-const meant = Effect.fnUntraced(function*(wanted: ReadonlyArray<string>, all: boolean) {
-  if (all !== (wanted.length === 0)) {
-    return yield* new UsageError({ problem: "name messages by their ids, or say --all" })
-  }
-  const wrong = wanted.find((id) => !/^\d{1,18}$/.test(id))
-  if (wrong !== undefined) return yield* new UsageError({ problem: `"${wrong}" is no id of a message` })
-  return all ? (yield* Outbox.parked(2 ** 31 - 1)).map(({ id }) => id) : wanted
-})
+/** All of them. */
+const every = Effect.map(Outbox.parked(2 ** 31 - 1), (messages) => messages.map(({ id }) => id))
 
 const changing = (
   flags: { readonly ids: ReadonlyArray<string>; readonly all: boolean; readonly json: boolean },
@@ -68,7 +54,7 @@ const changing = (
   Effect.gen(function*() {
     const { layer } = yield* database
     yield* Effect.gen(function*() {
-      const wanted = yield* meant(flags.ids, flags.all)
+      const wanted = yield* meant(flags, "message", every)
       if (wanted.length > 0 && !(yield* agreed(wanted.length))) return
       yield* worksOn
       const count = wanted.length === 0 ? 0 : yield* change(wanted)

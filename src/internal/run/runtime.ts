@@ -126,6 +126,7 @@ export const start = <R>(
       const context = yield* Surroundings.make({
         plan,
         client,
+        scope: clientScope,
         holds: options.holds,
         health: options.health,
         admin: engine.admin,

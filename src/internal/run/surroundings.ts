@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as PubSub from "effect/PubSub"
 import type { SchedulerDispatcher } from "effect/Scheduler"
+import type * as Scope from "effect/Scope"
 import * as ConsumerEvent from "../../ConsumerEvent.ts"
 import type { AdminClient, ConsumerClient, TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
@@ -43,6 +44,8 @@ export interface Options {
   readonly zombies: Zombies
   readonly routing: Routing | undefined
   readonly client: ConsumerClient
+  /** The client's. */
+  readonly scope: Scope.Scope
   /** See `LoopContext.wanted`. */
   readonly wanted: ReadonlyArray<TopicPartition>
 }
@@ -115,7 +118,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   })
 
   /** The identity of this run, for handlers that two consumers of one process share. */
-  const run = {}
+  const run = { scope: options.scope, hint: health.hint }
   const inRun = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provideService(effect, CurrentRun, run)
 
   const asking = Starts.make({ ...options, disturbed: (error) => publish({ _tag: "Disturbed", error }) })

@@ -24,6 +24,7 @@ export class HealthCell {
   private problem: string | undefined
   /** It was started again, and what ended it before may be about to do so again. */
   private isOnTrial = false
+  private readonly hints = new Map<string, string>()
   private lag: number | undefined
   private lastError: ConsumerHealth["lastError"]
   private readonly group: string
@@ -45,6 +46,7 @@ export class HealthCell {
       stalled: this.stalled,
       unsent: this.unsent,
       problem,
+      hints: [...this.hints.values()],
       lag: this.lag,
       lastError: this.lastError
     }
@@ -109,6 +111,7 @@ export class HealthCell {
   restarting(): void {
     this.status = "restarting"
     this.isOnTrial = true
+    this.hints.clear()
     this.assignment = []
     this.held = []
     this.stalled = []
@@ -141,6 +144,12 @@ export class HealthCell {
   /** What keeps the whole member from working, if something does. */
   readonly trouble = (problem: string | undefined): void => {
     this.problem = problem
+  }
+
+  /** What somebody should look at, by a name of what says it. */
+  readonly hint = (name: string, text: string | undefined): void => {
+    if (text === undefined) this.hints.delete(name)
+    else this.hints.set(name, text)
   }
 
   /** A partition left this member, or goes on from another offset: it is no longer held or stalled. */

@@ -32,7 +32,7 @@ export interface Claim {
 /** What a transaction did, if it was committed. */
 export interface Unanswered {
   readonly ops: ReadonlyArray<Op>
-  readonly applied: Applied
+  readonly applied: Applied & { readonly parked: number }
 }
 
 /** Where a partition goes on. */
@@ -47,13 +47,14 @@ const nameOf = (group: string, { partition, topic }: TopicPartition.TopicPartiti
   JSON.stringify([group, topic, partition])
 
 /** Stands for what runs outside of a consumer. */
-const noRun = {}
+const noRun: object = {}
 
 /** The claims of a handler, for each run of a consumer that it is in. */
 export class Claims {
   private readonly runs = new WeakMap<object, Map<string, Claim>>()
 
-  private readonly mine: Effect.Effect<Map<string, Claim>> = Effect.map(CurrentRun, (run = noRun) => {
+  private readonly mine: Effect.Effect<Map<string, Claim>> = Effect.map(CurrentRun, (current) => {
+    const run: object = current ?? noRun
     let claims = this.runs.get(run)
     if (claims === undefined) this.runs.set(run, claims = new Map())
     return claims

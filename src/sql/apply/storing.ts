@@ -19,6 +19,21 @@ export class Lost extends Data.TaggedError("Lost") {}
 
 const isLost = (error: unknown): error is Lost => error instanceof Lost
 
+/** How far a chunk was written, and how many of its rows are kept elsewhere, to be written later. */
+export interface Done extends Applied {
+  readonly parked: number
+}
+
+/**
+ * Calls `write` with the operations that can be written at this time, and looks after the others. `hasWaiting`: some
+ * rows are kept elsewhere already, of these keys or of others. `isCareful`: operations are written in their order.
+ */
+export type Around = (
+  hasWaiting: boolean,
+  isCareful: boolean,
+  write: (ops: ReadonlyArray<Op>, from: number) => Effect.Effect<Applied, SqlError>
+) => Effect.Effect<Done, SqlError, SqlClient>
+
 /** A chunk of a partition. */
 export interface Chunk {
   readonly sql: SqlClient
@@ -26,32 +41,34 @@ export interface Chunk {
   readonly place: Place
   readonly claim: Claim
   readonly ops: ReadonlyArray<Op>
+  readonly around: Around
   /** The offset behind the chunk. */
   readonly next: number
 }
 
 /** Stores another offset, within the transaction. */
-type Move = (next: number) => Effect.Effect<void, SqlError | Lost>
+type Move = (next: number) => Effect.Effect<unknown, SqlError | Lost>
 
 const rowOf = ({ group, partition, topic }: Claim): [string, string, string] => [group, topic, String(partition)]
 
 const moveTo = ({ claim, place, sql }: Chunk, next: number, owner: string, after: string) =>
   Effect.flatMap(
     textsOf(sql, Offsets.store(place), [...rowOf(claim), String(next), owner, after]),
-    (rows): Effect.Effect<void, Lost> => rows.length === 0 ? Effect.fail(new Lost()) : Effect.void
+    ([row]): Effect.Effect<boolean, Lost> =>
+      row === undefined ? Effect.fail(new Lost()) : Effect.succeed(row[0] === "true")
   )
 
 /** In one transaction, which only the owner of the partition can begin. It writes a new owner, a mark of its own. */
 const inOne = Effect.fnUntraced(function*(
   chunk: Chunk,
-  write: (move: Move) => Effect.Effect<Applied, SqlError | Lost>
-): Effect.fn.Return<Applied, SqlError | Lost> {
+  write: (hasWaiting: boolean, move: Move) => Effect.Effect<Done, SqlError | Lost, SqlClient>
+): Effect.fn.Return<Done, SqlError | Lost, SqlClient> {
   const { claim, ops, place, sql } = chunk
   // A transaction without an answer may have written one of these, and nobody else knows them.
   const after = `${claim.token}#${++claim.sequence}`
-  const begun = Effect.andThen(
+  const begun = Effect.flatMap(
     moveTo(chunk, chunk.next, claim.owner, after),
-    write((next) => Effect.asVoid(moveTo(chunk, next, after, after)))
+    (hasWaiting) => write(hasWaiting, (next) => moveTo(chunk, next, after, after))
   )
   const noted = Effect.tap(
     begun,
@@ -75,27 +92,28 @@ const inOne = Effect.fnUntraced(function*(
 })
 
 /**
- * Writes operations from place `from` on, as far as the database takes them, and the offset behind them. `isParked`:
- * the first one waits for a unique value, and leaves its own to others.
+ * Writes operations as far as the database takes them, and the offset behind them; rows without their parents wait.
+ * `isParked`: the first one waits for a unique value, and leaves its own to others.
  */
 export const store = Effect.fnUntraced(function*(
   chunk: Chunk,
-  from: number,
   isParked: boolean
-): Effect.fn.Return<Applied, SqlError | Lost> {
+): Effect.fn.Return<Done, SqlError | Lost, SqlClient> {
   const { claim, ops, sql } = chunk
   if (claim.stride === unlimited && !isParked) {
-    const all: Applied = { place: ops.length, error: undefined }
-    const result = yield* Effect.result(inOne(chunk, () => Effect.as(optimistically(sql, ops, from), all)))
+    const whole = (ready: ReadonlyArray<Op>) =>
+      Effect.as(optimistically(sql, ready, 0), { place: ready.length, error: undefined })
+    const result = yield* Effect.result(inOne(chunk, (hasWaiting) => chunk.around(hasWaiting, false, whole)))
     if (result._tag === "Success") return result.success
     // A row that is refused is looked for below.
     if (isLost(result.failure) || !isOfRow(result.failure)) return yield* Effect.fail(result.failure)
   }
   const applied = yield* inOne(
     chunk,
-    Effect.fnUntraced(function*(move) {
-      if (isParked) yield* parkAt(sql, ops, from)
-      const done = yield* carefully(sql, ops, from, claim.stride)
+    Effect.fnUntraced(function*(hasWaiting, move) {
+      if (isParked) yield* parkAt(sql, ops, 0)
+      const careful = (ready: ReadonlyArray<Op>, from: number) => carefully(sql, ready, from, claim.stride)
+      const done = yield* chunk.around(hasWaiting, true, careful)
       if (done.error !== undefined) yield* move(ops[done.place]!.offset)
       return done
     })

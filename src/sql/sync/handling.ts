@@ -8,6 +8,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { BatchFailed } from "../../BatchFailed.ts"
 import type { OwnedBatch } from "../../Handler.ts"
+import { CurrentRun } from "../../internal/shared/currentRun.ts"
 import type { TopicPartition } from "../../TopicPartition.ts"
 import { type Applied, isConflict } from "../apply/carefully.ts"
 import { type Claim, Claims, type Start } from "../apply/claims.ts"
@@ -15,9 +16,13 @@ import type { Op } from "../apply/fold.ts"
 import * as Offsets from "../apply/offsetsSql.ts"
 import { Lost, store } from "../apply/storing.ts"
 import { SyncError } from "../SyncError.ts"
-import { Fenced, NotMigrated, Refused } from "../SyncErrorReason.ts"
+import { Fenced, Refused } from "../SyncErrorReason.ts"
 import { type Place, shownOwnTable } from "../tables/ownTables.ts"
-import { serverErrorOf, shownError, syncErrorOf } from "../tables/sqlErrors.ts"
+import { ownTableErrorOf, serverErrorOf, shownError, syncErrorOf } from "../tables/sqlErrors.ts"
+import { around } from "../waiting/parking.ts"
+import { ring, sweep } from "../waiting/sweeping.ts"
+import { Known as Waiters } from "../waiting/waiters.ts"
+import { probe } from "../waiting/waitingSql.ts"
 import { keepSeconds, type Mapping } from "./mapping.ts"
 import { type AnyRecord, prepare, type Prepared, type Transform } from "./preparing.ts"
 import { shownKey } from "./reading.ts"
@@ -32,6 +37,7 @@ export interface Options<R> extends Parts {
   readonly suppress: boolean
   readonly retry: Schedule.Schedule<unknown, SyncError>
   readonly conflictWait: Duration.Input
+  readonly sweep: Duration.Input
 }
 
 /** How often deleted keys are looked for that need not be remembered any more, in milliseconds. */
@@ -49,6 +55,8 @@ const impatience = 10
 /** What is known of one database. */
 interface Known {
   mappings: Mappings | undefined
+  /** The tables of rows that wait, also those of other syncs. */
+  readonly waiters: Waiters
   forgotAt: number
 }
 
@@ -77,7 +85,10 @@ export class Handling<R> {
 
   private known(sql: SqlClient): Known {
     let known = this.databases.get(sql)
-    if (known === undefined) this.databases.set(sql, known = { mappings: undefined, forgotAt: 0 })
+    if (known === undefined) {
+      known = { mappings: undefined, waiters: new Waiters(this.options.place), forgotAt: 0 }
+      this.databases.set(sql, known)
+    }
     return known
   }
 
@@ -123,12 +134,15 @@ export class Handling<R> {
         this.known(sql).mappings = undefined
         const mappings = yield* this.mappings(sql)
         const ours = <A, E extends SqlError>(name: string, effect: Effect.Effect<A, E>) =>
-          Effect.mapError(effect, (error) =>
-            serverErrorOf(error).code === "42P01"
-              ? new SyncError({ operation, reason: new NotMigrated({ table: shownOwnTable(place, name) }) })
-              : syncErrorOf(operation, error))
+          Effect.mapError(effect, (error) => ownTableErrorOf(operation, shownOwnTable(place, name), error))
         if (guardedOf(mappings).length > 0) yield* ours("deleted", sql.unsafe(Offsets.hasDeleted(place)))
-        return yield* ours("offsets", this.claims.take(sql, place, group, partitions))
+        const starts = yield* ours("offsets", this.claims.take(sql, place, group, partitions))
+        // Each transaction asks it whether anything waits.
+        yield* ours("waiting", sql.unsafe(probe(place)))
+        const run = yield* CurrentRun
+        const every = Duration.toMillis(Duration.fromInputUnsafe(this.options.sweep))
+        if (run !== undefined && mappings.waiters.size > 0) yield* sweep(run, place, group, every)
+        return starts
       }),
       (error) => error.isRetryable
     )
@@ -194,7 +208,15 @@ export class Handling<R> {
         read = { mappings: yield* this.mappings(sql), prepared }
       }
       const next = prepared.refusal?.offset ?? batch.next
-      const applied = yield* store({ sql, place, claim, ops: prepared.ops, next }, 0, isParked)
+      const waiting = { waiters: mappings.waiters, known: this.known(sql).waiters }
+      const chunk = { sql, place, claim, ops: prepared.ops }
+      const applied = yield* store({
+        ...chunk,
+        next,
+        around: (...how) => around({ ...chunk, waiting }, ...how)
+      }, isParked)
+      // Its parent may have come meanwhile, in a transaction that could not see it.
+      if (applied.parked > 0) ring(yield* CurrentRun, place)
       return { applied, prepared }
     })
     const typed = Effect.catchIf(
@@ -204,7 +226,11 @@ export class Handling<R> {
         // A table that changed is read again.
         const { partition, start, topic } = batch
         const found = syncErrorOf(operation, error, { topic, partition, offset: start })
-        if (!found.isRetryable) this.known(sql).mappings = undefined
+        if (!found.isRetryable) {
+          const known = this.known(sql)
+          known.mappings = undefined
+          known.waiters.forget()
+        }
         return Effect.fail(found)
       }
     )

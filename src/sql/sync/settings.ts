@@ -14,6 +14,7 @@ import {
 } from "../../internal/shared/fields.ts"
 import { duration } from "../../internal/shared/handedIn/settingKinds.ts"
 import type { Format } from "../change/model.ts"
+import { waitFor, waitForProblem, type WaitForSettings } from "../waiting/settings.ts"
 
 /**
  * Where the version of a row comes from, and where it is kept.
@@ -67,6 +68,11 @@ export interface TableSettings {
   readonly unknownFields?: "refuse" | "ignore" | undefined
   /** Keeps older events from undoing newer ones (default: the order of the topic is trusted). */
   readonly version?: VersionSettings | undefined
+  /**
+   * Rows whose parents have not come wait for them, and later records of their keys behind them (default: such a row is
+   * refused by the database). `"constraints"` reads the parents from the table's foreign keys.
+   */
+  readonly waitFor?: "constraints" | WaitForSettings | undefined
 }
 
 /** Whether it is an object by name, not an array. */
@@ -95,7 +101,8 @@ const tableKinds: Kinds = {
   deletes,
   truncates: oneOf("refuse", "apply", "ignore"),
   unknownFields: oneOf("refuse", "ignore"),
-  version: { words: "an object of column, from", is: isNamed, fields: versionKinds }
+  version: { words: "an object of column, from", is: isNamed, fields: versionKinds },
+  waitFor
 }
 
 const tables: Kind = { words: "an object of tables by name", is: isNamed }
@@ -107,7 +114,7 @@ const format: Kind = {
 const settingsKinds: Kinds = { ...tableKinds, format, row: func, tables }
 
 /** What is wrong with settings whose fields are of their kinds. */
-const choiceProblem = ({ deletes, fields, table, version }: TableSettings): string | undefined => {
+const choiceProblem = ({ deletes, fields, table, version, waitFor }: TableSettings): string | undefined => {
   if (table === undefined || table === "") return "table: is missing; write \"schema.table\""
   if (fields !== undefined && Object.keys(fields).length !== 1) return "fields: give include or exclude, not both"
   if (isNamed(deletes)) {
@@ -115,7 +122,8 @@ const choiceProblem = ({ deletes, fields, table, version }: TableSettings): stri
     if (found !== undefined) return `deletes: ${found.field}: ${found.problem}`
     if (deletes.softDelete === undefined) return "deletes: softDelete is missing"
   }
-  if (version === undefined) return undefined
+  const waits = waitForProblem(waitFor)
+  if (waits !== undefined || version === undefined) return waits
   if (version.column === undefined) return "version: column is missing"
   const source = version.from
   if (source === "lsn" || source === "timestamp") return undefined

@@ -6,6 +6,8 @@ import { SyncError } from "../SyncError.ts"
 import { UnmappedTable } from "../SyncErrorReason.ts"
 import * as Table from "../Table.ts"
 import type { Place } from "../tables/ownTables.ts"
+import type { Waiter } from "../waiting/relations.ts"
+import { waiterOf } from "../waiting/waiters.ts"
 import { type Mapping, mappingOf } from "./mapping.ts"
 import { settingsOf, type TableSettings } from "./settings.ts"
 
@@ -19,6 +21,8 @@ export interface Parts extends TableSettings {
 export interface Mappings {
   readonly main: Mapping
   readonly byName: ReadonlyMap<string, Mapping>
+  /** The tables whose rows wait for their parents. */
+  readonly waiters: ReadonlyMap<Mapping["target"], Waiter>
 }
 
 /** Reads all tables, and checks that the settings fit them. */
@@ -27,17 +31,24 @@ export const load = Effect.fnUntraced(function*(
   parts: Parts,
   place: Place
 ): Effect.fn.Return<Mappings, SyncError, SqlClient> {
-  const read = new Map<string, Table.Table>()
+  const known = new Map<string, Table.Table>()
+  const waiters = new Map<Mapping["target"], Waiter>()
+  const read = Effect.fnUntraced(function*(name: string) {
+    const table = known.get(name) ?? (yield* Table.read(name))
+    known.set(name, table)
+    return table
+  })
   const mapped = Effect.fnUntraced(function*(settings: TableSettings) {
-    const { table: name } = settings
-    const table = read.get(name) ?? (yield* Table.read(name))
-    read.set(name, table)
-    const mapping = mappingOf(settings, table, parts.format.modes, place)
-    return "problem" in mapping ? yield* new SyncError({ operation, reason: mapping.problem }) : mapping
+    const mapping = mappingOf(settings, yield* read(settings.table), parts.format.modes, place)
+    if ("problem" in mapping) return yield* new SyncError({ operation, reason: mapping.problem })
+    const { waitFor } = settings
+    const { target } = mapping
+    if (waitFor !== undefined) waiters.set(target, yield* waiterOf(operation, target, waitFor, read))
+    return mapping
   })
   const byName = new Map<string, Mapping>()
   for (const [name, own] of Object.entries(parts.tables ?? {})) byName.set(name, yield* mapped(settingsOf(parts, own)))
-  return { main: yield* mapped(settingsOf(parts, {})), byName }
+  return { main: yield* mapped(settingsOf(parts, {})), byName, waiters }
 })
 
 /** The mapping for a record that names this table, or none. */

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { type Claim, Claims } from "../../../src/sql/apply/claims.ts"
 import type { Op } from "../../../src/sql/apply/fold.ts"
-import { store } from "../../../src/sql/apply/storing.ts"
+import { type Around, store } from "../../../src/sql/apply/storing.ts"
 import { serverErrorOf } from "../../../src/sql/tables/sqlErrors.ts"
 import { numbered } from "./kit.ts"
 
@@ -20,8 +20,12 @@ export const claim = (topic: string, partition = 0, claims = new Claims()) =>
 export const storeAll = (claim: Claim, ops: ReadonlyArray<Op>, first = 0, isParked = false) =>
   Effect.gen(function*() {
     const sql = yield* SqlClient
-    const chunk = { sql, place: {}, claim, ops: numbered(ops, first), next: first + ops.length }
-    const { error, place } = yield* store(chunk, 0, isParked)
+    const next = first + ops.length
+    const all = numbered(ops, first)
+    const around: Around = (_hasWaiting, _isCareful, write) =>
+      Effect.map(write(all, 0), (applied) => ({ ...applied, parked: 0 }))
+    const chunk = { sql, place: {}, claim, ops: all, around, next }
+    const { error, place } = yield* store(chunk, isParked)
     return error === undefined ? place : `${place}: ${serverErrorOf(error).code}`
   })
 

@@ -1,0 +1,101 @@
+/** `millrace sql waiting`. */
+import * as Command from "effect/cli/Command"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Waiting from "../../sql/Waiting.ts"
+import { confirmed } from "../confirm.ts"
+import { yes } from "../dltFilter.ts"
+import { worksOn } from "../ending.ts"
+import { WorkFailed } from "../exit.ts"
+import { json } from "../root.ts"
+import { printTable } from "../table.ts"
+import { timeOf, toJson } from "../values.ts"
+import { database } from "./database.ts"
+import { all, ids, meant, most } from "./ids.ts"
+
+const named = ids("rows", "waiting ls")
+
+const ls = Command.make(
+  "ls",
+  { max: most, json },
+  Effect.fnUntraced(function*(flags) {
+    const { layer, tables } = yield* database
+    const rows = yield* Effect.provide(Waiting.list({ ...tables, max: flags.max }), layer)
+    const shown = rows.map(({ since, until, ...rest }) => ({ ...rest, since: timeOf(since), until: timeOf(until) }))
+    if (flags.json) return yield* Console.log(toJson(shown))
+    yield* printTable(
+      ["ID", "TABLE", "KEY", "STATE", "WAITS FOR", "SINCE", "RECORD", "PROBLEM"],
+      shown.map(({ id, key, offset, parent, partition, problem, since, state, table, topic }) => [
+        id,
+        table,
+        key,
+        state,
+        parent,
+        since,
+        `${topic}/${partition}@${offset}`,
+        problem ?? "-"
+      ])
+    )
+  })
+).pipe(Command.withDescription("List the rows that wait, the oldest first"))
+
+const retry = Command.make(
+  "retry",
+  { ids: named, all: all("All rows that wait"), json },
+  Effect.fnUntraced(function*(flags) {
+    const { layer, tables } = yield* database
+    yield* Effect.gen(function*() {
+      // All are not listed first: there may be many, and more may come.
+      const wanted = yield* meant(flags, "row", Effect.succeed([]))
+      yield* worksOn
+      const { found, left } = yield* Waiting.retry(flags.all ? "all" : wanted, tables)
+      const released = found - left
+      yield* Console.log(
+        flags.json ? toJson({ found, released, left }) : `${released} released, ${left} of ${found} are left`
+      )
+      if (found < wanted.length) {
+        return yield* new WorkFailed({ problem: `${wanted.length - found} of them do not wait (any more)` })
+      }
+    }).pipe(Effect.provide(layer))
+  })
+).pipe(
+  Command.withDescription("Release rows whose parents are there; the others begin to wait again, expired ones, too")
+)
+
+const drop = Command.make(
+  "drop",
+  { ids: named, all: all("All rows that wait"), yes, json },
+  Effect.fnUntraced(function*(flags) {
+    const { layer, tables } = yield* database
+    yield* Effect.gen(function*() {
+      const every = Effect.map(Waiting.list({ ...tables, max: 2 ** 31 - 1 }), (rows) => rows.map(({ id }) => id))
+      const wanted = yield* meant(flags, "row", every)
+      if (wanted.length > 0 && !flags.yes && !(yield* confirmed(`Drop ${wanted.length} rows for good?`))) return
+      yield* worksOn
+      const count = wanted.length === 0 ? 0 : yield* Waiting.drop(wanted, tables)
+      yield* Console.log(flags.json ? toJson({ count }) : `${count} dropped`)
+      if (count < wanted.length) {
+        return yield* new WorkFailed({ problem: `${wanted.length - count} of them do not wait (any more)` })
+      }
+    }).pipe(Effect.provide(layer))
+  })
+).pipe(Command.withDescription("Delete rows that wait for good"))
+
+/** The rows of syncs that wait for their parents. */
+export const waiting = Command.make(
+  "waiting",
+  { json },
+  Effect.fnUntraced(function*(flags) {
+    const { layer, tables } = yield* database
+    const status = yield* Effect.provide(Waiting.status(tables), layer)
+    if (flags.json) return yield* Console.log(toJson(status))
+    const { expired, oldestMillis, refused, waiting: rows } = status
+    yield* printTable(
+      ["WAITING", "OLDEST", "EXPIRED", "REFUSED"],
+      [[rows, `${(oldestMillis / 1_000).toFixed(1)} s`, expired, refused]]
+    )
+  })
+).pipe(
+  Command.withSubcommands([ls, retry, drop]),
+  Command.withDescription("Show how many rows of syncs wait for their parents")
+)
