@@ -37,6 +37,18 @@ export interface Line {
   readonly steps: Array<Step>
 }
 
+/** Whether a row is gone after it, under this key. */
+export const isRemoval = ({ kind }: Op): boolean => kind === "Remove" || kind === "Truncate" || kind === "Move"
+
+/** The text of a row's key. */
+export const keyOf = ({ key }: Op["target"], row: Row): string => key.map((column) => row[column]).join("\0")
+
+/** The row that waits, under the key that it gets. */
+const moved = (op: Op, to: Row, { kind, row, version }: Step): Op => {
+  const whole = row!.map((cell, column) => op.target.key.includes(column) ? to[column] : cell)
+  return { ...op, kind, key: keyOf(op.target, to), row: whole, to: undefined, version: op.version ?? version }
+}
+
 const merged = (earlier: Row, later: Row): Row => later.map((cell, i) => cell === undefined ? earlier[i] : cell)
 
 /** The step that an operation is behind those that are there. */
@@ -47,7 +59,7 @@ const stepOf = (steps: ReadonlyArray<Step>, op: Op, at: Pick<Step, "place" | "pa
     return { ...at, op, row: last.row, kind: last.kind, version: last.version, isOlder }
   }
   const version = op.version ?? last?.version
-  if (op.kind === "Remove" || op.kind === "Truncate") {
+  if (isRemoval(op)) {
     return { ...at, op, row: undefined, kind: "Remove", version, isOlder: false }
   }
   const before = last?.row
@@ -92,6 +104,14 @@ export class Lines {
       for (const line of this.all.values()) {
         if (line.target === op.target) line.steps.push(stepOf([], op, { place, part: 0, id: undefined }))
       }
+      return
+    }
+    if (op.kind === "Move" && op.to !== undefined) {
+      const last = this.of(op).steps.at(-1)
+      const isLast = last?.row !== undefined && !(last.version !== undefined && op.version! < last.version)
+      this.push(op, { place, part: 0, id: undefined })
+      // What is not written yet has to move along: the source does not send all of it again.
+      if (isLast) this.push(moved(op, op.to, last), { place, part: 0, id: undefined })
       return
     }
     if (op.instead !== undefined) this.push(op.instead, { place, part: 1, id: undefined })

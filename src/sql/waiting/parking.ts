@@ -11,7 +11,7 @@ import type { Done } from "../apply/storing.ts"
 import type { Place } from "../tables/ownTables.ts"
 import { serverErrorOf } from "../tables/sqlErrors.ts"
 import { missingOf } from "./checking.ts"
-import { Lines } from "./lines.ts"
+import { keyOf, Lines } from "./lines.ts"
 import { type Lack, type Missing, needsOf, parentKeyOf, referenceOf, type Waiters } from "./needs.ts"
 import { type Parked, type Plan, plan } from "./plan.ts"
 import type { Relation, Waiter } from "./relations.ts"
@@ -43,8 +43,13 @@ interface Found {
   readonly op: string
 }
 
-const keysIn = (ops: ReadonlyArray<Op>): ReadonlyArray<Op> =>
-  ops.flatMap((op) => op.kind === "Truncate" ? [] : op.instead === undefined ? [op] : [op.instead, op])
+/** The keys that operations touch. */
+const keysIn = (ops: ReadonlyArray<Op>): ReadonlyArray<Pick<Op, "target" | "key">> =>
+  ops.flatMap((op) => {
+    if (op.kind === "Truncate") return []
+    if (op.to !== undefined) return [op, { target: op.target, key: keyOf(op.target, op.to) }]
+    return op.instead === undefined ? [op] : [op.instead, op]
+  })
 
 /** The rows of the chunk's keys that wait, which nobody else may release until the end of the transaction. */
 const lockedRows = ({ claim, ops, place, sql }: Chunk): Effect.Effect<ReadonlyArray<Found>, SqlError> => {

@@ -3,7 +3,7 @@
  * written, and what comes behind it waits; folding a chunk does no less. Pure.
  */
 import type { Op, Row } from "../apply/fold.ts"
-import type { Line, Step } from "./lines.ts"
+import { isRemoval, type Line, type Step } from "./lines.ts"
 import type { Lack, Missing } from "./needs.ts"
 import { joined } from "./needs.ts"
 import { parentName, type Waiter } from "./relations.ts"
@@ -42,6 +42,8 @@ interface Emitted {
   readonly part: 0 | 1
   readonly op: Op
 }
+
+const rank = ({ op, part }: Emitted): number => part === 1 || isRemoval(op) ? 0 : 1
 
 /** The columns of each key of a table that something here lacks. */
 const keysOf = (target: Op["target"], lacking: ReadonlySet<string>): ReadonlyArray<readonly [string, Array<number>]> =>
@@ -164,7 +166,7 @@ export const plan = (ops: ReadonlyArray<Op>, lines: ReadonlyArray<Line>, options
     }
     for (let i = 0; i < steps.length; i++) {
       const step = steps[i]!
-      if (step.isOlder && step.op.kind === "Remove") emitted.push(step)
+      if (step.isOlder && isRemoval(step.op)) emitted.push(step)
       if (i <= last || step.isOlder || waiter === undefined) continue
       const [lack] = lacksOf.get(step) ?? []
       if (lack === undefined) continue
@@ -183,8 +185,8 @@ export const plan = (ops: ReadonlyArray<Op>, lines: ReadonlyArray<Line>, options
   }
   const ready = ops.flatMap((op, place) => {
     if (op.kind === "Truncate" || !changed.has(place)) return [op]
-    // The row that is replaced goes first.
-    return (parts.get(place) ?? []).sort((a, b) => b.part - a.part).map(({ op: one }) => one)
+    // What is replaced or moved goes first.
+    return (parts.get(place) ?? []).sort((a, b) => rank(a) - rank(b)).map(({ op: one }) => one)
   })
   return { ready, parked, gone, still }
 }
