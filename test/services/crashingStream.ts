@@ -67,12 +67,15 @@ export const crashing = (
         socket.resetAndDestroy()
         stream.destroy(new Error("the connection was cut"))
       }
+      let isAnswered = false
       socket.on("data", (bytes: Buffer) => {
+        isAnswered = true
         if (state === "losing") end()
         else if (state === "open") stream.push(bytes)
       })
       socket.on("error", (error) => stream.destroy(error))
-      socket.on("close", () => stream.push(null))
+      // A request to cancel has no answer, and nobody reads it to its end.
+      socket.on("close", () => isAnswered ? stream.push(null) : stream.destroy())
       return stream
     }
   }

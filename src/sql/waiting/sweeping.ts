@@ -5,6 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
+import * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Run } from "../../internal/shared/currentRun.ts"
@@ -179,5 +180,7 @@ export const sweep = Effect.fnUntraced(function*(run: Run, place: Place, group: 
   if (known.has(nameOf(place))) return
   const sweeper = new Sweeper(place, group, run)
   known.set(nameOf(place), sweeper)
-  yield* Effect.forkIn(sweeper.loop(every), run.scope)
+  const fiber = yield* Effect.forkDetach(sweeper.loop(every))
+  // The end of the run does not wait for a database that does not answer.
+  yield* Scope.addFinalizer(run.scope, Effect.sync(() => fiber.interruptUnsafe()))
 })

@@ -124,7 +124,7 @@ const world = Layer.effectDiscard(Effect.gen(function*() {
 const toEnd = { until: "end" } as const
 
 layer(world, { excludeTestServices: true })("rows that wait are all written, in the order of their keys", (it) => {
-  for (let seed = 1; seed <= 10; seed++) {
+  for (let seed = 1; seed <= 6; seed++) {
     it.effect(`whichever topic is read first, in chunks of any size (${seed})`, () =>
       Effect.gen(function*() {
         const { events, random, rows } = sourceOf(seed)
@@ -135,7 +135,7 @@ layer(world, { excludeTestServices: true })("rows that wait are all written, in 
       }).pipe(Effect.provide(InMemoryKafka.layer)))
   }
 
-  for (let seed = 11; seed <= 20; seed++) {
+  for (let seed = 7; seed <= 12; seed++) {
     it.effect(`while parents and children are written at the same time, by two members each (${seed})`, () =>
       Effect.gen(function*() {
         const { events, random, rows } = sourceOf(seed)
@@ -152,7 +152,7 @@ layer(world, { excludeTestServices: true })("rows that wait are all written, in 
       }).pipe(Effect.provide(InMemoryKafka.layer)))
   }
 
-  for (let seed = 21; seed <= 35; seed++) {
+  for (let seed = 13; seed <= 22; seed++) {
     it.effect(`where connections are cut in the middle of it (${seed})`, () =>
       Effect.gen(function*() {
         const { events, random, rows } = sourceOf(seed)
@@ -162,8 +162,14 @@ layer(world, { excludeTestServices: true })("rows that wait are all written, in 
           when: random() < 0.4 ? "before" : "after"
         }))
         const connections = crashing(place, points)
-        const pool = { username: "postgres", database: place.database, ssl: false, maxConnections: 3 }
-        const sql = PgClient.layer({ ...pool, stream: connections.stream })
+        // A handshake that is cut is waited for.
+        const pool = {
+          username: "postgres",
+          database: place.database,
+          ssl: false,
+          connectTimeout: "200 millis"
+        } as const
+        const sql = PgClient.layer({ ...pool, maxConnections: 3, stream: connections.stream })
         for (const name of tables.toReversed()) {
           yield* Effect.provide(consumerOf(name, 1 + Math.floor(random() * 12), toEnd), sql)
         }

@@ -13,9 +13,7 @@ layer(world(statements), { excludeTestServices: true })("rows that wait", (it) =
     Effect.gen(function*() {
       yield* fresh
       const sql = yield* SqlClient
-      const { sync, topic } = synced("swept.orders", {
-        waitFor: { parents: "constraints", timeout: "200 millis" }
-      })
+      const { sync, topic } = synced("swept.orders")
       yield* send(topic, order(1, 1, "swept"))
       const group = "swept"
       const running = yield* Effect.forkChild(
@@ -29,6 +27,8 @@ layer(world(statements), { excludeTestServices: true })("rows that wait", (it) =
       yield* sql`INSERT INTO customers (id) VALUES (1)`
       yield* until(Effect.map(notes, (rows) => rows.length === 1))
       yield* send(topic, order(2, 2, "late"))
+      yield* until(Effect.map(Waiting.status(), ({ waiting }) => waiting === 1))
+      yield* sql`UPDATE millrace.waiting SET until = now()`
       yield* until(Effect.map(Waiting.status(), ({ expired }) => expired === 1))
       const hints = Effect.map(Health.all, (all) => all.find((one) => one.group === group)!)
       yield* until(Effect.map(hints, (health) => health.hints.length === 1))
