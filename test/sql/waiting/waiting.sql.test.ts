@@ -194,6 +194,51 @@ layer(world(statements), { excludeTestServices: true })("rows that wait for thei
       assert.deepStrictEqual(yield* waitingOffsets, ["public.orders 5"])
     }))
 
+  it.effect("move with all that they have when Debezium changes their key and sends only a part again", () =>
+    Effect.gen(function*() {
+      yield* fresh
+      const topic = connectTopic("rekeyed.orders")
+      const sync = ModelSync.make(topic, { table: "public.orders", format: Change.envelope(), waitFor: "constraints" })
+      const customers = synced("rekeyed.customers")
+      const source = { schema: "public", table: "orders", lsn: 1, ts_ms: 1_700_000_000_000 }
+      const put = (id: number, value: object | null, headers: { readonly [name: string]: string } = {}) =>
+        Producer.send(topic, { key: { id }, value: value && { ...value, source }, headers, partition: 0 })
+      const unsent = "__debezium_unavailable_value"
+      yield* put(1, { op: "c", before: null, after: order(1, 1, "kept") })
+      yield* runToEnd(ModelSync.handler(sync), "rekeyed")
+      const there = { "__debezium.newkey": JSON.stringify({ id: 11 }) }
+      yield* put(1, { op: "d", before: { id: 1 }, after: null }, there)
+      yield* put(1, null, there)
+      yield* put(11, { op: "c", before: null, after: { ...order(11, 1), note: unsent, total: 5 } }, {
+        "__debezium.oldkey": JSON.stringify({ id: 1 })
+      })
+      assert.deepStrictEqual(yield* runToEnd(ModelSync.handler(sync), "rekeyed"), [])
+      assert.deepStrictEqual((yield* Waiting.list()).map(({ key, offset }) => [key, offset]), [["11", 1], ["11", 3]])
+      yield* send(customers.topic, customer(1))
+      yield* runToEnd(ModelSync.handler(customers.sync))
+      assert.deepStrictEqual(yield* rowsOf("orders"), [{ ...order(11, 1, "kept"), total: 5 }])
+    }))
+
+  it.effect("wait too when their parent goes between the look for it and the write", () =>
+    Effect.gen(function*() {
+      yield* fresh
+      const sql = yield* SqlClient
+      const orders = synced("raced.orders")
+      yield* sql`INSERT INTO customers (id) VALUES (1), (2)`
+      // What another transaction may do at this moment.
+      yield* sql.unsafe(`CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        DELETE FROM customers WHERE id = 1;
+        RETURN NULL;
+      END $$`)
+      yield* sql.unsafe("CREATE TRIGGER gone BEFORE INSERT ON orders FOR EACH STATEMENT EXECUTE FUNCTION gone()")
+      yield* send(orders.topic, order(1, 1, "raced"))
+      yield* send(orders.topic, order(2, 2, "other"))
+      assert.deepStrictEqual(yield* runToEnd(ModelSync.handler(orders.sync)), [])
+      yield* sql.unsafe("DROP TRIGGER gone ON orders")
+      assert.deepStrictEqual(yield* notes, ["2 other"])
+      assert.deepStrictEqual((yield* Waiting.list()).map(({ parent }) => parent), ["public.customers(id) = [\"1\"]"])
+    }))
+
   it.effect("are marked as deleted where deletions mark, once they are there", () =>
     Effect.gen(function*() {
       yield* fresh
