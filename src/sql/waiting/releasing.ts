@@ -42,7 +42,7 @@ export interface Releasing {
 }
 
 /** How many keys are released at once, and how many times rows may release others; the sweep goes on from there. */
-export const mostKeys = 1_000
+export const mostKeys = 5_000
 const mostLevels = 100
 
 export const keysIn = (rows: ReadonlyArray<ReadonlyArray<string | null>>): ReadonlyArray<Key> =>
