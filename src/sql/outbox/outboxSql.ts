@@ -74,7 +74,8 @@ const columns = "id::text AS digits, topic, partition, key, value, headers::text
 export const select = (place: Place): string =>
   `SELECT ${columns} FROM (
   SELECT *,
-    coalesce(sum(octet_length(value)) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING EXCLUDE CURRENT ROW), 0) AS before
+    sum(coalesce(octet_length(value), 0)) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING)
+      - coalesce(octet_length(value), 0) AS before
   FROM ${tableOf(place)}
   WHERE shard = $1::int2 AND id >= $2::text::int8 AND parked_at IS NULL AND topic <> ALL($4::text::text[])
   ORDER BY id LIMIT $3::int4
