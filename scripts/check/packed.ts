@@ -63,7 +63,7 @@ const budgets: { readonly [subpath: string]: Budget } = {
   "./connect": { gzipKb: 90, modules: 240, sourceKb: 4_800 },
   "./sql": { gzipKb: 180, modules: 455, sourceKb: 5_700 },
   "./pglite": { gzipKb: 20, modules: 230, sourceKb: 5_600 },
-  "./cli": { gzipKb: 280, modules: 640, sourceKb: 7_000 }
+  "./cli": { gzipKb: 300, modules: 670, sourceKb: 7_000 }
 }
 
 export const importCost: Step = {
