@@ -6,7 +6,7 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Stream from "effect/Stream"
-import { Codec, Headers, Producer, Topic } from "millrace"
+import { Codec, Headers, KafkaEngine, Producer, Topic } from "millrace"
 import { Migrations, Outbox, OutboxRelay } from "millrace/sql"
 import { InMemoryKafka } from "millrace/testing"
 import { database } from "../../services/database.ts"
@@ -39,6 +39,24 @@ const published = Effect.map(
   Stream.runCollect(Topic.read(Notes, { from: "earliest", until: "end" })),
   (records) => [...records].sort((a, b) => a.partition - b.partition || a.offset - b.offset)
 )
+
+/** An engine whose producer counts the bytes of values that are on their way. */
+const counting = (engine: KafkaEngine.Service["Service"]) => {
+  let [open, most] = [0, 0]
+  const producer = Effect.map(engine.producer, (client) => {
+    const produce: KafkaEngine.ProducerClient["produce"] = (message, done) => {
+      const bytes = message.value?.length ?? 0
+      const taken = client.produce(message, (error, delivery) => {
+        open -= bytes
+        done(error, delivery)
+      })
+      if (taken) most = Math.max(most, open += bytes)
+      return taken
+    }
+    return Object.create(client, { produce: { value: produce } }) as typeof client
+  })
+  return { engine: { ...engine, producer }, most: () => most }
+}
 
 const until = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
   Effect.gen(function*() {
@@ -234,10 +252,15 @@ layer(prepared, { excludeTestServices: true })("the outbox", (it) => {
     kafka(Effect.gen(function*() {
       const sizes = [10, 2_000, 10, 10, 900, 900, 10]
       yield* Outbox.sendAll(Notes, sizes.map((size, i) => ({ key: "a", value: String(i).repeat(size) })))
-      const relay = yield* Effect.forkScoped(OutboxRelay.run({ batchBytes: 1_000 }))
+      const { engine, most } = counting(yield* KafkaEngine.Service)
+      const relay = yield* Effect.forkScoped(
+        Effect.provideService(OutboxRelay.run({ batchBytes: 1_000 }), KafkaEngine.Service, engine)
+      )
       yield* emptied
       yield* Fiber.interrupt(relay)
       assert.deepStrictEqual((yield* published).map(({ value }) => value?.length), sizes)
+      // The batches are of 10 and 2,000, then of 10, 10, 900 and 900, then of 10 bytes.
+      assert.strictEqual(most(), 2_010)
     })))
 
   it.effect("takes what a producer would take, and says what a producer would say", () =>
