@@ -48,7 +48,7 @@ const rooms: ReadonlyArray<{ readonly room: RegExp; readonly may: RegExp; readon
   {
     room: /^sql\//,
     may: either(
-      /^(?:sql\/|internal\/(?:shared\/|produce\/raws\.ts$)|engine\/KafkaEngine\.ts$|[A-Z]\w*\.ts$)/,
+      /^(?:sql\/|internal\/(?:shared\/|produce\/(?:raws|delivering)\.ts$)|engine\/KafkaEngine\.ts$|[A-Z]\w*\.ts$)/,
       /^connect\/(?:Connector|Debezium(?:Model)?)\.ts$/
     ),
     words:

@@ -7,11 +7,11 @@ import type { RawMessage } from "../../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { KafkaError } from "../../KafkaError.ts"
+import { isDelivered, sendAll } from "../produce/delivering.ts"
 import { messageOf } from "../shared/causes.ts"
 import * as Ndjson from "./ndjson.ts"
 import { type AnyConsumer, placesOf } from "./places.ts"
 import { importProblem } from "./selecting/options.ts"
-import { isDelivered, sendAll } from "./sending.ts"
 
 /** The options of an import; see `DeadLetters.fromNdjson`. */
 export interface Options {

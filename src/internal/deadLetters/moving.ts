@@ -10,6 +10,7 @@ import type { Moved } from "../../DeadLetter.ts"
 import type { RawRecord } from "../../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import { KafkaError } from "../../KafkaError.ts"
+import { isDelivered, sendAll } from "../produce/delivering.ts"
 import { scan } from "../reading/scan.ts"
 import { TokenBucket } from "../shared/tokenBucket.ts"
 import type * as Destinations from "./destinations.ts"
@@ -19,7 +20,6 @@ import * as Letters from "./letters.ts"
 import type { AnyConsumer } from "./places.ts"
 import { leftBehind, refusedOf } from "./planning.ts"
 import { defaultReplays, makeParked, type Options, prepare, type Prepared, type Route } from "./preparing.ts"
-import { isDelivered, sendAll } from "./sending.ts"
 
 /** The target, if all sources of a dead letter topic have the same. */
 const commonOf = (routes: ReadonlyArray<Route>): Destinations.Target | undefined => {

@@ -8,7 +8,7 @@ import { checkedText } from "./texts.ts"
 const { rawJSON } = JSON as typeof JSON & { readonly rawJSON: (text: string) => unknown }
 
 /** `this` is the object that has the property: `value` is what a `toJSON` has made of it. */
-function exactNumbers(this: any, key: string, value: unknown): unknown {
+function exactNumbers(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
   const own: unknown = this[key]
   if (typeof own === "bigint") return rawJSON(String(own))
   return typeof own === "object" && BigDecimal.isBigDecimal(own) ? rawJSON(decimalText(own)) : value

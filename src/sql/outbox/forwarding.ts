@@ -3,11 +3,11 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { BatchFailed } from "../../BatchFailed.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
+import { isDelivered, sendAll } from "../../internal/produce/delivering.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type * as Record from "../../Record.ts"
 import { SyncError } from "../SyncError.ts"
 import { Malformed } from "../SyncErrorReason.ts"
-import { publish } from "./publishing.ts"
 import { messageIn } from "./walMessages.ts"
 
 type AnyRecord = Record.Record<unknown, unknown, unknown>
@@ -31,10 +31,10 @@ export const forwardAll = Effect.fnUntraced(function*(
   const sendable = found.slice(0, wrong === -1 ? found.length : wrong).flatMap(({ message, record }) =>
     message === undefined || message === "other" ? [] : [{ message, record }]
   )
-  const settlements = yield* publish(yield* engine.producer, sendable.map(({ message }) => message))
+  const settlements = yield* sendAll(yield* engine.producer, sendable.map(({ message }) => message))
   for (let i = 0; i < settlements.length; i++) {
     const settlement = settlements[i]!
-    if ("offset" in settlement) continue
+    if (isDelivered(settlement)) continue
     return yield* new BatchFailed({ offset: sendable[i]!.record.offset, cause: Cause.fail(settlement) })
   }
   if (wrong !== -1) return yield* malformed(found[wrong]!.record)

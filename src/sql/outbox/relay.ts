@@ -8,13 +8,13 @@ import * as Metric from "effect/Metric"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { ProducerClient } from "../../engine/KafkaEngine.ts"
+import { sendAll } from "../../internal/produce/delivering.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import { literalOf } from "../apply/literals.ts"
 import { inTransaction } from "../apply/running.ts"
 import type { Place } from "../tables/ownTables.ts"
 import { LowWater } from "./lowWater.ts"
 import * as Sql from "./outboxSql.ts"
-import { publish } from "./publishing.ts"
 import { rowOf } from "./rows.ts"
 import { settle, type Settled } from "./settling.ts"
 import { TopicPauses } from "./topicPauses.ts"
@@ -118,7 +118,7 @@ export class Relay {
       if (lock![0] !== true) return undefined
       const rows = (yield* sql.unsafe(Sql.select(place), parameters).values).map(rowOf)
       if (rows.length === 0) return { rows, settled: nothing }
-      const settled = settle(rows, yield* publish(client, rows.map(({ message }) => message)), isTemporary)
+      const settled = settle(rows, yield* sendAll(client, rows.map(({ message }) => message)), isTemporary)
       yield* this.store(settled)
       return { rows, settled }
     })

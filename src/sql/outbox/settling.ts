@@ -1,10 +1,7 @@
 /** What becomes of rows that were handed to the broker. Pure. */
-import type { Delivery } from "../../engine/KafkaEngine.ts"
+import { isDelivered, type Settlement } from "../../internal/produce/delivering.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import type { OutboxRow } from "./rows.ts"
-
-/** The acknowledgement of a row, or why there is none. */
-export type Settlement = Delivery | KafkaError
 
 export interface Settled {
   /** Rows that are done. */
@@ -35,7 +32,7 @@ export const settle = (
     const settlement = settlements[i]!
     const key = keyOf(row)
     if (key !== undefined && held.has(key)) return
-    if ("offset" in settlement) published.push(row)
+    if (isDelivered(settlement)) published.push(row)
     else if (isTemporary(settlement)) {
       if (!failed.has(row.message.topic)) failed.set(row.message.topic, settlement)
       if (key !== undefined) held.add(key)

@@ -15,7 +15,7 @@ import { mappingFor, type Mappings, type Parts } from "./syncTables.ts"
 export type AnyRecord = Record.Record<any, any, any>
 
 /** What a program makes of the fields of a row. */
-export type Transform<R> = (values: Values, record: any) => Values | Effect.Effect<Values, unknown, R>
+export type Transform<R> = (values: Values, record: AnyRecord) => Values | Effect.Effect<Values, unknown, R>
 
 /** A record that cannot be stored, and why. */
 export interface Refusal {
