@@ -1,4 +1,5 @@
 /** When something breaks and what, at random, and the same in each run. */
+import { numbersOf } from "../../internal/loop/random.ts"
 
 /** A fault: at which part of a portion of the load, and which of the members is killed, unless the broker restarts. */
 export interface Fault {
@@ -6,20 +7,9 @@ export interface Fault {
   readonly what: "restart" | 0 | 1
 }
 
-/** mulberry32: numbers from 0 to 1. */
-const random = (seed: number) => {
-  let state = seed
-  return (): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
-
 /** Each member is killed and the broker restarts, in some order; in a thorough run three times over. */
 export const faultsOf = (seed: number, thorough: boolean): ReadonlyArray<Fault> => {
-  const next = random(seed)
+  const next = numbersOf(seed)
   return Array.from({ length: thorough ? 3 : 1 }).flatMap(() => {
     const whats: Array<Fault["what"]> = ["restart", 0, 1]
     return Array.from({ length: whats.length }, () => ({

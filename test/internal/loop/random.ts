@@ -1,4 +1,4 @@
-/** A small generator of random numbers that a seed determines (mulberry32). */
+/** What a test draws; a seed determines it. */
 export interface Random {
   /** Whole, both ends included. */
   readonly between: (least: number, most: number) => number
@@ -7,14 +7,19 @@ export interface Random {
   readonly weighted: <K extends string>(weights: { readonly [P in K]: number }) => K
 }
 
-export const randomOf = (seed: number): Random => {
+/** Numbers from 0 to 1 that a seed determines (mulberry32). */
+export const numbersOf = (seed: number) => {
   let state = seed | 0
-  const next = (): number => {
+  return (): number => {
     state = (state + 0x6d2b79f5) | 0
     let t = Math.imul(state ^ (state >>> 15), 1 | state)
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
     return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296
   }
+}
+
+export const randomOf = (seed: number): Random => {
+  const next = numbersOf(seed)
   return {
     between: (least, most) => least + Math.floor(next() * (most - least + 1)),
     chance: (probability) => next() < probability,

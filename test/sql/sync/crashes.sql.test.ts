@@ -10,6 +10,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import { Consumer, OnFailure, Producer } from "millrace"
 import { Change, Migrations, ModelSync } from "millrace/sql"
 import { InMemoryKafka } from "millrace/testing"
+import { numbersOf } from "../../internal/loop/random.ts"
 import { crashing, type CrashPoint } from "../../services/crashingStream.ts"
 import { client, makeDatabase, type Place } from "../../services/database.ts"
 import { connectTopic } from "./kit.ts"
@@ -40,18 +41,6 @@ const expected = [0, 1].map((partition) => {
     String(own.reduce((running, id) => (running * 31 + id * 7) % 1_000_003, 0))
   ]
 })
-
-/** Numbers below 1, the same for the same seed. */
-const randomOf = (seed: number) => {
-  let state = seed * 2_654_435_761 % 4_294_967_296
-  const next = () => {
-    state = (state * 1_664_525 + 1_013_904_223) % 4_294_967_296
-    return state / 4_294_967_296
-  }
-  // The first numbers of neighbouring seeds are neighbours.
-  for (let i = 0; i < 8; i++) next()
-  return next
-}
 
 const Written = connectTopic("written")
 const sync = ModelSync.make(Written, { table: "public.written", format: Change.plain })
@@ -111,7 +100,7 @@ layer(world, { excludeTestServices: true })("each record is written once, in its
     }).pipe(Effect.provide(InMemoryKafka.layer)))
 
   for (let seed = 1; seed <= 30; seed++) {
-    const random = randomOf(seed)
+    const random = numbersOf(seed)
     // A member sends some 60 messages; the later points are reached because crashes add to them.
     const points = Array.from({ length: 1 + seed % 3 }, (_, i): CrashPoint => ({
       at: 1 + i * 30 + Math.floor(random() * 30),
@@ -130,7 +119,7 @@ layer(world, { excludeTestServices: true })("each record is written once, in its
   }
 
   for (let seed = 31; seed <= 45; seed++) {
-    const at = 5 + Math.floor(randomOf(seed)() * 38)
+    const at = 5 + Math.floor(numbersOf(seed)() * 38)
     it.effect(`where a member hangs at message ${at}, loses its partitions, and is cut off later`, () =>
       Effect.gen(function*() {
         yield* fresh

@@ -10,6 +10,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import { Consumer, OnFailure, Producer, Topic } from "millrace"
 import { Change, Migrations, ModelSync, Waiting } from "millrace/sql"
 import { InMemoryKafka } from "millrace/testing"
+import { numbersOf } from "../../internal/loop/random.ts"
 import { crashing, type CrashPoint } from "../../services/crashingStream.ts"
 import { client, makeDatabase, type Place } from "../../services/database.ts"
 import { connectTopic, rowsOf } from "../sync/kit.ts"
@@ -25,19 +26,9 @@ interface Event {
   readonly row: { readonly [field: string]: unknown } | null
 }
 
-const randomOf = (seed: number) => {
-  let state = seed * 2_654_435_761 % 4_294_967_296
-  const next = () => {
-    state = (state * 1_664_525 + 1_013_904_223) % 4_294_967_296
-    return state / 4_294_967_296
-  }
-  for (let i = 0; i < 8; i++) next()
-  return next
-}
-
 /** What a source with the same foreign keys does, and what it has at the end. */
 const sourceOf = (seed: number) => {
-  const random = randomOf(seed)
+  const random = numbersOf(seed)
   const below = (n: number) => Math.floor(random() * n)
   const rows: { readonly [table in Name]: Map<number, any> } = {
     countries: new Map(),
