@@ -70,6 +70,20 @@ export const connectSuite = (
     )
 
     live(
+      "lists a connector from the moment that it can be read, with a status or without one",
+      Effect.fnUntraced(function*(connect, file, name) {
+        for (const nth of [1, 2, 3, 4, 5]) {
+          const { plugin } = source(name, file)
+          const unique = `${name}-${nth}`
+          yield* connect.create(unique, { "connector.class": plugin, topic: `${name}-topic`, file })
+          yield* Effect.retry(connect.get(unique), { while: ({ reason }) => reason._tag === "ConnectorNotFound" })
+          assert.include((yield* connect.connectors).map(({ info }) => info.name), unique)
+          yield* connect.delete(unique)
+        }
+      })
+    )
+
+    live(
       "changes what differs, and deletes what is marked",
       Effect.fnUntraced(function*(connect, file, name) {
         yield* publish([source(name, file)])

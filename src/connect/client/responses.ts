@@ -153,12 +153,15 @@ export const infoOf = (body: unknown): Info => ({
   tasks: listOf(field(body, "tasks") ?? [], (task) => wholeOf(task, "task"))
 })
 
-/** The list of connectors with `expand=info&expand=status`: one that is being created may have no status. */
-export const describedOf = (body: unknown): ReadonlyArray<Described> =>
-  Object.values(objectOf(body)).flatMap((each) => {
-    const status = field(each, "status")
+/**
+ * The lists of connectors with `expand=info` and with `expand=status`. They are asked for one after the other: a list
+ * with both leaves out a connector without a status, and one that is being created has none yet.
+ */
+export const describedOf = (infos: unknown, statuses: unknown): ReadonlyArray<Described> =>
+  Object.entries(objectOf(infos)).flatMap(([name, each]) => {
     if (!isObject(field(each, "info"))) return []
     const info = infoOf(field(each, "info"))
+    const status = field(field(statuses, name), "status")
     return [{ info, status: isObject(status) ? statusOf(status, secretsOf(info.config)) : undefined }]
   }).sort((a, b) => a.info.name < b.info.name ? -1 : 1)
 

@@ -64,6 +64,9 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     kafkaClusterId: Bodies.textOf(body, "kafka_cluster_id")
   }))
 
+  const listed = (expand: "info" | "status") =>
+    ask({ operation: "list connectors", method: "GET", path: "/connectors", query: { expand } }, (body) => body)
+
   const pluginIn = (config: ConnectorConfig) =>
     config["connector.class"] === undefined
       ? Effect.fail(
@@ -88,9 +91,9 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
         () => Effect.as(worker, true)
       )
     ),
-    connectors: ask(
-      { operation: "list connectors", method: "GET", path: "/connectors?expand=info&expand=status" },
-      Responses.describedOf
+    connectors: Effect.map(
+      Effect.all([listed("info"), listed("status")]),
+      ([infos, statuses]) => Responses.describedOf(infos, statuses)
     ),
     get: (name) => ask({ operation: "get a connector", method: "GET", ...of(name) }, Responses.infoOf),
     status: (name) =>

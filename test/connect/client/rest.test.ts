@@ -70,6 +70,25 @@ describe("Connect over HTTP", () => {
       assert.isAbove((yield* read("connector-plugins-all", ({ plugins }) => plugins({ all: true }))).length, 3)
     }))
 
+  it.effect("lists a connector that has no status yet", () =>
+    Effect.gen(function*() {
+      const listed = recorded.get("list-expand")!.response.body as Record<string, Record<string, unknown>>
+      const young = { ...listed["file-src"]!["info"] as object, name: "young" }
+      // A worker leaves out of a list what lacks anything that was asked for.
+      const { use } = connectOf((url) => {
+        const asked = url.searchParams.getAll("expand")
+        const all: Record<string, Record<string, unknown>> = { ...listed, young: { info: young } }
+        return json(Object.fromEntries(
+          Object.entries(all).filter(([, each]) => asked.every((expansion) => expansion in each))
+        ))
+      })
+      const all = yield* use(({ connectors }) => connectors)
+      assert.deepStrictEqual(all.map(({ info, status }) => [info.name, status?.state]), [
+        ["file-src", "RUNNING"],
+        ["young", undefined]
+      ])
+    }))
+
   it.effect("reads a validation: 200 is not valid, and settings may have no value", () =>
     Effect.gen(function*() {
       const config = { "connector.class": "FileStreamSource" }
