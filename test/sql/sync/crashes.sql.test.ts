@@ -7,40 +7,14 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
 import { SqlClient } from "effect/sql/SqlClient"
-import { Consumer, OnFailure, Producer } from "millrace"
+import { Consumer, OnFailure } from "millrace"
 import { Change, Migrations, ModelSync } from "millrace/sql"
 import { InMemoryKafka } from "millrace/testing"
 import { numbersOf } from "../../internal/loop/random.ts"
 import { crashing, type CrashPoint } from "../../services/crashingStream.ts"
 import { client, makeDatabase, type Place } from "../../services/database.ts"
+import { checksum, expected, produceTo, statements } from "./checksum.ts"
 import { connectTopic } from "./kit.ts"
-
-/** The trigger counts each write in its transaction: a record that is written twice shows. */
-const statements = [
-  "CREATE TABLE written (id int PRIMARY KEY, value int NOT NULL)",
-  "CREATE TABLE checksum (partition int PRIMARY KEY, count int NOT NULL, sum int NOT NULL, running bigint NOT NULL)",
-  "INSERT INTO checksum SELECT p, 0, 0, 0 FROM generate_series(0, 1) p",
-  `CREATE FUNCTION summed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    UPDATE checksum SET count = count + 1, sum = sum + NEW.value, running = (running * 31 + NEW.value) % 1000003
-    WHERE partition = NEW.id % 2;
-    RETURN NULL;
-  END $$`,
-  "CREATE TRIGGER summed AFTER INSERT OR UPDATE ON written FOR EACH ROW EXECUTE FUNCTION summed()"
-]
-
-const records = 60
-const ids = Array.from({ length: records }, (_, id) => id)
-
-/** What the checksums are after each record was written once, in its order. */
-const expected = [0, 1].map((partition) => {
-  const own = ids.filter((id) => id % 2 === partition)
-  return [
-    String(partition),
-    String(own.length),
-    String(own.reduce((sum, id) => sum + id * 7, 0)),
-    String(own.reduce((running, id) => (running * 31 + id * 7) % 1_000_003, 0))
-  ]
-})
 
 const Written = connectTopic("written")
 const sync = ModelSync.make(Written, { table: "public.written", format: Change.plain })
@@ -60,16 +34,7 @@ const member = (place: Place, points: ReadonlyArray<CrashPoint>) => {
   return { connections, run: Effect.provide(Consumer.run(consumer), sql) }
 }
 
-const produced = Producer.sendAll(
-  Written,
-  ids.map((id) => ({ key: { id }, value: { id, value: id * 7 }, partition: id % 2 }))
-)
-
-const checksum = Effect.flatMap(SqlClient, (sql) =>
-  Effect.map(
-    sql.unsafe("SELECT partition::text, count::text, sum::text, running::text FROM checksum ORDER BY 1").values,
-    (rows) => rows.map((row) => row.map(String))
-  ))
+const produced = produceTo(Written)
 
 /** Each crash point gets a cluster, and empty tables. */
 const fresh = Effect.gen(function*() {
