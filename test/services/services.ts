@@ -64,6 +64,7 @@ export const startServices = async (wanted: ReadonlySet<ServiceName>, run: strin
     attempt("postgres", () => startPostgres("", run))
   ])
   const state: ServicesState = kafka === undefined ? {} : { kafka }
+  if (postgres !== undefined) console.error(`PostgreSQL: ${postgres.from}`)
   const file = join(run, "services.json")
   writeFileSync(file, JSON.stringify(state))
   return {

@@ -77,8 +77,11 @@ export const reasonOf = (error: SqlError): Reason => {
 export const syncErrorOf = (operation: string, error: SqlError, place?: Place): SyncError =>
   new SyncError({ operation, reason: reasonOf(error), place, cause: error })
 
+/** A table that is not there, or its schema: PostgreSQL before 18 says the latter of some statements. */
+const missing = /^(?:42P01|3F000)$/
+
 /** An error of a statement over a table of Millrace's own, `shown` by this name: it may not be there. */
 export const ownTableErrorOf = (operation: string, shown: string, error: SqlError): SyncError =>
-  serverErrorOf(error).code === "42P01"
+  missing.test(serverErrorOf(error).code ?? "")
     ? new SyncError({ operation, reason: new NotMigrated({ table: shown }), cause: error })
     : syncErrorOf(operation, error)
