@@ -12,7 +12,8 @@
  * --json      one line of JSON a cell instead of the table
  * --keep      leaves the filled topics for the next run
  *
- * The clients to compare with are installed in scratchpad/bench/peers on first use.
+ * The clients to compare with are installed in scratchpad/bench/peers on first use; django-kafka by pip, and Debezium's
+ * connectors by Maven, once per user. What cannot be set up is "not run", and the rest is measured.
  */
 import { execFile, spawnSync } from "node:child_process"
 import { existsSync } from "node:fs"
@@ -20,11 +21,14 @@ import { availableParallelism, cpus } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import type { Figures, Spec } from "../scratchpad/bench/cell.ts"
+import { djangoPackages } from "../scratchpad/bench/django.ts"
 import { javaRate } from "../scratchpad/bench/java.ts"
 import { median } from "../scratchpad/bench/meter.ts"
 import { printTable } from "../scratchpad/bench/report.ts"
-import { needsPostgres, subjectsOf, workloads } from "../scratchpad/bench/workloads.ts"
+import { namesOf, needsPostgres, needsSource, subjectsOf, workloads } from "../scratchpad/bench/workloads.ts"
 import type { Workload } from "../scratchpad/bench/workloads.ts"
+import { type ConnectServer, startConnect } from "../test/services/connect.ts"
+import { debeziumJdbcPlugins, debeziumPlugins } from "../test/services/debezium.ts"
 import { startBroker } from "../test/services/kafka.ts"
 import { type PostgresServer, startPostgres } from "../test/services/postgres.ts"
 import { ensureAddon } from "./addon.mjs"
@@ -111,7 +115,44 @@ interface Cell {
   readonly workload: Workload
   readonly subject: string
   readonly figures: Array<Figures>
+  /** Why it cannot be measured here. */
+  reason?: string
 }
+
+const needsConnect = ({ subject, workload }: Cell): boolean => subject === "debezium-jdbc" || needsSource(workload)
+
+/** Programs that others wrote and that this machine may not have: without them the rest is measured. */
+const isOutside = ({ subject }: Cell): boolean => subject === "debezium-jdbc" || subject === "django-kafka"
+
+const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split("\n")[0]!
+
+/** Gets ready what some cells need; those whose part cannot be had get a reason. */
+const prepared = async <A>(cells: ReadonlyArray<Cell>, part: () => Promise<A>): Promise<A | undefined> => {
+  if (cells.length === 0) return undefined
+  try {
+    return await part()
+  } catch (error) {
+    for (const cell of cells) cell.reason = firstLine(error)
+    return undefined
+  }
+}
+
+/** With the JVM as it is by itself: the tests' options make it start fast, and run slowly. */
+const startWorker = async (bootstrap: string): Promise<ConnectServer> => {
+  const plugins = await Promise.all([debeziumPlugins(), debeziumJdbcPlugins()])
+  const jvm = ["-Xmx1g", "-XX:-UseSerialGC", "-XX:+UseG1GC", "-XX:TieredStopAtLevel=4"]
+  return startConnect(bootstrap, plugins.join(","), jvm)
+}
+
+/** What is installed for the comparison. */
+const installed = new Set([
+  "kafkajs",
+  "platformatic",
+  "joep-confluent",
+  "kafkajs-registry",
+  "confluent-registry",
+  "confluent-each"
+])
 
 const installPeers = () => {
   const peers = join(folder, "peers")
@@ -130,7 +171,13 @@ const topicOf = (workload: Workload): string => {
   return `bench-${fills}-${workload.sizes(quick).records}-${partitions}-${keys}`
 }
 
-const specOf = (workload: Workload, subject: string, bootstrap: string, postgres?: PostgresServer): Spec => ({
+interface Servers {
+  readonly bootstrap: string
+  readonly postgres?: PostgresServer | undefined
+  readonly connect?: ConnectServer | undefined
+}
+
+const specOf = (workload: Workload, subject: string, { bootstrap, connect, postgres }: Servers): Spec => ({
   workload: workload.name,
   subject,
   bootstrap,
@@ -138,6 +185,7 @@ const specOf = (workload: Workload, subject: string, bootstrap: string, postgres
   partitions: workload.partitions,
   keys: workload.keys,
   postgres: postgres && { host: postgres.host, port: postgres.port },
+  connect: connect?.url,
   ...workload.sizes(quick)
 })
 
@@ -146,14 +194,27 @@ const runCell = async (spec: Spec): Promise<Figures> => {
   return { value: await javaRate(spec), cpuMicros: Number.NaN, loopP99Ms: Number.NaN, rssMb: Number.NaN }
 }
 
+const cellsOf = (): ReadonlyArray<Cell> =>
+  chosen.flatMap((workload) =>
+    (asked.includes(workload) ? subjectsOf(workload, quick && wanted === undefined) : [namesOf(workload).millrace])
+      .filter((subject) => wanted === undefined || wanted.includes(subject))
+      .map((subject): Cell => ({ workload, subject, figures: [] }))
+  )
+
 const main = async () => {
   await ensureAddon()
   build()
-  if (!quick || wanted !== undefined) installPeers()
+  const cells = cellsOf()
+  if (cells.some(({ subject }) => installed.has(subject))) installPeers()
   const named = process.env["MILLRACE_KAFKA_BOOTSTRAP"]
   const broker = named === undefined || named === "" ? await startBroker() : undefined
   const bootstrap = broker?.bootstrap ?? named!
-  const postgres = chosen.some(needsPostgres) ? await startPostgres("ALTER SYSTEM SET fsync = on") : undefined
+  const postgres = chosen.some(needsPostgres)
+    ? await startPostgres("ALTER SYSTEM SET fsync = on\nALTER SYSTEM SET track_commit_timestamp = on")
+    : undefined
+  await prepared(cells.filter(({ subject }) => subject === "django-kafka"), djangoPackages)
+  const connect = await prepared(cells.filter(needsConnect), () => startWorker(bootstrap))
+  const servers = { bootstrap, postgres, connect }
   const topics = new Set<string>()
   try {
     for (const workload of chosen) {
@@ -165,23 +226,21 @@ const main = async () => {
       say(await node("fill.ts", JSON.stringify({ bootstrap, content }), 120_000))
     }
     const idle: Array<Figures> = []
-    const cells = chosen.flatMap((workload) =>
-      (asked.includes(workload) ? subjectsOf(workload, quick && wanted === undefined) : ["millrace"])
-        .filter((subject) => wanted === undefined || wanted.includes(subject))
-        .map((subject): Cell => ({ workload, subject, figures: [] }))
-    )
     for (let round = 0; round < repeat; round++) {
-      idle.push(await runCell({ ...specOf(workloads[0]!, "idle", bootstrap), workload: "idle" }))
+      idle.push(await runCell({ ...specOf(workloads[0]!, "idle", servers), workload: "idle" }))
       for (const cell of cells) {
-        if (cell.workload.once === true && round > 0) continue
+        if (cell.reason !== undefined || cell.workload.once === true && round > 0) continue
         try {
-          const figures = await runCell(specOf(cell.workload, cell.subject, bootstrap, postgres))
+          const figures = await runCell(specOf(cell.workload, cell.subject, servers))
           cell.figures.push(figures)
-          const late = Number.isNaN(figures.loopP99Ms) ? "" : `, loop p99 ${figures.loopP99Ms.toFixed(1)} ms`
+          const late = Number.isFinite(figures.loopP99Ms ?? Number.NaN)
+            ? `, loop p99 ${figures.loopP99Ms.toFixed(1)} ms`
+            : ""
           say(`${cell.workload.name} ${cell.subject}: ${cell.workload.show(figures.value)}${late}`)
         } catch (error) {
-          process.exitCode = 1
           say(`${cell.workload.name} ${cell.subject} failed: ${error instanceof Error ? error.message : error}`)
+          if (isOutside(cell)) cell.reason = firstLine(error)
+          else process.exitCode = 1
         }
       }
     }
@@ -207,10 +266,14 @@ const main = async () => {
       const machine = `${availableParallelism()} cores (${cpus()[0]?.model ?? "?"}), Node ${process.versions.node}, `
         + `broker ${broker === undefined ? `at ${bootstrap}` : "on this machine"}`
       const baseRss = median(idle.map(({ rssMb }) => rssMb))
-      printTable(results, { machine, idleP99, baseRss, repeat, quick })
+      const notRun = cells.flatMap(({ figures, reason, subject, workload }) =>
+        figures.length > 0 ? [] : [{ workload: workload.name, subject, reason: reason ?? "it failed" }]
+      )
+      printTable(results, { machine, idleP99, baseRss, repeat, quick, notRun })
     }
     if (!options.keep) say(await node("fill.ts", JSON.stringify({ bootstrap, remove: [...topics] }), 60_000))
   } finally {
+    await connect?.kill()
     await postgres?.stop()
     await broker?.remove()
   }

@@ -5,8 +5,9 @@
  */
 import { readFile } from "node:fs/promises"
 import { LateTimer, maxRssMb, percentile, rssMb } from "./meter.ts"
+import type { Program } from "./outside.ts"
 import { sleep } from "./task.ts"
-import type { ConsumeTask, Handling, Postgres, Sending, Subject } from "./task.ts"
+import type { ConsumeTask, Handling, OutsideTask, Postgres, Sending, Subject } from "./task.ts"
 import { valueOf } from "./values.ts"
 
 /** What the parent asks for. */
@@ -21,6 +22,8 @@ export interface Spec {
   readonly capMs: number
   /** For workloads over SQL. */
   readonly postgres?: Postgres | undefined
+  /** A Connect worker, where the cell needs one. */
+  readonly connect?: string | undefined
 }
 
 export interface Figures {
@@ -37,9 +40,16 @@ const peer = (file: string): Promise<Readonly<Record<string, Subject>>> =>
 
 /** Of workloads over SQL. */
 const sinks: Readonly<Record<string, () => Promise<Subject>>> = {
-  raw: async () => (await import("./sql.ts")).unnest,
-  millrace: async () => (await import("./sql.ts")).millrace,
+  unnest: async () => (await import("./sql.ts")).unnest,
+  "millrace/sql": async () => (await import("./sql.ts")).millrace,
+  copy: async () => (await import("./sql.ts")).copy,
   "per-row": async () => (await import("./sql.ts")).perRow
+}
+
+/** Programs of their own. */
+const outside: Readonly<Record<string, () => Promise<(task: OutsideTask) => Promise<Program>>>> = {
+  "django-kafka": async () => (await import("./django.ts")).startDjango,
+  "debezium-jdbc": async () => (await import("./debezium.ts")).startSink
 }
 
 const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
@@ -59,7 +69,7 @@ const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
 
 const spec: Spec = JSON.parse(process.argv[2]!)
 const timer = new LateTimer()
-let late = { p99: 0, max: 0 }
+let late = { p99: Number.NaN, max: Number.NaN }
 let measured = 0
 let cpuMicros = 0
 let cpuBefore = process.cpuUsage()
@@ -164,6 +174,17 @@ const produceRate = (sending: Sending) => async (subject: Subject): Promise<numb
   return sent / millis * 1_000
 }
 
+/** A table of this cell. */
+const table = `items_${process.pid}_${Date.now()}`
+
+/** The same, of a program of its own, whose CPU time and memory are not seen. */
+const outsideRate = async (start: (task: OutsideTask) => Promise<Program>): Promise<number> => {
+  const { storedOutside } = await import("./outside.ts")
+  const task = { ...spec, group, connect: spec.connect, postgres: need(spec.postgres), table }
+  const { millis, records } = await storedOutside(task, start)
+  return records / millis * 1_000
+}
+
 /** From the first records that are stored to the last, or to the cap. */
 const sinkRate = async (subject: Subject): Promise<number> => {
   let stored = 0
@@ -177,7 +198,7 @@ const sinkRate = async (subject: Subject): Promise<number> => {
     ...spec,
     group,
     postgres: need(spec.postgres),
-    table: `items_${process.pid}_${Date.now()}`,
+    table,
     stored: (records) => {
       stored += records
       if (began === 0) {
@@ -355,10 +376,23 @@ const run = async (): Promise<number> => {
     late = timer.stop()
     return late.p99
   }
+  if (spec.workload.startsWith("S3")) {
+    const { arrivals } = await import("./arrivals.ts")
+    const task = { ...spec, group, table, connect: need(spec.connect), postgres: need(spec.postgres) }
+    return arrivals(task, spec.workload === "S3 p50" ? 0.5 : 0.99)
+  }
+  const program = spec.workload === "S1" ? outside[spec.subject] : undefined
+  if (program !== undefined) return outsideRate(await program())
   const known = spec.workload === "S1" ? sinks : subjects
   return workloads[spec.workload]!(await known[spec.subject]!())
 }
 
 const value = await run()
-const figures: Figures = { value, cpuMicros: cpuMicros / measured, loopP99Ms: late.p99, rssMb: maxRssMb() }
+const isOutside = outside[spec.subject] !== undefined
+const figures: Figures = {
+  value,
+  cpuMicros: cpuMicros / measured,
+  loopP99Ms: isOutside ? Number.NaN : late.p99,
+  rssMb: isOutside ? Number.NaN : maxRssMb()
+}
 process.stdout.write(`${JSON.stringify(figures)}\n`, () => process.exit(0))

@@ -61,3 +61,14 @@ export const singleUpsert = (table: string): string =>
 export const storeOffset = (table: string): string =>
   `INSERT INTO ${table}_offsets VALUES ($1::text, $2::int4, $3::text::int8)
 ON CONFLICT (topic, partition) DO UPDATE SET next = excluded.next`
+
+/** The same without parameters. */
+export const storeOffsetNow = (table: string, topic: string, partition: number, next: number): string =>
+  `INSERT INTO ${table}_offsets VALUES ('${topic}', ${partition}, ${next})
+ON CONFLICT (topic, partition) DO UPDATE SET next = excluded.next`
+
+export const createCopied = (table: string): string =>
+  `CREATE TEMPORARY TABLE copied (LIKE ${table}) ON COMMIT DELETE ROWS`
+
+export const mergeCopied = (table: string): string =>
+  `INSERT INTO ${table} SELECT * FROM copied ON CONFLICT (id) DO UPDATE SET ${set}`

@@ -1,5 +1,5 @@
 /** The table, and whether Millrace reached what it must. */
-import { workloads } from "./workloads.ts"
+import { namesOf, workloads } from "./workloads.ts"
 
 export interface Result {
   readonly workload: string
@@ -51,8 +51,10 @@ const bars: ReadonlyArray<Bar> = [
   { workload: "C1", what: "of joep-confluent", limit: 2, atLeast: true, of: ratioTo("joep-confluent") },
   { workload: "C1", what: "MB of memory", limit: 160, atLeast: false, of: (_, { rssMb }) => rssMb },
   { workload: "C1", what: "ms loop p99", limit: 5, atLeast: false, of: (_, { loopP99Ms }) => loopP99Ms },
-  { workload: "S1", what: "of raw", limit: 0.85, atLeast: true, of: ratioTo("raw") },
+  { workload: "S1", what: "of unnest", limit: 0.85, atLeast: true, of: ratioTo("unnest") },
   { workload: "S1", what: "of per-row", limit: 20, atLeast: true, of: ratioTo("per-row") },
+  { workload: "S1", what: "of django-kafka", limit: 100, atLeast: true, of: ratioTo("django-kafka") },
+  { workload: "S1", what: "of debezium-jdbc", limit: 3, atLeast: true, of: ratioTo("debezium-jdbc") },
   {
     workload: "S2",
     what: "of 20,000 records/s, or of half of raw where that is less",
@@ -111,6 +113,7 @@ export const printTable = (
     readonly baseRss: number
     readonly repeat: number
     readonly quick: boolean
+    readonly notRun: ReadonlyArray<{ readonly workload: string; readonly subject: string; readonly reason: string }>
   }
 ): void => {
   const medianOf = (workload: string) => (subject: string) =>
@@ -125,8 +128,9 @@ export const printTable = (
   if (run.idleP99 > busyMillis) console.log("The machine was busy with other things: take the rates with care.\n")
   console.log("| workload | subject | median (min-max) | / raw | CPU us/record | loop p99 ms | max RSS MB |")
   console.log("|---|---|---|---|---|---|---|")
-  for (const { show, name, unit } of workloads) {
-    const raw = medianOf(name)("raw")
+  for (const workload of workloads) {
+    const { show, name, unit } = workload
+    const raw = medianOf(name)(namesOf(workload).raw)
     for (
       const { cpuMicros, loopP99Ms, max, median, min, rssMb, subject } of results.filter(({ workload }) =>
         workload === name
@@ -137,10 +141,15 @@ export const printTable = (
       const rest = [orDash(cpuMicros, 1), orDash(loopP99Ms, 1), orDash(rssMb, 0)]
       console.log(`| ${[name, subject, value, ratio, ...rest].join(" | ")} |`)
     }
+    for (const { reason, subject } of run.notRun.filter(({ workload }) => workload === name)) {
+      console.log(`| ${name} | ${subject} | not run: ${reason} | - | - | - | - |`)
+    }
   }
   console.log("")
   for (const { atLeast, limit, of, what, workload } of bars) {
-    const millrace = results.find((result) => result.workload === workload && result.subject === "millrace")
+    const millrace = results.find((result) =>
+      result.workload === workload && /^millrace(?:\/sql)?$/.test(result.subject)
+    )
     const value = millrace === undefined ? undefined : of(medianOf(workload), millrace, {
       idleP99: run.idleP99,
       millrace: (name) => medianOf(name)("millrace")

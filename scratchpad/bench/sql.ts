@@ -8,7 +8,17 @@ import * as Stream from "effect/Stream"
 import { Codec, Consumer, OnFailure, Topic } from "millrace"
 import { ConfluentKafka } from "millrace/confluent"
 import { Change, Migrations, ModelSync } from "millrace/sql"
-import { bulkUpsert, columns, createTable, singleUpsert, storeOffset } from "./changes.ts"
+import {
+  bulkUpsert,
+  columns,
+  createCopied,
+  createTable,
+  mergeCopied,
+  singleUpsert,
+  storeOffset,
+  storeOffsetNow
+} from "./changes.ts"
+import { connectForCopy, lineOf } from "./copyClient.ts"
 import { consumerSettings, kafka, type Message } from "./native.ts"
 import type { SinkTask, Subject } from "./task.ts"
 
@@ -109,40 +119,65 @@ const oneByOne: Store = ({ stored, table }, messages) =>
         () => stored(1)
       ), { discard: true }))
 
-/** Consumes with the native client, and stores each fetch before the next. */
-const byHand = (store: Store) => async (task: SinkTask): Promise<() => Promise<void>> => {
-  const runtime = ManagedRuntime.make(clientOf(task))
-  await runtime.runPromise(prepare(task))
-  let closed = false
-  const consumer = new kafka.KafkaConsumer({
-    ...consumerSettings(task.bootstrap, task.group),
-    "enable.auto.offset.store": false
-  })
-  consumer.setDefaultConsumeTimeout(20)
-  await new Promise<void>((resolve, reject) =>
-    consumer.connect({ timeout: 10_000 }, (error: unknown) => error ? reject(error) : resolve())
-  )
-  consumer.subscribe([task.topic])
-  const fetched = () =>
-    new Promise<ReadonlyArray<Message>>((resolve, reject) =>
-      consumer.consume(rowsAtOnce, (error, messages) => error ? reject(error) : resolve(messages))
+/** The same with COPY into a temporary table, which is merged into the other one. */
+const byCopy = async (task: SinkTask): Promise<Store> => {
+  const client = await connectForCopy(task.postgres)
+  await client.run(createCopied(task.table))
+  return ({ stored, table }, messages) =>
+    Effect.map(
+      Effect.promise(async () => {
+        const rows = new Map(messages.map((message): readonly [string, Row] => {
+          const row = rowOf(message)
+          return [row[0]!, row]
+        }))
+        const offsets = lastOf(messages).map(({ offset, partition, topic }) =>
+          storeOffsetNow(table, topic, partition, offset + 1)
+        )
+        await client.run("BEGIN")
+        await client.copy("COPY copied FROM STDIN", Array.from(rows.values(), lineOf).join(""))
+        await client.run([mergeCopied(table), ...offsets, "COMMIT"].join(";"))
+      }),
+      () => stored(messages.length)
     )
-  const work = async () => {
-    while (!closed) {
-      const messages = await fetched()
-      if (messages.length === 0) continue
-      await runtime.runPromise(store(task, messages))
-    }
-  }
-  const working = work()
-  return async () => {
-    closed = true
-    await working
-    await new Promise<void>((resolve) => consumer.disconnect(() => resolve()))
-    await runtime.dispose()
-  }
 }
 
+/** Consumes with the native client, and stores each fetch before the next. */
+const byHand =
+  (makeStore: (task: SinkTask) => Store | Promise<Store>) => async (task: SinkTask): Promise<() => Promise<void>> => {
+    const runtime = ManagedRuntime.make(clientOf(task))
+    await runtime.runPromise(prepare(task))
+    const store = await makeStore(task)
+    let closed = false
+    const consumer = new kafka.KafkaConsumer({
+      ...consumerSettings(task.bootstrap, task.group),
+      "enable.auto.offset.store": false
+    })
+    consumer.setDefaultConsumeTimeout(20)
+    await new Promise<void>((resolve, reject) =>
+      consumer.connect({ timeout: 10_000 }, (error: unknown) => error ? reject(error) : resolve())
+    )
+    consumer.subscribe([task.topic])
+    const fetched = () =>
+      new Promise<ReadonlyArray<Message>>((resolve, reject) =>
+        consumer.consume(rowsAtOnce, (error, messages) => error ? reject(error) : resolve(messages))
+      )
+    const work = async () => {
+      while (!closed) {
+        const messages = await fetched()
+        if (messages.length === 0) continue
+        await runtime.runPromise(store(task, messages))
+      }
+    }
+    const working = work()
+    return async () => {
+      closed = true
+      await working
+      await new Promise<void>((resolve) => consumer.disconnect(() => resolve()))
+      await runtime.dispose()
+    }
+  }
+
 export const millrace: Subject = { sink: sync }
-export const unnest: Subject = { sink: byHand(inBulk) }
-export const perRow: Subject = { sink: byHand(oneByOne) }
+export const unnest: Subject = { sink: byHand(() => inBulk) }
+export const copy: Subject = { sink: byHand(byCopy) }
+export const perRow: Subject = { sink: byHand(() => oneByOne) }

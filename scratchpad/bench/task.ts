@@ -78,6 +78,14 @@ export interface SinkTask {
   readonly stored: (records: number) => void
 }
 
+/** What a sink outside of this process needs to know. */
+export interface OutsideTask extends Omit<SinkTask, "stored"> {
+  readonly partitions: number
+  readonly capMs: number
+  /** Where a Connect worker is. */
+  readonly connect: string | undefined
+}
+
 export interface RelayTask {
   readonly bootstrap: string
   readonly topic: string

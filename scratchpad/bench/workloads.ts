@@ -11,6 +11,8 @@ export interface Workload {
   /** What the topic is: values of one kind, empty, or not needed. Workloads with the same share it. */
   readonly fills: "bytes" | "rows" | "changes" | Format | "large" | "empty" | "none"
   readonly sizes: (quick: boolean) => { readonly records: number; readonly capMs: number }
+  /** What Millrace, and what it is compared with, are called here (default `millrace` and `raw`). */
+  readonly names?: { readonly millrace: string; readonly raw: string }
   /** Takes part beside Millrace and raw. */
   readonly peers: ReadonlyArray<string>
   /** A workload that its figure is compared with: Millrace runs that too. */
@@ -76,6 +78,17 @@ const waiting = {
   sizes: (quick: boolean) => ({ records: quick ? 2_000 : 5_000, capMs: 0 }),
   peers: [],
   show: (value: number) => value.toFixed(2)
+} as const
+
+const arriving = {
+  ...producing,
+  unit: "ms",
+  better: "less",
+  fills: "none",
+  sizes: (quick: boolean) => ({ records: quick ? 5_000 : 20_000, capMs: 0 }),
+  names: { millrace: "millrace/sql", raw: "debezium-jdbc" },
+  peers: [],
+  show: (value: number) => value.toFixed(1)
 } as const
 
 const inBatches = ["memory", "ckjs", "kafkajs"]
@@ -223,11 +236,13 @@ export const workloads: ReadonlyArray<Workload> = [
   {
     ...consuming,
     name: "S1",
-    what: "Debezium's events of 5 columns into PostgreSQL with their offsets, half of the rows exist; raw is one bulk "
-      + "upsert per fetch of 2,000, by hand",
+    what:
+      "Debezium's events of 5 columns into PostgreSQL with their offsets, half of the rows exist; what is slow stops "
+      + "after some seconds",
     fills: "changes",
     sizes: (quick) => ({ records: quick ? 60_000 : 200_000, capMs: quick ? 5_000 : 20_000 }),
-    peers: ["per-row"]
+    names: { millrace: "millrace/sql", raw: "unnest" },
+    peers: ["copy", "per-row", "django-kafka", "debezium-jdbc"]
   },
   {
     ...producing,
@@ -236,6 +251,8 @@ export const workloads: ReadonlyArray<Workload> = [
     sizes: size(100_000, 40_000),
     peers: []
   },
+  { ...arriving, name: "S3 p50", what: "from COMMIT in a source to COMMIT in the target, 1,000 rows/s, p50" },
+  { ...arriving, name: "S3 p99", what: "the same, p99" },
   { ...waiting, name: "L2 p50", what: "from due to handler, 1,000 records wait in a retry topic, p50" },
   { ...waiting, name: "L2 p99", what: "the same, p99" },
   {
@@ -259,14 +276,22 @@ const withoutBroker = new Set(["D-avro", "D-jsonschema", "D-protobuf", "P-avro"]
 /** Whether a workload needs a database. */
 export const needsPostgres = ({ name }: Workload): boolean => name.startsWith("S")
 
+/** Whether its events come from a source connector. */
+export const needsSource = ({ name }: Workload): boolean => name.startsWith("S3")
+
+const standard = { millrace: "millrace", raw: "raw" }
+
+export const namesOf = ({ names = standard }: Workload) => names
+
 /** Of the peers only the one that C1 has to beat, and what needs no other packages. */
 const isInQuick = (workload: Workload, subject: string): boolean =>
-  subject === "raw" || subject === "millrace" || subject === "json" || subject === "per-row" ||
+  ["raw", "millrace", "json", "millrace/sql", "unnest", "copy", "per-row"].includes(subject) ||
   subject === "ckjs" && workload.name === "C1"
 
-export const subjectsOf = (workload: Workload, quick: boolean): ReadonlyArray<string> =>
-  own.has(workload.name)
-    ? ["millrace"]
-    : [...withoutBroker.has(workload.name) ? [] : ["raw"], "millrace", ...workload.peers].filter((subject) =>
-      !quick || isInQuick(workload, subject)
-    )
+export const subjectsOf = (workload: Workload, quick: boolean): ReadonlyArray<string> => {
+  const { millrace, raw } = namesOf(workload)
+  if (own.has(workload.name)) return [millrace]
+  return [...withoutBroker.has(workload.name) ? [] : [raw], millrace, ...workload.peers].filter((subject) =>
+    !quick || isInQuick(workload, subject)
+  )
+}

@@ -23,13 +23,20 @@ export interface ConnectServer {
 
 let clusters = 0
 
-/** Starts a worker with the file connectors and those of `plugins`; it ends with the run. */
-export const startConnect = (bootstrap: string, plugins?: string): Promise<ConnectServer> =>
-  startWorker(bootstrap, plugins, `connect-${process.pid}-${++clusters}`)
+/**
+ * Starts a worker with the file connectors and those of `plugins`, folders separated by commas; it ends with the run.
+ * `jvm`: options that win over those that make it start fast.
+ */
+export const startConnect = (
+  bootstrap: string,
+  plugins?: string,
+  jvm: ReadonlyArray<string> = []
+): Promise<ConnectServer> => startWorker(bootstrap, plugins, jvm, `connect-${process.pid}-${++clusters}`)
 
 const startWorker = async (
   bootstrap: string,
   plugins: string | undefined,
+  jvm: ReadonlyArray<string>,
   name: string,
   onSpawned = () => {}
 ): Promise<ConnectServer> => {
@@ -69,7 +76,7 @@ const startWorker = async (
   let pid: number
   const start = async () => {
     pid = spawnDetached("java", [
-      ...jvmArguments(jars, "384m", [`-Dmillrace.folder=${folder}`]),
+      ...jvmArguments(jars, "384m", [...jvm, `-Dmillrace.folder=${folder}`]),
       "org.apache.kafka.connect.cli.ConnectDistributed",
       settings
     ], join(folder, "connect.log"))
@@ -84,6 +91,6 @@ const startWorker = async (
     start,
     stop: () => stopProcess(pid, folder, 60_000),
     kill: () => killProcess(pid, folder),
-    join: (onSpawned) => startWorker(bootstrap, plugins, name, onSpawned)
+    join: (onSpawned) => startWorker(bootstrap, plugins, jvm, name, onSpawned)
   }
 }

