@@ -51,6 +51,9 @@ export interface Config {
   readonly syncs: ReadonlyArray<ModelSync<any, any, any>>
 }
 
+/** The registry, if there is a layer of it. */
+type ProvidedBy<Registry> = [Registry] extends [never] ? never : SchemaRegistry.Service
+
 /**
  * Defines what the `millrace` command works with. The default export of `millrace.config.ts`.
  *
@@ -99,19 +102,18 @@ export const defineConfig = <
   const C extends ReadonlyArray<Consumer.Any>,
   EE,
   EL,
-  S extends SchemaRegistry.Service = never,
-  ER = never
+  Registry extends Layer.Layer<SchemaRegistry.Service, unknown> = never
 >(config: {
   readonly engine: Layer.Layer<KafkaEngine.Service, EE>
   readonly topics?: ReadonlyArray<Topic.Any> | undefined
   readonly shapes?: Readonly<{ [topic: string]: Topic.Shape }> | undefined
   readonly consumers: C
   readonly layer: Layer.Layer<
-    Exclude<Consumer.Services<C[number]>, KafkaEngine.Service | Scope.Scope | NoInfer<S>>,
+    Exclude<Consumer.Services<C[number]>, KafkaEngine.Service | Scope.Scope | ProvidedBy<Registry>>,
     EL,
-    KafkaEngine.Service | NoInfer<S>
+    KafkaEngine.Service | ProvidedBy<Registry>
   >
-  readonly registry?: Layer.Layer<S, ER> | undefined
+  readonly registry?: Registry | undefined
   readonly connect?: Layer.Layer<KafkaConnect.Service, unknown> | undefined
   readonly connectors?: ReadonlyArray<Connector> | undefined
   readonly connectorSettings?: Settings | undefined
@@ -130,7 +132,7 @@ export const defineConfig = <
     shapes: config.shapes ?? {},
     consumers: config.consumers as ReadonlyArray<any>,
     layer: config.layer,
-    registry: config.registry as Config["registry"],
+    registry: config.registry,
     connect: config.connect,
     connectors: config.connectors ?? [],
     connectorSettings: config.connectorSettings ?? {},

@@ -69,3 +69,6 @@ export const unknowingly = defineConfig({ engine, consumers: [mailing], layer: l
 // @ts-expect-error the registry's layer provides no registry
 // @effect-diagnostics-next-line missingLayerContext:off
 export const other = defineConfig({ engine, consumers: [idle], registry: mail, layer: Layer.empty })
+// @ts-expect-error an empty layer provides no registry
+export const empty = defineConfig({ engine, consumers: [idle], registry: Layer.empty, layer: Layer.empty })
+export const absent = defineConfig({ engine, consumers: [idle], registry: undefined, layer: Layer.empty })
