@@ -9,7 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
-import { type Kind, requireFields } from "../internal/shared/fields.ts"
+import { type Kind, requireFields, texts } from "../internal/shared/fields.ts"
 import { textsOf } from "./apply/running.ts"
 import { guarded } from "./origin/guardedClient.ts"
 import { type Instance, instanceKinds, namesOf, prefixOf, requireInstance } from "./origin/names.ts"
@@ -216,6 +216,12 @@ export const drop = (instance: string): Effect.Effect<Dropped, SyncError, SqlCli
 export interface SkipOptions {
   /** The column (default `kafka_skip`): at most 40 letters, digits and `_`, no digit first. */
   readonly column?: string | undefined
+  /**
+   * The columns of the table that are the key of its records, where the connector has others for that
+   * (`keyColumns` of `Debezium.postgresSource`) than the primary key. Default: the primary key, or without one the
+   * columns of all unique indexes.
+   */
+  readonly key?: ReadonlyArray<string> | undefined
 }
 
 const column: Kind = {
@@ -223,10 +229,15 @@ const column: Kind = {
   is: (value) => typeof value === "string" && /^[A-Za-z_]\w{0,39}$/.test(value)
 }
 
-const columnIn = (where: string, table: string, options: SkipOptions): string => {
+const key: Kind = {
+  words: "a list of at least one column",
+  is: (value) => texts.is(value) && (value as ReadonlyArray<string>).length > 0
+}
+
+const skipStatementsOf = (where: string, table: string, options: SkipOptions): ReadonlyArray<string> => {
   if (typeof table !== "string" || table === "") throw new Error(`${where}: table: write "schema.table"`)
-  requireFields(where, "options", options, { column })
-  return options.column ?? "kafka_skip"
+  requireFields(where, "options", options, { column, key })
+  return skipStatements(table, options.column ?? "kafka_skip", options.key)
 }
 
 /**
@@ -244,15 +255,19 @@ const columnIn = (where: string, table: string, options: SkipOptions): string =>
  * @category getters
  */
 export const skipColumn = (table: string, options: SkipOptions = {}): ReadonlyArray<string> =>
-  skipStatements(table, columnIn("LoopGuard.skipColumn", table, options))
+  skipStatementsOf("LoopGuard.skipColumn", table, options)
 
 /**
  * Gives a table a column that is true in rows which a sync has written last ({@link marked}, {@link origin}), and false
- * in all others, and the trigger that keeps it so: also for writes of other programs, and by hand. The table gets
+ * in all others, and the triggers that keep it so: also for writes of other programs, and by hand. The table gets
  * `REPLICA IDENTITY FULL`, so that events of deletions have the column too. May be run again.
  *
- * Where a row is deleted whose column has the other value, the trigger turns it first, and deletes the row itself: the
- * deleting role needs the right to update, and its statement reports one row less.
+ * Where a row is deleted, or gets another key, whose column has the other value, the trigger turns it first, and then
+ * deletes or updates the row itself: the role needs the right to update all columns, and its statement reports one row
+ * less.
+ *
+ * Run it again when the table gets another key. PostgreSQL refuses another type for a column of the key while the
+ * trigger `millrace_mark_kafka_skip_key` is there: drop that, and run this afterwards.
  *
  * Fails with `Unsupported` for a table with generated columns: with `REPLICA IDENTITY FULL` PostgreSQL would refuse
  * each of its updates as soon as it is published.
@@ -272,7 +287,7 @@ export const addSkipColumn = (
   table: string,
   options: SkipOptions = {}
 ): Effect.Effect<void, SyncError, SqlClient> => {
-  const statements = skipStatements(table, columnIn("LoopGuard.addSkipColumn", table, options))
+  const statements = skipStatementsOf("LoopGuard.addSkipColumn", table, options)
   const operation = `mark rows of ${table}`
   return Effect.gen(function*() {
     const sql = yield* SqlClient

@@ -1,4 +1,5 @@
 /** The column with the version of a row, and the trigger that keeps it. Pure. */
+import { turning } from "../origin/skipSql.ts"
 import { quoted, quotedTable, shownTable } from "../tables/names.ts"
 import { ownTable, type Place } from "../tables/ownTables.ts"
 
@@ -27,7 +28,8 @@ const keyRow = (row: "OLD" | "NEW", key: ReadonlyArray<string>): string =>
 
 /**
  * A write gets a version above all that its row had, also by a clock that goes ahead, and above that of a deletion. A
- * deletion is remembered right above the last version of its row: an event with that version may come again.
+ * deletion is remembered right above the last version of its row: an event with that version may come again. Turning a
+ * mark is no write: a deletion whose mark is turned has seen no more than one that need not.
  */
 const versionFunction = (name: string, { column, key, place, site, table }: Versioned): string => {
   const version = quoted(column)
@@ -44,6 +46,9 @@ BEGIN
     RETURN NEW;
   END IF;
   IF TG_OP = 'UPDATE' THEN
+    IF current_setting('${turning}', true) = TG_RELID || ' ' || OLD.ctid THEN
+      RETURN NEW;
+    END IF;
     moves := ${keyRow("OLD", key)} IS DISTINCT FROM ${keyRow("NEW", key)};
     latest := OLD.${version};
   END IF;

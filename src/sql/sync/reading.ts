@@ -126,6 +126,12 @@ const gone = (mapping: Mapping, row: Cells, version: Version | undefined, site: 
   return opOf(mapping, "Mark", row, version, site)
 }
 
+/** The version of the row that a change replaced, where records say it: the deletion of that has seen no later one. */
+const replacedVersion = ({ settings: { version } }: Mapping, before: Values, write: Op): Version | undefined =>
+  version === undefined || typeof version.from === "string"
+    ? write.version
+    : millisOf(before[version.from.field]) ?? write.version
+
 /** The deletion of the row under the key that it had before, if that was another one. */
 const insteadOf = (mapping: Mapping, before: Values | undefined, write: Op, site: Site): Op | undefined => {
   if (before === undefined || mapping.settings.deletes === "ignore") return undefined
@@ -133,7 +139,7 @@ const insteadOf = (mapping: Mapping, before: Values | undefined, write: Op, site
   const row = emptyRow(mapping)
   // What the row was under is not refused: then nothing is known to be there.
   if (putKey(mapping, row, before, {}) !== undefined || keyText(mapping, row) === write.key) return undefined
-  return gone(mapping, row, write.version, site)
+  return gone(mapping, row, replacedVersion(mapping, before, write), site)
 }
 
 /** Stores a row; `values` are its fields after what the program made of them. */

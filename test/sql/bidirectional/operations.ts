@@ -1,15 +1,6 @@
 /** What programs and people do to a table whose keys several sides use. */
 import type { SqlClient } from "effect/sql/SqlClient"
 
-/** A generator of numbers from 0 to 1, the same for the same seed. */
-export const randomFrom = (seed: number) => {
-  let state = seed
-  return (): number => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
-    return (state >>> 8) / 0x1000000
-  }
-}
-
 /** What somebody does to a table whose keys both sides use. */
 export const operation = (sql: SqlClient, random: () => number, keys: number, label: string) => {
   const id = 1 + Math.floor(random() * keys)

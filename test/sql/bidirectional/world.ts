@@ -12,8 +12,9 @@ import { Topic } from "millrace"
 import { ConfluentKafka } from "millrace/confluent"
 import { Connector, Connectors, Debezium } from "millrace/connect"
 import { LoopGuard, Migrations, RowVersion } from "millrace/sql"
+import { numbersOf } from "../../internal/loop/random.ts"
 import { client } from "../../services/database.ts"
-import { operation, randomFrom } from "./operations.ts"
+import { operation } from "./operations.ts"
 import { applicationName, type End, type Guard, type Servers, syncsOf, table, topicOf } from "./syncs.ts"
 
 /** A database, and the topic of its table. */
@@ -119,7 +120,7 @@ const passes: ReadonlySet<string> = new Set(["UniqueViolation", "DeadlockError"]
 /** Operations on both sides at once, one after the other on each. */
 export const operate = ({ east, west }: World, count: number, seed: number, keys = 40) =>
   Effect.forEach([east, west], ({ name, own }, side) => {
-    const random = randomFrom(seed * 2 + side)
+    const random = numbersOf(seed * 2 + side)
     return Effect.gen(function*() {
       for (let i = 0; i < count; i++) {
         yield* operation(own, random, keys, `${name} ${seed}.${i}`).pipe(

@@ -79,6 +79,28 @@ layer(prepared, { excludeTestServices: true })("the version of a row", (it) => {
       assert.strictEqual(yield* remembered("2"), again + 1n)
     }))
 
+  it.effect("stays where a mark alone is turned, which is no write", () =>
+    Effect.gen(function*() {
+      const [own, sync] = [yield* SqlClient, yield* Sync]
+      yield* own`CREATE TABLE marked (LIKE items INCLUDING ALL)`
+      yield* own`CREATE TABLE befores (n int GENERATED ALWAYS AS IDENTITY, version bigint)`
+      yield* RowVersion.add("public.marked", { site: 3 })
+      yield* LoopGuard.addSkipColumn("public.marked")
+      yield* own`CREATE FUNCTION before() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO befores (version) VALUES (OLD.row_version); RETURN NULL; END $$`
+      yield* own`CREATE TRIGGER before AFTER UPDATE OR DELETE ON marked FOR EACH ROW EXECUTE FUNCTION before()`
+      yield* sync`INSERT INTO marked (id, row_version) VALUES (1, 70), (2, 80)`
+      yield* own`DELETE FROM marked WHERE id = 1`
+      yield* own`UPDATE marked SET id = 3 WHERE id = 2`
+      // Each of them was turned, and then deleted, or moved.
+      assert.deepStrictEqual(
+        yield* own`SELECT version::int FROM befores ORDER BY n`.values,
+        [[70], [70], [80], [80]]
+      )
+      const after = yield* own`SELECT row_version > 80 FROM marked WHERE id = 3`.values
+      assert.deepStrictEqual(after, [[true]])
+    }))
+
   it.effect("needs no right of its writers to what is remembered", () =>
     Effect.gen(function*() {
       const own = yield* SqlClient

@@ -16,6 +16,8 @@ const statements = [
   "CREATE TABLE events (n int GENERATED ALWAYS AS IDENTITY, op text, id int, mark boolean)",
   `CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF TG_OP = 'DELETE' THEN INSERT INTO events (op, id, mark) VALUES ('d', OLD.id, OLD.kafka_skip);
+    ELSIF TG_OP = 'UPDATE' AND OLD.id <> NEW.id THEN
+      INSERT INTO events (op, id, mark) VALUES ('d', OLD.id, OLD.kafka_skip), ('c', NEW.id, NEW.kafka_skip);
     ELSE INSERT INTO events (op, id, mark) VALUES (lower(left(TG_OP, 1)), NEW.id, NEW.kafka_skip); END IF;
     RETURN NULL; END $$`,
   "CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON \"Odd schema\".items FOR EACH ROW EXECUTE FUNCTION note()"
@@ -86,6 +88,73 @@ layer(prepared, { excludeTestServices: true })("the column kafka_skip", (it) => 
       assert.deepStrictEqual(yield* events, ["d5"])
     }))
 
+  it.effect("is in both events of a change of the key, of which the first has the row as it was", () =>
+    Effect.gen(function*() {
+      const [own, sync] = [yield* SqlClient, yield* Sync]
+      yield* own`TRUNCATE "Odd schema".items`
+      yield* sync`INSERT INTO "Odd schema".items VALUES (1, 'a', NULL), (2, 'b', 1), (3, 'c', NULL)`
+      yield* own`INSERT INTO "Odd schema".items VALUES (4, 'd'), (5, 'e')`
+      yield* events
+      yield* own`UPDATE "Odd schema".items SET id = id + 20, name = name || '!' WHERE id IN (3, 4)`
+      assert.sameMembers(yield* events, ["u3", "d3", "c23", "d4", "c24"])
+      yield* sync`UPDATE "Odd schema".items SET id = 25, name = NULL WHERE id = 5`
+      yield* sync`UPDATE "Odd schema".items SET id = 12 WHERE id = 2`
+      assert.deepStrictEqual(yield* events, ["u5 skip", "d5 skip", "c25 skip", "d2 skip", "c12 skip"])
+      // Neither the key nor the mark is another one.
+      yield* sync`UPDATE "Odd schema".items SET id = id, name = 'f' WHERE id = 25`
+      yield* own`UPDATE "Odd schema".items SET id = id, name = 'g' WHERE id = 25`
+      assert.deepStrictEqual(yield* events, ["u25 skip", "u25"])
+      assert.deepStrictEqual(
+        yield* own`SELECT id || ' ' || name || coalesce(' of ' || parent, '') FROM "Odd schema".items ORDER BY id`
+          .values,
+        [["1 a"], ["12 b of 1"], ["23 c!"], ["24 d!"], ["25 g"]]
+      )
+      // It is refused like any other, and leaves the row as it was.
+      yield* Effect.flip(own`UPDATE "Odd schema".items SET id = 23 WHERE id = 12`)
+      assert.deepStrictEqual(yield* events, [])
+      yield* own`UPDATE "Odd schema".items SET id = 2 WHERE id = 12`
+      assert.deepStrictEqual(yield* events, ["u12", "d12", "c2"])
+    }))
+
+  it.effect("is in events of other keys than the primary one, of partitions, and of columns that are never set", () =>
+    Effect.gen(function*() {
+      const [own, sync] = [yield* SqlClient, yield* Sync]
+      const noting = (name: string) =>
+        own.unsafe(`CREATE TRIGGER note AFTER INSERT OR UPDATE OR DELETE ON ${name}
+          FOR EACH ROW EXECUTE FUNCTION note()`)
+      const moved = (name: string) =>
+        Effect.gen(function*() {
+          yield* sync.unsafe(`INSERT INTO ${name} (id) VALUES (1)`)
+          yield* events
+          yield* own.unsafe(`UPDATE ${name} SET id = 200 WHERE id = 1`)
+          const seen = yield* events
+          assert.deepStrictEqual(yield* own.unsafe(`SELECT id, kafka_skip FROM ${name}`), [
+            { id: 200, kafka_skip: false }
+          ])
+          return seen
+        })
+      yield* own`CREATE TABLE uniques (id int UNIQUE NOT NULL, n int GENERATED ALWAYS AS IDENTITY,
+        "od""d" text DEFAULT '%s')`
+      yield* own`CREATE TABLE keyed (id int, n int PRIMARY KEY DEFAULT 1)`
+      yield* own`CREATE TABLE keyless (id int)`
+      yield* own`CREATE TABLE parts (id int PRIMARY KEY) PARTITION BY RANGE (id)`
+      yield* own`CREATE TABLE low PARTITION OF parts FOR VALUES FROM (0) TO (100)`
+      yield* own`CREATE TABLE high PARTITION OF parts FOR VALUES FROM (100) TO (1000)`
+      for (const name of ["uniques", "keyed", "keyless", "parts"]) {
+        yield* LoopGuard.addSkipColumn(`public.${name}`)
+        yield* noting(name)
+      }
+      assert.deepStrictEqual(yield* moved("uniques"), ["u1", "d1", "c200"])
+      // Records without keys have one event for it.
+      assert.notInclude(yield* moved("keyless"), "u1")
+      // One partition loses the row, and another one gets it.
+      assert.deepStrictEqual(yield* moved("parts"), ["u1", "d1", "i200"])
+      assert.deepStrictEqual(yield* moved("keyed"), ["d1 skip", "c200"])
+      yield* own`DELETE FROM keyed`
+      yield* LoopGuard.addSkipColumn("public.keyed", { key: ["id"] })
+      assert.deepStrictEqual(yield* moved("keyed"), ["u1", "d1", "c200"])
+    }))
+
   it.effect("ends with the transaction, whatever that did, and does not reach the pool", () =>
     Effect.gen(function*() {
       const [own, sync] = [yield* SqlClient, yield* Sync]
@@ -127,6 +196,10 @@ layer(prepared, { excludeTestServices: true })("the column kafka_skip", (it) => 
       assert.strictEqual(missing.reason._tag, "MissingTable")
       assert.throws(() => LoopGuard.skipColumn("public.t", { column: "a\"b" }), /column: "a\\"b" is not a name/)
       assert.throws(() => LoopGuard.skipColumn("public.t", { colum: "a" } as any), /did you mean "column"/)
+      assert.throws(
+        () => LoopGuard.skipColumn("public.t", { key: [] }),
+        /key: an array is not a list of at least one column/
+      )
       assert.include(LoopGuard.skipColumn("public.t", { column: "synced" })[0], "ADD COLUMN IF NOT EXISTS \"synced\"")
     }))
 })
