@@ -1,12 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, vi } from "vitest"
 import { installedIn, programs } from "./postgresPrograms.ts"
 
+const folders: Array<string> = []
+
 const folderWith = (...versions: ReadonlyArray<string>): string => {
   const root = mkdtempSync(join(tmpdir(), "millrace-postgres-"))
+  folders.push(root)
   for (const version of versions) {
     mkdirSync(join(root, version, "bin"), { recursive: true })
     writeFileSync(join(root, version, "bin", "initdb"), "")
@@ -15,7 +18,10 @@ const folderWith = (...versions: ReadonlyArray<string>): string => {
 }
 
 describe("PostgreSQL's programs", () => {
-  afterEach(() => vi.unstubAllEnvs())
+  afterEach(() => {
+    vi.unstubAllEnvs()
+    for (const folder of folders.splice(0)) rmSync(folder, { recursive: true })
+  })
 
   it("are the newest ones of the machine that are new enough", () => {
     const root = folderWith("15", "18", "20", "9.6", "notes")
