@@ -284,8 +284,9 @@ export interface HandlerOptions extends Migrations.Options {
    */
   readonly retry?: Schedule.Schedule<unknown, SyncError> | undefined
   /**
-   * How long a row waits whose unique value another row still has, which an event of another partition may change
-   * (default 30 seconds). Then the record fails, and for ten times as long others fail without waiting.
+   * How long a row waits whose unique value another row still has, and a deletion while rows refer to its row, which
+   * an event of another partition may change (default 30 seconds). Then the record fails, and for ten times as long
+   * others fail without waiting.
    */
   readonly conflictWait?: Duration.Input | undefined
   /**
@@ -308,7 +309,7 @@ const optionKinds = {
   maxWait: Kinds.duration,
   retry: Kinds.schedule,
   conflictWait: Kinds.duration,
-  sweep: Kinds.duration,
+  sweep: Kinds.interval,
   suppress: flag
 }
 

@@ -113,15 +113,39 @@ const format: Kind = {
 
 const settingsKinds: Kinds = { ...tableKinds, format, row: func, tables }
 
+/** Two fields cannot be stored in one column: one of them would be lost. */
+const twiceProblem = ({ fields, key, rename = {} }: TableSettings): string | undefined => {
+  const excluded = fields !== undefined && "exclude" in fields ? fields.exclude : []
+  const ofKey = key === undefined || Array.isArray(key)
+    ? []
+    : Object.entries(key as { readonly [field: string]: string })
+  const fieldOf = new Map(ofKey.map(([field, column]) => [column, field]))
+  for (const [field, column] of Object.entries(rename)) {
+    if (excluded.includes(field)) continue
+    const other = fieldOf.get(column)
+    if (other !== undefined && other !== field) {
+      return `rename: the fields "${other}" and "${field}" cannot both be stored in column "${column}"`
+    }
+    fieldOf.set(column, field)
+  }
+  return undefined
+}
+
 /** What is wrong with settings whose fields are of their kinds. */
-const choiceProblem = ({ deletes, fields, table, version, waitFor }: TableSettings): string | undefined => {
+const choiceProblem = (settings: TableSettings): string | undefined => {
+  const { deletes, fields, table, version, waitFor } = settings
   if (table === undefined || table === "") return "table: is missing; write \"schema.table\""
   if (fields !== undefined && Object.keys(fields).length !== 1) return "fields: give include or exclude, not both"
   if (isNamed(deletes)) {
     const found = problemOf("deletes", deletes, { softDelete: text })
     if (found !== undefined) return `deletes: ${found.field}: ${found.problem}`
     if (deletes.softDelete === undefined) return "deletes: softDelete is missing"
+    if (deletes.softDelete === version?.column) {
+      return `deletes: column "${deletes.softDelete}" cannot mark deleted rows and keep versions`
+    }
   }
+  const twice = twiceProblem(settings)
+  if (twice !== undefined) return twice
   const waits = waitForProblem(waitFor)
   if (waits !== undefined || version === undefined) return waits
   if (version.column === undefined) return "version: column is missing"

@@ -292,7 +292,10 @@ layer(world(statements), { excludeTestServices: true })("ModelSync", (it) => {
       [{ ...base, fields: { include: [], exclude: [] } }, /not both/],
       [{ ...base, deletes: { softDeletes: "a" } }, /softDeletes/],
       [{ ...base, version: { column: "a", from: "ts" } }, /from/],
-      [{ ...base, tables: { a: { tabel: "x" } } }, /tabel/]
+      [{ ...base, tables: { a: { tabel: "x" } } }, /tabel/],
+      [{ ...base, rename: { a: "c", b: "c" } }, /"a" and "b" cannot both be stored in column "c"/],
+      [{ ...base, key: { a: "id" }, rename: { b: "id" } }, /column "id"/],
+      [{ ...base, deletes: { softDelete: "a" }, version: { column: "a", from: "lsn" } }, /deletes: column "a"/]
     ]
     for (const [settings, words] of bad) {
       assert.throws(() => ModelSync.make(Users, settings as typeof base), words)
@@ -300,5 +303,8 @@ layer(world(statements), { excludeTestServices: true })("ModelSync", (it) => {
     const sync = ModelSync.make(Users, base)
     assert.throws(() => ModelSync.handler(sync, { maxSize: 0 }), /maxSize/)
     assert.throws(() => ModelSync.handler(sync, { schema: "a.b" }), /schema/)
+    assert.throws(() => ModelSync.handler(sync, { sweep: 0 }), /sweep: 0 is not a duration of at least a millisecond/)
+    // An excluded field takes no column.
+    ModelSync.make(Users, { ...base, rename: { a: "c", b: "c" }, fields: { exclude: ["a"] } })
   })
 })

@@ -35,6 +35,12 @@ export const duration: Kind = {
   is: (value) => anyDuration.is(value) && Duration.isFinite(Duration.fromInputUnsafe(value as Duration.Input))
 }
 
+/** A time between two looks at something: without any it would be looked at all the time. */
+export const interval: Kind = {
+  words: "a duration of at least a millisecond; write e.g. \"30 seconds\"",
+  is: (value) => duration.is(value) && Duration.toMillis(Duration.fromInputUnsafe(value as Duration.Input)) >= 1
+}
+
 /** A whole number of at least 1. */
 export const positive: Kind = {
   words: "a whole number of at least 1",
