@@ -73,6 +73,8 @@ export interface Column extends ColumnType {
   readonly isGenerated: boolean
   /** `GENERATED ALWAYS AS IDENTITY`: written with `OVERRIDING SYSTEM VALUE` only. */
   readonly isIdentityAlways: boolean
+  /** Whether its collation takes different texts for equal (default false). */
+  readonly isNondeterministic?: boolean | undefined
 }
 
 /**

@@ -2,6 +2,7 @@
 import { travelsAsText } from "../cells/arrays.ts"
 import { quoted } from "../tables/names.ts"
 import type { Op } from "./fold.ts"
+import { keyTextOf } from "./keys.ts"
 import { literalOf } from "./literals.ts"
 import type { Target } from "./target.ts"
 
@@ -100,8 +101,11 @@ const writeText = (target: Target, columns: ReadonlyArray<number>): string => {
 const cellsOf = (ops: ReadonlyArray<Op>, columns: ReadonlyArray<number>): Array<string> =>
   columns.map((column) => literalOf(ops, ({ row }) => row[column]))
 
+/** A key as it is remembered: PostgreSQL has no text with a NUL in it. */
+const memorized = (key: string): string => key.replaceAll("\0", "\u001F")
+
 const memory = (ops: ReadonlyArray<Op>): ReadonlyArray<string> => [
-  literalOf(ops, ({ key }) => key.replaceAll("\0", "\u001F")),
+  literalOf(ops, ({ key }) => memorized(key)),
   literalOf(ops, ({ version }) => String(version))
 ]
 
@@ -128,18 +132,27 @@ export const remove = (target: Target, ops: ReadonlyArray<Op>): Statement => {
   return { text: cached(target, "remove", make), params: cellsOf(ops, columns) }
 }
 
+/** A parameter of the type of a column. */
+const parameter = (target: Target, column: number, place: number): string => {
+  const cast = castFrom(target, column) === "numeric" ? "numeric::money" : target.columns[column]!.type
+  return `$${place + 1}::text::${cast}`
+}
+
+/** Whether a row has the key whose first cell is the parameter at this place. */
+const isRow = (target: Target, table: string, first: number): string =>
+  target.key.map((column, i) => `${table}.${nameOf(target, column)} = ${parameter(target, column, first + i)}`)
+    .join(" AND ")
+
 /**
  * Gives a row another key, unless there is one under that, or a newer one under its own. Under a key that was deleted
  * later it would stay: what the record behind this one says of that key is too old.
  */
 export const move = ({ row, target, to = [], version: moved }: Op): Statement => {
-  const { columns, guard, key, name, sql } = target
+  const { guard, key, name, sql } = target
   const version = guard === undefined ? [] : [guard.column]
   const make = () => {
-    const cast = (column: number) => castFrom(target, column) === "numeric" ? "numeric::money" : columns[column]!.type
-    const param = (column: number, place: number) => `$${place + 1}::text::${cast(column)}`
-    const are = (table: string, first: number) =>
-      key.map((column, i) => `${table}.${nameOf(target, column)} = ${param(column, first + i)}`).join(" AND ")
+    const param = (column: number, place: number) => parameter(target, column, place)
+    const are = (table: string, first: number) => isRow(target, table, first)
     const sets = key.map((column, i) => `${nameOf(target, column)} = ${param(column, key.length + i)}`).join(", ")
     const newer = version.map((column) => ` AND ${isNewer(target, param(column, 2 * key.length))}`).join("")
     const place = 2 * key.length + 1
@@ -149,13 +162,30 @@ export const move = ({ row, target, to = [], version: moved }: Op): Statement =>
         + ` AND d.key = $${place + 1}::text AND d.version > $${place + 2}::text::numeric)`
     return `UPDATE ${sql} AS t SET ${sets} WHERE ${
       are("t", 0)
-    }${newer} AND NOT EXISTS (SELECT 1 FROM ${sql} AS o WHERE ${are("o", key.length)})${kept}`
+    }${newer} AND NOT EXISTS (SELECT 1 FROM ${sql} AS o WHERE ${are("o", key.length)} AND NOT (${are("o", 0)}))${kept}`
   }
   const cells = [...key.map((column) => row[column]), ...key.map((column) => to[column])]
   // Neither a key nor a version is ever null.
   const params = [...cells, ...version.map((column) => row[column])].map(String)
-  if (guard !== undefined) params.push(key.map((column) => to[column]).join("\u001F"), String(moved))
+  if (guard !== undefined) params.push(memorized(keyTextOf(target, to)), String(moved))
   return { text: cached(target, "move", make), params }
+}
+
+/** Deletes the row that {@link move} has left where it was, unless both keys are those of one row. */
+export const leave = ({ row, target, to = [] }: Op): Statement => {
+  const { guard, key, sql } = target
+  const make = () => {
+    const same = key.map((column, i) =>
+      `${parameter(target, column, i)} = ${parameter(target, column, key.length + i)}`
+    )
+    const newer = guard === undefined
+      ? ""
+      : ` AND ${isNewer(target, parameter(target, guard.column, 2 * key.length))}`
+    return `DELETE FROM ${sql} AS t WHERE ${isRow(target, "t", 0)} AND NOT (${same.join(" AND ")})${newer}`
+  }
+  const cells = [...key.map((column) => row[column]), ...key.map((column) => to[column])]
+  if (guard !== undefined) cells.push(row[guard.column])
+  return { text: cached(target, "leave", make), params: cells.map(String) }
 }
 
 /** Marks rows as deleted. */

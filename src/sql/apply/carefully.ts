@@ -6,7 +6,7 @@ import { isOfRow, serverErrorOf } from "../tables/sqlErrors.ts"
 import * as Sql from "./applySql.ts"
 import { fold, type Op, type Work } from "./fold.ts"
 import { inTransaction, runAll, textsOf } from "./running.ts"
-import { after, before, inOrder, statementsIn, writesOf } from "./statements.ts"
+import { after, before, inOrder, statementsIn, stretchOf, writesOf } from "./statements.ts"
 import type { Target } from "./target.ts"
 import { byShape, lookUps, parkable, parkedOps, wavesOf, written } from "./unique.ts"
 
@@ -29,8 +29,8 @@ const isPassing = (error: SqlError): boolean => isConflict(error) || serverError
 const lookAhead = [2, 3, 4, 5, 6, 7, 8, 16, 32, 64]
 
 /** Success, or the error of a row. Errors of the database itself fail. */
-const attempt = (sql: SqlClient, isDeferrable: boolean, statements: Effect.Effect<unknown, SqlError>) => {
-  const checked = isDeferrable
+const attempt = (sql: SqlClient, isLate: boolean, statements: Effect.Effect<unknown, SqlError>) => {
+  const checked = isLate
     ? Effect.andThen(Effect.andThen(sql.unsafe(Sql.defer), statements), sql.unsafe(Sql.check))
     : statements
   return Effect.catchIf(
@@ -80,26 +80,28 @@ const resolved = Effect.fnUntraced(function*(sql: SqlClient, works: ReadonlyArra
 })
 
 /**
- * Applies operations from place `from` on. `stride`: how many it tries at once. Runs in a transaction, and leaves
- * applied what it says is applied.
+ * Applies operations from place `from` on. `stride`: how many it tries at once. `mayBeLate`: something that no table
+ * here is known to have, such as a trigger, may refuse rows at the end of the transaction. Runs in a transaction, and
+ * leaves applied what it says is applied.
  */
 export const carefully = Effect.fnUntraced(function*(
   sql: SqlClient,
   ops: ReadonlyArray<Op>,
   from: number,
-  stride: number
+  stride: number,
+  mayBeLate: boolean
 ): Effect.fn.Return<Applied, SqlError> {
-  const isDeferrable = ops.some(({ target }) => target.isDeferrable)
+  const isLate = mayBeLate || ops.some(({ target }) => target.isDeferrable)
 
   /** Applies a range as a whole, or returns why not. */
   const whole = Effect.fnUntraced(
     function*(low: number, high: number): Effect.fn.Return<SqlError | undefined, SqlError> {
-      const error = yield* attempt(sql, isDeferrable, runAll(sql, statementsIn(ops, low, high)))
+      const error = yield* attempt(sql, isLate, runAll(sql, statementsIn(ops, low, high)))
       if (error === undefined || !isConflict(error) || high - low < 2) return error
-      // A row that moves has to be where it was until then: the halves are tried.
-      if (ops.slice(low, high).some(({ kind }) => kind === "Move")) return error
+      // A row that moves, say, has to be where it was until then: the halves are tried.
+      if (stretchOf(ops, low, high) < high) return error
       const works = inOrder(fold(ops, low, high))
-      return yield* attempt(sql, isDeferrable, resolved(sql, works, error))
+      return yield* attempt(sql, isLate, resolved(sql, works, error))
     }
   )
 

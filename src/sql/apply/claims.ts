@@ -23,6 +23,8 @@ export interface Claim {
   readonly token: string
   /** How many operations are tried at once after a row was refused; all of them while none was. */
   stride: number
+  /** Whether rows were refused at the end of a transaction in which each of them had been taken. */
+  isLate: boolean
   /** When a row had waited for a unique value for as long as it may, in milliseconds since the epoch. */
   waitedOutAt: number
   /** The transactions whose COMMIT was not answered, by the owner that each wrote. */
@@ -83,7 +85,7 @@ export class Claims {
       const partition = { topic: topic ?? "", partition: Number(number) }
       const token = owner ?? ""
       const unanswered = new Map<string, Unanswered>()
-      const counts = { sequence: 0, stride: unlimited, waitedOutAt: -Infinity }
+      const counts = { sequence: 0, stride: unlimited, isLate: false, waitedOutAt: -Infinity }
       claims.set(nameOf(group, partition), { group, ...partition, owner: token, token, ...counts, unanswered })
       return next === null || next === undefined ? [] : [{ ...partition, offset: Number(next) }]
     })

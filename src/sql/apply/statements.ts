@@ -2,7 +2,8 @@
 import type { Statement } from "./applySql.ts"
 import * as Sql from "./applySql.ts"
 import { fold, type Op, type Work } from "./fold.ts"
-import { parentsFirst } from "./target.ts"
+import { keyGroupOf } from "./keys.ts"
+import { parentsFirst, type Target } from "./target.ts"
 
 const unless = (ops: ReadonlyArray<Op>, make: () => Statement): ReadonlyArray<Statement> =>
   ops.length === 0 ? [] : [make()]
@@ -57,12 +58,69 @@ export const statementsOf = (works: ReadonlyArray<Work>): ReadonlyArray<Statemen
 const moveOf = (op: Op): ReadonlyArray<Statement> => {
   const { guard } = op.target
   const gone = guard === undefined ? [] : [Sql.remember(op.target, guard.deleted, [op])]
-  return [Sql.move(op), Sql.remove(op.target, [op]), ...gone]
+  return [Sql.move(op), Sql.leave(op), ...gone]
 }
 
-/** All statements of the operations from place `from` up to `to`. What comes before a `Move` is written before it. */
+/** Two keys of one group, where that may be the same row. */
+const isAmongItself = ({ instead, row, target }: Op): boolean => {
+  if (instead === undefined || !target.isLoose) return false
+  const group = keyGroupOf(target, row)
+  return group === undefined || group === (keyGroupOf(target, instead.row) ?? group)
+}
+
+/** What cannot be folded with others. */
+const isApart = (op: Op): boolean => op.kind === "Move" || isAmongItself(op)
+
+/** The groups of keys that a stretch has, each with the one key that it has of it. */
+class Groups {
+  private readonly byTarget = new Map<Target, Map<string | undefined, string>>()
+
+  /** Whether the row can be none of those before, unless it has the same key. */
+  takes({ key, row, target }: Op): boolean {
+    let known = this.byTarget.get(target)
+    if (known === undefined) this.byTarget.set(target, known = new Map())
+    const group = keyGroupOf(target, row)
+    // Nothing is known of such a key: it is alone.
+    if (known.size > 0 && (group === undefined || known.has(undefined))) {
+      return known.get(group) === key && known.size === 1
+    }
+    const other = known.get(group)
+    if (other === undefined) known.set(group, key)
+    return other === undefined || other === key
+  }
+}
+
+/**
+ * Where the operations from `from` on end that can be folded: before one that has to be done by itself, and before a
+ * key that may be another text of one that is among them.
+ */
+export const stretchOf = (ops: ReadonlyArray<Op>, from: number, to: number): number => {
+  let groups: Groups | undefined
+  for (let i = from; i < to; i++) {
+    const op = ops[i]!
+    if (isApart(op)) return i
+    if (!op.target.isLoose || op.kind === "Truncate") continue
+    groups ??= new Groups()
+    if (op.instead !== undefined && !groups.takes(op.instead)) return i
+    if (!groups.takes(op)) return i
+  }
+  return to
+}
+
+const apart = (op: Op): ReadonlyArray<Statement> =>
+  op.kind === "Move"
+    ? moveOf(op)
+    : [op.instead!, { ...op, instead: undefined }].flatMap((one) => statementsOf(fold([one])))
+
+/** All statements of the operations from place `from` up to `to`, as many at once as can be folded. */
 export const statementsIn = (ops: ReadonlyArray<Op>, from = 0, to = ops.length): ReadonlyArray<Statement> => {
-  const move = ops.findIndex(({ kind }, place) => kind === "Move" && place >= from && place < to)
-  if (move === -1) return statementsOf(fold(ops, from, to))
-  return [...statementsOf(fold(ops, from, move)), ...moveOf(ops[move]!), ...statementsIn(ops, move + 1, to)]
+  const statements: Array<Statement> = []
+  let place = from
+  while (place < to) {
+    const end = stretchOf(ops, place, to)
+    const some = end === place ? apart(ops[place]!) : statementsOf(fold(ops, place, end))
+    for (const statement of some) statements.push(statement)
+    place = end === place ? place + 1 : end
+  }
+  return statements
 }

@@ -108,15 +108,24 @@ export const store = Effect.fnUntraced(function*(
     // A row that is refused is looked for below.
     if (isLost(result.failure) || !isOfRow(result.failure)) return yield* Effect.fail(result.failure)
   }
-  const applied = yield* inOne(
+  const careful = inOne(
     chunk,
     Effect.fnUntraced(function*(hasWaiting, move) {
       if (isParked) yield* parkAt(sql, ops, 0)
-      const careful = (ready: ReadonlyArray<Op>, from: number) => carefully(sql, ready, from, claim.stride)
-      const done = yield* chunk.around(hasWaiting, true, careful)
+      const write = (ready: ReadonlyArray<Op>, from: number) => carefully(sql, ready, from, claim.stride, claim.isLate)
+      const done = yield* chunk.around(hasWaiting, true, write)
       if (done.error !== undefined) yield* move(ops[done.place]!.offset)
       return done
     })
+  )
+  const applied = yield* Effect.catchIf(
+    careful,
+    (error) => !isLost(error) && isOfRow(error) && !claim.isLate,
+    () => {
+      // Each row was taken, and COMMIT refused one: from here on what waits for the end is checked with each attempt.
+      claim.isLate = true
+      return careful
+    }
   )
   claim.stride = applied.error === undefined ? unlimited : smallStride
   return applied

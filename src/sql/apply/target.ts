@@ -1,6 +1,7 @@
 /** A table as rows are written into it: worked out once from the catalog and the settings. Pure. */
 import type { Column, Table, UniqueIndex } from "../TableModel.ts"
 import { quotedTable, shownTable } from "../tables/names.ts"
+import { isLoose, type KeyPart, keyPartsOf } from "./keys.ts"
 
 /** What keeps older events from undoing newer ones. */
 export interface Guard {
@@ -20,6 +21,9 @@ export interface Target {
   /** Those that can be written: without generated ones. */
   readonly columns: ReadonlyArray<Column>
   readonly key: ReadonlyArray<number>
+  readonly keyParts: ReadonlyArray<KeyPart>
+  /** Whether keys with different texts may be those of one row. */
+  readonly isLoose: boolean
   /** Whether `ON CONFLICT` can find rows by the key; a deferrable key needs `MERGE`. */
   readonly hasArbiter: boolean
   /** What may refuse a row because of another row, at once, besides the key. */
@@ -57,13 +61,17 @@ export const makeTarget = (table: Table, { guard, key, softDelete }: Choices): T
   const keys = keysOf(table, key)
   const columns = table.columns.filter(({ isGenerated }) => !isGenerated)
   const place = (name: string): number => columns.findIndex((column) => column.name === name)
+  const places = key.map(place)
+  const keyParts = keyPartsOf(columns, places)
   const isLate = (one: { readonly isDeferrable: boolean }) => one.isDeferrable
   return {
     name: shownTable(table),
     sql: quotedTable(table),
     table,
     columns,
-    key: key.map(place),
+    key: places,
+    keyParts,
+    isLoose: isLoose(keyParts),
     hasArbiter: keys.some(({ isDeferrable }) => !isDeferrable),
     secondary: table.uniques.filter((index) => !keys.includes(index) && !index.isDeferrable),
     isDeferrable: table.uniques.some(isLate) || table.foreignKeys.some(isLate) || table.referencedBy.some(isLate),

@@ -10,7 +10,7 @@ import type { Modes } from "./modes.ts"
 import { floatCells, integerCells, numericCells } from "./numbers.ts"
 import { anyTextCells, geometryCells, hstoreCells, intervalCells, unknownCells } from "./others.ts"
 import { cutTimeCells, dateCells, instantCells, localCells, timeCells, zonedTimeCells } from "./temporal.ts"
-import { booleanCells, textCells } from "./texts.ts"
+import { booleanCells, textCells, uuidCells } from "./texts.ts"
 import { isUnknownToDebezium } from "./unknownTypes.ts"
 
 const kinds: { readonly [K in Exclude<Kind, "array">]: (site: Site) => Convert } = {
@@ -30,7 +30,7 @@ const kinds: { readonly [K in Exclude<Kind, "array">]: (site: Site) => Convert }
   timestamp: localCells,
   timestamptz: instantCells,
   interval: intervalCells,
-  uuid: textCells,
+  uuid: uuidCells,
   json: jsonCells,
   bit: bitCells,
   enum: textCells,

@@ -5,6 +5,8 @@ import { BadCell, type Cell, type Convert, type Site, unfit } from "./cell.ts"
 import { decimalText, placePoint, unscaledText } from "./digits.ts"
 
 const integer = /^[-+]?\d+$/
+/** As the database writes it, so that equal keys are equal texts. */
+const plainInteger = /^(?:0|-?[1-9]\d*)$/
 const decimal = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/
 
 const rounded = (name: string): BadCell =>
@@ -16,7 +18,7 @@ export const integerCells = (site: Site): Convert => (value) => {
     return Number.isInteger(value) ? rounded(site.name) : new BadCell(site.name, "the number is no integer")
   }
   if (typeof value === "bigint") return String(value)
-  if (typeof value === "string" && integer.test(value)) return value
+  if (typeof value === "string" && integer.test(value)) return plainInteger.test(value) ? value : String(BigInt(value))
   return unfit(site, value)
 }
 

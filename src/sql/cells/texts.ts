@@ -16,6 +16,18 @@ export const textCells = (site: Site): Convert => {
   return (value) => typeof value === "string" ? checkedText(name, value) : unfit(site, value)
 }
 
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** As the database writes it, so that equal keys are equal texts; it reads other forms, too. */
+export const uuidCells = (site: Site): Convert => (value) => {
+  if (typeof value !== "string") return unfit(site, value)
+  if (uuid.test(value)) return value
+  const digits = value.toLowerCase().replace(/^\{(.*)\}$/, "$1").replaceAll("-", "")
+  return /^[0-9a-f]{32}$/.test(digits)
+    ? digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")
+    : checkedText(site.name, value)
+}
+
 const truths: { readonly [text: string]: string } = { true: "t", t: "t", false: "f", f: "f" }
 
 export const booleanCells = (site: Site): Convert => (value) => {

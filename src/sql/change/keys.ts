@@ -1,5 +1,7 @@
 /** Keys of Debezium's records: the table that a merged topic's key names, and the other key of a changed one. Pure. */
 import * as Headers from "../../Headers.ts"
+import { described } from "./connectSchema.ts"
+import { parseExact } from "./exactJson.ts"
 import { type Delete, Malformed, type Values, type Version } from "./model.ts"
 import { isValues, put } from "./values.ts"
 
@@ -20,7 +22,8 @@ export const splitKey = (key: Values, field: string): { readonly key: Values; re
 
 const parsed = (text: string): unknown => {
   try {
-    return JSON.parse(text)
+    // A converter of headers may write schemas, and keys may have more digits than a double.
+    return described(parseExact(text))
   } catch {
     return undefined
   }

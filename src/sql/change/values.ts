@@ -46,3 +46,6 @@ export const millisOf = (value: unknown): number | undefined => {
 /** Tells rows that are marked not to be synced: a field of this name is true. */
 export const isSkippedOf = (field: string | undefined): (row: unknown) => boolean =>
   field === undefined ? () => false : (row) => isValues(row) && row[field] === true
+
+/** A field of its own: \`constructor\`, say, does not mean what all objects have under that name. */
+export const own = (values: Values, field: string): unknown => Object.hasOwn(values, field) ? values[field] : undefined

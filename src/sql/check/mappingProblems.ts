@@ -1,5 +1,5 @@
 /** Whether the columns of a source table have places in the target. Pure. */
-import { destinationOf, type Mapping } from "../sync/mapping.ts"
+import { destinationOf, type Mapping, renamed } from "../sync/mapping.ts"
 import type { Table } from "../TableModel.ts"
 import { quoted, shownTable } from "../tables/names.ts"
 import type { Problem } from "./problems.ts"
@@ -14,7 +14,7 @@ export const mappingProblems = (source: Table, mapping: Mapping): ReadonlyArray<
     if (column.isGenerated) continue
     const place = destinationOf(mapping, column.name)
     if (place === "unknown" && settings.unknownFields !== "ignore") {
-      const name = settings.rename?.[column.name] ?? column.name
+      const name = renamed(settings.rename, column.name)
       problems.push({
         ...base,
         severity: "error",

@@ -8,6 +8,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { BatchFailed } from "../../BatchFailed.ts"
 import type { OwnedBatch } from "../../Handler.ts"
+import { brief } from "../../internal/shared/causes.ts"
 import { CurrentRun } from "../../internal/shared/currentRun.ts"
 import type { TopicPartition } from "../../TopicPartition.ts"
 import { type Applied, isConflict } from "../apply/carefully.ts"
@@ -16,7 +17,7 @@ import type { Op } from "../apply/fold.ts"
 import * as Offsets from "../apply/offsetsSql.ts"
 import { Lost, store } from "../apply/storing.ts"
 import { SyncError } from "../SyncError.ts"
-import { Fenced, Refused } from "../SyncErrorReason.ts"
+import { Fenced, Refused, Unexpected } from "../SyncErrorReason.ts"
 import { type Place, shownOwnTable } from "../tables/ownTables.ts"
 import { ownTableErrorOf, serverErrorOf, shownError, syncErrorOf } from "../tables/sqlErrors.ts"
 import { around } from "../waiting/parking.ts"
@@ -60,9 +61,21 @@ interface Known {
   forgotAt: number
 }
 
+const placeOf = ({ partition, start, topic }: OwnedBatch<any, any, any>) => ({ topic, partition, offset: start })
+
 /** Those whose rows have versions. */
 const guardedOf = ({ byName, main }: Mappings): ReadonlyArray<Mapping> =>
   [main, ...byName.values()].filter(({ target }) => target.guard !== undefined)
+
+const tablesText = ({ byName, main }: Mappings): string =>
+  JSON.stringify([main, ...byName.values()].map(({ target }) => target.table))
+
+/** Whether the tables are as they were. */
+const isSame = (one: Mappings, other: Mappings): boolean => tablesText(one) === tablesText(other)
+
+/** Whether it is about another row, which an event of another partition may change. */
+const mayPass = (error: SqlError, { kind }: Op): boolean =>
+  isConflict(error) || (kind !== "Write" && serverErrorOf(error).code === "23503")
 
 const refusedOf = <R>({ operation }: Options<R>, claim: Claim, op: Op, error: SqlError): SyncError => {
   const { code = "", column, constraint } = serverErrorOf(error)
@@ -171,7 +184,7 @@ export class Handling<R> {
         const op = prepared.ops[applied.place]!
         const now = yield* Clock.currentTimeMillis
         if (waiting?.offset !== op.offset) {
-          const waits = isConflict(applied.error) && now - claim.waitedOutAt >= impatience * patience
+          const waits = mayPass(applied.error, op) && now - claim.waitedOutAt >= impatience * patience
           waiting = waits ? { offset: op.offset, until: now + patience } : undefined
         }
         if (waiting !== undefined && now >= waiting.until) claim.waitedOutAt = now
@@ -204,7 +217,7 @@ export class Handling<R> {
       if (read !== undefined && read.mappings === mappings) prepared = read.prepared
       else {
         prepared = yield* prepare(operation, this.options, mappings, records, from)
-        if (prepared.isUnknownField) prepared = yield* this.again(sql, records, from)
+        if (prepared.mayBeStale) prepared = yield* this.again(sql, mappings, prepared, records, from)
         read = { mappings: yield* this.mappings(sql), prepared }
       }
       const next = prepared.refusal?.offset ?? batch.next
@@ -219,13 +232,17 @@ export class Handling<R> {
       if (applied.parked > 0) ring(yield* CurrentRun, place)
       return { applied, prepared }
     })
+    // A mistake of this package is no record's fault either.
+    const safe = Effect.catchDefect(once, (defect) => {
+      const reason = new Unexpected({ problem: brief(Cause.fail(defect)) })
+      return Effect.fail(new SyncError({ operation, reason, place: placeOf(batch), cause: defect }))
+    })
     const typed = Effect.catchIf(
-      once,
+      safe,
       (error): error is SqlError => !(error instanceof Lost) && !(error instanceof SyncError),
       (error) => {
         // A table that changed is read again.
-        const { partition, start, topic } = batch
-        const found = syncErrorOf(operation, error, { topic, partition, offset: start })
+        const found = syncErrorOf(operation, error, placeOf(batch))
         if (!found.isRetryable) {
           const known = this.known(sql)
           known.mappings = undefined
@@ -242,14 +259,26 @@ export class Handling<R> {
     )
   }
 
-  /** Reads the tables and the records again: a field without a column may have one by now. */
+  /**
+   * Reads the tables again: a field without a column may have one by now, and a column another type. Then the records
+   * are read again, too.
+   */
   private readonly again = Effect.fnUntraced({ self: this as Handling<R> }, function*(
     sql: SqlClient,
+    before: Mappings,
+    prepared: Prepared,
     records: ReadonlyArray<AnyRecord>,
     from: number
   ) {
-    this.known(sql).mappings = undefined
-    return yield* prepare(this.options.operation, this.options, yield* this.mappings(sql), records, from)
+    const known = this.known(sql)
+    known.mappings = undefined
+    const mappings = yield* this.mappings(sql)
+    if (isSame(mappings, before)) {
+      // What was worked out for these tables is kept.
+      known.mappings = before
+      return prepared
+    }
+    return yield* prepare(this.options.operation, this.options, mappings, records, from)
   })
 
   /** Another member has the partition. Kafka takes it from this one, which does nothing until then. */

@@ -26,11 +26,17 @@ export interface Mapping {
   readonly destinations: Map<string, Destination>
   /** What rows that are there have in the column that marks deleted ones. */
   readonly unmarked: Cell
+  /** Whether the version comes from a field that is stored in the column of the version itself. */
+  readonly isVersionOwn: boolean
 }
+
+/** The column of a field. */
+export const renamed = (rename: TableSettings["rename"], field: string): string =>
+  rename !== undefined && Object.hasOwn(rename, field) ? rename[field] ?? field : field
 
 /** The fields of the key with their columns. */
 const keyOf = ({ key, rename = {} }: TableSettings, table: Table): ReadonlyArray<readonly [string, string]> => {
-  if (Array.isArray(key)) return key.map((field: string) => [field, rename[field] ?? field] as const)
+  if (Array.isArray(key)) return key.map((field: string) => [field, renamed(rename, field)] as const)
   if (key !== undefined) return Object.entries(key)
   const fields = new Map(Object.entries(rename).map(([field, column]) => [column, field]))
   return table.primaryKey.map((column) => [fields.get(column) ?? column, column] as const)
@@ -56,7 +62,7 @@ const named = (settings: TableSettings, key: ReadonlyArray<readonly [string, str
   const excluded = new Set(fields !== undefined && "exclude" in fields ? fields.exclude : [])
   const included = fields !== undefined && "include" in fields ? fields.include : []
   for (const [field, column] of Object.entries(rename)) if (!excluded.has(field)) columns.set(column, field)
-  for (const field of included) columns.set(rename[field] ?? field, field)
+  for (const field of included) columns.set(renamed(rename, field), field)
   if (typeof deletes === "object") columns.set(deletes.softDelete, undefined)
   if (version !== undefined) columns.set(version.column, undefined)
   return columns
@@ -115,9 +121,13 @@ export const mappingOf = (
     guard: version === undefined ? undefined : { column: version.column, deleted: ownTable(place, "deleted") }
   })
   const mark = target.softDelete === undefined ? undefined : target.columns[target.softDelete]
+  const from = version?.from
+  const isVersionOwn = typeof from === "object" && isStored(settings, from.field)
+    && renamed(settings.rename, from.field) === version!.column
   return {
     settings,
     target,
+    isVersionOwn,
     keyFields: key.map(([field]) => field),
     converts: target.columns.map((column) => cellsOf(column, modes)),
     destinations: new Map(key.map(([field], i) => [field, target.key[i]!])),
@@ -135,8 +145,13 @@ export const destinationOf = (mapping: Mapping, field: string): Destination => {
   const known = mapping.destinations.get(field)
   if (known !== undefined) return known
   const { settings, target } = mapping
-  const column = settings.rename?.[field] ?? field
-  const place = target.columns.findIndex(({ name }) => name === column)
+  const column = renamed(settings.rename, field)
+  // What is renamed to the column takes it; a field that is named like it has none then.
+  const isTaken = column === field &&
+    Object.entries(settings.rename ?? {}).some(([other, name]) =>
+      name === field && other !== field && isStored(settings, other)
+    )
+  const place = isTaken ? -1 : target.columns.findIndex(({ name }) => name === column)
   const isGenerated = target.table.columns.some(({ isGenerated, name }) => isGenerated && name === column)
   // Snapshots have the generated columns of the source, and nothing can be stored in those of the target.
   const destination = !isStored(settings, field) || isGenerated ? "ignored" : place === -1 ? "unknown" : place

@@ -1,6 +1,7 @@
 /** From the records of a batch to operations, up to the first that is none. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import { brief } from "../../internal/shared/causes.ts"
 import { shown } from "../../internal/shared/fields.ts"
 import type * as Record from "../../Record.ts"
 import * as Suppression from "../../Suppression.ts"
@@ -8,7 +9,8 @@ import type { Op } from "../apply/fold.ts"
 import { Malformed as MalformedRecord, type Upsert, type Values } from "../change/model.ts"
 import { SyncError } from "../SyncError.ts"
 import { Malformed, type Reason, UnmappedTable } from "../SyncErrorReason.ts"
-import { Problem, removed, truncated, written } from "./reading.ts"
+import { Problem } from "./problem.ts"
+import { removed, truncated, written } from "./reading.ts"
 import { mappingFor, type Mappings, type Parts } from "./syncTables.ts"
 
 /** A record of any topic. */
@@ -27,8 +29,8 @@ export interface Prepared {
   readonly ops: ReadonlyArray<Op>
   /** The record behind the operations, which is none. */
   readonly refusal: Refusal | undefined
-  /** Whether it has a field that its table has no column for: there may be one by now. */
-  readonly isUnknownField: boolean
+  /** Whether it would be none for another column than the table was known to have: it may have that by now. */
+  readonly mayBeStale: boolean
 }
 
 export const refuse = (operation: string, { offset, partition, topic }: AnyRecord, reason: Reason): Refusal => ({
@@ -39,6 +41,9 @@ export const refuse = (operation: string, { offset, partition, topic }: AnyRecor
 /** Sends of the transform would come back as records of the topic, if it is synced both ways. */
 const quietly = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.provideService(effect, Suppression.Current, Suppression.all)
+
+/** Whether another column of the table, or another type of it, might take the value. */
+const isOfColumn = ({ _tag }: Reason): boolean => _tag === "UnknownField" || _tag === "BadValue"
 
 /** Reads records from place `from` on. `operation`: how errors name the sync. */
 export const prepare = Effect.fnUntraced(function*<R>(
@@ -51,7 +56,7 @@ export const prepare = Effect.fnUntraced(function*<R>(
   const { format, row, suppress } = parts
   const ops: Array<Op> = []
   const keyFields = mappings.main.keyFields
-  const end = (refusal: Refusal | undefined, isUnknownField = false): Prepared => ({ ops, refusal, isUnknownField })
+  const end = (refusal: Refusal | undefined, mayBeStale = false): Prepared => ({ ops, refusal, mayBeStale })
 
   /** What the transform makes of a row, or how it failed. */
   const transformed = (row: Transform<R>, change: Upsert, record: AnyRecord) => {
@@ -61,47 +66,53 @@ export const prepare = Effect.fnUntraced(function*<R>(
 
   for (let i = from; i < records.length; i++) {
     const record = records[i]!
-    const change = format.read(record, keyFields)
-    if (change instanceof MalformedRecord) {
-      return end(refuse(operation, record, new Malformed({ problem: change.message })))
-    }
-    if (change._tag === "Ignore") continue
-    const mapping = mappingFor(mappings, change.table)
-    if (mapping instanceof UnmappedTable) return end(refuse(operation, record, mapping))
-    let op: Op | Problem | undefined
-    switch (change._tag) {
-      case "Upsert": {
-        let values = change.row
-        try {
-          const made = row === undefined ? values : transformed(row, change, record)
-          if (made !== values && Effect.isEffect(made)) {
-            const exit = yield* Effect.exit(made)
-            if (exit._tag === "Failure") {
-              if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
-              return end({ offset: record.offset, cause: exit.cause })
-            }
-            values = exit.value
-          } else values = made
-        } catch (defect) {
-          return end({ offset: record.offset, cause: Cause.die(defect) })
-        }
-        if (typeof values !== "object" || values === null) {
-          const problem = `\`row\` returned ${shown(values)}; it returns an object of fields`
-          return end(refuse(operation, record, new Malformed({ problem })))
-        }
-        op = written(mapping, change, values, record)
-        break
+    try {
+      const change = format.read(record, keyFields)
+      if (change instanceof MalformedRecord) {
+        return end(refuse(operation, record, new Malformed({ problem: change.message })))
       }
-      case "Delete":
-        op = removed(mapping, change, record)
-        break
-      case "Truncate":
-        op = truncated(mapping, record)
+      if (change._tag === "Ignore") continue
+      const mapping = mappingFor(mappings, change.table)
+      if (mapping instanceof UnmappedTable) return end(refuse(operation, record, mapping))
+      let op: Op | Problem | undefined
+      switch (change._tag) {
+        case "Upsert": {
+          let values = change.row
+          try {
+            const made = row === undefined ? values : transformed(row, change, record)
+            if (made !== values && Effect.isEffect(made)) {
+              const exit = yield* Effect.exit(made)
+              if (exit._tag === "Failure") {
+                if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
+                return end({ offset: record.offset, cause: exit.cause })
+              }
+              values = exit.value
+            } else values = made
+          } catch (defect) {
+            return end({ offset: record.offset, cause: Cause.die(defect) })
+          }
+          if (typeof values !== "object" || values === null) {
+            const problem = `\`row\` returned ${shown(values)}; it returns an object of fields`
+            return end(refuse(operation, record, new Malformed({ problem })))
+          }
+          op = written(mapping, change, values, record)
+          break
+        }
+        case "Delete":
+          op = removed(mapping, change, record)
+          break
+        case "Truncate":
+          op = truncated(mapping, record)
+      }
+      if (op instanceof Problem) {
+        return end(refuse(operation, record, op.reason), isOfColumn(op.reason))
+      }
+      if (op !== undefined) ops.push(op)
+    } catch (defect) {
+      // Getters and formats of the program may throw. That is one record's fault, and not that of its batch.
+      const problem = `it cannot be read: ${brief(Cause.fail(defect))}`
+      return end(refuse(operation, record, new Malformed({ problem })))
     }
-    if (op instanceof Problem) {
-      return end(refuse(operation, record, op.reason), op.reason._tag === "UnknownField")
-    }
-    if (op !== undefined) ops.push(op)
   }
   return end(undefined)
 })

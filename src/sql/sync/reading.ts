@@ -1,17 +1,13 @@
 /** From what a record means to what is written. Pure. */
 import type { Op, Row, Version } from "../apply/fold.ts"
+import { keyTextOf } from "../apply/keys.ts"
 import { BadCell, type Cell } from "../cells/cell.ts"
-import type { Delete, Upsert, Values, Version as SourceVersion } from "../change/model.ts"
-import { BadValue, Malformed, type Reason, TruncateRefused, UnknownField } from "../SyncErrorReason.ts"
+import type { Delete, Upsert, Values } from "../change/model.ts"
+import { own } from "../change/values.ts"
+import { BadValue, Malformed, TruncateRefused, UnknownField } from "../SyncErrorReason.ts"
 import { destinationOf, type Mapping } from "./mapping.ts"
-
-/** A reason why a record cannot be stored. */
-export class Problem {
-  readonly reason: Reason
-  constructor(reason: Reason) {
-    this.reason = reason
-  }
-}
+import { Problem } from "./problem.ts"
+import { replacedVersion, timeText, versionCell, versionOf } from "./versions.ts"
 
 type Cells = Array<Cell | undefined>
 
@@ -24,12 +20,26 @@ export const shownKey = ({ columns, key }: Mapping["target"], row: Row): string 
 const badValue = ({ target }: Mapping, row: Row, column: string, problem: string): Problem =>
   new Problem(new BadValue({ table: target.name, column, key: shownKey(target, row), problem }))
 
+/** The version as the cell of its column, where the row has none of its own there. */
+const putVersion = (mapping: Mapping, row: Cells, version: Version | undefined): Problem | undefined => {
+  const { guard, columns } = mapping.target
+  if (guard === undefined || version === undefined) return undefined
+  const { column } = guard
+  if (mapping.isVersionOwn && typeof row[column] === "string") return undefined
+  const cell = versionCell(columns[column]!, version)
+  if (cell === undefined) {
+    return badValue(mapping, row, columns[column]!.name, `it cannot hold the version ${version}`)
+  }
+  row[column] = cell
+  return undefined
+}
+
 /** Puts the cells of the key into a row; fields of the record's key win over those of the row. */
 const putKey = (mapping: Mapping, row: Cells, key: Values, values: Values): Problem | undefined => {
   const { keyFields, target } = mapping
   for (let i = 0; i < keyFields.length; i++) {
     const field = keyFields[i]!
-    const value = key[field] ?? values[field]
+    const value = own(key, field) ?? own(values, field)
     const column = target.key[i]!
     if (value === undefined) {
       const problem = `the record has no field "${field}", which is part of the key of ${target.name}`
@@ -64,43 +74,6 @@ const putValues = (mapping: Mapping, row: Cells, values: Values, isUnsure: boole
   return undefined
 }
 
-const millisOf = (value: unknown): Version | undefined => {
-  if (typeof value === "bigint" || Number.isSafeInteger(value)) return value as Version
-  if (value instanceof Date) return value.getTime()
-  if (typeof value !== "string") return undefined
-  if (/^-?\d+$/.test(value)) return BigInt(value)
-  const time = Date.parse(value)
-  return Number.isNaN(time) ? undefined : time
-}
-
-/** The version of a change; `undefined` without a guard. */
-const versionOf = (
-  { settings: { version } }: Mapping,
-  source: SourceVersion | undefined,
-  values: Values | undefined
-): Version | Problem | undefined => {
-  if (version === undefined) return undefined
-  const { from } = version
-  const found = from === "lsn" ? source?.lsn : from === "timestamp" ? source?.timestamp : millisOf(values?.[from.field])
-  const name = typeof from === "string" ? from : `field "${from.field}" that is a whole number or a time`
-  return found ?? new Problem(new Malformed({ problem: `the record has no ${name}, which its version comes from` }))
-}
-
-const timeOf = (millis: number): string => new Date(millis).toISOString()
-
-const putVersion = ({ target }: Mapping, row: Cells, version: Version | undefined): void => {
-  if (target.guard === undefined || version === undefined) return
-  const { column } = target.guard
-  const isTime = target.columns[column]!.kind.startsWith("timestamp")
-  row[column] = isTime ? timeOf(Number(version)) : String(version)
-}
-
-const keyText = ({ target }: Mapping, row: Row): string => {
-  const { key } = target
-  if (key.length === 1) return row[key[0]!]!
-  return key.map((column) => row[column]).join("\0")
-}
-
 /** Where a record stands, and when it was made. */
 export interface Site {
   readonly offset: number
@@ -110,36 +83,35 @@ export interface Site {
 const opOf = (mapping: Mapping, kind: Op["kind"], row: Row, version: Version | undefined, { offset }: Site): Op => ({
   kind,
   target: mapping.target,
-  key: keyText(mapping, row),
+  key: keyTextOf(mapping.target, row),
   row,
   version,
   instead: undefined,
   offset
 })
 
+/** When the record was made; where that is no time, when it is stored. */
+const markOf = ({ timestamp }: Site): string => timeText(Math.max(timestamp, 0)) ?? "now"
+
 /** A deletion of this row, as the settings have it. */
-const gone = (mapping: Mapping, row: Cells, version: Version | undefined, site: Site): Op => {
+const gone = (mapping: Mapping, row: Cells, version: Version | undefined, site: Site): Op | Problem => {
   const { softDelete } = mapping.target
-  putVersion(mapping, row, version)
+  const unheld = putVersion(mapping, row, version)
+  if (unheld !== undefined) return unheld
   if (softDelete === undefined) return opOf(mapping, "Remove", row, version, site)
-  row[softDelete] = mapping.unmarked === null ? timeOf(Math.max(site.timestamp, 0)) : "true"
+  row[softDelete] = mapping.unmarked === null ? markOf(site) : "true"
   return opOf(mapping, "Mark", row, version, site)
 }
-
-/** The version of the row that a change replaced, where records say it: the deletion of that has seen no later one. */
-const replacedVersion = ({ settings: { version } }: Mapping, before: Values, write: Op): Version | undefined =>
-  version === undefined || typeof version.from === "string"
-    ? write.version
-    : millisOf(before[version.from.field]) ?? write.version
 
 /** The deletion of the row under the key that it had before, if that was another one. */
 const insteadOf = (mapping: Mapping, before: Values | undefined, write: Op, site: Site): Op | undefined => {
   if (before === undefined || mapping.settings.deletes === "ignore") return undefined
-  if (mapping.keyFields.some((field) => before[field] === undefined || before[field] === null)) return undefined
+  if (mapping.keyFields.some((field) => (own(before, field) ?? null) === null)) return undefined
   const row = emptyRow(mapping)
   // What the row was under is not refused: then nothing is known to be there.
-  if (putKey(mapping, row, before, {}) !== undefined || keyText(mapping, row) === write.key) return undefined
-  return gone(mapping, row, replacedVersion(mapping, before, write), site)
+  if (putKey(mapping, row, before, {}) !== undefined || keyTextOf(mapping.target, row) === write.key) return undefined
+  const op = gone(mapping, row, replacedVersion(mapping, before, write.version), site)
+  return op instanceof Problem ? undefined : op
 }
 
 /** Stores a row; `values` are its fields after what the program made of them. */
@@ -148,9 +120,10 @@ export const written = (mapping: Mapping, change: Upsert, values: Values, site: 
   const problem = putKey(mapping, row, change.key, values)
     ?? putValues(mapping, row, values, change.hasUnsureNulls)
   if (problem !== undefined) return problem
-  const version = versionOf(mapping, change.version, values)
+  const version = versionOf(mapping, change.version, values, row)
   if (version instanceof Problem) return version
-  putVersion(mapping, row, version)
+  const unheld = putVersion(mapping, row, version)
+  if (unheld !== undefined) return unheld
   const { softDelete } = mapping.target
   if (softDelete !== undefined) row[softDelete] = mapping.unmarked
   const op = opOf(mapping, "Write", row, version, site)
@@ -173,9 +146,10 @@ export const removed = (mapping: Mapping, change: Delete, site: Site): Op | Prob
   const row = emptyRow(mapping)
   const problem = putKey(mapping, row, change.key, change.before ?? {})
   if (problem !== undefined) return problem
-  const version = versionOf(mapping, change.version, change.before)
+  const version = versionOf(mapping, change.version, change.before, undefined)
   if (version instanceof Problem) return version
   const op = gone(mapping, row, version, site)
+  if (op instanceof Problem) return op
   const to = movedTo(mapping, change)
   return to === undefined ? op : { ...op, kind: "Move", to }
 }

@@ -2,7 +2,7 @@
 import type * as Schema from "effect/Schema"
 import type { Table } from "../TableModel.ts"
 import type { Kind } from "../TableModel.ts"
-import { destinationOf, type Mapping } from "./mapping.ts"
+import { destinationOf, type Mapping, renamed } from "./mapping.ts"
 
 type Ast = Schema.Top["ast"]
 
@@ -104,7 +104,7 @@ export const mismatchOf = (schema: Schema.Top, mapping: Mapping): Mismatch | und
     if (destination === "ignored") continue
     if (destination === "unknown") {
       if (settings.unknownFields === "ignore") continue
-      return { column: settings.rename?.[name] ?? name, field: name, problem: undefined }
+      return { column: renamed(settings.rename, name), field: name, problem: undefined }
     }
     const column = target.columns[destination]!
     const problem = problemOf(field, column)

@@ -38,7 +38,10 @@ SELECT json_build_object(
     SELECT coalesce(json_agg(json_build_object(
       'name', a.attname, 'kind', c.kind, 'element', e.kind, 'isNullable', c.nullable,
       'hasDefault', a.atthasdef OR a.attidentity <> '' OR c.defaulted,
-      'isGenerated', a.attgenerated <> '', 'isIdentityAlways', a.attidentity = 'a') ORDER BY a.attnum), '[]')
+      'isGenerated', a.attgenerated <> '', 'isIdentityAlways', a.attidentity = 'a',
+      'isNondeterministic', EXISTS (
+        SELECT 1 FROM pg_collation k WHERE k.oid = a.attcollation AND NOT k.collisdeterministic)
+      ) ORDER BY a.attnum), '[]')
     FROM cols a
     JOIN described c ON c.attnum = a.attnum AND c.part = 'column'
     LEFT JOIN described e ON e.attnum = a.attnum AND e.part = 'element'),

@@ -13,7 +13,7 @@ export interface CatalogTable {
   readonly name: string
   readonly relkind: string
   readonly columns: ReadonlyArray<
-    & Pick<Column, "name" | "isNullable" | "hasDefault" | "isGenerated" | "isIdentityAlways">
+    & Pick<Column, "name" | "isNullable" | "hasDefault" | "isGenerated" | "isIdentityAlways" | "isNondeterministic">
     & { readonly kind: DescribedType; readonly element: DescribedType | null }
   >
   readonly uniques: ReadonlyArray<UniqueIndex>

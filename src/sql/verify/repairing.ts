@@ -81,7 +81,7 @@ export const copy = (
     const bad = new Set<number>()
     let from = 0
     while (from < ops.length) {
-      const { error, place } = yield* carefully(sql, ops, from, smallStride)
+      const { error, place } = yield* carefully(sql, ops, from, smallStride, true)
       if (error !== undefined) {
         bad.add(place)
         refused.push({ key: looks[ops[place]!.offset]!.key, problem: shownError(error) })

@@ -3,6 +3,7 @@
  * says what the row would be after it. Pure.
  */
 import type { Op, Row } from "../apply/fold.ts"
+import { keyTextOf } from "../apply/keys.ts"
 import type { Waiters } from "./needs.ts"
 import type { Waiter } from "./relations.ts"
 
@@ -40,13 +41,10 @@ export interface Line {
 /** Whether a row is gone after it, under this key. */
 export const isRemoval = ({ kind }: Op): boolean => kind === "Remove" || kind === "Truncate" || kind === "Move"
 
-/** The text of a row's key. */
-export const keyOf = ({ key }: Op["target"], row: Row): string => key.map((column) => row[column]).join("\0")
-
 /** The row that waits, under the key that it gets. */
 const moved = (op: Op, to: Row, { kind, row, version }: Step): Op => {
   const whole = row!.map((cell, column) => op.target.key.includes(column) ? to[column] : cell)
-  return { ...op, kind, key: keyOf(op.target, to), row: whole, to: undefined, version: op.version ?? version }
+  return { ...op, kind, key: keyTextOf(op.target, to), row: whole, to: undefined, version: op.version ?? version }
 }
 
 const merged = (earlier: Row, later: Row): Row => later.map((cell, i) => cell === undefined ? earlier[i] : cell)

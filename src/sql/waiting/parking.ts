@@ -5,13 +5,14 @@ import type { SqlError } from "effect/sql/SqlError"
 import { check } from "../apply/applySql.ts"
 import type { Applied } from "../apply/carefully.ts"
 import type { Op } from "../apply/fold.ts"
+import { keyTextOf } from "../apply/keys.ts"
 import { literalOf } from "../apply/literals.ts"
 import { textsOf } from "../apply/running.ts"
 import type { Done } from "../apply/storing.ts"
 import type { Place } from "../tables/ownTables.ts"
 import { serverErrorOf } from "../tables/sqlErrors.ts"
 import { missingOf } from "./checking.ts"
-import { keyOf, Lines } from "./lines.ts"
+import { Lines } from "./lines.ts"
 import { type Lack, type Missing, needsOf, parentKeyOf, referenceOf, type Waiters } from "./needs.ts"
 import { type Parked, type Plan, plan } from "./plan.ts"
 import type { Relation, Waiter } from "./relations.ts"
@@ -47,7 +48,7 @@ interface Found {
 const keysIn = (ops: ReadonlyArray<Op>): ReadonlyArray<Pick<Op, "target" | "key">> =>
   ops.flatMap((op) => {
     if (op.kind === "Truncate") return []
-    if (op.to !== undefined) return [op, { target: op.target, key: keyOf(op.target, op.to) }]
+    if (op.to !== undefined) return [op, { target: op.target, key: keyTextOf(op.target, op.to) }]
     return op.instead === undefined ? [op] : [op.instead, op]
   })
 

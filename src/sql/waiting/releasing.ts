@@ -95,7 +95,7 @@ const write = Effect.fnUntraced(function*(
   const refused = new Set<Op>()
   let from = 0
   while (from < ops.length) {
-    const { error, place } = yield* carefully(sql, ops, from, unlimited)
+    const { error, place } = yield* carefully(sql, ops, from, unlimited, true)
     if (error === undefined) break
     const op = ops[place]!
     refused.add(op)

@@ -1,7 +1,7 @@
 /** Operations as texts, for the table of those that wait. Pure. */
 import type { Cell, Op, Row } from "../apply/fold.ts"
+import { keyTextOf } from "../apply/keys.ts"
 import type { Target } from "../apply/target.ts"
-import { keyOf } from "./lines.ts"
 
 /** PostgreSQL has no text with a NUL in it. */
 export const storedKey = (key: string): string => key.replaceAll("\0", "\u001F")
@@ -28,7 +28,7 @@ export const readOp = (target: Target, text: string, offset: number): Op => {
   return {
     kind,
     target,
-    key: keyOf(target, row),
+    key: keyTextOf(target, row),
     row,
     version: version === undefined ? undefined : versionOf(version),
     instead: undefined,

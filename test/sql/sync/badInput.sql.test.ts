@@ -81,6 +81,63 @@ layer(world(statements), { excludeTestServices: true })("bad input", (it) => {
       assert.strictEqual((yield* rowsOf("items")).length, cases.length + 1)
     }))
 
+  it.effect("that throws when it is looked at fails alone, and nothing of its batch is lost", () =>
+    Effect.gen(function*() {
+      const Throwing = connectTopic("throwing")
+      const sync = ModelSync.make(Throwing, {
+        table: "public.items",
+        format: Change.plain,
+        row: (row, { offset }) =>
+          offset === 1
+            ? {
+              ...row,
+              get text(): string {
+                throw new Error("a getter")
+              }
+            }
+            : row
+      })
+      const messages = [210, 211, 212].map((id) => ({ key: { id }, value: { id }, partition: 0 }))
+      yield* Producer.sendAll(Throwing, messages)
+      const failures = yield* runToEnd(ModelSync.handler(sync))
+      assert.deepStrictEqual(failures.map(({ offset }) => offset), [1])
+      assert.strictEqual(failures[0]!.error.reason._tag, "Malformed")
+      assert.include(failures[0]!.error.message, "a getter")
+      const rows = yield* rowsOf("(SELECT id FROM items WHERE id BETWEEN 210 AND 219)")
+      assert.deepStrictEqual(rows, [{ id: 210 }, { id: 212 }])
+    }))
+
+  it.effect("is no field that only has the name of something that all objects have", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient
+      yield* sql`CREATE TABLE named ("constructor" int PRIMARY KEY, "toString" text, other text)`
+      const Named = connectTopic("named")
+      const value = JSON.parse("{\"constructor\": 1, \"toString\": \"a\", \"name\": \"b\"}")
+      yield* Producer.send(Named, { key: { constructor: 1 }, value, partition: 0 })
+      yield* Producer.send(Named, { key: {}, value: { name: "c" }, partition: 0 })
+      const rename = { name: "other" }
+      for (const key of [undefined, ["constructor"]]) {
+        const sync = ModelSync.make(Named, { table: "public.named", format: Change.plain, rename, key })
+        const failures = yield* runToEnd(ModelSync.handler(sync))
+        assert.deepStrictEqual(failures.map(({ error, offset }) => [offset, error.reason._tag]), [[1, "Malformed"]])
+        assert.deepStrictEqual(yield* rowsOf("named", "other"), [{ constructor: 1, toString: "a", other: "b" }])
+      }
+    }))
+
+  it.effect("is a field that is named like the column of a renamed one", () =>
+    Effect.gen(function*() {
+      const Renamed = connectTopic("renamed")
+      const values = [{ id: 220, text: "own", name: "renamed" }, { id: 221, name: "renamed", text: "own" }]
+      yield* Producer.sendAll(Renamed, values.map((value) => ({ key: { id: value.id }, value, partition: 0 })))
+      const settings = { table: "public.items", format: Change.plain, rename: { name: "text" } }
+      const failures = yield* runToEnd(ModelSync.handler(ModelSync.make(Renamed, settings)))
+      assert.deepStrictEqual(failures.map(({ error }) => error.reason._tag), ["UnknownField", "UnknownField"])
+      const ignoring = ModelSync.make(Renamed, { ...settings, unknownFields: "ignore" })
+      assert.deepStrictEqual(yield* runToEnd(ModelSync.handler(ignoring)), [])
+      const rows = yield* rowsOf("(SELECT id, text FROM items WHERE id BETWEEN 220 AND 229)")
+      assert.deepStrictEqual(rows, [{ id: 220, text: "renamed" }, { id: 221, text: "renamed" }])
+    }))
+
   it.effect("without a key, or with a null in it, is refused", () =>
     Effect.gen(function*() {
       const Keyless = connectTopic("keyless")
@@ -210,6 +267,49 @@ layer(world(statements), { excludeTestServices: true })("a database that changes
         { id: 3, name: "x", added: 5, later: null },
         { id: 4, name: "x", added: 5, later: 6 }
       ])
+    }).pipe(Effect.scoped))
+
+  it.effect("has a column of another type by now: no record is refused for the type that it had", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient
+      yield* sql`CREATE TABLE retyped (id int PRIMARY KEY, value int)`
+      const Retyped = connectTopic("retyped")
+      const send = (id: number, value: unknown) =>
+        Producer.send(Retyped, { key: { id }, value: { id, value }, partition: 0 })
+      const format = Change.flattened()
+      // A record that is refused would end it.
+      yield* beside(ModelSync.handler(ModelSync.make(Retyped, { table: "public.retyped", format }), { retry: quick }))
+      yield* send(1, 1)
+      yield* rowsAre("retyped", 1)
+      yield* sql`ALTER TABLE retyped ALTER COLUMN value TYPE text`
+      yield* send(2, "two")
+      assert.deepStrictEqual(yield* rowsAre("retyped", 2), [{ id: 1, value: "1" }, { id: 2, value: "two" }])
+    }).pipe(Effect.scoped))
+
+  it.effect("has a row that refers to one that is deleted, until another partition says what becomes of it", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient
+      yield* sql`CREATE TABLE owners (id int PRIMARY KEY)`
+      yield* sql`CREATE TABLE owned (id int PRIMARY KEY, owner int REFERENCES owners)`
+      yield* sql`INSERT INTO owners VALUES (1), (2)`
+      yield* sql`INSERT INTO owned VALUES (1, 1)`
+      const Owners = connectTopic("owners")
+      const Owned = connectTopic("owned")
+      const format = Change.flattened({ tombstones: "delete" })
+      const handlers = [
+        ModelSync.handler(ModelSync.make(Owners, { table: "public.owners", format })),
+        ModelSync.handler(ModelSync.make(Owned, { table: "public.owned", format }))
+      ] as const
+      yield* Producer.send(Owners, { key: { id: 3 }, value: { id: 3 }, partition: 0 })
+      yield* Producer.send(Owners, { key: { id: 1 }, value: null, partition: 0 })
+      yield* Effect.forkScoped(
+        Consumer.run(Consumer.make("owners", { offsetReset: "earliest", onFailure: OnFailure.stop, handlers }))
+      )
+      // What precedes it is stored meanwhile.
+      yield* rowsAre("owners", 3)
+      yield* Producer.send(Owned, { key: { id: 1 }, value: { id: 1, owner: 2 }, partition: 0 })
+      assert.deepStrictEqual(yield* rowsAre("owners", 2), [{ id: 2 }, { id: 3 }])
+      assert.deepStrictEqual(yield* rowsOf("owned"), [{ id: 1, owner: 2 }])
     }).pipe(Effect.scoped))
 
   it.effect("is full, read-only or without its table: the partition waits, and no record fails", () =>

@@ -50,10 +50,10 @@ layer(world(statements), { excludeTestServices: true })("partitions and members"
       const sync = ModelSync.make(Taken, { table: "public.codes", format: Change.plain })
       const messages = Array.from({ length: 40 }, (_, i) => ({ id: 10 + i, code: i % 2 === 0 ? "a" : `code-${i}` }))
       yield* Producer.sendAll(Taken, messages.map((value) => ({ key: { id: value.id }, value, partition: 0 })))
-      const [took, failures] = yield* Effect.timed(runToEnd(ModelSync.handler(sync, { conflictWait: "1 second" })))
-      assert.isAbove(Duration.toSeconds(took), 1)
-      // If each of them waited, it would be 20.
-      assert.isBelow(Duration.toSeconds(took), 10)
+      const [took, failures] = yield* Effect.timed(runToEnd(ModelSync.handler(sync, { conflictWait: "3 seconds" })))
+      assert.isAbove(Duration.toSeconds(took), 3)
+      // If each of them waited, it would be 60.
+      assert.isBelow(Duration.toSeconds(took), 55)
       assert.strictEqual(failures.length, 20)
       for (const { error } of failures) {
         assert.strictEqual(error.reason._tag, "Refused")

@@ -87,6 +87,28 @@ layer(world(statements), { excludeTestServices: true })("A change of the key", (
       }))
   }
 
+  it.effect("moves rows whose keys have more digits than a double, or come with their schema", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient
+      yield* sql`CREATE TABLE big (id bigint PRIMARY KEY, body text)`
+      yield* sql`INSERT INTO big VALUES (9007199254740993, 'large'), (1, 'large')`
+      const Big = connectTopic("moves-big")
+      const schema = "{\"type\":\"struct\",\"fields\":[{\"type\":\"int64\",\"field\":\"id\"}]}"
+      const moves = [
+        [9007199254740993n, 9007199254740995n, "{\"id\":9007199254740995}"],
+        [1n, 2n, `{"schema":${schema},"payload":{"id":2}}`]
+      ] as const
+      for (const [from, to, newKey] of moves) {
+        const headers = { "__debezium.newkey": newKey }
+        yield* Producer.send(Big, { key: { id: from }, value: null, headers, partition: 0 } as never)
+        yield* Producer.send(Big, { key: { id: to }, value: { id: to, body: unchanged }, partition: 0 })
+      }
+      const sync = ModelSync.make(Big, { table: "public.big", format: Change.flattened({ tombstones: "delete" }) })
+      assert.deepStrictEqual(yield* runToEnd(ModelSync.handler(sync)), [])
+      const rows = yield* sql`SELECT id::text, body FROM big ORDER BY id`.values
+      assert.deepStrictEqual(rows, [["2", "large"], ["9007199254740995", "large"]])
+    }))
+
   it.effect("moves a flattened row once, though its null says so again", () =>
     Effect.gen(function*() {
       const Docs = connectTopic("moves-flat")
