@@ -124,7 +124,11 @@ const needsConnect = ({ subject, workload }: Cell): boolean => subject === "debe
 /** Programs that others wrote and that this machine may not have: without them the rest is measured. */
 const isOutside = ({ subject }: Cell): boolean => subject === "debezium-jdbc" || subject === "django-kafka"
 
-const firstLine = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split("\n")[0]!
+/** One line: where a cell failed, the one that names the error. */
+const reasonOf = (error: unknown): string => {
+  const lines = (error instanceof Error ? error.message : String(error)).split("\n")
+  return (lines.find((line) => /^\w*Error: /.test(line)) ?? lines[0]!).replace(/^Error: |:$/g, "").replaceAll("|", "/")
+}
 
 /** Gets ready what some cells need; those whose part cannot be had get a reason. */
 const prepared = async <A>(cells: ReadonlyArray<Cell>, part: () => Promise<A>): Promise<A | undefined> => {
@@ -132,7 +136,7 @@ const prepared = async <A>(cells: ReadonlyArray<Cell>, part: () => Promise<A>): 
   try {
     return await part()
   } catch (error) {
-    for (const cell of cells) cell.reason = firstLine(error)
+    for (const cell of cells) cell.reason = reasonOf(error)
     return undefined
   }
 }
@@ -239,7 +243,7 @@ const main = async () => {
           say(`${cell.workload.name} ${cell.subject}: ${cell.workload.show(figures.value)}${late}`)
         } catch (error) {
           say(`${cell.workload.name} ${cell.subject} failed: ${error instanceof Error ? error.message : error}`)
-          if (isOutside(cell)) cell.reason = firstLine(error)
+          if (isOutside(cell)) cell.reason = reasonOf(error)
           else process.exitCode = 1
         }
       }

@@ -24,10 +24,14 @@ export const startDjango = async ({ bootstrap, group, postgres, table, topic }: 
     stdio: ["pipe", "ignore", "inherit"],
     env: { ...process.env, PYTHONPATH: folders.join(":") }
   })
-  const ended = once(child, "exit")
+  let failure: string | undefined
+  const ended = once(child, "exit").then(
+    ([code]) => failure = `django-kafka ended with ${code}`,
+    (error: Error) => failure = error.message
+  )
   process.on("exit", () => child.kill("SIGKILL"))
   return {
-    problem: async () => child.exitCode === null ? undefined : `django-kafka ended with ${child.exitCode}`,
+    problem: async () => failure,
     stop: async () => {
       child.stdin.end()
       await ended
