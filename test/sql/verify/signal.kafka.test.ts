@@ -116,7 +116,14 @@ it.live("syncs feed on the connector that is made from them, and get rows again 
     yield* Effect.forkScoped(Consumer.run(consumer))
     yield* alike
     assert.deepStrictEqual((yield* SyncCheck.run(syncs)).filter(({ severity }) => severity === "error"), [])
-    const { partitions, slots } = yield* SyncStatus.read(syncs)
+    // The rows of the snapshot may be there before the connector uses its slot.
+    const { partitions, slots } = yield* SyncStatus.read(syncs).pipe(
+      Effect.repeat({
+        until: (status) => status.slots.every(({ isActive }) => isActive),
+        schedule: Schedule.spaced("100 millis")
+      }),
+      Effect.timeout("60 seconds")
+    )
     assert.deepStrictEqual([partitions.length, slots.map(({ isActive, name }) => [name, isActive])], [4, [[
       prefix,
       true
