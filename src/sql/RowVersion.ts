@@ -69,7 +69,8 @@ const problemOf = (table: Table.Table): Reason | undefined => {
  * Gives a table a column with the version of each row, and the trigger that sets it whenever somebody but a sync writes
  * the row (`LoopGuard.origin` and `LoopGuard.marked` are the clients of syncs). The syncs between the databases
  * take it as their guard: `version: { column: "row_version", from: { field: "row_version" } }`. Needs the tables of
- * `Migrations`, and gives the table `REPLICA IDENTITY FULL`. May be run again.
+ * `Migrations`, and gives the table `REPLICA IDENTITY FULL`, and all its partitions. May be run again: do so
+ * after a partition was added.
  *
  * The rule is: the later write wins, by the clocks of the databases; one that has seen another is later, whatever the
  * clocks say; and a write wins against a deletion that has not seen it. So all databases end with the same rows, also

@@ -68,6 +68,17 @@ BEGIN
 END $millrace$`
 }
 
+/** Partitions do not inherit it, and their identity is what counts. */
+const identityFull = (table: string): string =>
+  `DO $millrace$ DECLARE
+  part regclass;
+  whole regclass := ${literal(table)};
+BEGIN
+  FOR part IN SELECT whole UNION SELECT relid FROM pg_catalog.pg_partition_tree(whole) LOOP
+    EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', part);
+  END LOOP;
+END $millrace$`
+
 export const versionStatements = (versioned: Versioned): ReadonlyArray<string> => {
   const { column, table } = versioned
   const sql = quotedTable(table)
@@ -75,7 +86,7 @@ export const versionStatements = (versioned: Versioned): ReadonlyArray<string> =
   const trigger = quotedTable({ schema: table.schema, name })
   return [
     `ALTER TABLE ${sql} ADD COLUMN IF NOT EXISTS ${quoted(column)} bigint NOT NULL DEFAULT 0`,
-    `ALTER TABLE ${sql} REPLICA IDENTITY FULL`,
+    identityFull(sql),
     versionFunction(trigger, versioned),
     `CREATE OR REPLACE TRIGGER ${
       quoted(name)

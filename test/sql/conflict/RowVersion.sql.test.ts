@@ -117,6 +117,18 @@ layer(prepared, { excludeTestServices: true })("the version of a row", (it) => {
       yield* own.unsafe(`DROP ROLE ${role}`)
     }))
 
+  it.effect("is in the deletions of partitions, too", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient
+      yield* sql`CREATE TABLE parted (id int, region text, PRIMARY KEY (id, region)) PARTITION BY LIST (region)`
+      yield* sql`CREATE TABLE parted_a PARTITION OF parted FOR VALUES IN ('a') PARTITION BY LIST (region)`
+      yield* sql`CREATE TABLE parted_a1 PARTITION OF parted_a FOR VALUES IN ('a')`
+      yield* RowVersion.add("public.parted", { site: 3 })
+      const identities = yield* sql`SELECT relname, relreplident FROM pg_class
+        WHERE relname LIKE 'parted%' AND relkind IN ('r', 'p') ORDER BY relname`.values
+      assert.deepStrictEqual(identities, [["parted", "f"], ["parted_a", "f"], ["parted_a1", "f"]])
+    }))
+
   it.effect("is refused for tables that it cannot keep, and sites that are none", () =>
     Effect.gen(function*() {
       const sql = yield* SqlClient
