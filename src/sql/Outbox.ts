@@ -23,8 +23,9 @@ import { literalOf } from "./apply/literals.ts"
 import { ring } from "./outbox/bell.ts"
 import { forwardAll } from "./outbox/forwarding.ts"
 import * as Sql from "./outbox/outboxSql.ts"
-import { parametersOf, rowOf, walParametersOf } from "./outbox/rows.ts"
-import { requireOutbox } from "./outbox/settings.ts"
+import { locksFor, parametersOf, partsOf, walParametersOf } from "./outbox/rows.ts"
+import { requireIds, requireMost, requireOutbox } from "./outbox/settings.ts"
+import { rowsWith } from "./outbox/wideRows.ts"
 import type { SyncError } from "./SyncError.ts"
 import { ownTable, type Place, shownOwnTable } from "./tables/ownTables.ts"
 import { ownTableErrorOf } from "./tables/sqlErrors.ts"
@@ -77,14 +78,11 @@ export const layer = (options: Options): Layer.Layer<never> => {
   return Layer.succeed(Settings, options)
 }
 
-/** How many rows one statement inserts. */
-const rowsAtOnce = 2_000
-
 let turn = 0
 
 /**
  * Writes many messages: all of them, or none. They are published in their order per key. See {@link send}. A statement
- * takes 2,000; the locks of the keys are taken statement by statement.
+ * takes 2,000, or 16 MiB; the first one takes the locks of all keys.
  *
  * @example
  * ```ts
@@ -114,17 +112,17 @@ export const sendAll: <T extends AnyTopic>(
     const settings = yield* Settings
     const sql = yield* SqlClient
     const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
-    const insert = (part: ReadonlyArray<RawMessage>) => {
-      if (settings.via === "log") return sql.unsafe(Sql.emit, walParametersOf(part, now)).values
-      const rows = sql.unsafe(Sql.insert(settings), parametersOf(part, now, turn++)).values
+    const parts = partsOf(raws)
+    const locks = locksFor(raws)
+    const insert = (part: ReadonlyArray<RawMessage>, i: number) => {
+      // The first statement takes the locks of all.
+      const taken = i === 0 ? locks : "{}"
+      if (settings.via === "log") return sql.unsafe(Sql.emit, walParametersOf(part, now, taken)).values
+      const rows = sql.unsafe(Sql.insert(settings), parametersOf(part, now, turn++, taken)).values
       return settings.via === "debezium"
         ? Effect.flatMap(rows, (ids) => sql.unsafe(Sql.remove(settings), [literalOf(ids, ([id]) => String(id))]))
         : rows
     }
-    const parts = Array.from(
-      { length: Math.ceil(raws.length / rowsAtOnce) },
-      (_, i) => raws.slice(i * rowsAtOnce, (i + 1) * rowsAtOnce)
-    )
     const inserts = Effect.forEach(parts, insert, { discard: true })
     const written = Effect.andThen(
       parts.length > 1 || settings.via === "debezium" ? sql.withTransaction(inserts) : inserts,
@@ -277,8 +275,8 @@ export const status: Effect.Effect<Status, SyncError, SqlClient> = Effect.map(
 )
 
 /**
- * A message that Kafka refused for good: it is too large, or its partition does not exist. It stays in the outbox until
- * it is published again ({@link retry}) or dropped.
+ * A message that Kafka refused for good: it is too large, or its partition does not exist. It stays until it is
+ * published again ({@link retry}) or dropped.
  *
  * @stability unstable
  * @since 0.1.0
@@ -313,15 +311,55 @@ export interface Parked {
  * @since 0.1.0
  * @category operating
  */
-export const parked = (most = 1_000): Effect.Effect<ReadonlyArray<Parked>, SyncError, SqlClient> =>
-  Effect.map(query("list parked messages", Sql.parked, [most]), (rows) =>
-    rows.map((cells) => {
-      const { id, message: { key, partition, topic, value } } = rowOf(cells)
-      return { id, topic, partition, key, value, parkedAt: Number(cells[7]), problem: String(cells[8]) }
-    }))
+export const parked = (most = 1_000): Effect.Effect<ReadonlyArray<Parked>, SyncError, SqlClient> => {
+  requireMost("Outbox.parked", most)
+  return Effect.gen(function*() {
+    const settings = yield* Settings
+    const sql = yield* SqlClient
+    const cells = yield* query("list parked messages", Sql.parked, [most])
+    const rows = yield* Effect.mapError(
+      rowsWith(sql, settings, cells),
+      (error) => ownTableErrorOf("list parked messages", shownOwnTable(settings, "outbox"), error)
+    )
+    return rows.map(({ id, message: { key, partition, topic, value } }, i) => (
+      { id, topic, partition, key, value, parkedAt: Number(cells[i]![8]), problem: String(cells[i]![9]) }
+    ))
+  })
+}
 
-const changed = (operation: string, statement: (place: Place) => string, ids: ReadonlyArray<string>) =>
-  Effect.map(query(operation, statement, [literalOf(ids, String)]), (rows) => rows.length)
+/** A parked message without its value, and with the first 1,024 bytes of its key. @internal */
+export interface ParkedLine extends Omit<Parked, "value"> {
+  readonly bytes: number
+}
+
+/** As {@link parked}, without the values, which may be many and large. @internal */
+export const parkedLines = (most: number): Effect.Effect<ReadonlyArray<ParkedLine>, SyncError, SqlClient> => {
+  requireMost("Outbox.parkedLines", most)
+  return Effect.map(
+    query("list parked messages", Sql.parkedLines, [most]),
+    (rows) =>
+      rows.map(([id, topic, partition, key, bytes, parkedAt, problem]) => ({
+        id: String(id),
+        topic: String(topic),
+        partition: partition === null ? undefined : Number(partition),
+        key: key === null ? null : key as Uint8Array,
+        bytes: Number(bytes),
+        parkedAt: Number(parkedAt),
+        problem: String(problem)
+      }))
+  )
+}
+
+/** The ids of all parked messages. @internal */
+export const parkedIds: Effect.Effect<ReadonlyArray<string>, SyncError, SqlClient> = Effect.map(
+  query("list parked messages", Sql.parkedIds),
+  (rows) => rows.map(([id]) => String(id))
+)
+
+const changed = (what: "retry" | "drop", statement: (place: Place) => string, ids: ReadonlyArray<string>) => {
+  requireIds(`Outbox.${what}`, ids)
+  return Effect.map(query(`${what} parked messages`, statement, [literalOf(ids, String)]), (rows) => rows.length)
+}
 
 /**
  * Lets parked messages be published again, as if they were written now. Returns how many there were.
@@ -338,7 +376,7 @@ const changed = (operation: string, statement: (place: Place) => string, ids: Re
  * @category operating
  */
 export const retry = (ids: ReadonlyArray<string>): Effect.Effect<number, SyncError, SqlClient> =>
-  changed("retry parked messages", Sql.unpark, ids)
+  changed("retry", Sql.unpark, ids)
 
 /**
  * Deletes parked messages. Returns how many there were.
@@ -355,4 +393,4 @@ export const retry = (ids: ReadonlyArray<string>): Effect.Effect<number, SyncErr
  * @category operating
  */
 export const drop = (ids: ReadonlyArray<string>): Effect.Effect<number, SyncError, SqlClient> =>
-  changed("drop parked messages", Sql.drop, ids)
+  changed("drop", Sql.drop, ids)

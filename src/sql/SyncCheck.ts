@@ -13,7 +13,7 @@ import { flag, type KindsOf, requireFields } from "../internal/shared/fields.ts"
 import * as Kinds from "../internal/shared/handedIn/settingKinds.ts"
 import { type AnySource, show } from "../Source.ts"
 import { problemsOf as lossesOf } from "./cells/losses.ts"
-import type { Server, SourceTable, TargetTable } from "./check/facts.ts"
+import type { Server, SessionSettings, SourceTable, TargetTable } from "./check/facts.ts"
 import * as Sql from "./check/factsSql.ts"
 import { mappingProblems } from "./check/mappingProblems.ts"
 import * as Problems from "./check/problems.ts"
@@ -215,6 +215,9 @@ export const run = (
       const there = yield* asked<Server>("check the target", target, Sql.server)
       if (there !== undefined) problems.push(...Problems.originProblems(there))
     }
+    const settings = yield* asked<SessionSettings>("check the target", target, Sql.sessionSettings)
+    const role = yield* asked<string>("check the target", target, Sql.role)
+    if (settings !== undefined) problems.push(...Problems.sessionProblems(role ?? "", settings))
     for (const sync of syncs) problems.push(...yield* ofSync(sync, server, options))
     return problems.filter((one, i) => problems.findIndex(sameAs(one)) === i)
   })

@@ -15,6 +15,7 @@ export const all = (what: string) => Flag.Boolean("all").pipe(Flag.withDescripti
 
 export const most = Flag.Int("max").pipe(
   Flag.withDescription("At most this many (default 1000)"),
+  Flag.filter((most) => most >= 1 && most < 2 ** 31, (most) => `--max is ${most}, not a whole number of at least 1`),
   Flag.withDefault(1_000)
 )
 

@@ -24,13 +24,13 @@ const ls = Command.make(
   { max: most, json },
   Effect.fnUntraced(function*(flags) {
     const { layer } = yield* database
-    const messages = yield* Effect.provide(Outbox.parked(flags.max), layer)
-    const shown = messages.map(({ id, key, parkedAt, partition, problem, topic, value }) => ({
+    const messages = yield* Effect.provide(Outbox.parkedLines(flags.max), layer)
+    const shown = messages.map(({ bytes, id, key, parkedAt, partition, problem, topic }) => ({
       id,
       topic,
       partition,
       key: text(key),
-      bytes: value?.length ?? 0,
+      bytes,
       parkedAt: new Date(parkedAt).toISOString(),
       problem
     }))
@@ -42,9 +42,6 @@ const ls = Command.make(
   })
 ).pipe(Command.withDescription("List the messages that Kafka refused for good"))
 
-/** All of them. */
-const every = Effect.map(Outbox.parked(2 ** 31 - 1), (messages) => messages.map(({ id }) => id))
-
 const changing = (
   flags: { readonly ids: ReadonlyArray<string>; readonly all: boolean; readonly json: boolean },
   words: string,
@@ -54,7 +51,7 @@ const changing = (
   Effect.gen(function*() {
     const { layer } = yield* database
     yield* Effect.gen(function*() {
-      const wanted = yield* meant(flags, "message", every)
+      const wanted = yield* meant(flags, "message", Outbox.parkedIds)
       if (wanted.length > 0 && !(yield* agreed(wanted.length))) return
       yield* worksOn
       const count = wanted.length === 0 ? 0 : yield* change(wanted)

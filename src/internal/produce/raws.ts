@@ -8,8 +8,9 @@ import { fromInput } from "../../Message.ts"
 import { TopicTypeId } from "../../Source.ts"
 import type { Topic } from "../codec/encoding.ts"
 import { encoderOf } from "../codec/encoding.ts"
-import { atIndex, type Failure, failureOf } from "../codec/encodingFailure.ts"
+import { atIndex, type Failure, failureOf, invalid } from "../codec/encodingFailure.ts"
 import { Pending } from "../shared/codecModel.ts"
+import { shown } from "../shared/fields.ts"
 import * as Tracing from "../telemetry/tracing.ts"
 import { CurrentTracing, noTopic, type Services } from "./route.ts"
 import * as Suppression from "./suppressing.ts"
@@ -28,6 +29,11 @@ export const rawsOf = (
 ): Effect.Effect<ReadonlyArray<RawMessage>, Failure, any> =>
   Effect.withFiber(({ context }) => {
     if (!Predicate.hasProperty(topic, TopicTypeId)) return Effect.fail(noTopic(topic))
+    if (!Array.isArray(inputs)) {
+      return Effect.fail(
+        invalid(topic.name, `sendAll takes an array of messages, and this is ${shown(inputs)}; send takes one`)
+      )
+    }
     const verdict = Suppression.verdictIn(context, topic)
     if (verdict === "off") return Effect.as(Suppression.warnIfOff, [])
     if (verdict === "all") return Effect.succeed([])

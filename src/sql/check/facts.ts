@@ -24,6 +24,13 @@ export interface Server {
   readonly slots: ReadonlyArray<Slot>
 }
 
+/** Settings of a session that end its transactions. */
+export interface SessionSettings {
+  readonly isReadOnly: boolean
+  /** In milliseconds, those that are set. */
+  readonly limits: Readonly<Record<string, number>>
+}
+
 export interface SourceTable {
   /** `d`, `f`, `i` or `n`, as `pg_class.relreplident` has it. */
   readonly identity: string

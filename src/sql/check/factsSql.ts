@@ -26,6 +26,14 @@ export const server = `SELECT json_build_object(
     FROM pg_replication_slots s WHERE s.slot_type = 'logical' AND s.database = current_database())
 )::text FROM pg_roles r WHERE r.rolname = current_user`
 
+/** What ends transactions of a session, in milliseconds, and whether they may write. */
+export const sessionSettings = `SELECT json_build_object(
+  'isReadOnly', current_setting('default_transaction_read_only') = 'on' OR pg_is_in_recovery(),
+  'limits', (SELECT coalesce(json_object_agg(name, setting::int8), '{}') FROM pg_settings
+    WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')
+      AND setting::int8 > 0)
+)::text`
+
 /** A table of the source: `$1` its schema, `$2` its name. */
 export const sourceTable = `SELECT json_build_object(
   'identity', c.relreplident,

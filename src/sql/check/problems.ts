@@ -2,7 +2,7 @@
 import type { Loss } from "../cells/losses.ts"
 import type { Table } from "../TableModel.ts"
 import { quoted, quotedTable, shownTable } from "../tables/names.ts"
-import type { Server, SourceTable, TargetTable } from "./facts.ts"
+import type { Server, SessionSettings, SourceTable, TargetTable } from "./facts.ts"
 
 /**
  * Something that breaks, or will break.
@@ -178,6 +178,35 @@ export const serverProblems = (server: Server): ReadonlyArray<Problem> => {
     })
   }
   return [...problems, ...slotProblems(server)]
+}
+
+/** What is shorter may end a batch that does well, in milliseconds. */
+const shortLimit = 10_000
+
+/** What is wrong with the sessions of the sync. */
+export const sessionProblems = (role: string, { isReadOnly, limits }: SessionSettings): ReadonlyArray<Problem> => {
+  const readOnly: ReadonlyArray<Problem> = isReadOnly
+    ? [{
+      side: "target",
+      subject: "default_transaction_read_only",
+      severity: "error",
+      problem: "transactions may not write, or the server is a standby",
+      breaks: "nothing is stored: the sync waits until the server can be written to",
+      mend: `ALTER ROLE ${quoted(role)} SET default_transaction_read_only = off`
+    }]
+    : []
+  const short = Object.entries(limits).filter(([, millis]) => millis < shortLimit)
+  return [
+    ...readOnly,
+    ...short.map(([name, millis]): Problem => ({
+      side: "target",
+      subject: name,
+      severity: "warning",
+      problem: `it is ${millis} ms`,
+      breaks: "a batch that takes longer is rolled back, and tried again for as long as it does",
+      mend: `ALTER ROLE ${quoted(role)} SET ${name} = '60s'`
+    }))
+  ]
 }
 
 /** What is wrong with a table of the target. */

@@ -57,29 +57,81 @@ export const emit = `WITH locked AS MATERIALIZED (
 SELECT pg_logical_emit_message(true, '${walPrefix}', content)::text
 FROM (SELECT m.* FROM ready, unnest($2::text::text[]) WITH ORDINALITY AS m(content, place) ORDER BY m.place) AS sorted`
 
-export const remove = (place: Place): string => `DELETE FROM ${tableOf(place)} WHERE id = ANY($1::text::int8[])`
+/** Returns how many were deleted. */
+export const remove = (place: Place): string =>
+  `WITH gone AS (DELETE FROM ${tableOf(place)} WHERE id = ANY($1::text::int8[]) RETURNING 1)
+SELECT count(*)::int4 FROM gone`
 
-/** Whether this transaction is the one that publishes a shard, until it ends. */
-export const tryShard = (place: Place): string => `SELECT pg_try_advisory_xact_lock(${lockSpace(place)}, -1 - $1::int4)`
+/**
+ * First in the transaction that publishes: under another isolation it would see rows that another relay has deleted,
+ * and where nothing may be written, what was published could not be deleted.
+ */
+export const begin = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"
+
+/** How long a relay whose machine is gone holds its shards, in milliseconds. */
+const idleMillis = 600_000
+
+/** How long a statement of a relay may take, in milliseconds. */
+const statementMillis = 60_000
+
+const mayPublish = (place: Place): string =>
+  ["SELECT", "DELETE", "UPDATE"].map((right) => `has_table_privilege('${quotedIn(place)}', '${right}')`).join(" AND ")
+
+const quotedIn = (place: Place): string => tableOf(place).replaceAll("'", "''")
+
+/**
+ * Whether this transaction is the one that publishes a shard, until it ends, and may delete what it publishes. The
+ * settings of a server are for others: a transaction that the server ends while the broker has the messages publishes
+ * them again and again.
+ */
+export const tryShard = (place: Place): string =>
+  `SELECT pg_try_advisory_xact_lock(${lockSpace(place)}, -1 - $1::int4), ${mayPublish(place)},
+  set_config('idle_in_transaction_session_timeout', '${idleMillis}', true),
+  set_config('statement_timeout', '${statementMillis}', true), set_config('lock_timeout', '0', true),
+  CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
+    THEN set_config('transaction_timeout', '0', true) END`
+
+/** Whether this role may publish, and as whom. */
+export const rights = (place: Place): string => `SELECT ${mayPublish(place)}, quote_ident(current_user)`
 
 /** The shards that have rows; a parameter of the lowest id that each may have. */
 export const filledShards = (place: Place): string =>
   `SELECT n - 1 FROM unnest($1::text::int8[]) WITH ORDINALITY AS s(low, n)
 WHERE EXISTS (SELECT 1 FROM ${tableOf(place)} WHERE shard = n - 1 AND id >= low AND parked_at IS NULL)`
 
-/** Without the alias, `ORDER BY id` would order by the text. */
-const columns = "id::text AS digits, topic, partition, key, value, headers::text, timestamp::text"
+/** Larger rows are read in pieces: a driver takes messages of 16 MiB by default. */
+export const pieceBytes = 8 * 1_024 * 1_024
 
-/** The oldest rows of a shard, not of some topics; bounded by number and bytes, but at least one. */
+const size = `coalesce(octet_length(key), 0)::int8 + coalesce(octet_length(value), 0)
+    + coalesce(octet_length(headers::text), 0)`
+
+/** What `rows.rowOf` reads, without what is too large; then whether it is. */
+const narrow = `id::text AS digits, topic, partition, CASE WHEN size <= ${pieceBytes} THEN key END,
+  CASE WHEN size <= ${pieceBytes} THEN value END, CASE WHEN size <= ${pieceBytes} THEN headers::text END,
+  timestamp::text, size > ${pieceBytes}`
+
+/**
+ * The oldest rows of a shard, not of some topics; bounded by number and bytes, but at least one. The last cell says
+ * whether nothing is behind the row.
+ */
 export const select = (place: Place): string =>
-  `SELECT ${columns} FROM (
-  SELECT *,
-    sum(coalesce(octet_length(value), 0)) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING)
-      - coalesce(octet_length(value), 0) AS before
-  FROM ${tableOf(place)}
+  `SELECT ${narrow}, is_last FROM (
+  SELECT o.*, size, sum(size) OVER w - size AS before, lead(id) OVER w IS NULL AS is_last
+  FROM ${tableOf(place)} AS o, LATERAL (SELECT ${size} AS size) AS s
   WHERE shard = $1::int2 AND id >= $2::text::int8 AND parked_at IS NULL AND topic <> ALL($4::text::text[])
-  ORDER BY id LIMIT $3::int4
-) AS oldest WHERE before < $5::int8 ORDER BY id`
+  WINDOW w AS (ORDER BY id ROWS UNBOUNDED PRECEDING) ORDER BY id LIMIT $3::int4
+) AS oldest WHERE before = 0 OR before + size <= $5::int8 ORDER BY id`
+
+/** How many bytes the large columns of a row have. */
+export const lengths = (place: Place): string =>
+  `SELECT octet_length(key), octet_length(value), octet_length(headers::text) FROM ${tableOf(place)}
+WHERE id = $1::text::int8`
+
+/** A piece of a large column of a row: `$2` is where it begins, from 1. */
+export const piece = (place: Place, column: "key" | "value" | "headers"): string => {
+  const bytes = column === "headers" ? "convert_to(headers::text, 'UTF8')" : column
+  return `SELECT substring(${bytes} FROM $2::int4 FOR ${pieceBytes}) FROM ${tableOf(place)} WHERE id = $1::text::int8`
+}
 
 /** Whether the table is there. */
 export const probe = (place: Place): string => `SELECT 1 FROM ${tableOf(place)} LIMIT 1`
@@ -108,8 +160,17 @@ export const oldest = (place: Place): string =>
 ) AS first`
 
 export const parked = (place: Place): string =>
-  `SELECT ${columns}, (extract(epoch FROM parked_at) * 1000)::float8, problem
+  `SELECT ${narrow}, (extract(epoch FROM parked_at) * 1000)::float8, problem
+FROM ${tableOf(place)}, LATERAL (SELECT ${size} AS size) AS s WHERE parked_at IS NOT NULL ORDER BY id LIMIT $1::int4`
+
+/** Parked rows as they are shown: the values, which are often the problem, are not read. */
+export const parkedLines = (place: Place): string =>
+  `SELECT id::text AS digits, topic, partition, substring(key FOR 1024), coalesce(octet_length(value), 0)::int4,
+  (extract(epoch FROM parked_at) * 1000)::float8, problem
 FROM ${tableOf(place)} WHERE parked_at IS NOT NULL ORDER BY id LIMIT $1::int4`
+
+export const parkedIds = (place: Place): string =>
+  `SELECT id::text AS digits FROM ${tableOf(place)} WHERE parked_at IS NOT NULL ORDER BY id`
 
 /** A parked row gets a new id: relays no longer look below the ids that they have finished. */
 export const unpark = (place: Place): string =>

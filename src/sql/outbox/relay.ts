@@ -12,12 +12,16 @@ import { sendAll } from "../../internal/produce/delivering.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import { literalOf } from "../apply/literals.ts"
 import { inTransaction } from "../apply/running.ts"
-import type { Place } from "../tables/ownTables.ts"
+import { SyncError } from "../SyncError.ts"
+import { Denied, Unexpected } from "../SyncErrorReason.ts"
+import { type Place, shownOwnTable } from "../tables/ownTables.ts"
 import { LowWater } from "./lowWater.ts"
 import * as Sql from "./outboxSql.ts"
-import { rowOf } from "./rows.ts"
+import type { OutboxRow } from "./rows.ts"
 import { settle, type Settled } from "./settling.ts"
 import { TopicPauses } from "./topicPauses.ts"
+import { monotonic, watched } from "./watching.ts"
+import { rowsWith } from "./wideRows.ts"
 
 const publishedRows = Metric.counter("millrace_outbox_published_total", {
   description: "Messages of the outbox that the broker acknowledged",
@@ -30,8 +34,6 @@ const parkedRows = Metric.counter("millrace_outbox_parked_total", {
 const lag = Metric.gauge("millrace_outbox_lag_ms", {
   description: "How long the oldest message of the outbox has waited, in milliseconds"
 })
-
-const nothing: Settled = { published: [], refused: [], failed: new Map() }
 
 /** Whether the record itself is fine: what is refused otherwise can be mended without it. */
 const isTemporary = ({ reason }: KafkaError): boolean =>
@@ -47,41 +49,61 @@ export interface RelayOptions {
   readonly client: ProducerClient
   readonly batchSize: number
   readonly batchBytes: number
-  readonly concurrency: number
 }
 
 /** How long a batch that is on its way may take after the relay was interrupted, in milliseconds. */
 const graceMillis = 10_000
 
+/** How long the end of what was interrupted may take, in milliseconds: a database may not answer. */
+const endMillis = 1_000
+
 /** Lets what was begun end after an interruption, for as long as the grace allows. */
 const finishing = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(
-      Effect.forkDetach(Effect.interruptible(effect)),
-      (fiber) =>
-        Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
-          Effect.andThen(Effect.timeoutOption(Fiber.await(fiber), graceMillis), Fiber.interrupt(fiber)))
-    )
+    Effect.flatMap(Effect.forkDetach(Effect.interruptible(effect)), (fiber) => {
+      // Within: what waits was interrupted itself, and would not wait at all.
+      const ended = (millis: number) => Effect.timeoutOption(Effect.interruptible(Fiber.await(fiber)), millis)
+      return Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
+        Effect.gen(function*() {
+          yield* ended(graceMillis)
+          fiber.interruptUnsafe()
+          yield* ended(endMillis)
+        }))
+    })
   )
 
-/** Publishes one outbox; used by one fiber. */
+/** What one batch of a shard came to. */
+interface Batch {
+  readonly published: number
+  /** Whether there is more to be published at once. */
+  readonly goesOn: boolean
+}
+
+const nothing: Batch = { published: 0, goesOn: false }
+
+/** Publishes one outbox; its batches run at the same time, one of each shard. */
 export class Relay {
   private readonly low = new LowWater()
   private readonly pauses = new TopicPauses()
   private readonly options: RelayOptions
+  private readonly attributes: { readonly outbox: string }
+  /** When the oldest row was looked at last, and how long it had waited. */
+  private seen: { readonly at: number; readonly millis: number } | undefined
 
   constructor(options: RelayOptions) {
     this.options = options
+    this.attributes = { outbox: shownOwnTable(options.place, "outbox") }
   }
 
-  /** Publishes what is there, shard by shard. Returns how many rows it published. */
-  readonly round: Effect.Effect<number, SqlError, SqlClient> = Effect.gen({ self: this as Relay }, function*() {
-    const { concurrency, place } = this.options
-    const sql = yield* SqlClient
-    const filled = yield* sql.unsafe(Sql.filledShards(place), [list(this.low.all)]).values
-    const counts = yield* Effect.forEach(filled, ([shard]) => this.drain(Number(shard)), { concurrency })
-    return counts.reduce((sum, count) => sum + count, 0)
-  })
+  /** The shards that have rows. */
+  readonly filled: Effect.Effect<ReadonlyArray<number>, SqlError, SqlClient> = Effect.gen(
+    { self: this as Relay },
+    function*() {
+      const sql = yield* SqlClient
+      const rows = yield* sql.unsafe(Sql.filledShards(this.options.place), [list(this.low.all)]).values
+      return rows.map(([shard]) => Number(shard))
+    }
+  )
 
   /** Notes what can never appear any more, and how old the oldest row is. */
   readonly observe: Effect.Effect<void, SqlError, SqlClient> = Effect.gen({ self: this as Relay }, function*() {
@@ -92,62 +114,126 @@ export class Relay {
     const [lastId, xmin, xmax] = [last![0], running![0], running![1]].map((digits) => BigInt(String(digits)))
     this.low.observe({ lastId: lastId!, xmin: xmin!, xmax: xmax! })
     const [oldest] = yield* sql.unsafe(Sql.oldest(place), [list(this.low.all)]).values
-    yield* Metric.update(lag, Math.max(0, Number(oldest?.[0] ?? 0)))
+    const millis = Math.max(0, Number(oldest?.[0] ?? 0))
+    this.seen = { at: yield* monotonic, millis }
+    yield* this.show(millis)
   })
 
-  /** Publishes a shard until less than a batch is left, or another relay has it. */
-  private readonly drain = Effect.fnUntraced({ self: this as Relay }, function*(shard: number) {
-    let count = 0
-    while (true) {
-      const { published, goesOn } = yield* this.batch(shard)
-      count += published
-      if (!goesOn) return count
-    }
+  /** While nobody can look, the oldest row gets older. */
+  readonly unseen: Effect.Effect<void> = Effect.gen({ self: this as Relay }, function*() {
+    const now = yield* monotonic
+    this.seen ??= { at: now, millis: 0 }
+    yield* this.show(this.seen.millis + now - this.seen.at)
   })
 
-  /** Publishes the oldest rows of a shard. What the broker has is to be deleted, also when the relay ends. */
-  private readonly batch = Effect.fnUntraced({ self: this as Relay }, function*(shard: number) {
-    const { batchBytes, batchSize, client, place } = this.options
+  /** Lets all be read again. */
+  forget(): void {
+    this.low.forget()
+  }
+
+  private show(millis: number): Effect.Effect<void> {
+    return Metric.update(Metric.withAttributes(lag, this.attributes), millis)
+  }
+
+  /** Publishes the oldest rows of a shard. `late` is run once it takes long. */
+  readonly batch = Effect.fnUntraced({ self: this as Relay }, function*(shard: number, late: Effect.Effect<void>) {
+    const { batchBytes, batchSize, place } = this.options
     const sql = yield* SqlClient
-    const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
     const { mark } = this.low
-    const paused = this.pauses.at(now)
-    const parameters = [shard, String(this.low.of(shard)), batchSize, list(paused), batchBytes]
+    const paused = this.pauses.leftOut(shard, yield* monotonic)
+    const parameters = [shard, String(this.low.without(shard, paused)), batchSize, list(paused), batchBytes]
+    /** The rows that the broker has not answered for yet; none while the database is waited for. */
+    const open = new Set<OutboxRow>()
     const work = Effect.gen({ self: this as Relay }, function*() {
+      yield* sql.unsafe(Sql.begin)
       const [lock] = yield* sql.unsafe(Sql.tryShard(place), [shard]).values
       if (lock![0] !== true) return undefined
-      const rows = (yield* sql.unsafe(Sql.select(place), parameters).values).map(rowOf)
-      if (rows.length === 0) return { rows, settled: nothing }
-      const settled = settle(rows, yield* sendAll(client, rows.map(({ message }) => message)), isTemporary)
+      if (lock![1] !== true) return yield* denied(sql, place)
+      const cells = yield* sql.unsafe(Sql.select(place), parameters).values
+      const rows = yield* rowsWith(sql, place, cells)
+      const settled = yield* this.send(rows, open)
       yield* this.store(settled)
-      return { rows, settled }
+      return { rows, settled, isWhole: cells.length === 0 || cells[cells.length - 1]![8] === true }
     })
-    const done = yield* finishing(inTransaction(sql, work))
-    if (done === undefined) return { published: 0, goesOn: false }
-    const { rows, settled: { failed, published, refused } } = done
-    const bytes = rows.reduce((sum, { message }) => sum + (message.value?.length ?? 0), 0)
-    const isWhole = rows.length < batchSize && bytes < batchBytes
-    if (isWhole && paused.length === 0 && failed.size === 0) this.low.emptied(shard, mark)
-    for (const row of published) this.pauses.succeeded(row.message.topic)
-    yield* this.report(done.settled, now)
-    return {
-      published: published.length,
-      goesOn: !isWhole && published.length + refused.length > 0
+    const done = yield* finishing(
+      watched(inTransaction(sql, work), (seconds) => this.sayLate(shard, seconds, open, late))
+    )
+      .pipe(Effect.ensuring(Effect.sync(() => this.pauses.ended(shard))))
+    if (done === undefined) return nothing
+    const { isWhole, rows, settled } = done
+    const { failed, published, refused } = settled
+    if (failed.size === 0) {
+      if (paused.length === 0) {
+        if (isWhole) this.low.emptied(shard, mark)
+        else this.low.emptiedTo(shard, mark, BigInt(rows[rows.length - 1]!.id))
+      } else if (isWhole) this.low.emptiedBut(shard, mark, paused)
     }
+    for (const { message: { topic } } of published) if (!failed.has(topic)) this.pauses.succeeded(topic)
+    yield* this.report(settled)
+    return { published: published.length, goesOn: !isWhole && published.length + refused.length > 0 }
+  })
+
+  private readonly send = Effect.fnUntraced({ self: this as Relay }, function*(
+    rows: ReadonlyArray<OutboxRow>,
+    open: Set<OutboxRow>
+  ) {
+    const readable = rows.filter(({ problem }) => problem === undefined)
+    for (const row of readable) open.add(row)
+    const settlements = yield* sendAll(
+      this.options.client,
+      readable.map(({ message }) => message),
+      (i) => open.delete(readable[i]!)
+    )
+    const settled = settle(readable, settlements, isTemporary)
+    const wrong = rows.flatMap((row) => row.problem === undefined ? [] : [{ row, problem: row.problem }])
+    return { ...settled, refused: [...settled.refused, ...wrong] }
   })
 
   private readonly store = Effect.fnUntraced({ self: this as Relay }, function*({ published, refused }: Settled) {
     const { place } = this.options
     const sql = yield* SqlClient
-    if (published.length > 0) yield* sql.unsafe(Sql.remove(place), [list(published.map(({ id }) => id))])
+    if (published.length > 0) {
+      const [[count] = []] = yield* sql.unsafe(Sql.remove(place), [list(published.map(({ id }) => id))]).values
+      if (Number(count) < published.length) {
+        const problem = `${published.length} rows were published, and ${count} could be deleted; row level security, a `
+          + "trigger, or somebody else is in the way"
+        return yield* new SyncError({
+          operation: "publish the outbox",
+          reason: new Unexpected({ code: undefined, problem })
+        })
+      }
+    }
     if (refused.length === 0) return
-    const problems = refused.map(({ error }) => error.message)
+    const problems = refused.map(({ problem }) => problem)
     yield* sql.unsafe(Sql.park(place), [list(refused.map(({ row }) => row.id)), list(problems)])
   })
 
-  private readonly report = Effect.fnUntraced({ self: this as Relay }, function*(settled: Settled, now: number) {
+  private readonly sayLate = Effect.fnUntraced({ self: this as Relay }, function*(
+    shard: number,
+    seconds: number,
+    open: ReadonlySet<OutboxRow>,
+    late: Effect.Effect<void>
+  ) {
+    const topics = [...new Set(Array.from(open, ({ message }) => message.topic))]
+    const now = yield* monotonic
+    for (const topic of topics) this.pauses.suspected(topic, now)
+    yield* Effect.logWarning(
+      topics.length === 0
+        ? `shard ${shard} of the outbox has waited for the database for ${seconds} s`
+        : `${open.size} messages of the outbox have been on their way to the broker for ${seconds} s, for ${
+          topics.map((topic) => `"${topic}"`).join(", ")
+        }`
+    )
+    yield* late
+  })
+
+  private readonly report = Effect.fnUntraced({ self: this as Relay }, function*(settled: Settled) {
     const { failed, published, refused } = settled
-    if (published.length > 0) yield* Metric.update(publishedRows, published.length)
+    if (published.length > 0) {
+      yield* Metric.update(Metric.withAttributes(publishedRows, this.attributes), published.length)
+    }
+    // The broker may have taken minutes to say no.
+    const now = yield* monotonic
     for (const [topic, error] of failed) {
       const millis = this.pauses.failed(topic, now)
       if (millis === undefined) continue
@@ -156,11 +242,28 @@ export class Relay {
       )
     }
     if (refused.length === 0) return
-    yield* Metric.update(parkedRows, refused.length)
-    const [{ error, row }] = refused as readonly [typeof refused[0]]
+    yield* Metric.update(Metric.withAttributes(parkedRows, this.attributes), refused.length)
+    const [{ problem, row }] = refused as readonly [typeof refused[0]]
     yield* Effect.logError(
       `${refused.length} messages of the outbox are refused and parked, the first is ${row.id} for topic `
-        + `"${row.message.topic}": ${error.message}`
+        + `"${row.message.topic}": ${problem}`
     )
   })
 }
+
+/** What a role lacks that would publish rows and could not delete them. */
+const denied = (sql: SqlClient, place: Place): Effect.Effect<never, SyncError | SqlError> =>
+  Effect.flatMap(sql.unsafe(Sql.rights(place)).values, ([row]) => {
+    const problem =
+      `GRANT SELECT, UPDATE, DELETE ON ${shownOwnTable(place, "outbox")} TO ${row?.[1]}, and GRANT SELECT ON `
+      + `SEQUENCE ${shownOwnTable(place, "outbox_id_seq")} TO ${row?.[1]}`
+    return Effect.fail(new SyncError({ operation: "publish the outbox", reason: new Denied({ problem }) }))
+  })
+
+/** Fails with what the role of the connection lacks. */
+export const mayPublish = (place: Place): Effect.Effect<void, SyncError | SqlError, SqlClient> =>
+  Effect.gen(function*() {
+    const sql = yield* SqlClient
+    const [row] = yield* sql.unsafe(Sql.rights(place)).values
+    if (row![0] !== true) return yield* denied(sql, place)
+  })

@@ -1,12 +1,21 @@
 /** What callers without types hand in for the outbox and its relay. Pure. */
 import * as Duration from "effect/Duration"
-import { anything, type Kind, type KindsOf, objectOf, oneOf, requireFields } from "../../internal/shared/fields.ts"
+import * as Stream from "effect/Stream"
+import { type Kind, type KindsOf, objectOf, oneOf, requireFields } from "../../internal/shared/fields.ts"
 import { placeKinds } from "../migrations/place.ts"
 
 const count: Kind = {
   words: "a whole number of at least 1",
   is: (value) => Number.isSafeInteger(value) && Number(value) >= 1
 }
+
+/** PostgreSQL takes it as an integer. */
+const rows: Kind = {
+  words: "a whole number of 1 to 1,000,000",
+  is: (value) => count.is(value) && Number(value) <= 1_000_000
+}
+
+const stream: Kind = { words: "a Stream", is: Stream.isStream }
 
 const time: Kind = {
   words: "a finite duration longer than zero",
@@ -28,11 +37,11 @@ export const requireOutbox = (where: string, settings: unknown): void => {
 }
 
 const relayKinds: KindsOf<RelayFields> = {
-  batchSize: count,
+  batchSize: rows,
   batchBytes: count,
   concurrency: count,
   poll: objectOf({ least: time, most: time }),
-  wake: anything
+  wake: stream
 }
 
 interface RelayFields {
@@ -46,3 +55,17 @@ interface RelayFields {
 /** Throws for options of a relay that are none. */
 export const requireRelay = (where: string, options: unknown): void =>
   requireFields(where, "options", options, relayKinds)
+
+const rowIds: Kind = {
+  words: "an array of ids, as digits",
+  is: (value) => Array.isArray(value) && value.every((id) => /^\d{1,18}$/.test(String(id)))
+}
+
+/** Throws for what are no ids of messages. */
+export const requireIds = (where: string, ids: unknown): void => requireFields(where, "ids", { ids }, { ids: rowIds })
+
+/** Throws for what is no number of messages. */
+export const requireMost = (where: string, most: unknown): void =>
+  requireFields(where, "most", { most }, { most: { words: "a whole number of 1 to 2,147,483,647", is: isInt4 } })
+
+const isInt4 = (value: unknown): boolean => count.is(value) && Number(value) <= 2_147_483_647

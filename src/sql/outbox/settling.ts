@@ -7,7 +7,7 @@ export interface Settled {
   /** Rows that are done. */
   readonly published: ReadonlyArray<OutboxRow>
   /** Rows that will never be taken as they are. */
-  readonly refused: ReadonlyArray<{ readonly row: OutboxRow; readonly error: KafkaError }>
+  readonly refused: ReadonlyArray<{ readonly row: OutboxRow; readonly problem: string }>
   /** The first error of each topic with rows that are tried again. */
   readonly failed: ReadonlyMap<string, KafkaError>
 }
@@ -25,7 +25,7 @@ export const settle = (
   isTemporary: (error: KafkaError) => boolean
 ): Settled => {
   const published: Array<OutboxRow> = []
-  const refused: Array<{ readonly row: OutboxRow; readonly error: KafkaError }> = []
+  const refused: Array<{ readonly row: OutboxRow; readonly problem: string }> = []
   const held = new Set<string>()
   const failed = new Map<string, KafkaError>()
   rows.forEach((row, i) => {
@@ -36,7 +36,7 @@ export const settle = (
     else if (isTemporary(settlement)) {
       if (!failed.has(row.message.topic)) failed.set(row.message.topic, settlement)
       if (key !== undefined) held.add(key)
-    } else refused.push({ row, error: settlement })
+    } else refused.push({ row, problem: settlement.message })
   })
   return { published, refused, failed }
 }

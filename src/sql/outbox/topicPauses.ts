@@ -7,8 +7,11 @@ const longest = 30_000
 interface Pause {
   readonly millis: number
   readonly until: number
+  /** The shard that tries the topic again: the others wait for what comes of it. */
+  readonly trial: number | undefined
 }
 
+/** `now` is a time that never goes back, in milliseconds. */
 export class TopicPauses {
   private readonly pauses = new Map<string, Pause>()
 
@@ -20,8 +23,14 @@ export class TopicPauses {
     const before = this.pauses.get(topic)
     if (before !== undefined && before.until > now) return undefined
     const millis = before === undefined ? shortest : Math.min(before.millis * 2, longest)
-    this.pauses.set(topic, { millis, until: now + millis })
+    this.pauses.set(topic, { millis, until: now + millis, trial: undefined })
     return millis
+  }
+
+  /** The broker takes long: until it is known whether it takes the records, no other shard waits for the topic. */
+  suspected(topic: string, now: number): void {
+    const millis = this.pauses.get(topic)?.millis ?? shortest / 2
+    this.pauses.set(topic, { millis, until: now + longest, trial: undefined })
   }
 
   /** Writing to a topic succeeded. */
@@ -29,8 +38,20 @@ export class TopicPauses {
     this.pauses.delete(topic)
   }
 
-  /** The topics that are left out. */
-  at(now: number): ReadonlyArray<string> {
-    return [...this.pauses].flatMap(([topic, { until }]) => until > now ? [topic] : [])
+  /** The topics that a shard leaves out. After a pause one shard alone tries, until it has `ended`. */
+  leftOut(shard: number, now: number): ReadonlyArray<string> {
+    const out: Array<string> = []
+    for (const [topic, pause] of this.pauses) {
+      if (pause.until > now || (pause.trial !== undefined && pause.trial !== shard)) out.push(topic)
+      else this.pauses.set(topic, { ...pause, trial: shard })
+    }
+    return out
+  }
+
+  /** A shard has tried what it wanted. */
+  ended(shard: number): void {
+    for (const [topic, pause] of this.pauses) {
+      if (pause.trial === shard) this.pauses.set(topic, { ...pause, trial: undefined })
+    }
   }
 }

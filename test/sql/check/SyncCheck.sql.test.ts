@@ -1,9 +1,11 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Topic } from "millrace"
 import { Change, ModelSync, SourceDatabase, SyncCheck } from "millrace/sql"
 import { InMemoryKafka } from "millrace/testing"
+import { client, makeDatabase } from "../../services/database.ts"
 import { atSource, atTarget, debeziumTopic, twoDatabases } from "../verify/kit.ts"
 
 const source = [
@@ -166,6 +168,34 @@ layer(twoDatabases(source, target))("SyncCheck.run", (it) => {
       ])
       for (const { mend, side } of problems) yield* side === "source" ? atSource(mend!) : atTarget(mend!)
       assert.deepStrictEqual(yield* asRole(SyncCheck.run([sync("good")], { bothWays: true })), [])
+    }))
+
+  it.effect("finds settings of the server that keep the sync from writing", () =>
+    Effect.gen(function*() {
+      const place = yield* makeDatabase
+      const table = "CREATE TABLE public.good (id int PRIMARY KEY, v text)"
+      yield* Effect.provide(Effect.flatMap(SqlClient, (sql) => sql.unsafe(table)), client(place))
+      const under = (startupParameters: Record<string, string>) => Effect.provide(client(place, { startupParameters }))
+      const write = Effect.flatMap(SqlClient, (sql) =>
+        sql.withTransaction(Effect.andThen(sql`INSERT INTO good VALUES (1)`, sql`SELECT pg_sleep(0.5)`)))
+      const settings = { default_transaction_read_only: "on", statement_timeout: "100ms", transaction_timeout: "100ms" }
+      for (const [name, value] of Object.entries(settings)) {
+        const set = under({ [name]: value })
+        assert.isTrue(Exit.isFailure(yield* Effect.exit(set(write))), name)
+        const problems = yield* set(check("good"))
+        assert.deepStrictEqual(
+          problems.map(({ side, subject }) =>
+            `${side} ${subject}`
+          ),
+          [`target ${name}`]
+        )
+      }
+      const [idle] = yield* under({ idle_in_transaction_session_timeout: "1s" })(check("good"))
+      assert.strictEqual(
+        `${idle?.severity} ${idle?.subject}: ${idle?.problem}`,
+        "warning idle_in_transaction_session_timeout: it is 1000 ms"
+      )
+      assert.deepStrictEqual(yield* under({ statement_timeout: "1min" })(check("good")), [])
     }))
 
   it.effect("refuses options that it does not have", () =>

@@ -65,6 +65,39 @@ describe("LowWater", () => {
     assert.strictEqual(low.of(1), 0n)
   })
 
+  it("moves on with what is read, no further than what is settled", () => {
+    const low = new LowWater()
+    low.observe({ lastId: 10n, xmin: 5n, xmax: 5n })
+    low.observe({ lastId: 10n, xmin: 5n, xmax: 5n })
+    low.emptiedTo(0, low.mark, 7n)
+    assert.strictEqual(low.of(0), 8n)
+    low.emptiedTo(0, low.mark, 12n)
+    assert.strictEqual(low.of(0), 11n)
+    low.emptiedTo(0, low.mark, 3n)
+    assert.strictEqual(low.of(0), 11n)
+  })
+
+  it("passes rows of topics that are left out, for as long as these are", () => {
+    const low = new LowWater()
+    low.observe({ lastId: 10n, xmin: 5n, xmax: 5n })
+    low.observe({ lastId: 10n, xmin: 5n, xmax: 5n })
+    low.emptiedBut(0, low.mark, ["a"])
+    assert.strictEqual(low.without(0, ["b", "a"]), 11n)
+    assert.strictEqual(low.without(0, ["b"]), 0n)
+    assert.strictEqual(low.without(1, ["a"]), 0n)
+    low.forget()
+    assert.strictEqual(low.without(0, ["a"]), 0n)
+  })
+
+  it("begins anew at a server whose transactions are older", () => {
+    const low = new LowWater()
+    low.observe({ lastId: 10n, xmin: 5n, xmax: 5n })
+    low.observe({ lastId: 10n, xmin: 5n, xmax: 5n })
+    low.emptied(0, low.mark)
+    low.observe({ lastId: 14n, xmin: 4n, xmax: 4n })
+    assert.strictEqual(low.of(0), 0n)
+  })
+
   it("begins anew when the ids do", () => {
     const low = new LowWater()
     low.observe({ lastId: 10n, xmin: 5n, xmax: 5n })

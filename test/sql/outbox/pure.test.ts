@@ -1,7 +1,7 @@
 /** The pure parts of the outbox: rows, shards, what becomes of rows, pauses of topics. */
 import { assert, describe, it } from "@effect/vitest"
 import { KafkaError } from "millrace"
-import { rowOf } from "../../../src/sql/outbox/rows.ts"
+import { partsOf, rowOf } from "../../../src/sql/outbox/rows.ts"
 import { settle } from "../../../src/sql/outbox/settling.ts"
 import { shards, slotOf } from "../../../src/sql/outbox/shards.ts"
 import { TopicPauses } from "../../../src/sql/outbox/topicPauses.ts"
@@ -56,10 +56,51 @@ describe("TopicPauses", () => {
   it("leaves a topic out for longer each time, until it takes a record", () => {
     const pauses = new TopicPauses()
     assert.deepStrictEqual([pauses.failed("t", 0), pauses.failed("t", 10)], [1_000, undefined])
-    assert.deepStrictEqual(pauses.at(999), ["t"])
-    assert.deepStrictEqual(pauses.at(1_000), [])
+    assert.deepStrictEqual(pauses.leftOut(0, 999), ["t"])
+    assert.deepStrictEqual(pauses.leftOut(0, 1_000), [])
     assert.strictEqual(pauses.failed("t", 1_000), 2_000)
     pauses.succeeded("t")
     assert.strictEqual(pauses.failed("t", 5_000), 1_000)
+  })
+
+  it("lets one shard try after a pause, and another one when it has ended", () => {
+    const pauses = new TopicPauses()
+    pauses.failed("t", 0)
+    assert.deepStrictEqual(pauses.leftOut(3, 1_000), [])
+    assert.deepStrictEqual(pauses.leftOut(4, 1_000), ["t"])
+    assert.deepStrictEqual(pauses.leftOut(3, 1_001), [])
+    pauses.ended(4)
+    assert.deepStrictEqual(pauses.leftOut(4, 1_002), ["t"])
+    pauses.ended(3)
+    assert.deepStrictEqual(pauses.leftOut(4, 1_003), [])
+  })
+
+  it("leaves a topic out for others while nobody knows whether the broker takes its records", () => {
+    const pauses = new TopicPauses()
+    pauses.suspected("t", 10_000)
+    assert.deepStrictEqual(pauses.leftOut(3, 39_999), ["t"])
+    assert.strictEqual(pauses.failed("t", 120_000), 1_000)
+  })
+})
+
+describe("rowOf", () => {
+  it("says what is wrong with rows of others, and does not fail", () => {
+    const headers = ["{\"a\":\"b\"}", "[[\"a\"]]", "[[1,\"00\"]]", "[[\"a\",\"0\"]]", "[[\"a\",5]]", "7"]
+    for (const each of headers) {
+      assert.include(rowOf(["1", "t", null, null, null, each, "0"]).problem, "headers", each)
+    }
+    assert.include(rowOf(["1", "a/b", null, null, null, null, "0"]).problem, "\"a/b\" is no name for a topic")
+    assert.isUndefined(rowOf(["1", "t", null, null, null, "[[\"a\",\"00FF\"],[\"b\",null]]", "0"]).problem)
+  })
+})
+
+describe("partsOf", () => {
+  const message = (bytes: number) => ({ topic: "t", key: null, value: new Uint8Array(bytes) })
+
+  it("has at most 2,000 messages, or 16 MiB, but one in any case", () => {
+    const sizes = (messages: Parameters<typeof partsOf>[0]) => partsOf(messages).map(({ length }) => length)
+    assert.deepStrictEqual(sizes(Array.from({ length: 4_001 }, () => message(1))), [2_000, 2_000, 1])
+    const mega = 1_024 * 1_024
+    assert.deepStrictEqual(sizes([message(20 * mega), message(1), message(10 * mega), message(7 * mega)]), [1, 2, 1])
   })
 })
