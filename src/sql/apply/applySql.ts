@@ -1,6 +1,6 @@
 /** The statements that write rows in bulk: one text per table and set of columns. Pure. */
 import { travelsAsText } from "../cells/arrays.ts"
-import { quoted } from "../tables/names.ts"
+import { quoted, versionTrigger } from "../tables/names.ts"
 import type { Op } from "./fold.ts"
 import { keyTextOf } from "./keys.ts"
 import { literalOf } from "./literals.ts"
@@ -188,6 +188,31 @@ export const leave = ({ row, target, to = [] }: Op): Statement => {
   return { text: cached(target, "leave", make), params: cells.map(String) }
 }
 
+/**
+ * Deletes what was just written under keys that were deleted later: a write does not see a deletion that was not
+ * committed when it began. Who wrote a row has waited for those who delete it, so that they are seen by now.
+ */
+export const removeDeleted = (target: Target, deleted: string, ops: ReadonlyArray<Op>): Statement => {
+  const columns = keyAndVersion(target)
+  const make = () =>
+    `DELETE FROM ${target.sql} AS t USING ${source(target, columns, remembered)} WHERE ${onKey(target)} AND ${
+      isNewer(target, `s.c${target.guard!.column}`)
+    } AND EXISTS (SELECT 1 FROM ${deleted} d WHERE d.table_name = ${literal(target.name)}`
+    + " AND d.key = s.k AND d.version > s.v)"
+  return { text: cached(target, "removeDeleted", make), params: [...cellsOf(ops, columns), ...memory(ops)] }
+}
+
+/**
+ * Waits for the transactions of other syncs. Nothing else keeps one that deletes a key without a row from one that is
+ * writing that row: they have no row in common. `alone`: waits also for those that are not alone, and they for it.
+ */
+export const lock = ({ name }: Target, alone: boolean): Statement => ({
+  text: `SELECT pg_advisory_xact_lock${alone ? "" : "_shared"}(hashtext('millrace versions'), hashtext(${
+    literal(name)
+  }))`,
+  params: []
+})
+
 /** Marks rows as deleted. */
 export const mark = (target: Target, ops: ReadonlyArray<Op>): Statement => {
   const { guard, softDelete } = target
@@ -203,13 +228,26 @@ export const mark = (target: Target, ops: ReadonlyArray<Op>): Statement => {
   return { text: cached(target, "mark", make), params: cellsOf(ops, columns) }
 }
 
+/**
+ * What is added to a version that is remembered. One that `RowVersion` gave is of one write alone: when that comes
+ * again, it is the one that was deleted. Other versions may come back with another row.
+ */
+const above = ({ guard, sql, table }: Target): string =>
+  guard?.isOfRows === true
+    ? ` + (SELECT count(*) FROM pg_trigger WHERE tgrelid = ${literal(sql)}::regclass AND tgname = ${
+      literal(versionTrigger(table.name))
+    })`
+    : ""
+
 /** Remembers the versions of deleted keys. */
 export const remember = (target: Target, deleted: string, ops: ReadonlyArray<Op>): Statement => ({
   text: cached(
     target,
     "remember",
     () =>
-      `INSERT INTO ${deleted} AS d (table_name, key, version) SELECT ${literal(target.name)}, k, v FROM unnest(${
+      `INSERT INTO ${deleted} AS d (table_name, key, version) SELECT ${literal(target.name)}, k, v${
+        above(target)
+      } FROM unnest(${
         remembered.map(([, type], i) => `$${i + 1}::text::${type}[]`).join(", ")
       }) AS s(k, v) ON CONFLICT (table_name, key) DO UPDATE SET version = greatest(d.version, excluded.version),`
       + " deleted_at = now()"

@@ -6,7 +6,7 @@ import { isOfRow, serverErrorOf } from "../tables/sqlErrors.ts"
 import * as Sql from "./applySql.ts"
 import { fold, type Op, type Work } from "./fold.ts"
 import { inTransaction, runAll, textsOf } from "./running.ts"
-import { after, before, inOrder, statementsIn, stretchOf, writesOf } from "./statements.ts"
+import { after, before, inOrder, locks, statementsIn, stretchOf, writesOf } from "./statements.ts"
 import type { Target } from "./target.ts"
 import { byShape, lookUps, parkable, parkedOps, wavesOf, written } from "./unique.ts"
 
@@ -101,7 +101,11 @@ export const carefully = Effect.fnUntraced(function*(
       // A row that moves, say, has to be where it was until then: the halves are tried.
       if (stretchOf(ops, low, high) < high) return error
       const works = inOrder(fold(ops, low, high))
-      return yield* attempt(sql, isLate, resolved(sql, works, error))
+      return yield* attempt(
+        sql,
+        isLate,
+        Effect.andThen(runAll(sql, locks(ops, low, high)), resolved(sql, works, error))
+      )
     }
   )
 

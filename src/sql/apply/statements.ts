@@ -2,8 +2,9 @@
 import type { Statement } from "./applySql.ts"
 import * as Sql from "./applySql.ts"
 import { fold, type Op, type Work } from "./fold.ts"
-import { keyGroupOf } from "./keys.ts"
+import { keyGroupOf, keyTextOf } from "./keys.ts"
 import { parentsFirst, type Target } from "./target.ts"
+import { written } from "./unique.ts"
 
 const unless = (ops: ReadonlyArray<Op>, make: () => Statement): ReadonlyArray<Statement> =>
   ops.length === 0 ? [] : [make()]
@@ -17,6 +18,14 @@ const remembering = ({ marks, removes, removesFirst, target }: Work): ReadonlyAr
   if (guard === undefined) return []
   const gone = [...removesFirst, ...removes, ...marks]
   return unless(gone, () => Sql.remember(target, guard.deleted, gone))
+}
+
+const recheck = (work: Work): ReadonlyArray<Statement> => {
+  const { target } = work
+  const { guard } = target
+  if (guard === undefined) return []
+  const ops = written(work)
+  return unless(ops, () => Sql.removeDeleted(target, guard.deleted, ops))
 }
 
 /** The works with tables that others refer to first. */
@@ -41,7 +50,9 @@ export const after = (works: ReadonlyArray<Work>): ReadonlyArray<Statement> => {
   return [
     ...works.flatMap(({ marks, target }) => unless(marks, () => Sql.mark(target, marks))),
     ...childrenFirst.flatMap(({ removes, target }) => unless(removes, () => Sql.remove(target, removes))),
-    ...works.flatMap(remembering)
+    ...works.flatMap(remembering),
+    // Also what this chunk has deleted, where a write of it came again behind that.
+    ...childrenFirst.flatMap(recheck)
   ]
 }
 
@@ -56,9 +67,33 @@ export const statementsOf = (works: ReadonlyArray<Work>): ReadonlyArray<Statemen
  * stays, and this one goes.
  */
 const moveOf = (op: Op): ReadonlyArray<Statement> => {
-  const { guard } = op.target
-  const gone = guard === undefined ? [] : [Sql.remember(op.target, guard.deleted, [op])]
-  return [Sql.move(op), Sql.leave(op), ...gone]
+  const { row, target, to = [] } = op
+  const { guard } = target
+  if (guard === undefined) return [Sql.move(op), Sql.leave(op)]
+  const moved = row.map((cell, column) => target.key.includes(column) ? to[column] : cell)
+  const there = { ...op, row: moved, key: keyTextOf(target, to) }
+  return [
+    Sql.move(op),
+    Sql.removeDeleted(target, guard.deleted, [there]),
+    Sql.leave(op),
+    Sql.remember(target, guard.deleted, [op])
+  ]
+}
+
+/** Whether what other syncs are writing at the same time may be under the same key. */
+const isAlone = ({ instead, kind, target: { guard } }: Op): boolean =>
+  kind === "Move" || (guard?.isOfRows === true && (kind !== "Write" || instead !== undefined))
+
+/** What comes before all other statements of the operations from place `from` up to `to`. */
+export const locks = (ops: ReadonlyArray<Op>, from = 0, to = ops.length): ReadonlyArray<Statement> => {
+  const alone = new Map<Target, boolean>()
+  for (let i = from; i < to; i++) {
+    const { target } = ops[i]!
+    if (target.guard !== undefined && alone.get(target) !== true) alone.set(target, isAlone(ops[i]!))
+  }
+  // In one order, so that no two wait for each other.
+  const sorted = [...alone].toSorted(([a], [b]) => a.name < b.name ? -1 : 1)
+  return sorted.map(([target, isAlone]) => Sql.lock(target, isAlone))
 }
 
 /** Two keys of one group, where that may be the same row. */
@@ -114,7 +149,7 @@ const apart = (op: Op): ReadonlyArray<Statement> =>
 
 /** All statements of the operations from place `from` up to `to`, as many at once as can be folded. */
 export const statementsIn = (ops: ReadonlyArray<Op>, from = 0, to = ops.length): ReadonlyArray<Statement> => {
-  const statements: Array<Statement> = []
+  const statements: Array<Statement> = [...locks(ops, from, to)]
   let place = from
   while (place < to) {
     const end = stretchOf(ops, place, to)

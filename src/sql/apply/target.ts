@@ -9,6 +9,8 @@ export interface Guard {
   readonly column: number
   /** The table that remembers deleted keys with their versions, quoted. */
   readonly deleted: string
+  /** Whether versions come from rows, so that several sources may write one. */
+  readonly isOfRows: boolean
 }
 
 /** A table to write into. Columns are numbers: places in `columns`. */
@@ -53,7 +55,7 @@ export interface Choices {
   /** The columns of the key, by name. */
   readonly key: ReadonlyArray<string>
   readonly softDelete: string | undefined
-  readonly guard: { readonly column: string; readonly deleted: string } | undefined
+  readonly guard: (Omit<Guard, "column"> & { readonly column: string }) | undefined
 }
 
 /** All names have to be columns of the table, and the key a key of it. */
@@ -76,7 +78,7 @@ export const makeTarget = (table: Table, { guard, key, softDelete }: Choices): T
     secondary: table.uniques.filter((index) => !keys.includes(index) && !index.isDeferrable),
     isDeferrable: table.uniques.some(isLate) || table.foreignKeys.some(isLate) || table.referencedBy.some(isLate),
     softDelete: softDelete === undefined ? undefined : place(softDelete),
-    guard: guard === undefined ? undefined : { column: place(guard.column), deleted: guard.deleted },
+    guard: guard === undefined ? undefined : { ...guard, column: place(guard.column) },
     texts: new Map()
   }
 }

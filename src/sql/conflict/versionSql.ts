@@ -1,6 +1,6 @@
 /** The column with the version of a row, and the trigger that keeps it. Pure. */
 import { turning } from "../origin/skipSql.ts"
-import { quoted, quotedTable, shownTable } from "../tables/names.ts"
+import { quoted, quotedTable, shownTable, versionTrigger } from "../tables/names.ts"
 import { ownTable, type Place } from "../tables/ownTables.ts"
 
 /** A table, and how its rows are versioned. */
@@ -15,7 +15,7 @@ export interface Versioned {
 /** Versions are times in milliseconds, this many for each: the rest tells the sites from each other. */
 export const sites = 8
 
-export const longestName = 63 - "millrace_version_".length
+export const longestName = 63 - versionTrigger("").length
 
 const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
@@ -82,7 +82,7 @@ END $millrace$`
 export const versionStatements = (versioned: Versioned): ReadonlyArray<string> => {
   const { column, table } = versioned
   const sql = quotedTable(table)
-  const name = `millrace_version_${table.name}`
+  const name = versionTrigger(table.name)
   const trigger = quotedTable({ schema: table.schema, name })
   return [
     `ALTER TABLE ${sql} ADD COLUMN IF NOT EXISTS ${quoted(column)} bigint NOT NULL DEFAULT 0`,

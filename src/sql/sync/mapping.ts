@@ -118,7 +118,9 @@ export const mappingOf = (
   const target = makeTarget(table, {
     key: key.map(([, column]) => column),
     softDelete: typeof deletes === "object" ? deletes.softDelete : undefined,
-    guard: version === undefined ? undefined : { column: version.column, deleted: ownTable(place, "deleted") }
+    guard: version === undefined
+      ? undefined
+      : { column: version.column, deleted: ownTable(place, "deleted"), isOfRows: typeof version.from === "object" }
   })
   const mark = target.softDelete === undefined ? undefined : target.columns[target.softDelete]
   const from = version?.from

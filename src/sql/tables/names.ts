@@ -16,3 +16,6 @@ export const partsOf = (name: string): { readonly schema: string | undefined; re
   const dot = name.indexOf(".")
   return dot === -1 ? { schema: undefined, name } : { schema: name.slice(0, dot), name: name.slice(dot + 1) }
 }
+
+/** The trigger that gives the rows of a table their versions (`RowVersion`), and its function. */
+export const versionTrigger = (name: string): string => `millrace_version_${name}`

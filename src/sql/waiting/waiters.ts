@@ -94,7 +94,10 @@ export class Known {
         reason: new Unsupported({ table: name, column: key.join(", "), problem })
       })
     }
-    const guard = version === undefined ? undefined : { column: version, deleted: ownTable(this.place, "deleted") }
+    // Whether its versions come from rows is not kept: they may.
+    const guard = version === undefined
+      ? undefined
+      : { column: version, deleted: ownTable(this.place, "deleted"), isOfRows: true }
     const target = makeTarget(table, { key, softDelete, guard })
     const relations = yield* relationsOf(operation, target, named, Table.read)
     const waiter: Waiter = { target, relations, spec, timeoutSeconds: 0 }

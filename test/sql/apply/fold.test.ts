@@ -7,7 +7,7 @@ type Table = Map<string, Row>
 
 const items = imagined()
 const marking = { ...items, softDelete: 2 }
-const guarded = { ...marking, guard: { column: 1, deleted: "x" } }
+const guarded = { ...marking, guard: { column: 1, deleted: "x", isOfRows: false } }
 
 const cell = Schema.Literals(["x", "y", "z"])
 const Step = Schema.Union([

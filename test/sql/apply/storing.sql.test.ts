@@ -138,7 +138,7 @@ layer(migrated)("a chunk", (it) => {
 })
 
 layer(migrated)("versions", (it) => {
-  const guard = { column: "lsn", deleted: "millrace.deleted" }
+  const guard = { column: "lsn", deleted: "millrace.deleted", isOfRows: false }
 
   it.effect("keep an older event from overwriting a row, from deleting it, and from bringing it back", () =>
     Effect.gen(function*() {

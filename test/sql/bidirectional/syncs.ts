@@ -39,9 +39,10 @@ export const topicOf = (name: string) =>
 
 /** The client of a sync into a side. */
 const guardedClient = (guard: Guard, { name, place }: End) => {
-  const connections = client(place, { maxConnections: 1, applicationName })
+  // One for each partition: their transactions overlap.
+  const connections = client(place, { maxConnections: 2, applicationName })
   return guard === "origin"
-    ? LoopGuard.origin({ instance: name, names: 2, client: connections })
+    ? LoopGuard.origin({ instance: name, names: 4, client: connections })
     : LoopGuard.marked.pipe(Layer.provide(connections))
 }
 

@@ -103,6 +103,13 @@ class Sending {
     this.send(this.sent.slice(-count))
   })
 
+  /** Somebody sends a dead letter: behind all others, or once more. */
+  late(random: Random): void {
+    const partition = this.partitions[random.between(0, 1)]!
+    if (random.chance(0.5)) this.send(partition.splice(random.between(0, 3), 1))
+    else if (this.sent.length > 0) this.send([random.pick(this.sent)])
+  }
+
   /** Stores some events of a partition at the other side, in one transaction. */
   readonly deliver = Effect.fnUntraced({ self: this as Sending }, function*(partition: number, most: number) {
     yield* this.follow
@@ -141,7 +148,7 @@ const run = Effect.fnUntraced(function*({ guard, keyed }: World, [east, west]: r
   for (let i = 0; i < 40; i++) {
     const at = random.between(0, 1)
     const sending = sendings[at]!
-    const what = random.weighted({ write: 11, deliver: 7, repeat: 1 })
+    const what = random.weighted({ write: 11, deliver: 7, repeat: 1, late: 3 })
     if (what === "write") {
       const statement = write(random, first, `${at} ${i}`)
       story.push(`${at} ${statement}`)
@@ -150,6 +157,9 @@ const run = Effect.fnUntraced(function*({ guard, keyed }: World, [east, west]: r
       const [partition, most] = [random.between(0, 1), random.between(1, 4)]
       story.push(`${at} has ${most} of ${partition} stored`)
       yield* sending.deliver(partition, most)
+    } else if (what === "late") {
+      story.push(`${at} has a dead letter`)
+      sending.late(random)
     } else {
       const count = random.between(1, 12)
       story.push(`${at} repeats ${count}`)
