@@ -125,7 +125,8 @@ export const written = (mapping: Mapping, change: Upsert, values: Values, site: 
   const unheld = putVersion(mapping, row, version)
   if (unheld !== undefined) return unheld
   const { softDelete } = mapping.target
-  if (softDelete !== undefined) row[softDelete] = mapping.unmarked
+  // A source that marks its rows, too, says whether this one is there.
+  if (softDelete !== undefined) row[softDelete] ??= mapping.unmarked
   const op = opOf(mapping, "Write", row, version, site)
   const instead = insteadOf(mapping, change.before, op, site)
   return instead === undefined ? op : { ...op, instead }

@@ -36,7 +36,7 @@ const opOf = (
 const written = ({ columns, mapping, target }: Pair, cells: ReadonlyArray<Cell>): ReadonlyArray<Cell | undefined> => {
   const row: Array<Cell | undefined> = target.columns.map(() => undefined)
   columns.forEach(({ place }, i) => row[place] = cells[i])
-  if (target.softDelete !== undefined) row[target.softDelete] = mapping.unmarked
+  if (target.softDelete !== undefined) row[target.softDelete] ??= mapping.unmarked
   return row
 }
 

@@ -1,4 +1,5 @@
 /** The statements that compare tables. Pure. */
+import type { Column } from "../TableModel.ts"
 import { quoted } from "../tables/names.ts"
 import type { Compared, Pair } from "./pair.ts"
 import type { Key, Range } from "./ranges.ts"
@@ -27,10 +28,15 @@ const tableOf = (side: Side, pair: Pair): string => side === "source" ? pair.sql
 const orderOf = (side: Side, one: Compared): string =>
   one.isOrdered ? columnOf(side, one) : `(${textOf(side, one)}) COLLATE "C"`
 
+/** The column that marks deleted rows. A source may have it, too. */
+const markOf = (side: Side, { columns, target }: Pair): Column | undefined =>
+  target.softDelete === undefined || side === "target"
+    ? target.columns[target.softDelete ?? -1]
+    : columns.find(({ place }) => place === target.softDelete)?.source
+
 /** Rows that are marked as deleted are gone. */
 const conditions = (side: Side, pair: Pair): ReadonlyArray<string> => {
-  const { softDelete, columns } = pair.target
-  const mark = side === "target" && softDelete !== undefined ? columns[softDelete] : undefined
+  const mark = markOf(side, pair)
   const there = mark === undefined
     ? []
     : [`t.${quoted(mark.name)} ${mark.kind === "boolean" ? "IS NOT TRUE" : "IS NULL"}`]

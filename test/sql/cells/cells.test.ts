@@ -85,6 +85,17 @@ describe("cells", () => {
     isBad(json, () => 1)
   })
 
+  it("are not of JSON that would lose something", () => {
+    const lossy = [new Map([[1, 2]]), new Set([1]), Promise.resolve(1), NaN, -Infinity, () => 1]
+    for (const value of lossy) for (const holder of [value, [value], { a: { b: value } }]) isBad(json, holder)
+    class Pairs extends Map<number, number> {
+      toJSON(): ReadonlyArray<readonly [number, number]> {
+        return [...this]
+      }
+    }
+    assert.strictEqual(cellOf(json, { pairs: new Pairs([[1, 2]]), none: undefined }), "{\"pairs\":[[1,2]]}")
+  })
+
   it("of arrays are literals, with as many dimensions as there are", () => {
     assert.strictEqual(
       cellOf(texts, ["a\"b\\c", null, "", "NULL", "{}"]),

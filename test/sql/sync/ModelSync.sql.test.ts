@@ -131,6 +131,29 @@ layer(world(statements), { excludeTestServices: true })("ModelSync", (it) => {
       assert.strictEqual((yield* rowsOf("flags")).length, 2)
     }))
 
+  it.effect("leaves rows marked that their source has marked itself", () =>
+    Effect.gen(function*() {
+      const Flags = connectTopic("marked")
+      const send = (id: number, value: object | null) => Producer.send(Flags, { key: { id }, value, partition: 0 })
+      yield* (yield* SqlClient)`TRUNCATE flags`
+      yield* send(1, { id: 1, name: "a", gone: true })
+      yield* send(2, { id: 2, name: "b", gone: false })
+      yield* send(3, { id: 3, name: "c", gone: null })
+      yield* send(4, { id: 4, name: "d" })
+      yield* send(5, { id: 5, name: "e", gone: false })
+      yield* send(5, null)
+      const format = Change.flattened()
+      const marking = ModelSync.make(Flags, { table: "public.flags", format, deletes: { softDelete: "gone" } })
+      assert.deepStrictEqual(yield* runToEnd(ModelSync.handler(marking)), [])
+      assert.deepStrictEqual(yield* rowsOf("(SELECT id, gone FROM flags)"), [
+        { id: 1, gone: true },
+        { id: 2, gone: false },
+        { id: 3, gone: false },
+        { id: 4, gone: false },
+        { id: 5, gone: true }
+      ])
+    }))
+
   it.effect("stores the tables of a merged topic each in its own, and refuses one that it does not know", () =>
     Effect.gen(function*() {
       const Merged = connectTopic("merged")

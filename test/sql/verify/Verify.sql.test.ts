@@ -15,6 +15,7 @@ const source = [
     day date, t time, tz timetz, j json, b bytea, u uuid, tags text[], twice int GENERATED ALWAYS AS (i * 2) STORED,
     span interval, flag boolean, bits bit(4), cash money)`,
   "CREATE TABLE public.soft (id int PRIMARY KEY, v text)",
+  "CREATE TABLE public.marked (id int PRIMARY KEY, v text, gone_at timestamptz)",
   "CREATE TABLE public.people (id int PRIMARY KEY, v text)",
   "CREATE TABLE public.swaps (id int PRIMARY KEY, code text)",
   "CREATE TABLE public.signal (id text PRIMARY KEY, type text, data text)",
@@ -29,6 +30,7 @@ const target = [
     at timestamp, day timestamp, t time(3), tz timetz, j jsonb, b bytea, u text, tags text[], twice int,
     span interval, flag text, bits bit(4), cash numeric)`,
   "CREATE TABLE public.soft (id int PRIMARY KEY, v text, gone_at timestamptz)",
+  "CREATE TABLE public.marked (id int PRIMARY KEY, v text, gone_at timestamptz)",
   "CREATE TABLE public.people (id int PRIMARY KEY, v text NOT NULL)",
   "CREATE TABLE public.swaps (id int PRIMARY KEY, code text UNIQUE)",
   "CREATE TABLE public.all_of_them (id int PRIMARY KEY, v text)"
@@ -160,6 +162,27 @@ layer(twoDatabases(source, target))("Verify", (it) => {
       })
       yield* atSource("DELETE FROM soft WHERE id = 1")
       assert.isTrue(Verify.isAlike(yield* Verify.compare(kept, now)))
+    }))
+
+  it.effect("takes rows for gone that either side has marked", () =>
+    Effect.gen(function*() {
+      const marked = ModelSync.make(debeziumTopic("public.marked"), {
+        table: "public.marked",
+        format: Change.envelope(),
+        deletes: { softDelete: "gone_at" }
+      })
+      yield* atSource("INSERT INTO marked VALUES (1, 'a', NULL), (2, 'b', now()), (3, 'c', now()), (4, 'd', NULL)")
+      yield* atTarget("INSERT INTO marked VALUES (1, 'a', NULL), (2, 'b', now()), (3, 'c', NULL), (4, 'd', now())")
+      const [found] = yield* Verify.compare(marked, now)
+      assert.deepStrictEqual(countsOf(found!), { missing: 1, extra: 1, different: 0 })
+      yield* Verify.resync(marked, { ...now, by: "copy", extra: "delete" })
+      assert.isTrue(Verify.isAlike(yield* Verify.compare(marked, now)))
+      assert.deepStrictEqual(yield* textsAt("SELECT concat_ws(' ', id, gone_at IS NULL) FROM marked ORDER BY id"), [
+        "1 t",
+        "2 f",
+        "3 f",
+        "4 t"
+      ])
     }))
 
   it.effect("does not take rows of another source table for extra ones", () =>
