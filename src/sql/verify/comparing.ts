@@ -1,4 +1,5 @@
 /** A value of the source and the one of the target that is made from it, as texts that are equal. Pure. */
+import { travelsAsText } from "../cells/arrays.ts"
 import type { Column, Kind } from "../TableModel.ts"
 
 /** The SQL of a column's value, for each side. */
@@ -82,6 +83,38 @@ const ordered: ReadonlyArray<ReadonlyArray<Kind>> = [
   ["bytes"]
 ]
 
-/** Whether two columns have the same order as they are, so that their indexes can be used. */
-export const isSameOrder = (source: Column, target: Column): boolean =>
+const isSameOrder = (source: Column, target: Column): boolean =>
   ordered.some((kinds) => kinds.includes(source.kind) && kinds.includes(target.kind))
+
+/** Kinds whose texts are read in another way than they are written, or not compared, or refused at the other side. */
+const unread: ReadonlyArray<Kind> = ["timetz", "money", "json", "geometry", "enum"]
+
+/** Whether every text of the column is read as the value that it was written from. */
+const isRead = (column: Column): boolean =>
+  !unread.includes(column.kind) && column.type !== "xml" && !travelsAsText(column)
+
+/** Whether the target has less digits than the source. */
+const isRounded = (source: Column, target: Column): boolean => {
+  if (withPrecision.includes(target.kind)) {
+    return target.typmod >= 0 && (source.typmod < 0 || source.typmod > target.typmod)
+  }
+  const [from, to] = [scaleOf(source), scaleOf(target)]
+  return target.kind === "numeric" && to !== undefined && (from === undefined || from > to)
+}
+
+/** How the rows of a key are found, for each side. */
+export interface Finding {
+  /** Whether both sides order it as it is, so that their indexes can be used. */
+  readonly isOrdered: boolean
+  /** Whether a side finds a row by the value that the text is read as; otherwise its own text is compared. */
+  readonly byValue: { readonly source: boolean; readonly target: boolean }
+}
+
+export const findingOf = (source: Column, target: Column): Finding => {
+  const isSame = isSameOrder(source, target)
+  const isAlike = (isSame || source.kind === target.kind) && isRead(source) && isRead(target)
+    && (source.kind !== "float" || source.type === target.type)
+  // A text that is rounded is read as another value than the source has.
+  const byValue = { source: isAlike && !isRounded(source, target), target: isAlike }
+  return { isOrdered: isSame && byValue.source, byValue }
+}

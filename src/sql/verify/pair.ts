@@ -4,7 +4,7 @@ import { destinationOf, type Mapping } from "../sync/mapping.ts"
 import { InvalidSetting, MissingColumn, type Reason } from "../SyncErrorReason.ts"
 import type { Column, Table } from "../TableModel.ts"
 import { quotedTable, shownTable } from "../tables/names.ts"
-import { isSameOrder, type Texts, textsOf } from "./comparing.ts"
+import { type Finding, findingOf, type Texts, textsOf } from "./comparing.ts"
 
 /** A column of the source with the place of the one of the target. */
 export interface Compared {
@@ -12,8 +12,8 @@ export interface Compared {
   readonly target: Column
   readonly place: number
   readonly texts: Texts
-  /** Of keys: whether both sides order it as it is; otherwise its text is ordered in the collation "C". */
-  readonly isOrdered: boolean
+  /** Of keys. What is not ordered as it is has its text ordered in the collation "C". */
+  readonly finding: Finding
 }
 
 export interface Pair {
@@ -60,7 +60,7 @@ export const pairOf = (source: Table, mapping: Mapping, { ignore, isShared }: Ch
       target: other,
       place,
       texts: textsOf(column, other),
-      isOrdered: isSameOrder(column, other)
+      finding: findingOf(column, other)
     })
   }
   const key = target.key.map((place) => compared.find((one) => one.place === place))

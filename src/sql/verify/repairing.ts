@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { carefully } from "../apply/carefully.ts"
 import type { Cell, Op } from "../apply/fold.ts"
-import { inTransaction } from "../apply/running.ts"
+import { inTransaction, textsOf } from "../apply/running.ts"
 import type { Target } from "../apply/target.ts"
 import { SyncError } from "../SyncError.ts"
 import { shownError, syncErrorOf } from "../tables/sqlErrors.ts"
@@ -32,10 +32,17 @@ const opOf = (
   offset: number
 ): Op => ({ kind, target, key: keyText(key), row, version: undefined, instead: undefined, offset })
 
-/** A row of the target from the values of the source. */
-const written = ({ columns, mapping, target }: Pair, cells: ReadonlyArray<Cell>): ReadonlyArray<Cell | undefined> => {
+/** A row of the target from the values of the source, under this key. */
+const written = (
+  { columns, key, mapping, target }: Pair,
+  cells: ReadonlyArray<Cell>,
+  parts: Key
+): ReadonlyArray<Cell | undefined> => {
   const row: Array<Cell | undefined> = target.columns.map(() => undefined)
   columns.forEach(({ place }, i) => row[place] = cells[i])
+  key.forEach(({ finding, place }, i) => {
+    if (!finding.byValue.target) row[place] = parts[i]
+  })
   if (target.softDelete !== undefined) row[target.softDelete] ??= mapping.unmarked
   return row
 }
@@ -46,6 +53,17 @@ const gone = ({ key, target }: Pair, parts: Key, now: string): ReadonlyArray<Cel
   const { softDelete } = target
   if (softDelete !== undefined) row[softDelete] = target.columns[softDelete]!.kind === "boolean" ? "true" : now
   return row
+}
+
+/** How the target has these keys, where it may have them in another form. */
+const ownKeysOf = (sql: SqlClient, pair: Pair, keys: ReadonlyArray<Key>) => {
+  const parts = pair.key.length
+  if (pair.key.every(({ finding }) => finding.byValue.target)) return Effect.succeed(new Map<string, Key>())
+  const { params, text } = Sql.ownKeys(pair, keys)
+  return Effect.map(
+    textsOf(sql, text, params),
+    (texts) => new Map(texts.map((row) => [keyText(row.slice(0, parts).map(String)), row.slice(parts).map(String)]))
+  )
 }
 
 /**
@@ -68,14 +86,18 @@ export const copy = (
     yield* sql.unsafe(Sql.lockTimeout, [`${Math.max(1, Math.round(millis))}ms`])
     yield* sql.unsafe(Sql.session)
     yield* sql.unsafe(Sql.lock(pair))
-    const there = yield* reading.cells(looks.map(({ key }) => key))
+    const keys = looks.map(({ key }) => key)
+    const own = yield* ownKeysOf(sql, pair, keys)
+    const there = yield* reading.cells(keys)
     const now = new Date(yield* Clock.currentTimeMillis).toISOString()
     const ops = looks.flatMap(({ key, kind }, i): ReadonlyArray<Op> => {
-      const cells = there.get(keyText(key))
-      if (cells !== undefined) return [opOf(target, "Write", key, written(pair, cells), i)]
+      const text = keyText(key)
+      const parts = own.get(text) ?? key
+      const cells = there.get(text)
+      if (cells !== undefined) return [opOf(target, "Write", key, written(pair, cells, parts), i)]
       // A row that went in the meantime is deleted by its event.
       if (!options.deletes || kind !== "extra") return []
-      return [opOf(target, target.softDelete === undefined ? "Remove" : "Mark", key, gone(pair, key, now), i)]
+      return [opOf(target, target.softDelete === undefined ? "Remove" : "Mark", key, gone(pair, parts, now), i)]
     })
     const refused: Array<{ readonly key: Key; readonly problem: string }> = []
     const bad = new Set<number>()

@@ -26,7 +26,7 @@ const textOf = (side: Side, one: Compared): string => one.texts[side](columnOf(s
 const tableOf = (side: Side, pair: Pair): string => side === "source" ? pair.sql : pair.target.sql
 
 const orderOf = (side: Side, one: Compared): string =>
-  one.isOrdered ? columnOf(side, one) : `(${textOf(side, one)}) COLLATE "C"`
+  one.finding.isOrdered ? columnOf(side, one) : `(${textOf(side, one)}) COLLATE "C"`
 
 /** The column that marks deleted rows. A source may have it, too. */
 const markOf = (side: Side, { columns, target }: Pair): Column | undefined =>
@@ -46,7 +46,7 @@ const conditions = (side: Side, pair: Pair): ReadonlyArray<string> => {
 
 const bound = (side: Side, pair: Pair, operator: string, from: number): string => {
   const values = pair.key.map((one, i) =>
-    one.isOrdered ? `$${from + i}::text::${one[side].type}` : `$${from + i}::text COLLATE "C"`
+    one.finding.isOrdered ? `$${from + i}::text::${one[side].type}` : `$${from + i}::text COLLATE "C"`
   )
   const orders = pair.key.map((one) => orderOf(side, one))
   return values.length === 1
@@ -114,9 +114,13 @@ const literals = (pair: Pair, keys: ReadonlyArray<Key>): ReadonlyArray<string> =
   pair.key.map((_, i) => `{${keys.map((key) => `"${key[i]!.replaceAll(/[\\"]/g, "\\$&")}"`).join(",")}}`)
 
 const byKeys = (side: Side, pair: Pair, cells: ReadonlyArray<string>, more: ReadonlyArray<string>): string => {
-  const types = pair.key.map((one, i) => `$${i + 1}::text::${one[side].type}[]`)
+  const types = pair.key.map((one, i) => `$${i + 1}::text::${one.finding.byValue[side] ? one[side].type : "text"}[]`)
   const names = pair.key.map((_, i) => `k${i}`)
-  const joins = pair.key.map((one, i) => `${columnOf(side, one)} = s.k${i}`)
+  const joins = pair.key.map((one, i) =>
+    one.finding.byValue[side]
+      ? `${columnOf(side, one)} = s.k${i}`
+      : `(${textOf(side, one)}) COLLATE "C" = s.k${i} COLLATE "C"`
+  )
   const where = more.length === 0 ? "" : ` WHERE ${more.join(" AND ")}`
   return `SELECT ${[keyTexts(side, pair), ...cells].join(", ")} FROM ${tableOf(side, pair)} AS t JOIN unnest(${
     types.join(", ")
@@ -134,18 +138,19 @@ export const digests = (side: Side, pair: Pair, keys: ReadonlyArray<Key>): Query
   params: literals(pair, keys)
 })
 
+/** A value as a statement that writes it reads it: the text of money depends on the locale of the server. */
+const cellOf = (side: Side, one: Compared): string =>
+  one[side].kind === "money" ? `${columnOf(side, one)}::numeric::text` : `${columnOf(side, one)}::text`
+
 /** The rows of the source with these keys: their values as the target reads them. */
 export const cells = (pair: Pair, keys: ReadonlyArray<Key>): Query => ({
-  text: byKeys(
-    "source",
-    pair,
-    pair.columns.map((one) => {
-      const column = columnOf("source", one)
-      // The text of money depends on the locale of the server.
-      return one.source.kind === "money" ? `${column}::numeric::text` : `${column}::text`
-    }),
-    []
-  ),
+  text: byKeys("source", pair, pair.columns.map((one) => cellOf("source", one)), []),
+  params: literals(pair, keys)
+})
+
+/** The keys of the target as it has them, also of rows that are marked as deleted. */
+export const ownKeys = (pair: Pair, keys: ReadonlyArray<Key>): Query => ({
+  text: byKeys("target", pair, pair.key.map((one) => cellOf("target", one)), []),
   params: literals(pair, keys)
 })
 
@@ -158,7 +163,10 @@ const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
 /** A condition over the table of the source, for rows with these keys. */
 export const filterOf = ({ key }: Pair, keys: ReadonlyArray<Key>): string => {
-  const names = key.map(({ source }) => quoted(source.name))
+  const names = key.map(({ finding, source, texts }) => {
+    const name = quoted(source.name)
+    return finding.byValue.source ? name : `(${texts.source(name)})`
+  })
   return key.length === 1
     ? `${names[0]} IN (${keys.map(([part]) => literal(part!)).join(", ")})`
     : `(${names.join(", ")}) IN (${keys.map((parts) => `(${parts.map(literal).join(", ")})`).join(", ")})`
