@@ -4,6 +4,31 @@ import type { Table } from "../TableModel.ts"
 import { quoted, shownTable } from "../tables/names.ts"
 import type { Problem } from "./problems.ts"
 
+/** Unique indexes that rows are in which are only marked as deleted. */
+const markedProblems = ({ target }: Mapping): ReadonlyArray<Problem> => {
+  const { softDelete, sql, table } = target
+  if (softDelete === undefined) return []
+  const mark = target.columns[softDelete]!
+  const key = target.key.map((place) => target.columns[place]!.name).toSorted().join()
+  const there = mark.kind === "boolean" ? "IS NOT TRUE" : "IS NULL"
+  return table.uniques
+    .filter(({ columns, isExpression, isPartial, isPrimary }) =>
+      !isPartial && !isPrimary && (isExpression || columns.toSorted().join() !== key)
+    )
+    .map(({ columns, isExclusion, isExpression, name }): Problem => ({
+      side: "target",
+      subject: target.name,
+      severity: "warning",
+      problem: `the unique index ${name} has the rows that are marked as deleted, too`,
+      breaks: "a row is refused that gets a value which such a row had",
+      mend: isExpression || isExclusion
+        ? undefined
+        : `DROP INDEX ${name} (or its constraint), then CREATE UNIQUE INDEX ON ${sql} (${
+          columns.map(quoted).join(", ")
+        }) WHERE ${quoted(mark.name)} ${there}`
+    }))
+}
+
 export const mappingProblems = (source: Table, mapping: Mapping): ReadonlyArray<Problem> => {
   const { settings, target } = mapping
   const problems: Array<Problem> = []
@@ -46,5 +71,5 @@ export const mappingProblems = (source: Table, mapping: Mapping): ReadonlyArray<
       mend: `ALTER TABLE ${target.sql} ALTER COLUMN ${quoted(name)} DROP NOT NULL`
     })
   })
-  return problems
+  return [...problems, ...markedProblems(mapping)]
 }

@@ -16,7 +16,8 @@ const source = [
   "CREATE TABLE public.lossy (id int PRIMARY KEY, l line, bits bit varying(9))",
   "CREATE TABLE public.misfit (id int PRIMARY KEY, v text, extra int)",
   "CREATE TABLE public.large (id int PRIMARY KEY, v bytea)",
-  "CREATE UNLOGGED TABLE public.unlogged (id int PRIMARY KEY)"
+  "CREATE UNLOGGED TABLE public.unlogged (id int PRIMARY KEY)",
+  "CREATE TABLE public.soft (id int PRIMARY KEY, code text, nick text)"
 ]
 
 const target = [
@@ -26,7 +27,11 @@ const target = [
   "CREATE TABLE public.lossy (id int PRIMARY KEY, l line, bits bit varying(9))",
   "CREATE TABLE public.misfit (id int PRIMARY KEY, v text NOT NULL, needed int NOT NULL)",
   "CREATE TABLE public.large (id int PRIMARY KEY, v bytea)",
-  "CREATE TABLE public.unlogged (id int PRIMARY KEY)"
+  "CREATE TABLE public.unlogged (id int PRIMARY KEY)",
+  `CREATE TABLE public.soft (id int PRIMARY KEY, code text CONSTRAINT soft_code UNIQUE, nick text,
+    gone_at timestamptz, UNIQUE (id))`,
+  "CREATE UNIQUE INDEX soft_lower ON public.soft (lower(nick))",
+  "CREATE UNIQUE INDEX soft_nick ON public.soft (nick) WHERE gone_at IS NULL"
 ]
 
 const sync = (table: string) =>
@@ -99,6 +104,26 @@ layer(twoDatabases(source, target))("SyncCheck.run", (it) => {
       ])
       yield* atTarget(...problems.map(({ mend }) => mend!))
       assert.deepStrictEqual(yield* check("misfit"), [])
+    }))
+
+  it.effect("finds unique indexes of rows that are only marked as deleted", () =>
+    Effect.gen(function*() {
+      const marking = ModelSync.make(debeziumTopic("public.soft"), {
+        table: "public.soft",
+        format: Change.envelope(),
+        deletes: { softDelete: "gone_at" }
+      })
+      const problems = yield* SyncCheck.run([marking])
+      assert.deepStrictEqual(shown(problems), [
+        "warning public.soft: the unique index soft_code has the rows that are marked as deleted, too",
+        "warning public.soft: the unique index soft_lower has the rows that are marked as deleted, too"
+      ])
+      assert.deepStrictEqual(problems.map(({ mend }) => mend), [
+        "DROP INDEX soft_code (or its constraint), then CREATE UNIQUE INDEX ON \"public\".\"soft\" (\"code\") "
+        + "WHERE \"gone_at\" IS NULL",
+        undefined
+      ])
+      assert.deepStrictEqual(yield* check("soft"), [])
     }))
 
   it.effect("finds values that are too large for a record, by the topic's setting where Kafka is there", () =>
