@@ -8,6 +8,7 @@
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { type Kind, type KindsOf, requireFields } from "../internal/shared/fields.ts"
+import { freelySpelled, isSpelledFreely } from "./apply/keys.ts"
 import { deletedThere, longestName, sites, versionStatements } from "./conflict/versionSql.ts"
 import type * as Migrations from "./Migrations.ts"
 import { placeKinds } from "./migrations/place.ts"
@@ -60,6 +61,8 @@ const problemOf = (table: Table.Table): Reason | undefined => {
     return new Unsupported({ table: shown, column: generated.name, problem })
   }
   const odd = table.columns.find(({ kind, name }) => table.primaryKey.includes(name) && !comparable.has(kind))
+  const free = table.columns.find((column) => table.primaryKey.includes(column.name) && isSpelledFreely(column))
+  if (free !== undefined) return new Unsupported({ table: shown, column: free.name, problem: freelySpelled })
   if (odd === undefined) return undefined
   const problem = `it is ${odd.type}; columns of the key may be integer, bigint, text or uuid here`
   return new Unsupported({ table: shown, column: odd.name, problem })
@@ -76,8 +79,9 @@ const problemOf = (table: Table.Table): Reason | undefined => {
  * clocks say; and a write wins against a deletion that has not seen it. So all databases end with the same rows, also
  * when a connector sends events twice.
  *
- * Fails with `MissingKey` or `Unsupported` for a table without a primary key of integers, bigints, texts or UUIDs, with
- * generated columns, or with a name of more than 46 bytes, and with `NotMigrated`.
+ * Fails with `MissingKey` or `Unsupported` for a table without a primary key of integers, bigints, texts (no `citext`,
+ * no nondeterministic collation) or UUIDs, with generated columns, or with a name of more than 46 bytes, and with
+ * `NotMigrated`.
  *
  * **When to use**: for tables that are synced in both directions. Without a version, two writes to one row at the same
  * time leave each database with the other one's.

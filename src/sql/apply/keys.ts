@@ -70,6 +70,16 @@ const any = (): string => ""
 
 type How = Omit<KeyPart, "column">
 
+const citext = /(?:^|\.)"?citext"?$/
+
+/** Whether the database takes other texts for the same one. */
+export const isSpelledFreely = ({ isNondeterministic, type }: Column): boolean =>
+  isNondeterministic === true || citext.test(type)
+
+/** Why deleted and waiting rows are not kept by such a column. */
+export const freelySpelled = "rows are found by the text of their key, and the database takes other texts for the same "
+  + "one; make it text with a deterministic collation"
+
 const howOf = ({ isNondeterministic, kind, type }: Column): How => {
   if (isNondeterministic === true) return { text: itself, group: any }
   switch (kind) {
@@ -83,7 +93,7 @@ const howOf = ({ isNondeterministic, kind, type }: Column): How => {
     case "bit":
       return { text: itself }
     case "text":
-      return /(?:^|\.)"?citext"?$/.test(type) ? { text: itself, group: folded } : { text: itself }
+      return citext.test(type) ? { text: itself, group: folded } : { text: itself }
     case "char":
       return { text: unpadded }
     case "numeric":

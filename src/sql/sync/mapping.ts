@@ -1,5 +1,6 @@
 /** From the settings of a table and its columns to what reads its records: worked out once. Pure. */
 import * as Duration from "effect/Duration"
+import { freelySpelled, isSpelledFreely } from "../apply/keys.ts"
 import { isKey, makeTarget, type Target } from "../apply/target.ts"
 import type { BadCell, Cell } from "../cells/cell.ts"
 import { cellsOf } from "../cells/cellsOf.ts"
@@ -98,8 +99,12 @@ const problemOf = (settings: TableSettings, table: Table, modes: Modes): Reason 
     const problem = lossOf(column, settings, modes)
     return problem === undefined ? [] : [new Unsupported({ table: name, column: column.name, problem })]
   })
+  const free = version === undefined
+    ? undefined
+    : key.map(([, column]) => columns.get(column)!).find(isSpelledFreely)
   return keyProblem(settings, table, key.map(([, column]) => column))
     ?? lost[0]
+    ?? (free === undefined ? undefined : check(free.name, `\`version\`: ${freelySpelled}`))
     ?? (mark === undefined ? undefined : check(mark, markProblem(columns.get(mark)!)))
     ?? (version === undefined ? undefined : check(version.column, versionProblem(columns.get(version.column)!)))
 }

@@ -2,6 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
+import { freelySpelled, isSpelledFreely } from "../apply/keys.ts"
 import { isKey, makeTarget, type Target } from "../apply/target.ts"
 import { SyncError } from "../SyncError.ts"
 import { MissingColumn, Unsupported } from "../SyncErrorReason.ts"
@@ -48,6 +49,14 @@ export const waiterOf = Effect.fnUntraced(function*(
   settings: "constraints" | WaitForSettings,
   read: Read
 ): Effect.fn.Return<Waiter, SyncError, SqlClient> {
+  const free = target.key.map((place) => target.columns[place]!).find(isSpelledFreely)
+  if (free !== undefined) {
+    const problem = `\`waitFor\`: ${freelySpelled}`
+    return yield* new SyncError({
+      operation,
+      reason: new Unsupported({ table: target.name, column: free.name, problem })
+    })
+  }
   const { parents, timeout = defaultTimeout } = settings === "constraints" ? { parents: settings } : settings
   const named: Array<NamedRelation> = []
   if (parents === "constraints") named.push(...constraintsOf(target.table))

@@ -3,7 +3,7 @@ import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Producer } from "millrace"
-import { Change, ModelSync } from "millrace/sql"
+import { Change, ModelSync, RowVersion } from "millrace/sql"
 import { connectTopic, rowsOf, runToEnd, world } from "./kit.ts"
 
 interface Case {
@@ -123,4 +123,25 @@ layer(
         }
       }
     }))
+
+  for (const [i, type] of ["citext", "text COLLATE insensitive"].entries()) {
+    it.effect(`is refused where deleted and waiting rows are found by its text: ${type}`, () =>
+      Effect.gen(function*() {
+        const sql = yield* SqlClient
+        const table = `public.free_${i}`
+        yield* sql.unsafe(`CREATE TABLE ${table} (part int, id ${type}, lsn bigint, PRIMARY KEY (part, id))`)
+        const sync = (settings: Partial<ModelSync.TableSettings>) =>
+          ModelSync.make(connectTopic(`free_${i}`), { table, format: Change.envelope(), ...settings })
+        yield* ModelSync.check(sync({}))
+        const problems = [
+          yield* Effect.flip(ModelSync.check(sync({ waitFor: "constraints" }))),
+          yield* Effect.flip(ModelSync.check(sync({ version: { column: "lsn", from: "lsn" } }))),
+          yield* Effect.flip(RowVersion.add(table, { site: 0 }))
+        ]
+        for (const { message, reason } of problems) {
+          assert.strictEqual(reason._tag, "Unsupported")
+          assert.match(message, new RegExp(`column ${table}\\.id: .*the database takes other texts for the same one`))
+        }
+      }))
+  }
 })
