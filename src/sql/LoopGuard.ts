@@ -260,17 +260,17 @@ export const skipColumn = (table: string, options: SkipOptions = {}): ReadonlyAr
 /**
  * Gives a table a column that is true in rows which a sync has written last ({@link marked}, {@link origin}), and false
  * in all others, and the triggers that keep it so: also for writes of other programs, and by hand. The table gets
- * `REPLICA IDENTITY FULL`, so that events of deletions have the column too. May be run again.
+ * `REPLICA IDENTITY FULL`, so that events of deletions have the column too, and all its partitions. May be run again.
  *
- * Where a row is deleted, or gets another key, whose column has the other value, the trigger turns it first, and then
- * deletes or updates the row itself: the role needs the right to update all columns, and its statement reports one row
- * less.
+ * Where a row is deleted, or gets another key or another partition, whose column has the other value, the trigger turns
+ * it first, and then deletes or updates the row itself: the role needs the right to update all columns, and its
+ * statement reports one row less, also in `RETURNING`.
  *
- * Run it again when the table gets another key. PostgreSQL refuses another type for a column of the key while the
- * trigger `millrace_mark_kafka_skip_key` is there: drop that, and run this afterwards.
+ * Run it again when the table gets another key or a partition. PostgreSQL refuses another type for a column of the key
+ * while the trigger `millrace_mark_kafka_skip_key` is there: drop that, and run this afterwards.
  *
  * Fails with `Unsupported` for a table with generated columns: with `REPLICA IDENTITY FULL` PostgreSQL would refuse
- * each of its updates as soon as it is published.
+ * each of its updates as soon as it is published. It does so, too, where a column of that name has another type.
  *
  * @example
  * ```ts
@@ -298,6 +298,11 @@ export const addSkipColumn = (
         "it is generated, and the table needs REPLICA IDENTITY FULL, under which PostgreSQL refuses updates "
         + "of such tables; use LoopGuard.origin"
       return yield* new SyncError({ operation, reason: new Unsupported({ table, column: generated.name, problem }) })
+    }
+    const taken = columns.find(({ kind, name }) => name === (options.column ?? "kafka_skip") && kind !== "boolean")
+    if (taken !== undefined) {
+      const problem = `it is ${taken.type} already, and marks are boolean; use another name for the mark (column)`
+      return yield* new SyncError({ operation, reason: new Unsupported({ table, column: taken.name, problem }) })
     }
     const run = Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
     yield* Effect.mapError(sql.withTransaction(run), (error) => syncErrorOf(operation, error))

@@ -48,7 +48,7 @@ const kinds: KindsOf<Options> = {
 /** Types whose text in SQL is the one that a sync has of them. */
 const comparable: ReadonlySet<string> = new Set(["integer", "bigint", "text", "uuid"])
 
-const problemOf = (table: Table.Table): Reason | undefined => {
+const problemOf = (table: Table.Table, column: string): Reason | undefined => {
   const shown = shownTable(table)
   if (table.primaryKey.length === 0) return new MissingKey({ table: shown, problem: "it has no primary key; add one" })
   if (new TextEncoder().encode(table.name).length > longestName) {
@@ -63,9 +63,15 @@ const problemOf = (table: Table.Table): Reason | undefined => {
   const odd = table.columns.find(({ kind, name }) => table.primaryKey.includes(name) && !comparable.has(kind))
   const free = table.columns.find((column) => table.primaryKey.includes(column.name) && isSpelledFreely(column))
   if (free !== undefined) return new Unsupported({ table: shown, column: free.name, problem: freelySpelled })
-  if (odd === undefined) return undefined
-  const problem = `it is ${odd.type}; columns of the key may be integer, bigint, text or uuid here`
-  return new Unsupported({ table: shown, column: odd.name, problem })
+  if (odd !== undefined) {
+    const problem = `it is ${odd.type}; columns of the key may be integer, bigint, text or uuid here`
+    return new Unsupported({ table: shown, column: odd.name, problem })
+  }
+  const taken = table.columns.find(({ name }) => name === column)
+  if (taken === undefined || (taken.kind === "bigint" && !taken.isNullable)) return undefined
+  const type = taken.isNullable ? `${taken.type}, nullable` : taken.type
+  const problem = `it is ${type} already, and versions are bigint NOT NULL; use another name for the version (column)`
+  return new Unsupported({ table: shown, column, problem })
 }
 
 /**
@@ -80,8 +86,8 @@ const problemOf = (table: Table.Table): Reason | undefined => {
  * when a connector sends events twice.
  *
  * Fails with `MissingKey` or `Unsupported` for a table without a primary key of integers, bigints, texts (no `citext`,
- * no nondeterministic collation) or UUIDs, with generated columns, or with a name of more than 46 bytes, and with
- * `NotMigrated`.
+ * no nondeterministic collation) or UUIDs, with generated columns, with a name of more than 46 bytes, or where a column
+ * of that name is no `bigint NOT NULL`, and with `NotMigrated`.
  *
  * **When to use**: for tables that are synced in both directions. Without a version, two writes to one row at the same
  * time leave each database with the other one's.
@@ -107,7 +113,7 @@ export const add = (name: string, options: Options): Effect.Effect<void, SyncErr
   return Effect.gen(function*() {
     const sql = yield* SqlClient
     const table = yield* Table.read(name)
-    const reason = problemOf(table)
+    const reason = problemOf(table, column)
     if (reason !== undefined) return yield* new SyncError({ operation, reason })
     yield* Effect.mapError(
       sql.unsafe(deletedThere(place)),

@@ -1,5 +1,6 @@
 /** The column with the version of a row, and the trigger that keeps it. Pure. */
 import { turning } from "../origin/skipSql.ts"
+import { identityFull } from "../tables/identitySql.ts"
 import { quoted, quotedTable, shownTable, versionTrigger } from "../tables/names.ts"
 import { ownTable, type Place } from "../tables/ownTables.ts"
 
@@ -67,17 +68,6 @@ BEGIN
   RETURN NEW;
 END $millrace$`
 }
-
-/** Partitions do not inherit it, and their identity is what counts. */
-const identityFull = (table: string): string =>
-  `DO $millrace$ DECLARE
-  part regclass;
-  whole regclass := ${literal(table)};
-BEGIN
-  FOR part IN SELECT whole UNION SELECT relid FROM pg_catalog.pg_partition_tree(whole) LOOP
-    EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', part);
-  END LOOP;
-END $millrace$`
 
 export const versionStatements = (versioned: Versioned): ReadonlyArray<string> => {
   const { column, table } = versioned

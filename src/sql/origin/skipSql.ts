@@ -1,4 +1,5 @@
 /** The column that marks rows which a sync has written, and the triggers that keep it. Pure. */
+import { identityFull } from "../tables/identitySql.ts"
 import { partsOf, quoted, quotedTable } from "../tables/names.ts"
 
 /** `schema.table`; without a schema it is one of `public`. */
@@ -22,7 +23,8 @@ export const turning = "millrace.turning"
  * An event of a deletion has the row as it was, and a change of the key is a deletion and a creation: the trigger turns
  * the mark first where it is another one. It has to do itself then what the statement would do: a row that its own
  * trigger has changed cannot be deleted, or updated, by the statement. With an argument it is called for changes of the
- * key. The place of a row is one within its partition alone, and partitions take no row of another one.
+ * key, or of the partition. The place of a row is one within its partition alone, and partitions take no row of another
+ * one.
  */
 const markFunction = (name: string, column: string): string =>
   `CREATE OR REPLACE FUNCTION ${name}() RETURNS trigger LANGUAGE plpgsql AS $millrace$
@@ -71,6 +73,15 @@ const keyOf = (key: ReadonlyArray<string> | undefined, table: string): string =>
       SELECT FROM pg_index p WHERE p.indrelid = i.indrelid AND p.indisprimary
     ))`
 
+/**
+ * The columns that decide in which partition a row is: the catalog has them depend on their table, also those within
+ * expressions. A row that goes to another partition is deleted and created, and lost where its trigger has deleted it.
+ */
+const placing = (table: string): string =>
+  `SELECT attname FROM pg_depend JOIN pg_attribute ON attrelid = objid AND attnum = objsubid
+    WHERE classid = 'pg_class'::regclass AND refclassid = classid AND refobjid = objid AND refobjsubid = 0
+    AND objsubid > 0 AND deptype = 'i' AND objid IN (SELECT relid FROM pg_partition_tree(${literal(table)}))`
+
 /** Changes of the key have a trigger of their own: its condition costs updates of other columns nothing. */
 const keyTrigger = (name: string, calls: string, table: string, key: ReadonlyArray<string> | undefined): string =>
   `DO $millrace$ DECLARE
@@ -78,6 +89,7 @@ const keyTrigger = (name: string, calls: string, table: string, key: ReadonlyArr
 BEGIN
   SELECT string_agg(format('OLD.%1$I IS DISTINCT FROM NEW.%1$I', k.name), ' OR ') INTO changes FROM (
     ${keyOf(key, table)}
+    UNION ${placing(table)}
   ) AS k(name);
   IF changes IS NULL THEN
     DROP TRIGGER IF EXISTS ${quoted(name)} ON ${table};
@@ -98,7 +110,7 @@ export const skipStatements = (
   const trigger = quotedTable({ schema: place.schema, name: `millrace_mark_${column}` })
   return [
     `ALTER TABLE ${sql} ADD COLUMN IF NOT EXISTS ${quoted(column)} boolean NOT NULL DEFAULT false`,
-    `ALTER TABLE ${sql} REPLICA IDENTITY FULL`,
+    identityFull(sql),
     markFunction(trigger, quoted(column)),
     `CREATE OR REPLACE TRIGGER ${quoted(`millrace_mark_${column}`)} BEFORE INSERT OR UPDATE OR DELETE ON ${sql} `
     + `FOR EACH ROW EXECUTE FUNCTION ${trigger}()`,

@@ -138,6 +138,11 @@ layer(prepared, { excludeTestServices: true })("the version of a row", (it) => {
       assert.strictEqual(keyless.reason._tag, "MissingKey")
       const dated = yield* Effect.flip(RowVersion.add("public.dated", { site: 0 }))
       assert.include(dated.message, "column public.dated.at: it is timestamp with time zone")
+      yield* sql`CREATE TABLE taken (id int PRIMARY KEY, row_version int NOT NULL, other bigint)`
+      const small = yield* Effect.flip(RowVersion.add("public.taken", { site: 0 }))
+      assert.include(small.message, "column public.taken.row_version: it is integer already")
+      const nullable = yield* Effect.flip(RowVersion.add("public.taken", { site: 0, column: "other" }))
+      assert.include(nullable.message, "column public.taken.other: it is bigint, nullable already")
       assert.throws(() => RowVersion.add("public.items", { site: 7 }), /site: 7 is not a whole number from 0 to 6/)
       assert.throws(() => RowVersion.add("public.items", {} as any), /site is missing/)
     }))
