@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
 import { carefully } from "../apply/carefully.ts"
 import type { Cell, Op } from "../apply/fold.ts"
 import { inTransaction, textsOf } from "../apply/running.ts"
@@ -55,10 +56,10 @@ const gone = ({ key, target }: Pair, parts: Key, now: string): ReadonlyArray<Cel
   return row
 }
 
-/** How the target has these keys, where it may have them in another form. */
-const ownKeysOf = (sql: SqlClient, pair: Pair, keys: ReadonlyArray<Key>) => {
+/** How the target has these keys, and those that it takes for the same. */
+const ownKeys = (sql: SqlClient, pair: Pair, keys: ReadonlyArray<Key>): Effect.Effect<Map<string, Key>, SqlError> => {
+  if (keys.length === 0) return Effect.succeed(new Map())
   const parts = pair.key.length
-  if (pair.key.every(({ finding }) => finding.byValue.target)) return Effect.succeed(new Map<string, Key>())
   const { params, text } = Sql.ownKeys(pair, keys)
   return Effect.map(
     textsOf(sql, text, params),
@@ -87,32 +88,51 @@ export const copy = (
     yield* sql.unsafe(Sql.session)
     yield* sql.unsafe(Sql.lock(pair))
     const keys = looks.map(({ key }) => key)
-    const own = yield* ownKeysOf(sql, pair, keys)
+    const own = pair.key.every(({ finding }) => finding.byValue.target)
+      ? new Map<string, Key>()
+      : yield* ownKeys(sql, pair, keys)
+    const keysOf = (kind: Look["kind"]) => looks.filter((look) => look.kind === kind).map(({ key }) => key)
+    // What is missing, and yet found, is there in another spelling.
+    const isRespelled = target.isLoose && (yield* ownKeys(sql, pair, keysOf("missing"))).size > 0
     const there = yield* reading.cells(keys)
     const now = new Date(yield* Clock.currentTimeMillis).toISOString()
-    const ops = looks.flatMap(({ key, kind }, i): ReadonlyArray<Op> => {
+    const writes = looks.flatMap(({ key, kind }, i): ReadonlyArray<Op> => {
       const text = keyText(key)
-      const parts = own.get(text) ?? key
       const cells = there.get(text)
-      if (cells !== undefined) return [opOf(target, "Write", key, written(pair, cells, parts), i)]
-      // A row that went in the meantime is deleted by its event.
-      if (!options.deletes || kind !== "extra") return []
-      return [opOf(target, target.softDelete === undefined ? "Remove" : "Mark", key, gone(pair, parts, now), i)]
+      if (cells === undefined) return []
+      const row = written(pair, cells, own.get(text) ?? key)
+      const write = opOf(target, "Write", key, row, i)
+      return isRespelled && kind === "missing" ? [{ ...write, kind: "Move", to: row }, write] : [write]
     })
     const refused: Array<{ readonly key: Key; readonly problem: string }> = []
-    const bad = new Set<number>()
-    let from = 0
-    while (from < ops.length) {
-      const { error, place } = yield* carefully(sql, ops, from, smallStride, true)
-      if (error !== undefined) {
-        bad.add(place)
-        refused.push({ key: looks[ops[place]!.offset]!.key, problem: shownError(error) })
+    const applied = Effect.fnUntraced(function*(ops: ReadonlyArray<Op>) {
+      const bad = new Set<number>()
+      let from = 0
+      while (from < ops.length) {
+        const { error, place } = yield* carefully(sql, ops, from, smallStride, true)
+        if (error !== undefined) {
+          bad.add(place)
+          refused.push({ key: looks[ops[place]!.offset]!.key, problem: shownError(error) })
+        }
+        from = place + 1
       }
-      from = place + 1
-    }
-    const done = ops.filter((_, place) => !bad.has(place))
+      return ops.filter((_, place) => !bad.has(place))
+    })
+    // The row of another spelling is that of the source by then, and not to be deleted.
+    const before = isRespelled ? yield* applied(writes) : []
+    const left = options.deletes && target.isLoose ? yield* ownKeys(sql, pair, keysOf("extra")) : undefined
+    const removes = looks.flatMap(({ key, kind }, i): ReadonlyArray<Op> => {
+      const text = keyText(key)
+      // A row that went in the meantime is deleted by its event.
+      if (!options.deletes || kind !== "extra" || there.has(text) || left?.has(text) === false) return []
+      const row = gone(pair, own.get(text) ?? key, now)
+      return [opOf(target, target.softDelete === undefined ? "Remove" : "Mark", key, row, i)]
+    })
+    const after = isRespelled ? removes : [...writes, ...removes].sort((a, b) => a.offset - b.offset)
+    const done = [...before, ...yield* applied(after)]
     const copied = done.filter(({ kind }) => kind === "Write").length
-    return { copied, deleted: done.length - copied, refused }
+    const deleted = done.filter(({ kind }) => kind === "Remove" || kind === "Mark").length
+    return { copied, deleted, refused }
   })
   return Effect.mapError(
     inTransaction(sql, work),

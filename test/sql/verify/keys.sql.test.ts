@@ -33,7 +33,19 @@ const cases: ReadonlyArray<Case> = [
   { source: "interval", keys: ["1 mon", "720:00:00.5"] }
 ]
 
-const types = ["CREATE TYPE pair AS (a int, b text)", "CREATE TYPE mood AS ENUM ('z', 'a', 'm')"]
+/** Name, type, and two texts of one key. */
+const spellings = [
+  ["cased", "citext", "Ann", "ANN"],
+  ["accents", "text COLLATE insensitive", "É", "é"],
+  ["spans", "interval", "1 mon", "30 days"]
+] as const
+
+const types = [
+  "CREATE TYPE pair AS (a int, b text)",
+  "CREATE TYPE mood AS ENUM ('z', 'a', 'm')",
+  "CREATE EXTENSION citext",
+  "CREATE COLLATION insensitive (provider = icu, locale = 'und-u-ks-level2', deterministic = false)"
+]
 
 /** As the sync stores it: Debezium sends UTC. */
 const zone = (type: string): string => type === "timetz" ? " AT TIME ZONE 'UTC'" : ""
@@ -96,5 +108,30 @@ layer(twoDatabases(types, types))("Verify, by keys", (it) => {
         }),
       { timeout: 60_000 }
     )
+  }
+
+  for (const [name, type, one, two] of spellings) {
+    it.effect(`in another spelling are those of one row: ${type}`, () =>
+      Effect.gen(function*() {
+        const create = (more: string) =>
+          `CREATE TABLE public.${name} (id ${type} PRIMARY KEY, v text, gone_at timestamptz${more})`
+        const sync = ModelSync.make(debeziumTopic(`public.${name}`), {
+          table: `public.${name}`,
+          format: Change.envelope({ lossy: "accept" }),
+          fields: { include: ["id", "v"] }
+        })
+        yield* atSource(create(""), `INSERT INTO ${name} VALUES ('${one}', 'new')`)
+        yield* atTarget(create(", own text"))
+        for (const extra of ["keep", "delete"] as const) {
+          for (const chunkSize of [1, 500]) {
+            yield* atTarget(`TRUNCATE ${name}`, `INSERT INTO ${name} VALUES ('${two}', 'old', NULL, 'kept')`)
+            yield* Verify.resync(sync, { pause: 0, by: "copy", extra, chunkSize })
+            assert.deepStrictEqual(yield* textsAt(`SELECT concat_ws(' ', id, v, own) FROM ${name}`), [
+              `${one} new kept`
+            ])
+            assert.isTrue(Verify.isAlike(yield* Verify.compare(sync, { pause: 0 })))
+          }
+        }
+      }))
   }
 })
