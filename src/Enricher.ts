@@ -11,7 +11,7 @@ import { BatchFailed } from "./BatchFailed.ts"
 import type * as KafkaEngine from "./engine/KafkaEngine.ts"
 import * as ExactlyOnce from "./ExactlyOnce.ts"
 import type * as Handler from "./Handler.ts"
-import { effectOf } from "./internal/shared/effectOf.ts"
+import { booleanOf, effectOf } from "./internal/shared/effectOf.ts"
 import { anything, func, type Kind, requireFields } from "./internal/shared/fields.ts"
 import type { KafkaError } from "./KafkaError.ts"
 import * as Producer from "./Producer.ts"
@@ -35,7 +35,10 @@ export interface Options<S extends AnySource, T extends AnyTopic, E, R, RX>
   readonly enrich: (record: Record.Of<S>) => Effect.Effect<Option.Option<Exclude<Value<T>, null>>, E, R>
   /** The key that is sent (default: the key of the record). */
   readonly key?: ((record: Record.Of<S>) => Key<T>) | undefined
-  /** Whether a record deletes its key, so that a tombstone is sent (default: its value is null). */
+  /**
+   * Whether a record deletes its key, so that a tombstone is sent (default: its value is null). Where it returns
+   * neither true nor false, such as a Promise, the record fails.
+   */
   readonly isDeletion?: ((record: Record.Of<S>) => boolean) | undefined
   /** How many records of a batch are completed at once (default 16); what is sent keeps the order of the records. */
   readonly lookups?: number | undefined
@@ -119,7 +122,7 @@ export const handle = <S extends AnySource, T extends AnyTopic, E = any, R = nev
   /** The message for one record. Its failure names the record, so that the others of its batch are not judged. */
   const messageFor = (record: Record.Of<S>) => {
     const message = Effect.suspend((): Effect.Effect<Option.Option<unknown>, E, R> =>
-      isDeletion(record)
+      booleanOf(isDeletion(record), "`isDeletion`")
         ? Effect.succeed(Option.some({ key: key(record), value: null }))
         : Effect.map(
           effectOf(enrich(record), "`enrich`"),

@@ -14,6 +14,7 @@ import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { RawRecord } from "./engine/KafkaEngine.ts"
+import { booleanOf } from "./internal/shared/effectOf.ts"
 import { anything, requireFields } from "./internal/shared/fields.ts"
 import { LatestOffsets } from "./internal/shared/latestOffsets.ts"
 import * as OnFailure from "./OnFailure.ts"
@@ -143,7 +144,10 @@ export const check = (record: Observed): Effect.Effect<boolean, KeyOffsetStoreEr
  * @category models
  */
 export interface Guard<in E, out R = never> {
-  /** Whether staleness can explain the failure. The store is asked for such failures only. */
+  /**
+   * Whether staleness can explain the failure. The store is asked for such failures only. Where it returns neither true
+   * nor false, such as a Promise, the policy fails, and the consumer stops.
+   */
   readonly when: (failure: OnFailure.Failure<E>) => boolean
   /** What happens to a stale record: `OnFailure.skip` or `OnFailure.deadLetter` in most cases. */
   readonly stale: OnFailure.OnFailure<E, R>
@@ -190,7 +194,7 @@ export const guard: {
     OnFailure.make<E1 & E2, R1 | R2, KeyOffsetStore>(
       (failure) => {
         const { kind, origins, records, topic } = failure
-        if (kind === "poison" || !when(failure)) return self
+        if (kind === "poison" || !booleanOf(when(failure), "`when`")) return self
         const asked = Effect.filter(records, ({ key }: RawRecord, i: number) => {
           const { offset, partition, topic: read } = origins[i]!
           // Offsets of a retry topic do not compare with those that were observed.

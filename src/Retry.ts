@@ -13,6 +13,7 @@ import { nextDelay } from "./internal/retry/blocking.ts"
 import { maxAttempts } from "./internal/retry/retryState.ts"
 import { checkDelay } from "./internal/retry/tiers.ts"
 import { errorOf, logCause, tagsIn } from "./internal/shared/causes.ts"
+import { booleanOf } from "./internal/shared/effectOf.ts"
 import { anything, flag, func, type Kinds, type KindsOf, problemOf, shown, texts } from "./internal/shared/fields.ts"
 import type * as OnFailure from "./OnFailure.ts"
 
@@ -25,7 +26,10 @@ import type * as OnFailure from "./OnFailure.ts"
  * @category models
  */
 export interface Options<in E, out Tags extends string = OnFailure.TagsOf<E>> {
-  /** A predicate on the handler's error. Default: every typed error. */
+  /**
+   * A predicate on the handler's error. Default: every typed error. Where it returns neither true nor false, such as a
+   * Promise, the policy fails, and the consumer stops.
+   */
   readonly retryable?: ((error: E) => boolean) | undefined
   /**
    * Only errors with these tags (`_tag`; of errors without one their `name`, or their class). The handler's errors must
@@ -47,7 +51,7 @@ const isRetryable = <E>(options: Options<E, string>, timeoutMs: number, failure:
   if (options.exclude !== undefined && tagsIn(failure.cause, options.exclude)) return false
   if (failure.kind === "defect") return options.defects ?? true
   // A failure of kind `error` holds an error of the handler.
-  return options.retryable === undefined || options.retryable(errorOf(failure.cause) as E)
+  return options.retryable === undefined || booleanOf(options.retryable(errorOf(failure.cause) as E), "`retryable`")
 }
 
 const positive = (name: string, input: Duration.Input): number => {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { Codec, Consumer, Enricher, OnFailure, Producer, Topic } from "millrace"
+import { Codec, Consumer, Enricher, OnFailure, Producer, type Record, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 
 const texts = { key: Codec.string, value: Codec.nullable(Codec.string) }
@@ -66,6 +66,34 @@ describe("Enricher", () => {
         isDeletion: ({ value }) => value === "gone"
       }))
       assert.deepStrictEqual(yield* read(Out), ["key-a=1", "key-a=null"])
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
+  it.live("fails a record of which isDeletion does not say true or false, and deletes nothing for it", () =>
+    Effect.gen(function*() {
+      yield* produce(["a", "1"], ["b", "later"], ["c", "broken"], ["d", "nothing"], ["e", "2"])
+      const isDeletion: any = ({ value }: { readonly value: string | null }) =>
+        value === "later"
+          ? Promise.resolve(false)
+          : value === "broken"
+          ? Promise.reject(new Error("refused"))
+          : value === "nothing"
+          ? undefined
+          : false
+      yield* run(Enricher.handle(In, Out, { enrich: ({ value }) => Effect.succeedSome(String(value)), isDeletion }))
+      assert.deepStrictEqual(yield* read(Out), ["a=1", "e=2"])
+      const dead = yield* Stream.runCollect(
+        Topic.read(Topic.make("g.in.dlt", texts), { from: "earliest", until: "end" })
+      )
+      const messageOf = ({ headers }: Record.Record<unknown, unknown, unknown>) =>
+        String(Buffer.from(headers.find(([name]) => /message/i.test(name))?.[1] ?? []))
+      assert.deepStrictEqual(
+        dead.map((record) => [record.key, messageOf(record)]),
+        [
+          ["b", "`isDeletion` returned a Promise, not true or false"],
+          ["c", "`isDeletion` returned a Promise, not true or false"],
+          ["d", "`isDeletion` returned undefined, not true or false"]
+        ]
+      )
     }).pipe(Effect.provide(InMemoryKafka.layer)))
 
   it("refuses options that it does not have", () => {

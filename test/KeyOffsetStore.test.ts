@@ -175,6 +175,18 @@ describe("KeyOffsetStore.guard", () => {
       assert.deepStrictEqual(yield* decided(elsewhere), { _tag: "Stop" })
     }).pipe(memory))
 
+  it.effect("dies, so that the consumer stops, of a condition that does not say true or false", () =>
+    Effect.gen(function*() {
+      yield* observe(seen("orders", 3, 42, "a"))
+      const record = { ...erred("x").record, key: bytes("a") }
+      for (const [answer, words] of [[Promise.resolve(false), "a Promise"], [undefined, "undefined"]] as const) {
+        const when: any = () => answer
+        const policy = KeyOffsetStore.guard(OnFailure.stop, { when, stale: OnFailure.skip })
+        const exit = yield* Effect.exit(policy.decide(erred("x", { record, origin: { ...place, offset: 41 } })))
+        assert.include(String(exit), `\`when\` returned ${words}, not true or false`)
+      }
+    }).pipe(memory))
+
   it.effect("keeps the latest record of its key when its headers do not tell where it was first read", () =>
     onCluster(
       ["orders", "g.orders.retry.1"],

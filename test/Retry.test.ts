@@ -97,6 +97,14 @@ for (const [kind, make, yes, pass] of kinds) {
       [erred("x", { ...more(), firstFailedAt: failedAt + 5000 }), yes]
     ])
 
+    it.effect("is nothing where retryable does not say true or false: the policy dies, and the consumer stops", () =>
+      Effect.gen(function*() {
+        for (const [answer, words] of [[Promise.resolve(false), "a Promise"], [0, "a value (number)"]] as const) {
+          const retryable: any = () => answer
+          const exit = yield* Effect.exit(Effect.suspend(() => make({ retryable }).decide(declined())))
+          assert.include(String(exit), `\`retryable\` returned ${words}, not true or false`)
+        }
+      }))
     it("is refused where it cannot be meant", () => {
       assert.throws(() => make({ include: ["A"], exclude: ["B"] }), "include or exclude, not both")
       for (const timeout of [0, -1, Number.NaN, Duration.zero]) {

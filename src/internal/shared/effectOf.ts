@@ -1,4 +1,4 @@
-/** Checks what functions of users return: by their types an effect, but a program in JavaScript may return anything. */
+/** Checks what functions of users return, whatever their types say: a program in JavaScript may return anything. */
 import * as Effect from "effect/Effect"
 
 const isPromise = (value: unknown): value is PromiseLike<unknown> =>
@@ -6,6 +6,11 @@ const isPromise = (value: unknown): value is PromiseLike<unknown> =>
 
 const shown = (value: unknown): string =>
   isPromise(value) ? "a Promise" : value === null || value === undefined ? String(value) : `a value (${typeof value})`
+
+/** The outcome of a promise is ignored. Without a handler its rejection would end the process. */
+const leave = (value: unknown): void => {
+  if (isPromise(value)) value.then(undefined, () => {})
+}
 
 /** By its types always an effect, so a nullish value is not expected, but possible. */
 const isMarked = (returned: { readonly [Effect.TypeId]: unknown } | null): boolean =>
@@ -16,8 +21,14 @@ export const effectOf = <A, E, R>(returned: Effect.Effect<A, E, R>, what: string
   // Runs per record: `Effect.isEffect` costs as much as the rest of the run loop, this is inlined.
   if (isMarked(returned)) return returned
   const value: unknown = returned
-  // The outcome of a promise is ignored. Without a handler its rejection would end the process.
-  if (isPromise(value)) value.then(undefined, () => {})
+  leave(value)
   const remedy = isPromise(value) ? "; wrap asynchronous code in Effect.tryPromise" : ""
   return Effect.die(new TypeError(`${what} returned ${shown(value)}, not an Effect${remedy}`))
+}
+
+/** The answer of a predicate. Throws for any other, which would count as true or false without having been meant. */
+export const booleanOf = (returned: boolean, what: string): boolean => {
+  if (typeof returned === "boolean") return returned
+  leave(returned)
+  throw new TypeError(`${what} returned ${shown(returned)}, not true or false`)
 }
