@@ -66,7 +66,7 @@ const instant = (cell: string): string | undefined => {
 }
 
 /** All cells of such a column may be equal. */
-const any = (): string => ""
+const together = (): string => ""
 
 type How = Omit<KeyPart, "column">
 
@@ -81,7 +81,7 @@ export const freelySpelled = "rows are found by the text of their key, and the d
   + "one; make it text with a deterministic collation"
 
 const howOf = ({ isNondeterministic, kind, type }: Column): How => {
-  if (isNondeterministic === true) return { text: itself, group: any }
+  if (isNondeterministic === true) return { text: itself, group: together }
   switch (kind) {
     case "boolean":
     case "integer":
@@ -110,7 +110,7 @@ const howOf = ({ isNondeterministic, kind, type }: Column): How => {
     case "timestamptz":
       return { text: itself, group: instant }
     default:
-      return { text: itself, group: any }
+      return { text: itself, group: together }
   }
 }
 
