@@ -1,6 +1,6 @@
 /**
- * What a record says about the row of a table: formats for plain topics and for both forms of Debezium's, and the codec
- * of Connect's JSON.
+ * What a record says about the row of a table: formats for plain topics and for both forms of Debezium's, and codecs
+ * for the JSON of Connect and of programs.
  *
  * @stability unstable
  * @since 0.1.0
@@ -8,7 +8,7 @@
 import type * as Codec from "../Codec.ts"
 import { flag, type KindsOf, oneOf, requireFields, text, texts } from "../internal/shared/fields.ts"
 import type { Modes } from "./cells/modes.ts"
-import { debezium as codec } from "./change/codec.ts"
+import * as Codecs from "./change/codec.ts"
 import { readEnvelope } from "./change/envelope.ts"
 import { metadataNames, readFlattened, saidNames } from "./change/flattened.ts"
 import { tableField } from "./change/keys.ts"
@@ -266,6 +266,9 @@ export const plain: Format = plainWith({})
  * into the values. A null is null: it needs no `Codec.nullable`. The `ts_ns` that Debezium adds to its events is
  * rounded.
  *
+ * A value is taken for one with its schema if `schema` and `payload` are all its fields, and the first is null or has a
+ * `type`. Where a program sends rows that may look so, take {@link json}.
+ *
  * @example
  * ```ts
  * import { Topic } from "millrace"
@@ -278,4 +281,24 @@ export const plain: Format = plainWith({})
  * @since 0.1.0
  * @category codecs
  */
-export const debezium: Codec.Codec<unknown> = codec
+export const debezium: Codec.Codec<unknown> = Codecs.debezium
+
+/**
+ * The JSON of a program, for keys and values: as {@link debezium}, with all digits of its numbers, but a value is what
+ * it is, also one of the fields `schema` and `payload`. A null is null.
+ *
+ * **When to use**: with {@link plain}, where no Schema describes the values. `Codec.json` checks them against one.
+ *
+ * @example
+ * ```ts
+ * import { Topic } from "millrace"
+ * import { Change } from "millrace/sql"
+ *
+ * export const Visits = Topic.make("visits", { key: Change.json, value: Change.json })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category codecs
+ */
+export const json: Codec.Codec<unknown> = Codecs.json

@@ -10,7 +10,10 @@ const plainInteger = /^(?:0|-?[1-9]\d*)$/
 const decimal = /^[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$/
 
 const rounded = (name: string): BadCell =>
-  new BadCell(name, "the number is above 2^53, and its last digits are lost; read the topic with Change.debezium")
+  new BadCell(
+    name,
+    "the number is above 2^53, and its last digits are lost; read the topic with Change.debezium or .json"
+  )
 
 export const integerCells = (site: Site): Convert => (value) => {
   if (typeof value === "number") {

@@ -40,7 +40,10 @@ const fromEpoch = (site: Site, value: number | bigint, unit: Unit, zone: string)
     days = Math.floor(value / perDay)
     ofDay = value - days * perDay
   } else {
-    return new BadCell(site.name, "the number is no integer, or above 2^53; read the topic with Change.debezium")
+    return new BadCell(
+      site.name,
+      "the number is no integer, or above 2^53; read the topic with Change.debezium or .json"
+    )
   }
   return days < firstDay || days > lastTimestampDay
     ? new BadCell(site.name, `the ${site.type.type} is outside of what PostgreSQL can hold`)

@@ -1,4 +1,4 @@
-/** The JSON of Connect as a codec. */
+/** The JSON of Connect, and of programs, as codecs. */
 import * as Effect from "effect/Effect"
 import * as Codec from "../../Codec.ts"
 import { encodeText, readText } from "../../internal/shared/utf8.ts"
@@ -69,28 +69,33 @@ const notJson = (bytes: Uint8Array): Error =>
   new Error(
     bytes[0] === 0
       ? "the bytes are no JSON: they begin as Avro with the id of a schema does; use Codec.avro of millrace/registry"
-      : "the bytes are no JSON; check the converter of the connector"
+      : "the bytes are no JSON; check the converter of the connector, or what else writes the topic"
   )
 
 /** A null is null, for keys and for values. */
-export const debezium: Codec.Codec<unknown> = Codec.nullable(Codec.make<unknown>({
-  decoder: () =>
-    Effect.sync(() => {
-      const parse = makeParser()
-      return (bytes: Uint8Array) => {
-        const json = readText(bytes)
-        if (json === undefined) throw notJson(bytes)
-        try {
-          return parse(json.charCodeAt(0) === 0xfeff ? json.slice(1) : json)
-        } catch (cause) {
-          throw cause instanceof SyntaxError ? notJson(bytes) : cause
+const codecOf = (parser: () => (json: string) => unknown): Codec.Codec<unknown> =>
+  Codec.nullable(Codec.make<unknown>({
+    decoder: () =>
+      Effect.sync(() => {
+        const parse = parser()
+        return (bytes: Uint8Array) => {
+          const json = readText(bytes)
+          if (json === undefined) throw notJson(bytes)
+          try {
+            return parse(json.charCodeAt(0) === 0xfeff ? json.slice(1) : json)
+          } catch (cause) {
+            throw cause instanceof SyntaxError ? notJson(bytes) : cause
+          }
         }
-      }
-    }),
-  encoder: () =>
-    Effect.succeed((value: unknown) => {
-      const json = exactJson(value)
-      if (json === undefined) throw new Error("there is no JSON of this value")
-      return encodeText(json)
-    })
-}))
+      }),
+    encoder: () =>
+      Effect.succeed((value: unknown) => {
+        const json = exactJson(value)
+        if (json === undefined) throw new Error("there is no JSON of this value")
+        return encodeText(json)
+      })
+  }))
+
+export const debezium = codecOf(makeParser)
+
+export const json = codecOf(() => (text) => parseExact(text, "kept"))

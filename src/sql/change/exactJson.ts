@@ -35,6 +35,9 @@ const number = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?$/
 /** Where Debezium writes nanoseconds about the event itself: nobody needs their last digits. */
 const ownNanos = /"ts_us": ?\d+, ?"ts_ns": ?$/
 
+/** What becomes of them; a program has fields of these names for itself. */
+export type Nanos = "rounded" | "kept"
+
 /** A character that no text of JSON has as itself, so that it marks numbers in it. */
 const mark = "\u0001"
 const escapedMark = "\\u0001"
@@ -66,7 +69,7 @@ const isEscaped = (json: string, quote: number): boolean => {
 }
 
 /** The numbers that a double cannot hold. */
-const longNumbers = (json: string): ReadonlyArray<Token> => {
+const longNumbers = (json: string, nanos: Nanos): ReadonlyArray<Token> => {
   const found: Array<Token> = []
   let seen = 0
   let isInText = false
@@ -82,7 +85,8 @@ const longNumbers = (json: string): ReadonlyArray<Token> => {
     const end = exponent.test(json) ? exponent.lastIndex : run.end
     const token = json.slice(start, end)
     if (start > 0 && !before.test(json[start - 1]!) || !number.test(token) || isExact(token)) continue
-    if (!ownNanos.test(json.slice(Math.max(0, start - 48), start))) found.push({ start, end })
+    if (nanos === "rounded" && ownNanos.test(json.slice(Math.max(0, start - 48), start))) continue
+    found.push({ start, end })
   }
   return found
 }
@@ -109,8 +113,8 @@ const byReviver = (json: string): unknown =>
   })
 
 /** Parses JSON, or throws a `SyntaxError`. Only texts that hold long numbers cost more than the parser does. */
-export const parseExact = (json: string): unknown => {
-  const numbers = longNumbers(json)
+export const parseExact = (json: string, nanos: Nanos = "rounded"): unknown => {
+  const numbers = longNumbers(json, nanos)
   if (numbers.length === 0) return JSON.parse(json)
   if (json.includes(escapedMark)) return byReviver(json)
   let marked = ""

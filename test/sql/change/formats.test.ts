@@ -284,3 +284,30 @@ describe("Change.debezium", () => {
     assert.throws(() => encode(undefined), /there is no JSON/)
   })
 })
+
+describe("Change.json", () => {
+  const decode = decoderOf(Change.json)
+  const decoded = (json: string) => decode(Buffer.from(json), [])
+
+  it("leaves rows as they are that look like values with their schema, and keeps the digits", () => {
+    for (
+      const row of [
+        { schema: null, payload: "a" },
+        { schema: null, payload: null },
+        { schema: { type: "struct", fields: [{ type: "bytes", field: "a" }] }, payload: { a: "AP8=" } }
+      ]
+    ) {
+      const value = decoded(JSON.stringify(row))
+      assert.deepStrictEqual(value, row)
+      const change = Change.plain.read({ key: { id: 1 }, value, headers: [] }, ["id"])
+      assert.deepInclude(change, { _tag: "Upsert", key: { id: 1 }, row })
+    }
+    assert.deepStrictEqual(decoded("{\"id\":9007199254740993}"), { id: 9007199254740993n })
+    const times = "{\"ts_us\":1795444929126535,\"ts_ns\":1795444929126535001}"
+    assert.deepStrictEqual(decoded(times), { ts_us: 1795444929126535, ts_ns: 1795444929126535001n })
+    assert.strictEqual(decode(null, []), null)
+    const encode = Effect.runSync(Change.json.encoder({ topic: "t", part: "value" }))
+    const json = "{\"schema\":null,\"payload\":9007199254740993}"
+    assert.strictEqual(Buffer.from(encode(decoded(json)) as Uint8Array).toString(), json)
+  })
+})
