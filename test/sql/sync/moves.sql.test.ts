@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
-import { Producer } from "millrace"
+import { Producer, Topic } from "millrace"
 import { Change, ModelSync } from "millrace/sql"
 import { connectTopic, rowsOf, runToEnd, world } from "./kit.ts"
 
@@ -35,6 +35,11 @@ const created = (id: number, body: string, lsn: number) => ({
     after: { id, title: "old", body },
     source: { schema: "public", table: "docs", lsn, ts_ms: 1 }
   }
+})
+
+const deleted = (id: number, lsn: number) => ({
+  key: { id },
+  value: { op: "d", before: { id, body: "" }, after: null, source: { schema: "public", table: "docs", lsn, ts_ms: 1 } }
 })
 
 const version = { column: "lsn", from: "lsn" } as const
@@ -84,6 +89,33 @@ layer(world(statements), { excludeTestServices: true })("A change of the key", (
         assert.deepInclude(four, { id: 4, title: "four", body: "large" })
         assert.deepInclude(nine, { id: 9, title: "nine", body: "mine" })
         assert.strictEqual((yield* rowsOf("docs")).length, 2)
+      }))
+  }
+
+  for (const versioned of [false, true]) {
+    const what = versioned ? "puts no row under a key that was deleted, by version" : "may put a row under one"
+    it.effect(`whose first half lags behind the partition of the new key, ${what}`, () =>
+      Effect.gen(function*() {
+        const Docs = connectTopic(`lagging-${versioned}`)
+        yield* Topic.ensure([Docs], { partitions: 2, replication: 1 })
+        const sync = ModelSync.make(Docs, {
+          table: "public.docs",
+          format: Change.envelope(),
+          ...(versioned ? { version } : {})
+        })
+        const store = Effect.fnUntraced(function*(partition: number, messages: ReadonlyArray<object>) {
+          for (const message of messages) yield* Producer.send(Docs, { ...message, partition } as never)
+          assert.deepStrictEqual(yield* runToEnd(ModelSync.handler(sync), `lagging-${versioned}`), [])
+        })
+        yield* (yield* SqlClient)`DELETE FROM docs`
+        yield* store(0, [created(101, "large", 11)])
+        const [gone, tombstone, there] = moving(101, 102, "two", 12)
+        // The row was deleted under its new key, which has another partition: that is stored first.
+        yield* store(1, [there!, deleted(102, 13)])
+        assert.deepStrictEqual((yield* rowsOf("docs")).length, 1)
+        yield* store(0, [gone!, tombstone!])
+        const left = (yield* rowsOf("docs")).map((row) => (row as { readonly id: number }).id)
+        assert.deepStrictEqual(left, versioned ? [] : [102])
       }))
   }
 
