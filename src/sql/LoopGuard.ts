@@ -16,10 +16,11 @@ import { type Instance, instanceKinds, namesOf, prefixOf, requireInstance } from
 import * as Sql from "./origin/originSql.ts"
 import { grantsFor, leasable, problemsOf, type Server, serverOf } from "./origin/rights.ts"
 import { underOrigin } from "./origin/sessions.ts"
-import { skipStatements } from "./origin/skipSql.ts"
+import { type Place, skipStatements } from "./origin/skipSql.ts"
 import { SyncError } from "./SyncError.ts"
 import { Unsupported } from "./SyncErrorReason.ts"
 import * as Table from "./Table.ts"
+import { partsOf } from "./tables/names.ts"
 import { serverErrorOf, syncErrorOf } from "./tables/sqlErrors.ts"
 
 export type { Instance } from "./origin/names.ts"
@@ -234,14 +235,17 @@ const key: Kind = {
   is: (value) => texts.is(value) && (value as ReadonlyArray<string>).length > 0
 }
 
-const skipStatementsOf = (where: string, table: string, options: SkipOptions): ReadonlyArray<string> => {
+/** Checks what is handed in. */
+const statementsOf = (where: string, table: string, options: SkipOptions) => {
   if (typeof table !== "string" || table === "") throw new Error(`${where}: table: write "schema.table"`)
   requireFields(where, "options", options, { column, key })
-  return skipStatements(table, options.column ?? "kafka_skip", options.key)
+  const name = options.column ?? "kafka_skip"
+  return { column: name, statements: (place: Place) => skipStatements(place, name, options.key) }
 }
 
 /**
- * The statements of {@link addSkipColumn}, for migrations of your own.
+ * The statements of {@link addSkipColumn}, for migrations of your own. A table without a schema is the one that the
+ * search path finds when they are run, and their function is then in the first schema of that path.
  *
  * @example
  * ```ts
@@ -255,19 +259,25 @@ const skipStatementsOf = (where: string, table: string, options: SkipOptions): R
  * @category getters
  */
 export const skipColumn = (table: string, options: SkipOptions = {}): ReadonlyArray<string> =>
-  skipStatementsOf("LoopGuard.skipColumn", table, options)
+  statementsOf("LoopGuard.skipColumn", table, options).statements(partsOf(table))
 
 /**
  * Gives a table a column that is true in rows which a sync has written last ({@link marked}, {@link origin}), and false
  * in all others, and the triggers that keep it so: also for writes of other programs, and by hand. The table gets
  * `REPLICA IDENTITY FULL`, so that events of deletions have the column too, and all its partitions. May be run again.
+ * A table without a schema is the one that the search path finds.
  *
  * Where a row is deleted, or gets another key or another partition, whose column has the other value, the trigger turns
  * it first, and then deletes or updates the row itself: the role needs the right to update all columns, and its
  * statement reports one row less, also in `RETURNING`.
  *
  * Run it again when the table gets another key or a partition. PostgreSQL refuses another type for a column of the key
- * while the trigger `millrace_mark_kafka_skip_key` is there: drop that, and run this afterwards.
+ * while the triggers `!millrace_mark_kafka_skip_key` and `~millrace_mark_kafka_skip_key` are there: drop them, and run
+ * it afterwards.
+ *
+ * Triggers of the table's own may change the key of a row, or its partition, before an update, if their names sort
+ * before `~`. Where a later one takes a row whose mark has to be turned to another partition, the update fails, and
+ * names it.
  *
  * Fails with `Unsupported` for a table with generated columns: with `REPLICA IDENTITY FULL` PostgreSQL would refuse
  * each of its updates as soon as it is published. It does so, too, where a column of that name has another type.
@@ -287,11 +297,11 @@ export const addSkipColumn = (
   table: string,
   options: SkipOptions = {}
 ): Effect.Effect<void, SyncError, SqlClient> => {
-  const statements = skipStatementsOf("LoopGuard.addSkipColumn", table, options)
+  const { column, statements } = statementsOf("LoopGuard.addSkipColumn", table, options)
   const operation = `mark rows of ${table}`
   return Effect.gen(function*() {
     const sql = yield* SqlClient
-    const { columns } = yield* Table.read(table)
+    const { columns, name, schema } = yield* Table.read(table)
     const generated = columns.find(({ isGenerated }) => isGenerated)
     if (generated !== undefined) {
       const problem =
@@ -299,12 +309,13 @@ export const addSkipColumn = (
         + "of such tables; use LoopGuard.origin"
       return yield* new SyncError({ operation, reason: new Unsupported({ table, column: generated.name, problem }) })
     }
-    const taken = columns.find(({ kind, name }) => name === (options.column ?? "kafka_skip") && kind !== "boolean")
+    const taken = columns.find(({ kind, name }) => name === column && kind !== "boolean")
     if (taken !== undefined) {
       const problem = `it is ${taken.type} already, and marks are boolean; use another name for the mark (column)`
       return yield* new SyncError({ operation, reason: new Unsupported({ table, column: taken.name, problem }) })
     }
-    const run = Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+    const all = statements({ schema, name })
+    const run = Effect.forEach(all, (statement) => sql.unsafe(statement), { discard: true })
     yield* Effect.mapError(sql.withTransaction(run), (error) => syncErrorOf(operation, error))
   })
 }

@@ -13,8 +13,11 @@ import { flag, type KindsOf, requireFields } from "../internal/shared/fields.ts"
 import * as Kinds from "../internal/shared/handedIn/settingKinds.ts"
 import { type AnySource, show } from "../Source.ts"
 import { problemsOf as lossesOf } from "./cells/losses.ts"
+import { keyFields } from "./check/connectorFor.ts"
 import type { Server, SessionSettings, SourceTable, TargetTable } from "./check/facts.ts"
 import * as Sql from "./check/factsSql.ts"
+import { guardProblems } from "./check/guardProblems.ts"
+import { type Guards, guards } from "./check/guardSql.ts"
 import { mappingProblems } from "./check/mappingProblems.ts"
 import * as Problems from "./check/problems.ts"
 import type * as SourceDatabase from "./SourceDatabase.ts"
@@ -102,6 +105,17 @@ const largestOf = Effect.fnUntraced(function*(
   )
 })
 
+/** Whether marks and versions of rows fit the table. `key`: the columns of the records' key where a sync names them. */
+const guardsOf = Effect.fnUntraced(function*(
+  operation: string,
+  side: "source" | "target",
+  table: Table.Table,
+  key: ReadonlyArray<string> | undefined
+) {
+  const facts = yield* asked<Guards>(operation, (yield* sides)[side], guards, [table.schema, table.name])
+  return facts === undefined ? [] : guardProblems(side, table, facts, key)
+})
+
 /** How large a record of the topic may be. */
 const limitOf = Effect.fnUntraced(function*(sync: AnySync) {
   const unknown = { bytes: defaultTopicBytes, isKnown: false }
@@ -138,6 +152,7 @@ const ofSource = Effect.fnUntraced(function*(
   const problems: Array<Problems.Problem> = []
   if (format._tag !== "Plain") {
     problems.push(...Problems.sourceProblems(server, table, facts, lossesOf(table, format.modes, isSynced)))
+    problems.push(...yield* guardsOf(operation, "source", table, keyFields(mapping.settings)))
   }
   if (row === undefined) problems.push(...mappingProblems(table, mapping))
   if (!facts.canSelect) return problems
@@ -158,10 +173,12 @@ const ofSync = Effect.fnUntraced(function*(
   if (loaded._tag === "Failure") return [yield* asProblem("target", sync.settings.table, loaded.failure)]
   const { byName, main } = loaded.success
   const problems: Array<Problems.Problem> = []
-  for (const { target: { table } } of new Set([main, ...byName.values()])) {
+  for (const { settings, target: { columns, key, table } } of new Set([main, ...byName.values()])) {
     const facts = yield* asked<TargetTable>(operation, target, Sql.targetTable, [table.schema, table.name])
     const role = yield* asked<string>(operation, target, Sql.role)
     if (facts !== undefined) problems.push(...Problems.targetProblems(role ?? "", table, facts))
+    const names = settings.key === undefined ? undefined : key.map((place) => columns[place]!.name)
+    problems.push(...yield* guardsOf(operation, "target", table, names))
   }
   for (const name of sourcesOf(sync, main.target.name)) {
     problems.push(...yield* ofSource(operation, sync, server, name, byName.get(name) ?? main, sampleSize))

@@ -1,6 +1,6 @@
 /** The statements that write rows in bulk: one text per table and set of columns. Pure. */
 import { travelsAsText } from "../cells/arrays.ts"
-import { quoted, versionTrigger } from "../tables/names.ts"
+import { literal, quoted, versionFunctionName, versionTrigger } from "../tables/names.ts"
 import type { Op } from "./fold.ts"
 import { keyTextOf } from "./keys.ts"
 import { literalOf } from "./literals.ts"
@@ -62,8 +62,6 @@ const notDeleted = ({ guard, name }: Target): string =>
     ? ""
     : ` WHERE NOT EXISTS (SELECT 1 FROM ${guard.deleted} d WHERE d.table_name = ${literal(name)}`
       + " AND d.key = s.k AND d.version > s.v)"
-
-const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
 /** Whether `INSERT` would refuse such a row before it looks for one that is there. */
 const lacksValue = (target: Target, columns: ReadonlyArray<number>): boolean =>
@@ -234,9 +232,9 @@ export const mark = (target: Target, ops: ReadonlyArray<Op>): Statement => {
  */
 const above = ({ guard, sql, table }: Target): string =>
   guard?.isOfRows === true
-    ? ` + (SELECT count(*) FROM pg_trigger WHERE tgrelid = ${literal(sql)}::regclass AND tgname = ${
-      literal(versionTrigger(table.name))
-    })`
+    ? ` + EXISTS (SELECT FROM pg_trigger WHERE tgrelid = ${literal(sql)}::regclass AND tgname IN (${
+      literal(versionTrigger)
+    }, ${literal(versionFunctionName(table.name))}))::int`
     : ""
 
 /** Remembers the versions of deleted keys. */

@@ -46,7 +46,8 @@ const tablesOf = (sync: AnySync): ReadonlyArray<SourceTable> => {
   }))
 }
 
-const keyFields = ({ key }: TableSettings): ReadonlyArray<string> | undefined =>
+/** The fields of the key, where a sync names them. */
+export const keyFields = ({ key }: TableSettings): ReadonlyArray<string> | undefined =>
   key === undefined ? undefined : Array.isArray(key) ? key : Object.keys(key)
 
 /** Fields of the source that a sync needs besides those that it stores. */

@@ -1,7 +1,7 @@
 /** The column with the version of a row, and the trigger that keeps it. Pure. */
 import { turning } from "../origin/skipSql.ts"
 import { identityFull } from "../tables/identitySql.ts"
-import { quoted, quotedTable, shownTable, versionTrigger } from "../tables/names.ts"
+import { literal, quoted, quotedTable, shownTable, versionFunctionName, versionTrigger } from "../tables/names.ts"
 import { ownTable, type Place } from "../tables/ownTables.ts"
 
 /** A table, and how its rows are versioned. */
@@ -16,9 +16,7 @@ export interface Versioned {
 /** Versions are times in milliseconds, this many for each: the rest tells the sites from each other. */
 export const sites = 8
 
-export const longestName = 63 - versionTrigger("").length
-
-const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
+export const longestName = 63 - versionFunctionName("").length
 
 /** A key as a sync remembers it: its cells, joined by a separator. */
 const keyOf = (row: "OLD" | "NEW", key: ReadonlyArray<string>): string =>
@@ -70,18 +68,18 @@ END $millrace$`
 }
 
 export const versionStatements = (versioned: Versioned): ReadonlyArray<string> => {
-  const { column, table } = versioned
+  const { column, key, table } = versioned
   const sql = quotedTable(table)
-  const name = versionTrigger(table.name)
-  const trigger = quotedTable({ schema: table.schema, name })
+  const name = versionFunctionName(table.name)
+  const calls = quotedTable({ schema: table.schema, name })
   return [
     `ALTER TABLE ${sql} ADD COLUMN IF NOT EXISTS ${quoted(column)} bigint NOT NULL DEFAULT 0`,
     identityFull(sql),
-    versionFunction(trigger, versioned),
-    `CREATE OR REPLACE TRIGGER ${
-      quoted(name)
-    } BEFORE INSERT OR UPDATE OR DELETE ON ${sql} FOR EACH ROW EXECUTE FUNCTION `
-    + `${trigger}()`
+    versionFunction(calls, versioned),
+    `DROP TRIGGER IF EXISTS ${quoted(name)} ON ${sql}`,
+    // The argument tells a check which key the function knows.
+    `CREATE OR REPLACE TRIGGER ${quoted(versionTrigger)} BEFORE INSERT OR UPDATE OR DELETE ON ${sql} FOR EACH ROW `
+    + `EXECUTE FUNCTION ${calls}(${literal(JSON.stringify(key))})`
   ]
 }
 

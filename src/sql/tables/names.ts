@@ -17,5 +17,18 @@ export const partsOf = (name: string): { readonly schema: string | undefined; re
   return dot === -1 ? { schema: undefined, name } : { schema: name.slice(0, dot), name: name.slice(dot + 1) }
 }
 
-/** The trigger that gives the rows of a table their versions (`RowVersion`), and its function. */
-export const versionTrigger = (name: string): string => `millrace_version_${name}`
+/** A text in SQL. */
+export const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
+
+/**
+ * What the names of triggers begin with that are to be called before those of others, or behind them: PostgreSQL sorts
+ * them by bytes, and these are the first character of ASCII that can be seen, and the last.
+ */
+export const firstTriggers = "!millrace_"
+export const lastTriggers = "~millrace_"
+
+/** The trigger that gives the rows of a table their versions (`RowVersion`). */
+export const versionTrigger = `${lastTriggers}version`
+
+/** Its function, which has the table's name. Triggers of earlier versions have it, too. */
+export const versionFunctionName = (table: string): string => `millrace_version_${table}`

@@ -1,6 +1,6 @@
 /** The statements that compare tables. Pure. */
 import type { Column } from "../TableModel.ts"
-import { quoted } from "../tables/names.ts"
+import { literal, quoted } from "../tables/names.ts"
 import type { Compared, Pair } from "./pair.ts"
 import type { Key, Range } from "./ranges.ts"
 
@@ -158,8 +158,6 @@ export const ownKeys = (pair: Pair, keys: ReadonlyArray<Key>): Query => ({
 export const lock = ({ target }: Pair): string => `LOCK TABLE ${target.sql} IN SHARE ROW EXCLUSIVE MODE`
 
 export const lockTimeout = "SELECT set_config('lock_timeout', $1::text, true)"
-
-const literal = (text: string): string => `'${text.replaceAll("'", "''")}'`
 
 /** A condition over the table of the source, for rows with these keys. */
 export const filterOf = ({ key }: Pair, keys: ReadonlyArray<Key>): string => {

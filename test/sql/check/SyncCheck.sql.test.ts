@@ -3,10 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Topic } from "millrace"
-import { Change, ModelSync, SourceDatabase, SyncCheck } from "millrace/sql"
+import { Change, LoopGuard, Migrations, ModelSync, RowVersion, SourceDatabase, SyncCheck } from "millrace/sql"
 import { InMemoryKafka } from "millrace/testing"
 import { client, makeDatabase } from "../../services/database.ts"
-import { atSource, atTarget, debeziumTopic, twoDatabases } from "../verify/kit.ts"
+import { atSource, atTarget, debeziumTopic, textsAt, twoDatabases } from "../verify/kit.ts"
 
 const source = [
   "CREATE TABLE public.good (id int PRIMARY KEY, v text)",
@@ -17,7 +17,10 @@ const source = [
   "CREATE TABLE public.misfit (id int PRIMARY KEY, v text, extra int)",
   "CREATE TABLE public.large (id int PRIMARY KEY, v bytea)",
   "CREATE UNLOGGED TABLE public.unlogged (id int PRIMARY KEY)",
-  "CREATE TABLE public.soft (id int PRIMARY KEY, code text, nick text)"
+  "CREATE TABLE public.soft (id int PRIMARY KEY, code text, nick text)",
+  "CREATE TABLE public.marked (id int, region text, part int, PRIMARY KEY (id, region)) PARTITION BY LIST (region)",
+  "CREATE TABLE public.marked_a PARTITION OF marked FOR VALUES IN ('a')",
+  "CREATE TABLE public.coded (id int PRIMARY KEY, code text)"
 ]
 
 const target = [
@@ -31,7 +34,10 @@ const target = [
   `CREATE TABLE public.soft (id int PRIMARY KEY, code text CONSTRAINT soft_code UNIQUE, nick text,
     gone_at timestamptz, UNIQUE (id))`,
   "CREATE UNIQUE INDEX soft_lower ON public.soft (lower(nick))",
-  "CREATE UNIQUE INDEX soft_nick ON public.soft (nick) WHERE gone_at IS NULL"
+  "CREATE UNIQUE INDEX soft_nick ON public.soft (nick) WHERE gone_at IS NULL",
+  "CREATE TABLE public.marked (id int, region text, part int, PRIMARY KEY (id, region)) PARTITION BY LIST (region)",
+  "CREATE TABLE public.marked_a PARTITION OF marked FOR VALUES IN ('a')",
+  "CREATE TABLE public.coded (id int PRIMARY KEY, code text)"
 ]
 
 const sync = (table: string) =>
@@ -124,6 +130,95 @@ layer(twoDatabases(source, target))("SyncCheck.run", (it) => {
         undefined
       ])
       assert.deepStrictEqual(yield* check("soft"), [])
+    }))
+
+  it.effect("finds marks and versions of rows that do not fit their table, and says what to run", () =>
+    Effect.gen(function*() {
+      const guarded = Effect.gen(function*() {
+        yield* Migrations.run()
+        yield* LoopGuard.addSkipColumn("public.marked")
+        yield* RowVersion.add("public.marked", { site: 0 })
+      })
+      const from = yield* SourceDatabase.Service
+      const guardedThere = Effect.provideService(guarded, SqlClient, from)
+      yield* guarded
+      yield* guardedThere
+      assert.deepStrictEqual(shown(yield* check("marked")), [])
+      // Another key, and one more partition, with one more column that places rows.
+      yield* atSource(
+        "ALTER TABLE marked DROP CONSTRAINT marked_pkey",
+        "ALTER TABLE marked ADD PRIMARY KEY (id, region, part)",
+        "CREATE TABLE marked_b PARTITION OF marked FOR VALUES IN ('b') PARTITION BY LIST (part)",
+        "CREATE TABLE marked_b1 PARTITION OF marked_b FOR VALUES IN (1)"
+      )
+      const stale = yield* check("marked")
+      assert.deepStrictEqual(shown(stale), [
+        "warning public.marked: the triggers of the mark kafka_skip do not see changes of part",
+        "warning public.marked: the trigger of row versions does not know the key id, region, part",
+        "warning public.marked: public.marked_b1 has no REPLICA IDENTITY FULL"
+      ])
+      assert.deepStrictEqual(stale.map(({ mend }) => mend), [
+        "LoopGuard.addSkipColumn(\"public.marked\")",
+        "RowVersion.add(\"public.marked\", …) with the site of this database",
+        "ALTER TABLE \"public\".\"marked_b1\" REPLICA IDENTITY FULL"
+      ])
+      yield* atSource(stale[2]!.mend!)
+      assert.strictEqual((yield* check("marked")).length, 2)
+      yield* guardedThere
+      assert.deepStrictEqual(shown(yield* check("marked")), [])
+      // A trigger of one partition, behind all others.
+      yield* atTarget(
+        "CREATE FUNCTION own() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$",
+        "CREATE TRIGGER zzz BEFORE UPDATE ON marked_a FOR EACH ROW EXECUTE FUNCTION own()",
+        "CREATE TRIGGER é AFTER UPDATE ON marked_a FOR EACH ROW EXECUTE FUNCTION own()",
+        "CREATE TRIGGER ß BEFORE UPDATE ON marked_a FOR EACH ROW EXECUTE FUNCTION own()"
+      )
+      const [later, ...others] = yield* check("marked")
+      assert.deepStrictEqual(others, [])
+      assert.deepStrictEqual([later!.side, later!.subject], ["target", "public.marked"])
+      assert.strictEqual(later!.problem, "the trigger ß is called behind those of the mark")
+      yield* atTarget("DROP TRIGGER ß ON marked_a")
+      // Triggers as an earlier version has made them.
+      yield* atTarget(
+        "DROP TRIGGER \"~millrace_mark_kafka_skip_key\" ON marked",
+        "ALTER TRIGGER \"!millrace_mark_kafka_skip\" ON marked RENAME TO millrace_mark_kafka_skip",
+        "ALTER TRIGGER \"~millrace_version\" ON marked RENAME TO millrace_version_marked"
+      )
+      assert.deepStrictEqual(shown(yield* check("marked")), [
+        "warning public.marked: the triggers of the mark kafka_skip do not see changes of id, region",
+        "warning public.marked: the trigger of row versions does not know the key id, region"
+      ])
+      yield* guarded
+      assert.deepStrictEqual(shown(yield* check("marked")), [])
+      assert.deepStrictEqual(
+        yield* textsAt("SELECT tgname FROM pg_trigger WHERE tgrelid = 'marked'::regclass ORDER BY tgname"),
+        [
+          "!millrace_mark_kafka_skip",
+          "!millrace_mark_kafka_skip_deletes",
+          "!millrace_mark_kafka_skip_key",
+          "~millrace_mark_kafka_skip_key",
+          "~millrace_version"
+        ]
+      )
+    }))
+
+  it.effect("knows the key that marks were given, and that of the sync", () =>
+    Effect.gen(function*() {
+      const from = yield* SourceDatabase.Service
+      yield* atTarget("ALTER TABLE coded ADD kafka_skip boolean")
+      const add = (key?: ReadonlyArray<string>) =>
+        Effect.provideService(LoopGuard.addSkipColumn("public.coded", { key }), SqlClient, from)
+      yield* add(["code"])
+      assert.deepStrictEqual(shown(yield* check("coded")), [])
+      const byId = ModelSync.make(debeziumTopic("public.coded"), {
+        table: "public.coded",
+        format: Change.envelope(),
+        key: ["id"]
+      })
+      const [problem] = yield* SyncCheck.run([byId])
+      assert.strictEqual(problem!.mend, "LoopGuard.addSkipColumn(\"public.coded\", {\"key\":[\"id\"]})")
+      yield* add()
+      assert.deepStrictEqual(shown(yield* SyncCheck.run([byId])), [])
     }))
 
   it.effect("finds values that are too large for a record, by the topic's setting where Kafka is there", () =>

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
-import { LoopGuard } from "millrace/sql"
+import { LoopGuard, Migrations, RowVersion } from "millrace/sql"
 import { client, makeDatabase, type Place } from "../../services/database.ts"
 
 /** What events of the table would say of the mark, in their order: of the new row, or of the deleted one. */
@@ -230,6 +230,35 @@ layer(prepared, { excludeTestServices: true })("the column kafka_skip", (it) => 
           )
       yield* Layer.build(Layer.merge(note(one), note(two)))
       assert.sameMembers(names, [one.database, two.database])
+    }))
+
+  it.effect("is added to the table that the search path finds, where no schema is named", () =>
+    Effect.gen(function*() {
+      const [own, sync] = [yield* SqlClient, yield* Sync]
+      yield* Migrations.run()
+      yield* own`CREATE SCHEMA first`
+      for (const table of ["first.users", "public.users", "first.people", "public.people", "public.alone"]) {
+        yield* own.unsafe(`CREATE TABLE ${table} (id int PRIMARY KEY)`)
+      }
+      yield* own.withTransaction(Effect.gen(function*() {
+        yield* own`SET LOCAL search_path = first, public`
+        yield* LoopGuard.addSkipColumn("users")
+        yield* RowVersion.add("users", { site: 1 })
+        yield* LoopGuard.addSkipColumn("alone")
+        for (const statement of LoopGuard.skipColumn("people")) yield* own.unsafe(statement)
+      }))
+      const found = yield* own`SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger
+        WHERE tgname LIKE '%millrace_mark%' AND tgrelid::regclass::text ~ 'users|people|alone' ORDER BY 1`.values
+      assert.deepStrictEqual(found, [["alone"], ["first.people"], ["first.users"]])
+      for (const table of ["first.users", "first.people"]) {
+        yield* sync.unsafe(`INSERT INTO ${table} VALUES (1)`)
+        yield* own.unsafe(`UPDATE ${table} SET id = 2`)
+        assert.deepStrictEqual(yield* own.unsafe(`SELECT id, kafka_skip FROM ${table}`).values, [[2, false]])
+      }
+      const [versioned] = yield* own`SELECT row_version > 0 FROM first.users`.values
+      assert.deepStrictEqual(versioned, [true])
+      const left = yield* own`SELECT table_name, key FROM millrace.deleted`.values
+      assert.deepStrictEqual(left, [["first.users", "1"]])
     }))
 
   it.effect("is refused for tables that its replica identity would break, and under a name that is none", () =>
