@@ -112,6 +112,8 @@ export type Call<R = any> =
   | {
     readonly _tag: "Owned"
     readonly run: (batch: OwnedBatch<any, any, any>) => Effect.Effect<unknown, unknown, R>
+    /** Whether it decodes the records itself: it is given `Undecoded` ones. */
+    readonly decodes: boolean
     readonly startOffsets: (
       partitions: ReadonlyArray<TopicPartition>,
       owner: Owner
@@ -237,6 +239,10 @@ const HandlerProto = {
     return `Handler(${show(this.source)})`
   }
 }
+
+/** The same handler of a batch with its own offsets, given undecoded records. @internal */
+export const givenUndecoded = <E, R>(handler: Handler<E, R>): Handler<E, R> =>
+  Object.assign(Object.create(HandlerProto), handler, { call: { ...handler.call, decodes: true } })
 
 const batchDefaults = { maxSize: 500, maxWait: 0 } as const
 
@@ -378,6 +384,7 @@ export const handleOwningOffsets = <S extends AnySource, E = any, R = never, ES 
     {
       _tag: "Owned",
       run: handler,
+      decodes: false,
       startOffsets: options?.startOffsets,
       maxSize: options?.maxSize ?? batchDefaults.maxSize,
       maxWait: options?.maxWait ?? batchDefaults.maxWait

@@ -16,7 +16,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type * as Types from "effect/Types"
 import * as Consumer from "../Consumer.ts"
 import type * as Handler from "../Handler.ts"
-import { handleOwningOffsets } from "../Handler.ts"
+import { givenUndecoded, handleOwningOffsets } from "../Handler.ts"
 import { anything, flag, requireFields } from "../internal/shared/fields.ts"
 import * as Kinds from "../internal/shared/handedIn/settingKinds.ts"
 import { Proto } from "../internal/shared/proto.ts"
@@ -365,7 +365,7 @@ export const handler = <S extends AnySource, E, R, RX = never>(
     maxWait,
     onFailure
   })
-  return made
+  return givenUndecoded(made)
 }
 
 /**

@@ -2,7 +2,6 @@
 import * as Cause from "effect/Cause"
 import { isBatchFailed } from "../../BatchFailed.ts"
 import type { RawRecord } from "../../engine/KafkaEngine.ts"
-import type * as Record from "../../Record.ts"
 
 /** What is to be judged: one record with its own cause, or the batch as a whole (`failed` is `undefined`). */
 export interface BatchFailure {
@@ -12,7 +11,7 @@ export interface BatchFailure {
 
 /** Finds out whether a handler said which of its records failed. */
 export const failureIn = (
-  records: ReadonlyArray<Record.Record<any, any, any>>,
+  records: ReadonlyArray<{ readonly raw: RawRecord }>,
   cause: Cause.Cause<unknown>
 ): BatchFailure => {
   for (const reason of cause.reasons) {
@@ -22,7 +21,7 @@ export const failureIn = (
     if (failed !== undefined) return { failed, cause: Cause.isCause(own) ? own : Cause.fail(own) }
     const range = records.length === 0
       ? "has none"
-      : `has ${records[0]!.offset} to ${records[records.length - 1]!.offset}`
+      : `has ${records[0]!.raw.offset} to ${records[records.length - 1]!.raw.offset}`
     const problem = `the handler failed with BatchFailed at offset ${offset}, but its batch ${range}`
     return { failed: undefined, cause: Cause.die(new Error(problem, { cause: reason.error })) }
   }

@@ -11,6 +11,7 @@ import type { Outcome } from "../../Outcome.ts"
 import type { Poison } from "../../Poison.ts"
 import type * as Record from "../../Record.ts"
 import { effectOf } from "../shared/effectOf.ts"
+import { Undecoded } from "../shared/undecoded.ts"
 import { failureIn } from "./batchFailure.ts"
 import { CallScope } from "./callScope.ts"
 import { isOwnFailure, judge, settleCopies, settled } from "./judge.ts"
@@ -19,12 +20,15 @@ import { more, nextChunk, take } from "./workerHost.ts"
 
 type AnyRecord = Record.Record<any, any, any>
 
+/** What a handler of batches is given. */
+type Item = AnyRecord | Undecoded<AnyRecord>
+
 type BatchCall = Extract<Handler.Call<never>, { readonly _tag: "Batch" | "Owned" }>
 
-/** A batch that is being collected: all raw records that it covers, and those that were decoded. */
+/** A batch that is being collected: all raw records that it covers, and those that its handler gets. */
 interface Batch {
   raws: Array<RawRecord>
-  records: Array<AnyRecord>
+  records: Array<Item>
   exceptions: Array<Outcome>
   start: number
   next: number
@@ -50,6 +54,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
   const scope = new CallScope()
   let chunk: Chunk | undefined
   let i = 0
+  const read = call._tag === "Owned" && call.decodes ? (raw: RawRecord): Item => new Undecoded(raw, work) : work.decode
   /** What is collected, or handled. */
   let open: Batch | undefined
 
@@ -70,9 +75,9 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
         advance(batch, current, raw)
         continue
       }
-      let record: AnyRecord | Pending<AnyRecord>
+      let record: Item | Pending<AnyRecord>
       try {
-        record = work.decode(raw)
+        record = read(raw)
       } catch (poison) {
         return Effect.fail(poison as Poison)
       }
@@ -217,8 +222,10 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
   const callBatch = ({ next, records, start }: Batch): Effect.Effect<unknown, unknown> => {
     const { partition, topic } = state
     const span = { topic, partition, start, next }
+    // A handler that decodes gets what it asked for.
+    const given = records as ReadonlyArray<AnyRecord>
     return effectOf(
-      call._tag === "Batch" ? call.run(records, span) : call.run({ ...span, records, group: host.group }),
+      call._tag === "Batch" ? call.run(given, span) : call.run({ ...span, records: given, group: host.group }),
       "the handler"
     )
   }

@@ -10,6 +10,7 @@ import { BatchFailed } from "../../BatchFailed.ts"
 import type { OwnedBatch } from "../../Handler.ts"
 import { brief } from "../../internal/shared/causes.ts"
 import { CurrentRun } from "../../internal/shared/currentRun.ts"
+import type { Undecoded } from "../../internal/shared/undecoded.ts"
 import type { TopicPartition } from "../../TopicPartition.ts"
 import { type Applied, isConflict } from "../apply/carefully.ts"
 import { type Claim, Claims, type Start } from "../apply/claims.ts"
@@ -61,7 +62,14 @@ interface Known {
   forgotAt: number
 }
 
-const placeOf = ({ partition, start, topic }: OwnedBatch<any, any, any>) => ({ topic, partition, offset: start })
+/** The records are decoded while they are read: see `Undecoded`. */
+interface UndecodedBatch extends Omit<OwnedBatch<never, never>, "records"> {
+  readonly records: ReadonlyArray<Undecoded<AnyRecord>>
+}
+
+const nothing: Applied = { place: 0, error: undefined }
+
+const placeOf = ({ partition, start, topic }: UndecodedBatch) => ({ topic, partition, offset: start })
 
 /** Those whose rows have versions. */
 const guardedOf = ({ byName, main }: Mappings): ReadonlyArray<Mapping> =>
@@ -164,7 +172,7 @@ export class Handling<R> {
   readonly handle = Effect.fnUntraced(
     { self: this as Handling<R> },
     function*(
-      batch: OwnedBatch<any, any, any>
+      batch: UndecodedBatch
     ): Effect.fn.Return<void, SyncError | BatchFailed<unknown>, SqlClient | R> {
       const patience = Duration.toMillis(Duration.fromInputUnsafe(this.options.conflictWait))
       const sql = yield* SqlClient
@@ -194,7 +202,7 @@ export class Handling<R> {
             cause: Cause.fail(refusedOf(this.options, claim, op, applied.error))
           })
         }
-        from = records.findIndex(({ offset }) => offset === op.offset)
+        from = records.findIndex(({ raw }) => raw.offset === op.offset)
         yield* Effect.sleep(conflictPause)
       }
     }
@@ -204,12 +212,12 @@ export class Handling<R> {
   private storing(
     sql: SqlClient,
     claim: Claim,
-    batch: OwnedBatch<any, any, any>,
+    batch: UndecodedBatch,
     from: number,
     isParked: boolean
   ): Effect.Effect<{ readonly applied: Applied; readonly prepared: Prepared }, SyncError, SqlClient | R> {
     const { operation, place } = this.options
-    const records: ReadonlyArray<AnyRecord> = batch.records
+    const records: ReadonlyArray<Undecoded<AnyRecord>> = batch.records
     let read: { readonly mappings: Mappings; readonly prepared: Prepared } | undefined
     const once = Effect.gen({ self: this as Handling<R> }, function*() {
       const mappings = yield* this.mappings(sql)
@@ -220,6 +228,8 @@ export class Handling<R> {
         if (prepared.mayBeStale) prepared = yield* this.again(sql, mappings, prepared, records, from)
         read = { mappings: yield* this.mappings(sql), prepared }
       }
+      // There is nothing to store before the record that is refused.
+      if (prepared.ops.length === 0 && prepared.refusal !== undefined) return { applied: nothing, prepared }
       const next = prepared.refusal?.offset ?? batch.next
       const waiting = { waiters: mappings.waiters, known: this.known(sql).waiters }
       const chunk = { sql, place, claim, ops: prepared.ops }
@@ -267,7 +277,7 @@ export class Handling<R> {
     sql: SqlClient,
     before: Mappings,
     prepared: Prepared,
-    records: ReadonlyArray<AnyRecord>,
+    records: ReadonlyArray<Undecoded<AnyRecord>>,
     from: number
   ) {
     const known = this.known(sql)

@@ -1,8 +1,11 @@
 /** From the records of a batch to operations, up to the first that is none. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import { Pending } from "../../Codec.ts"
+import type { RawRecord } from "../../engine/KafkaEngine.ts"
 import { brief } from "../../internal/shared/causes.ts"
 import { shown } from "../../internal/shared/fields.ts"
+import type { Undecoded } from "../../internal/shared/undecoded.ts"
 import type * as Record from "../../Record.ts"
 import * as Suppression from "../../Suppression.ts"
 import type { Op } from "../apply/fold.ts"
@@ -33,7 +36,7 @@ export interface Prepared {
   readonly mayBeStale: boolean
 }
 
-export const refuse = (operation: string, { offset, partition, topic }: AnyRecord, reason: Reason): Refusal => ({
+export const refuse = (operation: string, { offset, partition, topic }: RawRecord, reason: Reason): Refusal => ({
   offset,
   cause: Cause.fail(new SyncError({ operation, reason, place: { topic, partition, offset } }))
 })
@@ -50,7 +53,7 @@ export const prepare = Effect.fnUntraced(function*<R>(
   operation: string,
   parts: Parts & { readonly row?: Transform<R> | undefined; readonly suppress: boolean },
   mappings: Mappings,
-  records: ReadonlyArray<AnyRecord>,
+  records: ReadonlyArray<Pick<Undecoded<AnyRecord>, "raw" | "decoded">>,
   from: number
 ): Effect.fn.Return<Prepared, never, R> {
   const { format, row, suppress } = parts
@@ -65,15 +68,29 @@ export const prepare = Effect.fnUntraced(function*<R>(
   }
 
   for (let i = from; i < records.length; i++) {
-    const record = records[i]!
+    const { raw } = records[i]!
+    let record: AnyRecord
+    try {
+      const decoded = records[i]!.decoded()
+      if (decoded instanceof Pending) {
+        const exit = yield* Effect.exit(decoded.effect)
+        if (exit._tag === "Failure") {
+          if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
+          return end({ offset: raw.offset, cause: exit.cause })
+        }
+        record = exit.value
+      } else record = decoded
+    } catch (poison) {
+      return end({ offset: raw.offset, cause: Cause.fail(poison) })
+    }
     try {
       const change = format.read(record, keyFields)
       if (change instanceof MalformedRecord) {
-        return end(refuse(operation, record, new Malformed({ problem: change.message })))
+        return end(refuse(operation, raw, new Malformed({ problem: change.message })))
       }
       if (change._tag === "Ignore") continue
       const mapping = mappingFor(mappings, change.table)
-      if (mapping instanceof UnmappedTable) return end(refuse(operation, record, mapping))
+      if (mapping instanceof UnmappedTable) return end(refuse(operation, raw, mapping))
       let op: Op | Problem | undefined
       switch (change._tag) {
         case "Upsert": {
@@ -93,7 +110,7 @@ export const prepare = Effect.fnUntraced(function*<R>(
           }
           if (typeof values !== "object" || values === null) {
             const problem = `\`row\` returned ${shown(values)}; it returns an object of fields`
-            return end(refuse(operation, record, new Malformed({ problem })))
+            return end(refuse(operation, raw, new Malformed({ problem })))
           }
           op = written(mapping, change, values, record)
           break
@@ -105,13 +122,13 @@ export const prepare = Effect.fnUntraced(function*<R>(
           op = truncated(mapping, record)
       }
       if (op instanceof Problem) {
-        return end(refuse(operation, record, op.reason), isOfColumn(op.reason))
+        return end(refuse(operation, raw, op.reason), isOfColumn(op.reason))
       }
       if (op !== undefined) ops.push(op)
     } catch (defect) {
       // Getters and formats of the program may throw. That is one record's fault, and not that of its batch.
       const problem = `it cannot be read: ${brief(Cause.fail(defect))}`
-      return end(refuse(operation, record, new Malformed({ problem })))
+      return end(refuse(operation, raw, new Malformed({ problem })))
     }
   }
   return end(undefined)

@@ -7,10 +7,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
-import { Headers } from "millrace"
+import { Headers, Record } from "millrace"
 import { Change, LoopGuard, Migrations, RowVersion } from "millrace/sql"
 import { optimistically } from "../../../src/sql/apply/carefully.ts"
-import { type AnyRecord, prepare } from "../../../src/sql/sync/preparing.ts"
+import { prepare } from "../../../src/sql/sync/preparing.ts"
 import { load, type Mappings, type Parts } from "../../../src/sql/sync/syncTables.ts"
 import { client, makeDatabase } from "../../services/database.ts"
 
@@ -132,9 +132,12 @@ export const noted = ({ own }: Side, keyed = true) =>
 
 /** Stores events at a side in one transaction, as a sync does. */
 export const store = Effect.fnUntraced(function*({ mappings, parts, sync }: Side, events: ReadonlyArray<Event>) {
-  const records = events.map(({ headers, key, value }, offset) =>
-    ({ topic: "t", partition: 0, offset, timestamp: 0, key, value, headers: Headers.fromInput(headers) }) as AnyRecord
-  )
+  const records = events.map(({ headers, key, value }, offset) => {
+    const place = { topic: "t", partition: 0, offset, timestamp: 0, timestampType: undefined, leaderEpoch: undefined }
+    const raw = { ...place, size: 0, key: null, value: null, headers: Headers.fromInput(headers) }
+    const record = Record.fromRaw(raw, key, value, undefined)
+    return { raw, decoded: () => record }
+  })
   const { ops, refusal } = yield* prepare<never>("test", { ...parts, suppress: true }, mappings, records, 0)
   if (refusal !== undefined) return yield* Effect.die(Cause.squash(refusal.cause))
   if (ops.length > 0) yield* sync.withTransaction(optimistically(sync, ops, 0))
