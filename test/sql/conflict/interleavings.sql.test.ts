@@ -17,6 +17,8 @@ interface World {
   readonly ahead: number
   /** Whether records have the key of their rows. */
   readonly keyed: boolean
+  /** Whether the table has partitions, and a trigger of its own that takes rows from one to another. */
+  readonly isParted?: boolean
 }
 
 const worlds: { readonly [name: string]: World } = {
@@ -27,7 +29,13 @@ const worlds: { readonly [name: string]: World } = {
     keyed: false
   },
   "a column": { guard: "column", ahead: 0, keyed: true },
-  "a column, and clocks that differ": { guard: "column", ahead: 3_600, keyed: true }
+  "a column, and clocks that differ": { guard: "column", ahead: 3_600, keyed: true },
+  "a column, and a trigger that takes rows to other partitions": {
+    guard: "column",
+    ahead: 0,
+    keyed: true,
+    isParted: true
+  }
 }
 
 const seeds = full ? 500 : 25
@@ -38,7 +46,8 @@ const sidesOf = new Map<World, readonly [Side, Side]>()
 beforeAll(() =>
   Effect.gen(function*() {
     for (const world of Object.values(worlds)) {
-      sidesOf.set(world, [yield* makeSide(world.guard, 0), yield* makeSide(world.guard, 1, world.ahead)])
+      const { ahead, guard, isParted } = world
+      sidesOf.set(world, [yield* makeSide(guard, 0, 0, isParted), yield* makeSide(guard, 1, ahead, isParted)])
     }
   }).pipe(Scope.provide(scope), Effect.runPromise), 60_000)
 

@@ -17,8 +17,22 @@ import { client, makeDatabase } from "../../services/database.ts"
 /** How what a sync writes is told from what others write. */
 export type Guard = "origin" | "column"
 
+const whole = ["CREATE TABLE items (id int PRIMARY KEY, name text, amount numeric(10, 2))"]
+
+/** Partitions, and a trigger by which a program's update gives rows another key, and with it another partition. */
+const parted = [
+  `${whole[0]} PARTITION BY HASH (id)`,
+  ...[0, 1, 2].map((part) =>
+    `CREATE TABLE items_${part} PARTITION OF items FOR VALUES WITH (MODULUS 3, REMAINDER ${part})`
+  ),
+  `CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF NOT EXISTS (SELECT FROM items WHERE id = OLD.id / 10 * 10 + 3) THEN NEW.id := OLD.id / 10 * 10 + 3; END IF;
+    RETURN NEW; END $$`,
+  `CREATE TRIGGER zzz BEFORE UPDATE ON items FOR EACH ROW WHEN (NEW.amount IS DISTINCT FROM OLD.amount
+    AND coalesce(current_setting('millrace.sync', true), '') <> 'on') EXECUTE FUNCTION away()`
+]
+
 const noting = [
-  "CREATE TABLE items (id int PRIMARY KEY, name text, amount numeric(10, 2))",
   "CREATE TABLE log (n int GENERATED ALWAYS AS IDENTITY, before jsonb, after jsonb, synced boolean)",
   `CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     INSERT INTO log (before, after, synced) VALUES (
@@ -96,14 +110,14 @@ const partsOf = (guard: Guard): Parts => ({
 })
 
 /** A database whose clock goes ahead by so many seconds. */
-export const makeSide = Effect.fnUntraced(function*(guard: Guard, site: number, ahead = 0) {
+export const makeSide = Effect.fnUntraced(function*(guard: Guard, site: number, ahead = 0, isParted = false) {
   const connections = client(yield* makeDatabase, { maxConnections: 4 })
   const own = Context.get(yield* Layer.build(connections), SqlClient)
   const marked = LoopGuard.marked.pipe(Layer.provide(Layer.succeed(SqlClient, own)))
   const sync = Context.get(yield* Layer.build(marked), SqlClient)
   const parts = partsOf(guard)
   const mappings = yield* Effect.gen(function*() {
-    for (const statement of noting) yield* own.unsafe(statement)
+    for (const statement of [...(isParted ? parted : whole), ...noting]) yield* own.unsafe(statement)
     yield* Migrations.run()
     yield* RowVersion.add("public.items", { site })
     if (guard === "column") yield* LoopGuard.addSkipColumn("public.items")
