@@ -10,10 +10,25 @@ export const checkedText = (name: string, text: string): Cell | BadCell => {
     : new BadCell(name, "the text has half of a surrogate pair, which UTF-8 cannot express")
 }
 
+const bytesOf = (text: string): number => Buffer.byteLength(text)
+
+/**
+ * Types whose texts the database cuts without an error, and which texts they hold. A `"char"` is a byte: a character of
+ * ASCII, or a backslash and three octal digits.
+ */
+const cut: { readonly [type: string]: { readonly most: number; readonly holds: (text: string) => boolean } } = {
+  name: { most: 63, holds: (text) => bytesOf(text) <= 63 },
+  "\"char\"": { most: 1, holds: (text) => bytesOf(text) <= 1 || /^\\[0-7]{3}$/.test(text) }
+}
+
 /** Columns whose text form is the value: texts, enums, uuids, …. The database checks the form. */
 export const textCells = (site: Site): Convert => {
-  const { name } = site
-  return (value) => typeof value === "string" ? checkedText(name, value) : unfit(site, value)
+  const { name, type: { type } } = site
+  const limit = Object.hasOwn(cut, type) ? cut[type] : undefined
+  const textCell: Convert = (value) => typeof value === "string" ? checkedText(name, value) : unfit(site, value)
+  if (limit === undefined) return textCell
+  const problem = `${type} has at most ${limit.most} bytes, and the text has more: the database would cut it`
+  return (value) => typeof value === "string" && !limit.holds(value) ? new BadCell(name, problem) : textCell(value)
 }
 
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

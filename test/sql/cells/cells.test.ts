@@ -74,6 +74,16 @@ describe("cells", () => {
     assert.strictEqual(cellOf(instant, new Date(-62135596800001)), "0001-12-31 23:59:59.999+00 BC")
   })
 
+  it("are refused where the database would cut a text without a word", () => {
+    const single: Short = ["text", "\"char\""]
+    const name: Short = ["text", "name"]
+    for (const value of ["", "a", "\\303"]) assert.strictEqual(cellOf(single, value), value)
+    for (const value of ["ab", "ä", "\\309"]) isBad(single, value)
+    for (const value of ["n".repeat(63), "ä".repeat(31)]) assert.strictEqual(cellOf(name, value), value)
+    for (const value of ["n".repeat(64), "ä".repeat(32), "nul\0"]) isBad(name, value)
+    isBad(arrayOf({ kind: "text", type: "name", typmod: -1 }), ["n".repeat(64)])
+  })
+
   it("keep the digits of JSON, and the difference of its null and that of SQL", () => {
     assert.strictEqual(
       cellOf(json, { a: 12345678901234567890n, b: [BigDecimal.fromStringUnsafe("0.10")] }),
