@@ -8,6 +8,7 @@ const statements = [
   "CREATE TYPE shop.mood AS ENUM ('sad', 'ok')",
   "CREATE DOMAIN shop.email AS varchar(40) NOT NULL DEFAULT 'nobody'",
   "CREATE DOMAIN shop.tags AS text[]",
+  "CREATE TYPE shop.money AS (amount numeric, currency text)",
   "CREATE TABLE shop.users (id int PRIMARY KEY, tenant int NOT NULL, name text, UNIQUE (tenant, name))",
   `CREATE TABLE shop."Things" (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY DEFERRABLE,
@@ -23,12 +24,16 @@ const statements = [
     at timestamptz(3),
     twice int GENERATED ALWAYS AS (length(name) * 2) STORED,
     owner int REFERENCES shop.users ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED,
+    paid shop.money[],
     EXCLUDE USING gist (area WITH &&)
   )`,
   `ALTER TABLE shop."Things" DROP COLUMN gone`,
   `CREATE UNIQUE INDEX things_lower ON shop."Things" (lower(name)) INCLUDE (price) WHERE price > 0`,
   `CREATE UNIQUE INDEX things_flag ON shop."Things" (flag, feel) NULLS NOT DISTINCT`,
-  "CREATE VIEW shop.seen AS SELECT 1 AS one"
+  "CREATE VIEW shop.seen AS SELECT 1 AS one",
+  "CREATE TABLE shop.days (day date, owner int REFERENCES shop.users, PRIMARY KEY (day)) PARTITION BY RANGE (day)",
+  "CREATE TABLE shop.days_26 PARTITION OF shop.days FOR VALUES FROM ('2026-01-01') TO ('2027-01-01')",
+  "CREATE TABLE shop.hours (day date REFERENCES shop.days, hour int, PRIMARY KEY (day, hour))"
 ]
 
 layer(database(statements))("Table.read", (it) => {
@@ -52,7 +57,8 @@ layer(database(statements))("Table.read", (it) => {
         "area int4range -1 range",
         "at timestamp with time zone 3 timestamptz",
         "twice integer -1 integer",
-        "owner integer -1 integer"
+        "owner integer -1 integer",
+        "paid shop.money[] -1 array shop.money other"
       ])
       const named = (is: (column: Table.Column) => boolean) => columns.filter(is).map(({ name }) => name)
       assert.deepStrictEqual(named(({ isNullable }) => !isNullable), ["id", "name", "mail"])
@@ -86,7 +92,7 @@ layer(database(statements))("Table.read", (it) => {
         isInitiallyDeferred: true
       }])
       const users = yield* Table.read("shop.users")
-      assert.deepStrictEqual(users.referencedBy, [{
+      assert.deepStrictEqual(users.referencedBy.filter(({ table }) => table === "Things"), [{
         name: "Things_owner_fkey",
         schema: "shop",
         table: "Things",
@@ -96,6 +102,19 @@ layer(database(statements))("Table.read", (it) => {
         isDeferrable: true,
         isInitiallyDeferred: true
       }])
+    }))
+
+  it.effect("tells each foreign key of partitions, and to them, once", () =>
+    Effect.gen(function*() {
+      const shown = ({ foreignKeys, referencedBy }: Table.Table) => [
+        ...foreignKeys.map(({ columns, references }) => `${columns.join()} to ${references.table}`),
+        ...referencedBy.map(({ columns, table }) => `from ${table} ${columns.join()}`)
+      ]
+      assert.deepStrictEqual(shown(yield* Table.read("shop.days")), ["owner to users", "from hours day"])
+      assert.deepStrictEqual(shown(yield* Table.read("shop.days_26")), ["owner to users", "from hours day"])
+      assert.deepStrictEqual(shown(yield* Table.read("shop.hours")), ["day to days"])
+      const users = shown(yield* Table.read("shop.users"))
+      assert.deepStrictEqual(users, ["from Things owner", "from days owner"])
     }))
 
   it.effect("names a table that is not there, in its exact case, and refuses a view", () =>

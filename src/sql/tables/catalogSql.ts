@@ -63,7 +63,7 @@ SELECT json_build_object(
         'columns', ${columnsOf("k.confrelid", "k.confkey")}),
       'isDeferrable', k.condeferrable, 'isInitiallyDeferred', k.condeferred) ORDER BY k.conname), '[]')
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.confrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE k.contype = 'f' AND k.conrelid = target.oid AND k.conparentid = 0),
+    WHERE k.contype = 'f' AND k.conrelid = target.oid AND ${isNoPartOf("conrelid")}),
   'referencedBy', (
     SELECT coalesce(json_agg(json_build_object(
       'name', k.conname, 'schema', n.nspname, 'table', c.relname,
@@ -72,11 +72,16 @@ SELECT json_build_object(
       'onDelete', k.confdeltype, 'isDeferrable', k.condeferrable,
       'isInitiallyDeferred', k.condeferred) ORDER BY n.nspname, c.relname, k.conname), '[]')
     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE k.contype = 'f' AND k.confrelid = target.oid AND k.conparentid = 0)
+    WHERE k.contype = 'f' AND k.confrelid = target.oid AND ${isNoPartOf("confrelid")})
 )::text FROM target`
 
 /** The names of the columns with these numbers, in their order. */
 function columnsOf(relation: string, numbers: string): string {
   return `(SELECT json_agg(a.attname ORDER BY s.place) FROM unnest(${numbers}) WITH ORDINALITY s(attnum, place)
         JOIN pg_attribute a ON a.attrelid = ${relation} AND a.attnum = s.attnum)`
+}
+
+/** A foreign key between partitioned tables is there for each partition, too, of either side. */
+function isNoPartOf(relation: string): string {
+  return `NOT EXISTS (SELECT 1 FROM pg_constraint p WHERE p.oid = k.conparentid AND p.${relation} = k.${relation})`
 }

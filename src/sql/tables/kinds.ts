@@ -47,7 +47,7 @@ const kinds: { readonly [typname: string]: Kind } = {
 /** A type as the catalog describes it. */
 export interface CatalogType {
   readonly typname: string
-  /** `e` for an enum, `r` for a range, `m` for a multirange, `b` for a base type, … */
+  /** `b` for a base type, `c` for a composite, `e` for an enum, `r` for a range, `m` for a multirange. */
   readonly typtype: string
   readonly isArray: boolean
 }
@@ -57,5 +57,6 @@ export const kindOf = ({ isArray, typname, typtype }: CatalogType): Kind => {
   if (isArray) return "array"
   if (typtype === "e") return "enum"
   if (typtype === "r" || typtype === "m") return "range"
-  return Object.hasOwn(kinds, typname) ? kinds[typname]! : "other"
+  // A composite may have the name of another type.
+  return typtype === "b" && Object.hasOwn(kinds, typname) ? kinds[typname]! : "other"
 }
