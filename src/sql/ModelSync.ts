@@ -14,10 +14,12 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type * as Types from "effect/Types"
+import { none } from "../Codec.ts"
 import * as Consumer from "../Consumer.ts"
 import type * as Handler from "../Handler.ts"
 import { givenUndecoded, handleOwningOffsets } from "../Handler.ts"
 import { anything, flag, requireFields } from "../internal/shared/fields.ts"
+import { schemaIn } from "../internal/shared/handedIn/codecArguments.ts"
 import * as Kinds from "../internal/shared/handedIn/settingKinds.ts"
 import { Proto } from "../internal/shared/proto.ts"
 import type * as OnFailure from "../OnFailure.ts"
@@ -31,7 +33,7 @@ import { mismatchOf } from "./sync/schemaCheck.ts"
 import { requireSettings, settingsOf, type TableSettings } from "./sync/settings.ts"
 import { load, type Mappings } from "./sync/syncTables.ts"
 import { SyncError } from "./SyncError.ts"
-import { MissingColumn, Unsupported } from "./SyncErrorReason.ts"
+import { Unsupported } from "./SyncErrorReason.ts"
 import type { Table } from "./TableModel.ts"
 
 export type { TableSettings, VersionSettings } from "./sync/settings.ts"
@@ -205,10 +207,11 @@ export const check = <S extends AnySource, E, R>(
   Effect.map(load(operationOf(sync), sync.settings, {}), tablesIn)
 
 /**
- * Reads the table's columns and key, and checks them against the Schema of the topic's values (or `model`): a field
- * without a column, a column that needs a value and has no field, a type that does not fit, or a null that the column
- * refuses, fail with `MissingColumn` or `Unsupported`, which name the column. Classes of Effect's `Model` and all other
- * Schemas of objects are understood.
+ * Reads the table's columns and key, and checks them against the Schema of the topic's values: a field without a column,
+ * a column that needs a value and has no field, a type that does not fit, or a null that the column refuses, fail with
+ * `MissingColumn` or `Unsupported`, which name the column. Classes of Effect's `Model`, unions and all other Schemas of
+ * objects are understood. Where the values are no rows, for the format is an envelope or `row` makes others of them, the
+ * Schema is given as `model`.
  *
  * **When to use**: where the program describes the rows too, so that a migration and a release cannot part ways.
  *
@@ -241,29 +244,25 @@ export const derive = <S extends AnySource, E = never, R = never>(
     /** The Schema of the rows (default: that of the topic's values). */
     readonly model?: Schema.Top | undefined
   }
-): Effect.Effect<ModelSync<S, E, R>, SyncError, SqlClient> =>
-  Effect.gen(function*() {
-    const { model, ...rest } = settings
-    const sync = make(source, rest)
+): Effect.Effect<ModelSync<S, E, R>, SyncError, SqlClient> => {
+  const { model, ...rest } = settings ?? {}
+  const sync = make(source, rest)
+  if (model !== undefined) schemaIn(`ModelSync.derive(${show(source)}): model`, model)
+  return Effect.gen(function*() {
     const operation = operationOf(sync)
-    const mappings = yield* load(operation, rest, {})
-    const schema = model ?? source.codecs.value.schema
-    if (schema === undefined) {
-      const problem = "the codec of the topic's values says no Schema; give one as `model`, or use ModelSync.make"
-      return yield* new SyncError({ operation, reason: new Unsupported({ table: rest.table, column: "*", problem }) })
-    }
-    for (const mapping of [mappings.main, ...mappings.byName.values()]) {
-      const found = mismatchOf(Schema.toType(schema), mapping)
-      if (found === undefined) continue
-      const { column, field, problem } = found
-      const table = mapping.target.name
-      const reason = problem === undefined
-        ? new MissingColumn({ table, column, field })
-        : new Unsupported({ table, column, problem })
-      return yield* new SyncError({ operation, reason })
-    }
+    const { byName, main } = yield* load(operation, rest, {})
+    const { key, value } = source.codecs
+    // What `row` returns, and the rows in an envelope, have no Schema of the topic's.
+    const isOfRows = rest.row === undefined && rest.format._tag !== "Envelope"
+    const schema = model ?? (isOfRows ? value.schema : undefined)
+    const problem = "the topic has no Schema of the rows; give one as `model`, or use ModelSync.make"
+    const reason = schema === undefined
+      ? new Unsupported({ table: rest.table, column: "*", problem })
+      : mismatchOf(Schema.toType(schema).ast, [main, ...byName.values()], key !== none)
+    if (reason !== undefined) return yield* new SyncError({ operation, reason })
     return sync
   })
+}
 
 /**
  * The settings of a handler.

@@ -1,122 +1,150 @@
 /** Whether the values of a Schema fit the columns of a table. Pure. */
-import type * as Schema from "effect/Schema"
-import type { Table } from "../TableModel.ts"
-import type { Kind } from "../TableModel.ts"
+import type * as SchemaAST from "effect/SchemaAST"
+import { BadCell } from "../cells/cell.ts"
+import { MissingColumn, type Reason, Unsupported } from "../SyncErrorReason.ts"
 import { destinationOf, type Mapping, renamed } from "./mapping.ts"
+import { fieldsOfClass, idOf, sampleOf, unknown } from "./schemaSamples.ts"
 
-type Ast = Schema.Top["ast"]
+type AST = SchemaAST.AST
 
 /** A column, or a field for which there is none, and what is wrong. */
-export interface Mismatch {
+interface Mismatch {
   readonly column: string
   readonly field: string | undefined
   readonly problem: string | undefined
 }
 
-interface Field {
-  readonly type: Ast
-  readonly isOptional: boolean
-}
-
-/** The fields of a row; `undefined` where the Schema does not say what they are. */
-const fieldsOf = (ast: Ast): ReadonlyMap<string, Field> | undefined => {
+/** What rows are made of, one of each kind of row; `undefined` where the Schema does not say their fields. */
+const rowsOf = (ast: AST): ReadonlyArray<SchemaAST.Objects> | undefined => {
   switch (ast._tag) {
     case "Objects":
-      return new Map(
-        ast.propertySignatures.map(({ name, type }) => [
-          String(name),
-          { type, isOptional: type.context?.isOptional === true }
-        ])
-      )
+      return ast.propertySignatures.length === 0 && ast.indexSignatures.length > 0 ? undefined : [ast]
     case "Declaration": {
-      // A class is declared over the struct of its fields.
-      const [fields] = ast.typeParameters
-      return ast.typeParameters.length === 1 && fields?._tag === "Objects" ? fieldsOf(fields) : undefined
+      const fields = fieldsOfClass(ast)
+      return fields === undefined ? undefined : rowsOf(fields)
     }
+    case "Suspend":
+      return rowsOf(ast.thunk())
     case "Union": {
       // Tombstones have no fields.
-      const rows = ast.types.filter(({ _tag }) => _tag !== "Null")
-      return rows.length === 1 ? fieldsOf(rows[0]!) : undefined
+      const rows = ast.types.filter(({ _tag }) => _tag !== "Null").map(rowsOf)
+      return rows.length === 0 || rows.includes(undefined) ? undefined : rows.flatMap((one) => one!)
     }
     default:
       return undefined
   }
 }
 
-const numbers: ReadonlyArray<Kind> = ["integer", "bigint", "float", "numeric", "money", "oid"]
-const times: ReadonlyArray<Kind> = ["date", "time", "timetz", "timestamp", "timestamptz", "interval"]
-
-/** The kinds of columns that values of a primitive type go into; all of them if it is none of these. */
-const fitting: { readonly [tag: string]: ReadonlyArray<Kind> } = {
-  Number: [...numbers, ...times, "json", "other"],
-  BigInt: [...numbers, ...times, "other"],
-  Boolean: ["boolean", "bit", "json", "other"],
-  Arrays: ["array", "json", "bytes", "other"],
-  Objects: ["json", "hstore", "geometry", "numeric", "other"]
+/** The types that a value may have; one that may be missing in an `Option` may be null. */
+const partsOf = (ast: AST): ReadonlyArray<AST | "Null"> => {
+  if (ast._tag === "Union") return ast.types.flatMap(partsOf)
+  if (ast._tag === "Suspend") return partsOf(ast.thunk())
+  if (ast._tag === "Null") return ["Null"]
+  return ast._tag === "Declaration" && idOf(ast) === "effect/schema/Option"
+    ? ["Null", ...ast.typeParameters.flatMap(partsOf)]
+    : [ast]
 }
 
-/** Texts go into every column but this one. */
-const isTextKind = (kind: Kind): boolean => kind !== "boolean"
+const isText = ({ _tag }: AST): boolean => _tag === "String" || _tag === "TemplateLiteral"
 
-const words: { readonly [tag: string]: string } = {
-  Number: "a number",
-  BigInt: "a bigint",
-  Boolean: "a boolean",
-  Arrays: "an array",
-  Objects: "an object",
-  String: "a text"
+const isNothing = (part: AST | "Null"): boolean =>
+  part === "Null" || part._tag === "Undefined" || part._tag === "Void" || part._tag === "Never"
+
+/** What a column has against values of this type. */
+const refusalOf = (mapping: Mapping, column: number, ast: AST): string | undefined => {
+  // A text fits most columns in some form. That of an array is PostgreSQL's own, and a boolean has few.
+  const { kind, type } = mapping.target.columns[column]!
+  if (isText(ast) && kind === "boolean") return `not every text is a ${type}`
+  const sample = isText(ast) ? kind === "array" ? "{}" : unknown : sampleOf(ast)
+  if (sample === unknown) return undefined
+  const cell = mapping.converts[column]!(sample)
+  return cell instanceof BadCell ? cell.problem : undefined
 }
 
-const tagOf = (ast: Ast): string => {
-  if (ast._tag !== "Literal") return ast._tag
-  const kinds: { readonly [type: string]: string } = { string: "String", number: "Number", boolean: "Boolean" }
-  return kinds[typeof ast.literal] ?? "BigInt"
-}
-
-const isEmpty = ({ _tag }: Ast): boolean => _tag === "Null" || _tag === "Undefined"
-
-const partsOf = (ast: Ast): ReadonlyArray<Ast> => ast._tag === "Union" ? ast.types.flatMap(partsOf) : [ast]
-
-const problemOf = ({ isOptional, type }: Field, column: Table["columns"][number]): string | undefined => {
+const problemOf = (mapping: Mapping, place: number, type: AST): string | undefined => {
+  const column = mapping.target.columns[place]!
   const parts = partsOf(type)
   for (const part of parts) {
-    const tag = tagOf(part)
-    const fits = tag === "String" ? isTextKind(column.kind) : fitting[tag]?.includes(column.kind) ?? true
-    if (!fits) return `the Schema has ${words[tag] ?? tag}, and the column is of type ${column.type}`
+    if (isNothing(part)) continue
+    const refusal = refusalOf(mapping, place, part as AST)
+    if (refusal !== undefined) return `the Schema has values that do not fit ${column.type}: ${refusal}`
   }
   if (column.isNullable) return undefined
-  if (parts.some(({ _tag }) => _tag === "Null")) return "the Schema admits null, and the column does not"
-  return isOptional && !column.hasDefault
+  if (parts.includes("Null")) return "the Schema admits null, and the column does not"
+  if (column.hasDefault) return undefined
+  if (parts.every(isNothing)) return "the Schema has no value for it, and the column needs one"
+  return type.context?.isOptional === true || parts.some(isNothing)
     ? "the Schema may leave it out, and the column needs a value"
-    : parts.every(isEmpty)
-    ? "the Schema has no value for it, and the column needs one"
     : undefined
 }
 
-/** The first field without a column, column without a value, or type that does not fit. */
-export const mismatchOf = (schema: Schema.Top, mapping: Mapping): Mismatch | undefined => {
-  const fields = fieldsOf(schema.ast)
-  if (fields === undefined) return undefined
-  const { settings, target } = mapping
-  const valued = new Set<number>(target.key)
-  for (const [name, field] of fields) {
+const lacks = "the Schema has no field for it; add one"
+
+const mismatchIn = (
+  { indexSignatures, propertySignatures }: SchemaAST.Objects,
+  mapping: Mapping,
+  hasKey: boolean
+): Mismatch | undefined => {
+  const { keyFields, settings, target } = mapping
+  const valued = new Set<number>()
+  for (const { name: field, type } of propertySignatures) {
+    const name = String(field)
     const destination = destinationOf(mapping, name)
     if (destination === "ignored") continue
     if (destination === "unknown") {
       if (settings.unknownFields === "ignore") continue
       return { column: renamed(settings.rename, name), field: name, problem: undefined }
     }
-    const column = target.columns[destination]!
-    const problem = problemOf(field, column)
-    if (problem !== undefined) return { column: column.name, field: name, problem }
+    const problem = problemOf(mapping, destination, type)
+    if (problem !== undefined) return { column: target.columns[destination]!.name, field: name, problem }
     valued.add(destination)
   }
+  // Other fields may come with any name.
+  if (indexSignatures.length > 0) return undefined
+  const from = settings.version?.from
+  if (typeof from === "object" && !propertySignatures.some(({ name }) => name === from.field)) {
+    const problem = `its version comes from the field "${from.field}", and ${lacks}`
+    return { column: settings.version!.column, field: from.field, problem }
+  }
+  const missing = hasKey ? -1 : target.key.findIndex((place) => !valued.has(place))
+  if (missing !== -1) {
+    const problem = `it is part of the key, and neither the topic's keys nor the Schema have the field "${
+      keyFields[missing]
+    }"; add it`
+    return { column: target.columns[target.key[missing]!]!.name, field: undefined, problem }
+  }
+  for (const place of target.key) valued.add(place)
   if (target.softDelete !== undefined) valued.add(target.softDelete)
   if (target.guard !== undefined) valued.add(target.guard.column)
   const lacking = target.columns.find(({ hasDefault, isNullable }, place) =>
     !isNullable && !hasDefault && !valued.has(place)
   )
   if (lacking === undefined) return undefined
-  const problem = "it needs a value, and the Schema has no field for it; add one, or give the column a default"
+  const problem = `it needs a value, and ${lacks}, or give the column a default`
   return { column: lacking.name, field: undefined, problem }
+}
+
+const noFields = {
+  column: "*",
+  field: undefined,
+  problem: "the Schema of the rows says no fields; give one of an object as `model`, or use ModelSync.make"
+}
+
+/**
+ * Why rows of this Schema cannot be stored: the first field without a column, column without a value, or type that does
+ * not fit. `hasKey`: whether records have keys, which may say the fields of the key.
+ */
+export const mismatchOf = (ast: AST, mappings: ReadonlyArray<Mapping>, hasKey: boolean): Reason | undefined => {
+  const rows = rowsOf(ast)
+  for (const mapping of mappings) {
+    const mismatches = rows?.map((row) => mismatchIn(row, mapping, hasKey)) ?? [noFields]
+    const found = mismatches.find((mismatch) => mismatch !== undefined)
+    if (found === undefined) continue
+    const { column, field, problem } = found
+    const table = mapping.target.name
+    return problem === undefined
+      ? new MissingColumn({ table, column, field })
+      : new Unsupported({ table, column, problem })
+  }
+  return undefined
 }
