@@ -169,6 +169,7 @@ export const envelope = (options: ConnectorOptions = {}): Format => {
   return {
     _tag: "Envelope",
     modes: modesOf(options),
+    reads: { placeholder: options.placeholder, tableField: options.tableField },
     read: (record, keyFields) => readEnvelope(reading, record, keyFields)
   }
 }
@@ -212,6 +213,7 @@ export const flattened = (options: FlattenedOptions = {}): Format => {
   return {
     _tag: "Flattened",
     modes: modesOf(options),
+    reads: { placeholder: options.placeholder, tableField: options.tableField, prefix: options.prefix },
     read: (record, keyFields) => readFlattened(reading, record, keyFields)
   }
 }

@@ -7,7 +7,9 @@
 import type { Options as ConnectorOptions } from "../connect/Connector.ts"
 import * as Debezium from "../connect/Debezium.ts"
 import { anything, type KindsOf, problemOf, texts } from "../internal/shared/fields.ts"
-import { connectorFor } from "./check/connectorFor.ts"
+import { connectorFor, type Merge } from "./check/connectorFor.ts"
+import type { Forms } from "./check/connectorForms.ts"
+import { requireSyncs } from "./sync/handedIn.ts"
 import type { AnySync } from "./verify/pairs.ts"
 
 /**
@@ -66,6 +68,16 @@ const kinds: KindsOf<Options> = {
   transforms: anything
 }
 
+const merging = ({ field, ...merge }: Merge, name: string): Debezium.Transform => {
+  const { settings, type } = Debezium.reroute(merge)
+  return { name, type, settings: { ...settings, "key.field.name": field } }
+}
+
+const flattening = ({ fields, prefix }: NonNullable<Forms["flattens"]>): Debezium.Transform => {
+  const { settings, ...rest } = Debezium.flatten({ addFields: fields, addHeaders: ["origin"] })
+  return { ...rest, settings: { ...settings, "add.fields.prefix": prefix, "add.headers.prefix": prefix } }
+}
+
 /**
  * Debezium's source for syncs, for `Connector.make`:
  *
@@ -74,7 +86,9 @@ const kinds: KindsOf<Options> = {
  * - keys of records: the fields of `key`, by their names at the source; else Debezium takes the primary key
  * - a topic that is not named as Debezium would: a transform that merges the tables into it
  * - `Change.flattened`: the transform that flattens, with the fields that `version` and loop guards need
- * - `time.precision.mode`, `decimal.handling.mode`, `binary.handling.mode`: those that the formats read
+ * - `time.precision.mode`, `decimal.handling.mode`, `binary.handling.mode`: those that the formats read, as are
+ *   `include.unknown.datatypes`, `unavailable.value.placeholder` and the prefix of fields; intervals come as texts
+ * - truncations, where a sync applies them
  *
  * Syncs of one connector have one form and the same modes; others throw, as do plain topics and misspelt options.
  *
@@ -107,6 +121,7 @@ const kinds: KindsOf<Options> = {
  */
 export const postgresSource = (syncs: ReadonlyArray<AnySync>, options: Options): ConnectorOptions => {
   const where = "SyncConnector.postgresSource"
+  requireSyncs(where, syncs)
   const found = problemOf("options", options, kinds)
   if (found !== undefined) throw new Error(`${where}: ${found.field}: ${found.problem}`)
   const { columns = [], config, origin, transforms = [], ...rest } = options
@@ -117,11 +132,11 @@ export const postgresSource = (syncs: ReadonlyArray<AnySync>, options: Options):
     signalTable: options.signalTable
   })
   if (typeof made === "string") throw new Error(`${where}: ${made}`)
-  const { heartbeat: heartbeatQuery, modes, merges, flattens, ...derived } = made
+  const { forms: { flattens, ...forms }, heartbeat: heartbeatQuery, merges, ...derived } = made
   return Debezium.postgresSource({
     ...rest,
     ...derived,
-    ...modes,
+    ...forms.modes,
     ...(heartbeatQuery === undefined ? {} : {
       slotParams: { origin: "none" },
       heartbeat: {
@@ -131,10 +146,10 @@ export const postgresSource = (syncs: ReadonlyArray<AnySync>, options: Options):
       }
     }),
     transforms: [
-      ...merges.map((merge, i) => ({ ...Debezium.reroute(merge), name: merges.length === 1 ? "merge" : `merge${i}` })),
-      ...(flattens === undefined ? [] : [Debezium.flatten({ addFields: flattens, addHeaders: ["origin"] })]),
+      ...merges.map((merge, i) => merging(merge, merges.length === 1 ? "merge" : `merge${i}`)),
+      ...(flattens === undefined ? [] : [flattening(flattens)]),
       ...transforms
     ],
-    config: { ...made.config, ...config }
+    config: { ...forms.config, ...config }
   })
 }

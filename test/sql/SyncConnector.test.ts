@@ -104,6 +104,41 @@ describe("the connector of syncs", () => {
     assert.strictEqual(configOf([one])["transforms.merge.key.enforce.uniqueness"], false)
   })
 
+  it("writes what the formats read and the settings act on", () => {
+    const made = (name: string, format: Change.Format, more: Partial<ModelSync.TableSettings> = {}) =>
+      ModelSync.make(topic(name), { table: "public.users", format, ...more })
+    const usual = configOf([made("shop.public.users", envelope)])
+    assert.strictEqual(usual["interval.handling.mode"], "string")
+    assert.isUndefined(usual["include.unknown.datatypes"])
+    assert.isUndefined(usual["skipped.operations"])
+    const all = Change.envelope({ unknownTypes: true, placeholder: "same" })
+    const config = configOf([made("shop.public.users", all, { truncates: "apply" })])
+    assert.strictEqual(config["include.unknown.datatypes"], "true")
+    assert.strictEqual(config["unavailable.value.placeholder"], "same")
+    assert.strictEqual(config["skipped.operations"], "none")
+    const flat = configOf([made("users", Change.flattened({ prefix: "_", tableField: "source" }))])
+    assert.strictEqual(flat["transforms.merge.key.field.name"], "source")
+    assert.strictEqual(flat["transforms.flatten.add.fields.prefix"], "_")
+    assert.strictEqual(flat["transforms.flatten.add.headers.prefix"], "_")
+    assert.throws(
+      () => configOf([made("shop.public.a", all), made("shop.public.b", Change.envelope({ placeholder: "same" }))]),
+      /differ in "unknownTypes"/
+    )
+  })
+
+  it("names tables as patterns, and topics as Debezium does", () => {
+    const odd = ModelSync.make(topic("odd"), {
+      table: "public.odd",
+      format: envelope,
+      key: ["id"],
+      tables: { "public.user$data": "public.odd" }
+    })
+    const config = configOf([odd])
+    assert.deepStrictEqual(config["table.include.list"], ["public\\.user\\$data"])
+    assert.strictEqual(config["message.key.columns"], "public\\.user\\$data:id")
+    assert.strictEqual(config["transforms.merge.topic.regex"], "shop\\.public\\.user_data")
+  })
+
   it("does not see what syncs wrote, and beats for its slot", () => {
     const users = ModelSync.make(topic("shop.public.users"), { table: "public.users", format: envelope })
     const config = configOf([users], { origin: { heartbeatTable: "public.beat" } })
@@ -124,6 +159,10 @@ describe("the connector of syncs", () => {
     refused([users, made("a", Change.flattened())], /of two forms/)
     refused([users, users], /two syncs read table public\.users/)
     refused([ModelSync.make(topic("other.public.a"), { table: "public.a", format: envelope })], /another prefix/)
+    assert.throws(() => configOf([users], { columns: ["password"] }), /columns: "password" is of none of the tables/)
+    for (const none of [undefined, users, [undefined], [topic("a")]]) {
+      assert.throws(() => configOf(none as never), /SyncConnector\.postgresSource: it takes an array of syncs/)
+    }
     assert.throws(() => configOf([users], { slott: "a" } as {}), /did you mean "slot"/)
     assert.throws(() => configOf([users], { origin: {} as never }), /origin: .* is not \{ heartbeatTable \}/)
   })

@@ -149,6 +149,12 @@ export interface Format {
   readonly _tag: "Plain" | "Flattened" | "Envelope"
   /** What the values are made of. */
   readonly modes: Modes
+  /** Settings of the connector that its records show, where they are not Debezium's own. @internal */
+  readonly reads?: {
+    readonly placeholder: string | undefined
+    readonly tableField: string | undefined
+    readonly prefix?: string | undefined
+  } | undefined
   /**
    * What a record means. A key that is no object counts as the field `keyFields[0]`, if that is the only one.
    */

@@ -1,10 +1,10 @@
 /** From syncs to the settings of the connector that feeds them. Pure. */
 import type { PostgresSource } from "../../connect/DebeziumModel.ts"
 import { type AnySource, show } from "../../Source.ts"
-import type { Modes } from "../cells/modes.ts"
 import { settingsOf, type TableSettings } from "../sync/settings.ts"
 import { partsOf, quoted, quotedTable } from "../tables/names.ts"
 import { type AnySync, sourcesOf } from "../verify/pairs.ts"
+import { type Forms, formsOf, formsProblem } from "./connectorForms.ts"
 
 export interface Asked {
   readonly prefix: string
@@ -18,14 +18,13 @@ export interface Merge {
   readonly topics: string
   readonly to: string
   readonly uniqueKeys: boolean
+  /** The field that keys get the table in, where it is not Debezium's own. */
+  readonly field: string | undefined
 }
 
 export interface Derived extends Pick<PostgresSource, "tables" | "columns" | "keyColumns"> {
-  readonly modes: Pick<PostgresSource, "times" | "decimals" | "binaries">
-  readonly config: Readonly<Record<string, string>>
+  readonly forms: Forms
   readonly merges: ReadonlyArray<Merge>
-  /** The fields that flattened rows get; `undefined` if nothing is flattened. */
-  readonly flattens: ReadonlyArray<string> | undefined
   readonly heartbeat: string | undefined
 }
 
@@ -36,6 +35,12 @@ interface SourceTable {
 }
 
 const escaped = (text: string): string => text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")
+
+/** Debezium takes the names of tables for patterns, in which a dot stands for itself, too. */
+const tablePattern = (name: string): string => /^[\w.-]+$/.test(name) ? name : escaped(name)
+
+/** Debezium writes an underscore for what the name of a topic cannot have. */
+const topicOf = (prefix: string, table: string): string => `${prefix}.${table}`.replaceAll(/[^\w.-]/g, "_")
 
 const tablesOf = (sync: AnySync): ReadonlyArray<SourceTable> => {
   const { row, tables = {} } = sync.settings
@@ -92,30 +97,10 @@ const columnLists = (tables: ReadonlyArray<SourceTable>, asked: Asked): Postgres
   return { include: [...new Set([...include, ...more, ...own])] }
 }
 
-const modesOf = ({ settings }: AnySync): Modes => settings.format.modes
-
-const modesProblem = (syncs: ReadonlyArray<AnySync>): string | undefined => {
-  const [first, ...others] = syncs
-  for (const name of ["times", "decimals", "binaries"] as const) {
-    const other = others.find((sync) => modesOf(sync)[name] !== modesOf(first!)[name])
-    if (other !== undefined) {
-      return `the formats of ${show(first!.source as AnySource)} and ${
-        show(other.source as AnySource)
-      } differ in "${name}", which is one setting of a connector; make them alike, or take two connectors`
-    }
-  }
-  const form = others.find(({ settings }) => settings.format._tag !== first!.settings.format._tag)
-  return form === undefined
-    ? undefined
-    : `${show(first!.source as AnySource)} and ${
-      show(form.source as AnySource)
-    } are of two forms, and a transform flattens all records of a connector; take one form, or two connectors`
-}
-
 /** How topics get their names where Debezium would name them otherwise. */
 const mergeOf = (sync: AnySync, prefix: string): Merge | string | undefined => {
   const { match } = sync.source as AnySource
-  const names = tablesOf(sync).map(({ name }) => `${prefix}.${name}`)
+  const names = tablesOf(sync).map(({ name }) => topicOf(prefix, name))
   if (match._tag === "Pattern") return undefined
   if (names.length === 1 && names[0] === match.name) return undefined
   const others = sync.settings.tables === undefined && match.name.split(".").length > 2
@@ -123,11 +108,17 @@ const mergeOf = (sync: AnySync, prefix: string): Merge | string | undefined => {
     return `topic ${match.name} begins with another prefix than "${prefix}"; give the prefix of the topic, or say in `
       + "the sync's `tables` which tables go there"
   }
-  return { topics: names.map(escaped).join("|"), to: match.name, uniqueKeys: names.length > 1 }
+  const field = sync.settings.format.reads?.tableField
+  return { topics: names.map(escaped).join("|"), to: match.name, uniqueKeys: names.length > 1, field }
 }
 
-/** What loop guards and versions read of a flattened row. */
-const flatFields = ["op", "table", "lsn", "source.ts_ms", "origin"]
+/** A column that is asked for by a name that no table has would be left out without a word. */
+const columnsProblem = (tables: ReadonlyArray<string>, columns: ReadonlyArray<string>): string | undefined => {
+  const stray = columns.find((column) => !tables.some((table) => column.startsWith(`${table}.`)))
+  return stray === undefined
+    ? undefined
+    : `columns: ${JSON.stringify(stray)} is of none of the tables ${tables.join(", ")}; write "schema.table.column"`
+}
 
 /** The settings, or why there can be none. */
 export const connectorFor = (syncs: ReadonlyArray<AnySync>, asked: Asked): Derived | string => {
@@ -135,35 +126,34 @@ export const connectorFor = (syncs: ReadonlyArray<AnySync>, asked: Asked): Deriv
   if (first === undefined) return "it takes at least one sync"
   const plain = syncs.find(({ settings }) => settings.format._tag === "Plain")
   if (plain !== undefined) return `${show(plain.source as AnySource)} has records of a program, not of Debezium`
-  const problem = modesProblem(syncs)
+  const problem = formsProblem(syncs)
   if (problem !== undefined) return problem
   const tables = syncs.flatMap(tablesOf)
   const twice = tables.find(({ name }, i) => tables.findIndex((other) => other.name === name) !== i)
   if (twice !== undefined) return `two syncs read table ${twice.name}, which one topic has the records of`
   const bare = tables.find(({ name }) => partsOf(name).schema === undefined)
   if (bare !== undefined) return `table ${bare.name} has no schema; write "schema.table"`
+  const names = tables.map(({ name }) => name)
+  const stray = columnsProblem(names, asked.columns)
+  if (stray !== undefined) return stray
   const merges: Array<Merge> = []
   for (const sync of syncs) {
     const merge = mergeOf(sync, asked.prefix)
     if (typeof merge === "string") return merge
     if (merge !== undefined) merges.push(merge)
   }
-  const { binaries, decimals, times } = modesOf(first)
   const keys = tables.flatMap(({ name, settings }) => {
     const fields = keyFields(settings)
-    return fields === undefined ? [] : [[name, fields] as const]
+    return fields === undefined ? [] : [[tablePattern(name), fields] as const]
   })
   const beat = asked.heartbeatTable
   const { name, schema } = partsOf(beat ?? "")
   return {
-    tables: [...tables.map(({ name }) => name), ...(beat === undefined ? [] : [beat])],
+    tables: [...names, ...(beat === undefined ? [] : [beat])].map(tablePattern),
     columns: columnLists(tables, asked),
     keyColumns: keys.length === 0 ? undefined : Object.fromEntries(keys),
-    // A format without `times` reads texts alone.
-    modes: { times: times === "nanoseconds" ? undefined : times ?? "isostring", decimals, binaries },
-    config: times === "nanoseconds" ? { "time.precision.mode": "nanoseconds" } : {},
+    forms: formsOf(syncs),
     merges,
-    flattens: first.settings.format._tag === "Flattened" ? flatFields : undefined,
     heartbeat: beat === undefined ?
       undefined :
       `INSERT INTO ${
