@@ -20,7 +20,7 @@ import { type Place, skipStatements } from "./origin/skipSql.ts"
 import { SyncError } from "./SyncError.ts"
 import { Unsupported } from "./SyncErrorReason.ts"
 import * as Table from "./Table.ts"
-import { partsOf } from "./tables/names.ts"
+import { partsOf, requireTable } from "./tables/names.ts"
 import { serverErrorOf, syncErrorOf } from "./tables/sqlErrors.ts"
 
 export type { Instance } from "./origin/names.ts"
@@ -237,7 +237,7 @@ const key: Kind = {
 
 /** Checks what is handed in. */
 const statementsOf = (where: string, table: string, options: SkipOptions) => {
-  if (typeof table !== "string" || table === "") throw new Error(`${where}: table: write "schema.table"`)
+  requireTable(where, table)
   requireFields(where, "options", options, { column, key })
   const name = options.column ?? "kafka_skip"
   return { column: name, statements: (place: Place) => skipStatements(place, name, options.key) }

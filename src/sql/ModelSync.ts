@@ -28,10 +28,11 @@ import { type AnySource, type DecodingServices, isSource, show } from "../Source
 import type * as Change from "./Change.ts"
 import type * as Migrations from "./Migrations.ts"
 import { placeKinds } from "./migrations/place.ts"
+import { requireSync, syncTypeId } from "./sync/handedIn.ts"
 import { Handling } from "./sync/handling.ts"
 import { mismatchOf } from "./sync/schemaCheck.ts"
 import { requireSettings, settingsOf, type TableSettings } from "./sync/settings.ts"
-import { load, type Mappings } from "./sync/syncTables.ts"
+import { load } from "./sync/syncTables.ts"
 import { SyncError } from "./SyncError.ts"
 import { Unsupported } from "./SyncErrorReason.ts"
 import type { Table } from "./TableModel.ts"
@@ -44,7 +45,7 @@ export type { Parent, WaitForSettings } from "./waiting/settings.ts"
  * @since 0.1.0
  * @category type IDs
  */
-export const TypeId = "~millrace/ModelSync"
+export const TypeId = syncTypeId
 
 /**
  * @stability unstable
@@ -176,10 +177,6 @@ export const make = <S extends AnySource, E = never, R = never>(
 const operationOf = ({ settings, source }: ModelSync<any, unknown, unknown>): string =>
   `sync ${show(source)} into ${settings.table}`
 
-const tablesIn = ({ byName, main }: Mappings): ReadonlyArray<Table> => [
-  ...new Set([main, ...byName.values()].map(({ target }) => target.table))
-]
-
 /**
  * Checks what a sync says about its tables against the database: tables, columns, keys. A consumer does it at each
  * assignment. Returns the tables. Fails with `MissingTable`, `MissingColumn`, `MissingKey` or `Unsupported`.
@@ -203,15 +200,19 @@ const tablesIn = ({ byName, main }: Mappings): ReadonlyArray<Table> => [
  */
 export const check = <S extends AnySource, E, R>(
   sync: ModelSync<S, E, R>
-): Effect.Effect<ReadonlyArray<Table>, SyncError, SqlClient> =>
-  Effect.map(load(operationOf(sync), sync.settings, {}), tablesIn)
+): Effect.Effect<ReadonlyArray<Table>, SyncError, SqlClient> => {
+  requireSync("ModelSync.check", sync)
+  return Effect.map(
+    load(operationOf(sync), sync.settings, {}),
+    ({ byName, main }) => [...new Set([main, ...byName.values()].map(({ target }) => target.table))]
+  )
+}
 
 /**
- * Reads the table's columns and key, and checks them against the Schema of the topic's values: a field without a column,
- * a column that needs a value and has no field, a type that does not fit, or a null that the column refuses, fail with
- * `MissingColumn` or `Unsupported`, which name the column. Classes of Effect's `Model`, unions and all other Schemas of
- * objects are understood. Where the values are no rows, for the format is an envelope or `row` makes others of them, the
- * Schema is given as `model`.
+ * Reads the table's columns and key, and checks them against the Schema of the topic's values: a field without a
+ * column, a column that needs a value and has no field, a type that does not fit, or a null that the column refuses,
+ * fail with `MissingColumn` or `Unsupported`, which name the column. Classes of Effect's `Model`, unions and all other
+ * Schemas of objects are understood. Where values are no rows (envelopes, and with `row`) it is given as `model`.
  *
  * **When to use**: where the program describes the rows too, so that a migration and a release cannot part ways.
  *
@@ -252,9 +253,8 @@ export const derive = <S extends AnySource, E = never, R = never>(
     const operation = operationOf(sync)
     const { byName, main } = yield* load(operation, rest, {})
     const { key, value } = source.codecs
-    // What `row` returns, and the rows in an envelope, have no Schema of the topic's.
-    const isOfRows = rest.row === undefined && rest.format._tag !== "Envelope"
-    const schema = model ?? (isOfRows ? value.schema : undefined)
+    // That says nothing of what `row` returns, nor of the rows in an envelope.
+    const schema = model ?? (rest.row === undefined && rest.format._tag !== "Envelope" ? value.schema : undefined)
     const problem = "the topic has no Schema of the rows; give one as `model`, or use ModelSync.make"
     const reason = schema === undefined
       ? new Unsupported({ table: rest.table, column: "*", problem })
@@ -342,6 +342,7 @@ export const handler = <S extends AnySource, E, R, RX = never>(
     readonly onFailure?: OnFailure.For<Types.NoInfer<E> | SyncError, RX> | undefined
   } = {}
 ): Handler.Handler<E | SyncError, R | SqlClient | DecodingServices<S> | RX> => {
+  requireSync("ModelSync.handler", sync)
   const { settings, source } = sync
   requireFields(`ModelSync.handler(${show(source)})`, "options", options, { ...optionKinds, onFailure: anything })
   const { conflictWait, maxSize, maxWait, onFailure, prefix, retry, schema, suppress, sweep } = options

@@ -15,7 +15,7 @@ import { placeKinds } from "./migrations/place.ts"
 import { SyncError } from "./SyncError.ts"
 import { MissingKey, type Reason, Unsupported } from "./SyncErrorReason.ts"
 import * as Table from "./Table.ts"
-import { shownTable } from "./tables/names.ts"
+import { requireTable, shownTable } from "./tables/names.ts"
 import { shownOwnTable } from "./tables/ownTables.ts"
 import { ownTableErrorOf, syncErrorOf } from "./tables/sqlErrors.ts"
 
@@ -105,6 +105,7 @@ const problemOf = (table: Table.Table, column: string): Reason | undefined => {
  * @category operating
  */
 export const add = (name: string, options: Options): Effect.Effect<void, SyncError, SqlClient> => {
+  requireTable("RowVersion.add", name)
   requireFields("RowVersion.add", "options", options, kinds)
   const { column = "row_version", prefix, schema, site } = options
   if (site === undefined) throw new Error("RowVersion.add: site is missing")

@@ -21,6 +21,7 @@ import { type Guards, guards } from "./check/guardSql.ts"
 import { mappingProblems } from "./check/mappingProblems.ts"
 import * as Problems from "./check/problems.ts"
 import type * as SourceDatabase from "./SourceDatabase.ts"
+import { requireSyncs } from "./sync/handedIn.ts"
 import { destinationOf, type Mapping } from "./sync/mapping.ts"
 import { load } from "./sync/syncTables.ts"
 import type { SyncError } from "./SyncError.ts"
@@ -219,6 +220,7 @@ export const run = (
   syncs: ReadonlyArray<AnySync>,
   options: Options = {}
 ): Effect.Effect<ReadonlyArray<Problems.Problem>, SyncError, SqlClient | SourceDatabase.Service> => {
+  requireSyncs("SyncCheck.run", syncs)
   requireFields("SyncCheck.run", "options", options, kinds)
   return Effect.gen(function*() {
     const { source, target } = yield* sides

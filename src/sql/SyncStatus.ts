@@ -23,6 +23,7 @@ import type * as Migrations from "./Migrations.ts"
 import { placeKinds } from "./migrations/place.ts"
 import * as Outbox from "./Outbox.ts"
 import * as SourceDatabase from "./SourceDatabase.ts"
+import { requireSyncs } from "./sync/handedIn.ts"
 import type { SyncError } from "./SyncError.ts"
 import { ownTable, type Place, shownOwnTable } from "./tables/ownTables.ts"
 import { ownTableErrorOf, syncErrorOf } from "./tables/sqlErrors.ts"
@@ -223,6 +224,7 @@ export const read = (
   syncs: ReadonlyArray<AnySync>,
   options: Migrations.Options = {}
 ): Effect.Effect<Status, SyncError | KafkaError, SqlClient | KafkaEngine.Service> => {
+  requireSyncs("SyncStatus.read", syncs)
   requireFields("SyncStatus.read", "options", options, placeKinds)
   return Effect.gen(function*() {
     const status: Status = {
@@ -261,7 +263,8 @@ export const layer = (
   syncs: ReadonlyArray<AnySync>,
   options: Migrations.Options & { readonly every?: Duration.Input | undefined } = {}
 ): Layer.Layer<never, never, SqlClient | KafkaEngine.Service> => {
-  requireFields("SyncStatus.layer", "options", options, { ...placeKinds, every: Kinds.duration })
+  requireSyncs("SyncStatus.layer", syncs)
+  requireFields("SyncStatus.layer", "options", options, { ...placeKinds, every: Kinds.interval })
   const { every = "30 seconds", ...place } = options
   const look = Effect.catch(
     read(syncs, place),

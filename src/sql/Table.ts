@@ -11,7 +11,7 @@ import { MissingTable, Unsupported } from "./SyncErrorReason.ts"
 import type { Table } from "./TableModel.ts"
 import { describeTable } from "./tables/catalogSql.ts"
 import { type CatalogTable, tableOf } from "./tables/described.ts"
-import { partsOf } from "./tables/names.ts"
+import { partsOf, requireTable } from "./tables/names.ts"
 import { syncErrorOf } from "./tables/sqlErrors.ts"
 
 export type * from "./TableModel.ts"
@@ -35,24 +35,27 @@ export type * from "./TableModel.ts"
  * @since 0.1.0
  * @category constructors
  */
-export const read: (name: string) => Effect.Effect<Table, SyncError, SqlClient> = Effect.fnUntraced(
-  function*(name: string) {
-    const sql = yield* SqlClient
-    const parts = partsOf(name)
-    const operation = `read table ${name}`
-    const rows = yield* Effect.mapError(
-      sql.unsafe(describeTable, [parts.schema ?? null, parts.name]).values,
-      (error) => syncErrorOf(operation, error)
-    )
-    const text = rows[0]?.[0]
-    if (text === undefined) {
-      return yield* new SyncError({ operation, reason: new MissingTable({ table: name }) })
-    }
-    const described = JSON.parse(String(text)) as CatalogTable
-    if (described.relkind !== "r" && described.relkind !== "p") {
-      const problem = "it is a view or a foreign table, and rows are synced into tables only"
-      return yield* new SyncError({ operation, reason: new Unsupported({ table: name, column: "*", problem }) })
-    }
-    return tableOf(described)
+export const read = (name: string): Effect.Effect<Table, SyncError, SqlClient> => {
+  requireTable("Table.read", name)
+  return described(name)
+}
+
+const described = Effect.fnUntraced(function*(name: string): Effect.fn.Return<Table, SyncError, SqlClient> {
+  const sql = yield* SqlClient
+  const parts = partsOf(name)
+  const operation = `read table ${name}`
+  const rows = yield* Effect.mapError(
+    sql.unsafe(describeTable, [parts.schema ?? null, parts.name]).values,
+    (error) => syncErrorOf(operation, error)
+  )
+  const text = rows[0]?.[0]
+  if (text === undefined) {
+    return yield* new SyncError({ operation, reason: new MissingTable({ table: name }) })
   }
-)
+  const catalog = JSON.parse(String(text)) as CatalogTable
+  if (catalog.relkind !== "r" && catalog.relkind !== "p") {
+    const problem = "it is a view or a foreign table, and rows are synced into tables only"
+    return yield* new SyncError({ operation, reason: new Unsupported({ table: name, column: "*", problem }) })
+  }
+  return tableOf(catalog)
+})

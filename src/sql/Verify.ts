@@ -11,6 +11,7 @@ import { func, type KindsOf, oneOf, requireFields, text, texts, whole } from "..
 import * as Kinds from "../internal/shared/handedIn/settingKinds.ts"
 import { inTransaction } from "./apply/running.ts"
 import type * as SourceDatabase from "./SourceDatabase.ts"
+import { requireSync } from "./sync/handedIn.ts"
 import { SyncError } from "./SyncError.ts"
 import { InvalidSetting } from "./SyncErrorReason.ts"
 import { partsOf, quoted, quotedTable } from "./tables/names.ts"
@@ -110,6 +111,7 @@ export const compare = (
   sync: AnySync,
   options: Options = {}
 ): Effect.Effect<ReadonlyArray<Comparison>, SyncError, SqlClient | SourceDatabase.Service> => {
+  requireSync("Verify.compare", sync)
   requireFields("Verify.compare", "options", options, kinds)
   const operation = operationOf("compare", sync)
   const most = options.most ?? 1_000
@@ -269,6 +271,7 @@ export const resync = (
   sync: AnySync,
   options: ResyncOptions
 ): Effect.Effect<ReadonlyArray<Resynced>, SyncError, SqlClient | SourceDatabase.Service> => {
+  requireSync("Verify.resync", sync)
   requireFields("Verify.resync", "options", options, options?.by === "signal" ? signalKinds : copyKinds)
   if (options.by === undefined) throw new Error("Verify.resync: by: is missing; say \"copy\" or \"signal\"")
   const operation = operationOf("resync", sync)

@@ -1,17 +1,6 @@
 /** The settings of a sync, and whether they make sense. Pure. */
 import type * as Duration from "effect/Duration"
-import {
-  anything,
-  func,
-  type Kind,
-  type Kinds,
-  oneOf,
-  problemOf,
-  shown,
-  text,
-  texts,
-  textsByName
-} from "../../internal/shared/fields.ts"
+import { func, type Kind, type Kinds, oneOf, problemOf, shown, text, texts } from "../../internal/shared/fields.ts"
 import { duration } from "../../internal/shared/handedIn/settingKinds.ts"
 import type { Format } from "../change/model.ts"
 import { waitFor, waitForProblem, type WaitForSettings } from "../waiting/settings.ts"
@@ -79,9 +68,16 @@ export interface TableSettings {
 const isNamed = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+const filled: Kind = { words: "a text that is not empty", is: (value) => text.is(value) && value !== "" }
+
+const columnsByField: Kind = {
+  words: "an object of fields and their columns",
+  is: (value) => isNamed(value) && Object.values(value).every(filled.is)
+}
+
 const key: Kind = {
-  words: "an array of fields, or an object of fields and their columns",
-  is: (value) => (texts.is(value) || textsByName.is(value)) && Object.keys(value as object).length > 0
+  words: `an array of fields, or ${columnsByField.words}`,
+  is: (value) => (texts.is(value) || columnsByField.is(value)) && Object.keys(value as object).length > 0
 }
 
 const deletes: Kind = {
@@ -91,13 +87,13 @@ const deletes: Kind = {
 
 const from: Kind = { words: "\"lsn\", \"timestamp\" or { field }", is: (value) => text.is(value) || isNamed(value) }
 
-const versionKinds: Kinds = { column: text, from, keepDeleted: duration }
+const versionKinds: Kinds = { column: filled, from, keepDeleted: duration }
 
 const tableKinds: Kinds = {
   table: text,
   key,
   fields: { words: "{ include } or { exclude }", is: isNamed, fields: { include: texts, exclude: texts } },
-  rename: textsByName,
+  rename: columnsByField,
   deletes,
   truncates: oneOf("refuse", "apply", "ignore"),
   unknownFields: oneOf("refuse", "ignore"),
@@ -108,7 +104,10 @@ const tableKinds: Kinds = {
 const tables: Kind = { words: "an object of tables by name", is: isNamed }
 const format: Kind = {
   words: "a format; use e.g. Change.envelope()",
-  is: (value) => isNamed(value) && typeof (value as Partial<Format>).read === "function"
+  is: (value) => {
+    const { modes, read } = Object(value) as Partial<Format>
+    return isNamed(modes) && func.is(read)
+  }
 }
 
 const settingsKinds: Kinds = { ...tableKinds, format, row: func, tables }
@@ -137,7 +136,7 @@ const choiceProblem = (settings: TableSettings): string | undefined => {
   if (table === undefined || table === "") return "table: is missing; write \"schema.table\""
   if (fields !== undefined && Object.keys(fields).length !== 1) return "fields: give include or exclude, not both"
   if (isNamed(deletes)) {
-    const found = problemOf("deletes", deletes, { softDelete: text })
+    const found = problemOf("deletes", deletes, { softDelete: filled })
     if (found !== undefined) return `deletes: ${found.field}: ${found.problem}`
     if (deletes.softDelete === undefined) return "deletes: softDelete is missing"
     if (deletes.softDelete === version?.column) {
@@ -152,7 +151,7 @@ const choiceProblem = (settings: TableSettings): string | undefined => {
   const source = version.from
   if (source === "lsn" || source === "timestamp") return undefined
   if (!isNamed(source)) return `version: from: ${shown(source)} is not ${from.words}`
-  const found = problemOf("from", source, { field: text })
+  const found = problemOf("from", source, { field: filled })
   if (found !== undefined) return `version: from: ${found.field}: ${found.problem}`
   return source.field === undefined ? "version: from: field is missing" : undefined
 }
@@ -181,8 +180,11 @@ export const requireSettings = (
   if (problem !== undefined) fail(problem)
   if (settings.format === undefined) fail("format: is missing; use e.g. Change.envelope()")
   for (const [name, own] of Object.entries(settings.tables ?? {})) {
-    if (typeof own === "string") continue
-    const found = tableProblem(isNamed(own) ? { table: settings.table, ...own } : own, { ...tableKinds, row: anything })
+    const problem = typeof own === "string" || isNamed(own)
+      ? tableProblem(typeof own === "string" ? { table: own } : { table: settings.table, ...own }, tableKinds)
+      : `${shown(own)} is not "schema.table" or an object of settings`
+    // What it says for itself may contradict what it takes from the sync.
+    const found = problem ?? choiceProblem(settingsOf(settings, own))
     if (found !== undefined) fail(`tables: ${name}: ${found}`)
   }
 }

@@ -1,4 +1,5 @@
 /** Names of tables and columns in SQL. Pure. */
+import { shown } from "../../internal/shared/fields.ts"
 
 /** An identifier, quoted. */
 export const quoted = (name: string): string => `"${name.replaceAll("\"", "\"\"")}"`
@@ -32,3 +33,9 @@ export const versionTrigger = `${lastTriggers}version`
 
 /** Its function, which has the table's name. Triggers of earlier versions have it, too. */
 export const versionFunctionName = (table: string): string => `millrace_version_${table}`
+
+/** Throws for what is no name of a table. */
+export const requireTable = (where: string, given: unknown): void => {
+  if (typeof given === "string" && given !== "") return
+  throw new Error(`${where}: table: ${shown(given)} is no name of a table; write "schema.table"`)
+}
