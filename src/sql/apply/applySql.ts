@@ -41,8 +41,8 @@ const source = (
 }
 
 /** The cell of a column, as of the column's type. */
-const cellOf = (target: Target, column: number, of = "s"): string =>
-  castFrom(target, column) === undefined ? `${of}.c${column}` : `${of}.c${column}::${target.columns[column]!.type}`
+const cellOf = (target: Target, column: number, name = `s.c${column}`): string =>
+  castFrom(target, column) === undefined ? name : `${name}::${target.columns[column]!.type}`
 
 const onKey = (target: Target): string =>
   target.key.map((column) => `t.${nameOf(target, column)} = ${cellOf(target, column)}`).join(" AND ")
@@ -102,7 +102,7 @@ const cellsOf = (ops: ReadonlyArray<Op>, columns: ReadonlyArray<number>): Array<
 /** A key as it is remembered: PostgreSQL has no text with a NUL in it. */
 const memorized = (key: string): string => key.replaceAll("\0", "\u001F")
 
-const memory = (ops: ReadonlyArray<Op>): ReadonlyArray<string> => [
+const memory = (ops: ReadonlyArray<Pick<Op, "key" | "version">>): ReadonlyArray<string> => [
   literalOf(ops, ({ key }) => memorized(key)),
   literalOf(ops, ({ version }) => String(version))
 ]
@@ -130,60 +130,57 @@ export const remove = (target: Target, ops: ReadonlyArray<Op>): Statement => {
   return { text: cached(target, "remove", make), params: cellsOf(ops, columns) }
 }
 
-/** A parameter of the type of a column. */
-const parameter = (target: Target, column: number, place: number): string => {
-  const cast = castFrom(target, column) === "numeric" ? "numeric::money" : target.columns[column]!.type
-  return `$${place + 1}::text::${cast}`
-}
+/** The cell of the key that a row gets. */
+const newCell = (target: Target, column: number): string => cellOf(target, column, `s.n${column}`)
 
-/** Whether a row has the key whose first cell is the parameter at this place. */
-const isRow = (target: Target, table: string, first: number): string =>
-  target.key.map((column, i) => `${table}.${nameOf(target, column)} = ${parameter(target, column, first + i)}`)
-    .join(" AND ")
+const newKey = (target: Target): ReadonlyArray<readonly [string, string]> =>
+  target.key.map((column) => [`n${column}`, sentType(target, column)])
+
+const newCells = (target: Target, ops: ReadonlyArray<Op>): ReadonlyArray<string> =>
+  target.key.map((column) => literalOf(ops, ({ to = [] }) => to[column]))
+
+const all = (target: Target, pair: (column: number) => readonly [string, string]): string =>
+  target.key.map((column) => pair(column).join(" = ")).join(" AND ")
 
 /**
- * Gives a row another key, unless there is one under that, or a newer one under its own. Under a key that was deleted
+ * Gives rows other keys, unless there is one under that, or a newer one under its own. Under a key that was deleted
  * later it would stay: what the record behind this one says of that key is too old.
  */
-export const move = ({ row, target, to = [], version: moved }: Op): Statement => {
+export const move = (target: Target, ops: ReadonlyArray<Op>): Statement => {
   const { guard, key, name, sql } = target
-  const version = guard === undefined ? [] : [guard.column]
+  const columns = keyAndVersion(target)
   const make = () => {
-    const param = (column: number, place: number) => parameter(target, column, place)
-    const are = (table: string, first: number) => isRow(target, table, first)
-    const sets = key.map((column, i) => `${nameOf(target, column)} = ${param(column, key.length + i)}`).join(", ")
-    const newer = version.map((column) => ` AND ${isNewer(target, param(column, 2 * key.length))}`).join("")
-    const place = 2 * key.length + 1
+    const more = guard === undefined ? newKey(target) : [...newKey(target), ...remembered]
+    const sets = key.map((column) => `${nameOf(target, column)} = ${newCell(target, column)}`).join(", ")
+    const newer = guard === undefined ? "" : ` AND ${isNewer(target, `s.c${guard.column}`)}`
+    const isThere = all(target, (column) => [`o.${nameOf(target, column)}`, newCell(target, column)])
+    const isItself = all(target, (column) => [`o.${nameOf(target, column)}`, cellOf(target, column)])
     const kept = guard === undefined
       ? ""
       : ` AND NOT EXISTS (SELECT 1 FROM ${guard.deleted} d WHERE d.table_name = ${literal(name)}`
-        + ` AND d.key = $${place + 1}::text AND d.version > $${place + 2}::text::numeric)`
-    return `UPDATE ${sql} AS t SET ${sets} WHERE ${
-      are("t", 0)
-    }${newer} AND NOT EXISTS (SELECT 1 FROM ${sql} AS o WHERE ${are("o", key.length)} AND NOT (${are("o", 0)}))${kept}`
+        + " AND d.key = s.k AND d.version > s.v)"
+    return `UPDATE ${sql} AS t SET ${sets} FROM ${source(target, columns, more)} WHERE ${onKey(target)}${newer}`
+      + ` AND NOT EXISTS (SELECT 1 FROM ${sql} AS o WHERE ${isThere} AND NOT (${isItself}))${kept}`
   }
-  const cells = [...key.map((column) => row[column]), ...key.map((column) => to[column])]
-  // Neither a key nor a version is ever null.
-  const params = [...cells, ...version.map((column) => row[column])].map(String)
-  if (guard !== undefined) params.push(memorized(keyTextOf(target, to)), String(moved))
+  const params = [...cellsOf(ops, columns), ...newCells(target, ops)]
+  if (guard !== undefined) {
+    params.push(...memory(ops.map(({ to = [], version }) => ({ key: keyTextOf(target, to), version }))))
+  }
   return { text: cached(target, "move", make), params }
 }
 
-/** Deletes the row that {@link move} has left where it was, unless both keys are those of one row. */
-export const leave = ({ row, target, to = [] }: Op): Statement => {
-  const { guard, key, sql } = target
+/** Deletes the rows that {@link move} has left where they were, unless both keys are those of one row. */
+export const leave = (target: Target, ops: ReadonlyArray<Op>): Statement => {
+  const { guard, sql } = target
+  const columns = keyAndVersion(target)
   const make = () => {
-    const same = key.map((column, i) =>
-      `${parameter(target, column, i)} = ${parameter(target, column, key.length + i)}`
-    )
-    const newer = guard === undefined
-      ? ""
-      : ` AND ${isNewer(target, parameter(target, guard.column, 2 * key.length))}`
-    return `DELETE FROM ${sql} AS t WHERE ${isRow(target, "t", 0)} AND NOT (${same.join(" AND ")})${newer}`
+    const stays = all(target, (column) => [cellOf(target, column), newCell(target, column)])
+    const newer = guard === undefined ? "" : ` AND ${isNewer(target, `s.c${guard.column}`)}`
+    return `DELETE FROM ${sql} AS t USING ${source(target, columns, newKey(target))} WHERE ${
+      onKey(target)
+    } AND NOT (${stays})${newer}`
   }
-  const cells = [...key.map((column) => row[column]), ...key.map((column) => to[column])]
-  if (guard !== undefined) cells.push(row[guard.column])
-  return { text: cached(target, "leave", make), params: cells.map(String) }
+  return { text: cached(target, "leave", make), params: [...cellsOf(ops, columns), ...newCells(target, ops)] }
 }
 
 /**
@@ -276,9 +273,10 @@ export const holders = (target: Target, columns: ReadonlyArray<number>, ops: Rea
   const all = [...new Set([...target.key, ...columns])]
   const make = () => {
     const shares = columns.map((column) => `t.${nameOf(target, column)} = s.c${column}`).join(" AND ")
-    const others = target.key.map((column) => `${cellOf(target, column, "h")} = t.${nameOf(target, column)}`).join(
-      " AND "
-    )
+    const others = target.key.map((column) => `${cellOf(target, column, `h.c${column}`)} = t.${nameOf(target, column)}`)
+      .join(
+        " AND "
+      )
     const names = all.map((column) => `c${column}`).join(", ")
     const params = all.map((column, i) => `$${i + 1}::text::${sentType(target, column)}[]`)
     return `WITH s AS (SELECT * FROM unnest(${params.join(", ")}) WITH ORDINALITY AS s(${names}, place))`

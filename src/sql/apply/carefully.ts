@@ -5,6 +5,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { isOfRow, serverErrorOf } from "../tables/sqlErrors.ts"
 import * as Sql from "./applySql.ts"
 import { fold, type Op, type Work } from "./fold.ts"
+import { movesIn } from "./moves.ts"
 import { inTransaction, runAll, textsOf } from "./running.ts"
 import { after, before, inOrder, locks, statementsIn, stretchOf, writesOf } from "./statements.ts"
 import type { Target } from "./target.ts"
@@ -98,13 +99,16 @@ export const carefully = Effect.fnUntraced(function*(
     function*(low: number, high: number): Effect.fn.Return<SqlError | undefined, SqlError> {
       const error = yield* attempt(sql, isLate, runAll(sql, statementsIn(ops, low, high)))
       if (error === undefined || !isConflict(error) || high - low < 2) return error
-      // A row that moves, say, has to be where it was until then: the halves are tried.
+      // What is not done at once is no one work: the halves are tried.
       if (stretchOf(ops, low, high) < high) return error
       const works = inOrder(fold(ops, low, high))
       return yield* attempt(
         sql,
         isLate,
-        Effect.andThen(runAll(sql, locks(ops, low, high)), resolved(sql, works, error))
+        Effect.andThen(
+          runAll(sql, [...locks(ops, low, high), ...movesIn(ops, low, high)]),
+          resolved(sql, works, error)
+        )
       )
     }
   )

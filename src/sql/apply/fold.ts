@@ -117,7 +117,7 @@ const workOf = (target: Target, { isTruncated, keys }: Folding): Work => {
   return { target, isTruncated, removesFirst, writes, marks, removes }
 }
 
-/** Folds the operations from place `from` up to `to`, of which none is a `Move`. */
+/** Folds the operations from place `from` up to `to`, without those that move rows. */
 export const fold = (ops: ReadonlyArray<Op>, from = 0, to = ops.length): ReadonlyArray<Work> => {
   const tables = new Map<Target, Folding>()
   const foldingOf = (target: Target): Folding => {
@@ -140,6 +140,7 @@ export const fold = (ops: ReadonlyArray<Op>, from = 0, to = ops.length): Readonl
   }
   for (let i = from; i < to; i++) {
     const op = ops[i]!
+    if (op.kind === "Move") continue
     if (op.instead !== undefined) take(op.instead)
     take(op)
   }

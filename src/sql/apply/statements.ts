@@ -2,7 +2,8 @@
 import type { Statement } from "./applySql.ts"
 import * as Sql from "./applySql.ts"
 import { fold, type Op, type Work } from "./fold.ts"
-import { keyGroupOf, keyTextOf } from "./keys.ts"
+import { keyGroupOf } from "./keys.ts"
+import { Moves, movesIn } from "./moves.ts"
 import { parentsFirst, type Target } from "./target.ts"
 import { written } from "./unique.ts"
 
@@ -62,24 +63,6 @@ export const statementsOf = (works: ReadonlyArray<Work>): ReadonlyArray<Statemen
   return [...before(ordered), ...ordered.flatMap(writesOf), ...after(ordered)]
 }
 
-/**
- * A row gets another key, with all that the source does not send again. One that is there under the new key by now
- * stays, and this one goes.
- */
-const moveOf = (op: Op): ReadonlyArray<Statement> => {
-  const { row, target, to = [] } = op
-  const { guard } = target
-  if (guard === undefined) return [Sql.move(op), Sql.leave(op)]
-  const moved = row.map((cell, column) => target.key.includes(column) ? to[column] : cell)
-  const there = { ...op, row: moved, key: keyTextOf(target, to) }
-  return [
-    Sql.move(op),
-    Sql.removeDeleted(target, guard.deleted, [there]),
-    Sql.leave(op),
-    Sql.remember(target, guard.deleted, [op])
-  ]
-}
-
 /** Whether what other syncs are writing at the same time may be under the same key. */
 const isAlone = ({ instead, kind, target: { guard } }: Op): boolean =>
   kind === "Move" || (guard?.isOfRows === true && (kind !== "Write" || instead !== undefined))
@@ -102,9 +85,6 @@ const isAmongItself = ({ instead, row, target }: Op): boolean => {
   const group = keyGroupOf(target, row)
   return group === undefined || group === (keyGroupOf(target, instead.row) ?? group)
 }
-
-/** What cannot be folded with others. */
-const isApart = (op: Op): boolean => op.kind === "Move" || isAmongItself(op)
 
 /** The groups of keys that a stretch has, each with the one key that it has of it. */
 class Groups {
@@ -131,9 +111,10 @@ class Groups {
  */
 export const stretchOf = (ops: ReadonlyArray<Op>, from: number, to: number): number => {
   let groups: Groups | undefined
+  const moves = new Moves()
   for (let i = from; i < to; i++) {
     const op = ops[i]!
-    if (isApart(op)) return i
+    if (isAmongItself(op) || !moves.takes(op)) return i
     if (!op.target.isLoose || op.kind === "Truncate") continue
     groups ??= new Groups()
     if (op.instead !== undefined && !groups.takes(op.instead)) return i
@@ -144,7 +125,7 @@ export const stretchOf = (ops: ReadonlyArray<Op>, from: number, to: number): num
 
 const apart = (op: Op): ReadonlyArray<Statement> =>
   op.kind === "Move"
-    ? moveOf(op)
+    ? movesIn([op])
     : [op.instead!, { ...op, instead: undefined }].flatMap((one) => statementsOf(fold([one])))
 
 /** All statements of the operations from place `from` up to `to`, as many at once as can be folded. */
@@ -153,7 +134,9 @@ export const statementsIn = (ops: ReadonlyArray<Op>, from = 0, to = ops.length):
   let place = from
   while (place < to) {
     const end = stretchOf(ops, place, to)
-    const some = end === place ? apart(ops[place]!) : statementsOf(fold(ops, place, end))
+    const some = end === place
+      ? apart(ops[place]!)
+      : [...movesIn(ops, place, end), ...statementsOf(fold(ops, place, end))]
     for (const statement of some) statements.push(statement)
     place = end === place ? place + 1 : end
   }

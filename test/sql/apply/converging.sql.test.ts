@@ -10,12 +10,13 @@ import type { Target } from "../../../src/sql/apply/target.ts"
 import { full } from "../../full.ts"
 import { database } from "../../services/database.ts"
 import { claim, nextOf, storeAll } from "./chunks.ts"
-import { remove, rowsOf, target, write } from "./kit.ts"
+import { move, remove, rowsOf, target, write } from "./kit.ts"
 
 const rules = "id int PRIMARY KEY, code text UNIQUE, rank int NOT NULL"
 const statements = [
   `CREATE TABLE plain (${rules}, parent int REFERENCES plain, UNIQUE (rank))`,
   `CREATE TABLE late (${rules}, parent int REFERENCES late DEFERRABLE, UNIQUE (rank) DEFERRABLE)`,
+  `CREATE TABLE single (${rules}, parent int, UNIQUE (rank))`,
   `CREATE TABLE covered (${rules}, parent int REFERENCES covered, EXCLUDE USING btree (rank WITH =))`
 ]
 
@@ -30,7 +31,7 @@ interface Row {
 
 const id = Schema.Literals([1, 2, 3, 4, 5])
 const Step = Schema.Struct({
-  do: Schema.Literals(["put", "put", "put", "delete", "swap"]),
+  do: Schema.Literals(["put", "put", "put", "delete", "swap", "move", "move"]),
   id,
   other: id,
   code: Schema.NullOr(Schema.Literals(["a", "b", "c", "d"])),
@@ -47,7 +48,7 @@ const isValid = (rows: ReadonlyArray<Row>): boolean => {
     && rows.every(({ parent }) => parent === null || ids.has(parent))
 }
 
-type Event = Row | { readonly id: number; readonly gone: true }
+type Event = Row | { readonly id: number; readonly gone: true } | { readonly id: number; readonly to: number }
 
 /**
  * The transactions of a source whose constraints wait for their end, and its rows at last. `swapsRanks`: whether its
@@ -59,20 +60,21 @@ const sourceOf = (steps: ReadonlyArray<typeof Step.Type>, swapsRanks: boolean) =
   const commit = (changes: ReadonlyArray<Event>): void => {
     const after = new Map(rows)
     for (const change of changes) {
-      if ("gone" in change) after.delete(change.id)
-      else after.set(change.id, change)
+      if ("code" in change) after.set(change.id, change)
+      else after.delete(change.id)
     }
     if (!isValid([...after.values()])) return
-    for (const change of changes) {
-      if ("gone" in change) rows.delete(change.id)
-      else rows.set(change.id, change)
-    }
+    rows.clear()
+    for (const [key, row] of after) rows.set(key, row)
     transactions.push(changes)
   }
   for (const { do: kind, other, ...row } of steps) {
     const [one, two] = [rows.get(row.id), rows.get(other)]
     if (kind === "put") commit([row])
     if (kind === "delete" && one !== undefined) commit([{ id: row.id, gone: true }])
+    if (kind === "move" && one !== undefined && two === undefined && one.parent !== one.id) {
+      commit([{ id: row.id, to: other }, { ...one, id: other }])
+    }
     if (kind === "swap" && one !== undefined && two !== undefined && one !== two) {
       const [first, second] = swapsRanks ? [two.rank, one.rank] : [one.rank, two.rank]
       commit([{ ...one, code: two.code, rank: first }, { ...two, code: one.code, rank: second }])
@@ -86,6 +88,8 @@ const textOf = (value: string | number | null): string | null => value === null 
 const opOf = (table: Target, event: Event): Op =>
   "gone" in event
     ? remove(table, { id: String(event.id) })
+    : "to" in event
+    ? move(table, { id: String(event.id) }, { id: String(event.to) })
     : write(table, {
       id: String(event.id),
       code: event.code,
@@ -94,7 +98,7 @@ const opOf = (table: Target, event: Event): Op =>
     })
 
 layer(migrated, { excludeTestServices: true })("a target", (it) => {
-  for (const name of ["plain", "late", "covered"]) {
+  for (const name of ["plain", "late", "covered", "single"]) {
     it.effect.prop(
       `becomes like its source, however the events are cut into chunks (${name})`,
       [Schema.Array(Step).check(Schema.isMinLength(12), Schema.isMaxLength(60)), Schema.Literals([3, 7, 60])],

@@ -23,6 +23,11 @@ const op = (kind: Op["kind"], target: Target, named: Named, version?: Version): 
 export const write = (target: Target, named: Named, version?: Version): Op => op("Write", target, named, version)
 export const remove = (target: Target, named: Named, version?: Version): Op => op("Remove", target, named, version)
 export const mark = (target: Target, named: Named, version?: Version): Op => op("Mark", target, named, version)
+/** A row gets another key. */
+export const move = (target: Target, from: Named, to: Named, version?: Version): Op => ({
+  ...op("Move", target, from, version),
+  to: rowOf(target, to)
+})
 export const truncate = (target: Target): Op => op("Truncate", target, {})
 
 /** The same operations at the offsets from `first` on. */
