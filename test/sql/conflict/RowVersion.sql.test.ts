@@ -79,6 +79,26 @@ layer(prepared, { excludeTestServices: true })("the version of a row", (it) => {
       assert.strictEqual(yield* remembered("2"), again + 1n)
     }))
 
+  it.effect("is that of what all triggers leave of a write, whatever they are called", () =>
+    Effect.gen(function*() {
+      const own = yield* SqlClient
+      yield* own`CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF TG_OP = 'DELETE' THEN RETURN NULL; END IF;
+        NEW.id := CASE NEW.name WHEN 'elsewhere' THEN 41 ELSE 42 END;
+        RETURN NEW; END $$`
+      yield* own`CREATE TRIGGER zzz BEFORE INSERT OR UPDATE OR DELETE ON items FOR EACH ROW EXECUTE FUNCTION late()`
+      yield* own`INSERT INTO items VALUES (40, 'here')`
+      yield* own`DELETE FROM items WHERE id = 42`
+      assert.isUndefined(yield* remembered("42"), "it was not deleted")
+      const here = (yield* versionOf(42))!
+      yield* own`UPDATE items SET name = 'elsewhere' WHERE id = 42`
+      assert.strictEqual(yield* remembered("42"), here + 1n)
+      const elsewhere = (yield* versionOf(41))!
+      yield* own`DROP TRIGGER zzz ON items`
+      yield* own`DELETE FROM items WHERE id = 41`
+      assert.strictEqual(yield* remembered("41"), elsewhere + 1n)
+    }))
+
   it.effect("stays where a mark alone is turned, which is no write", () =>
     Effect.gen(function*() {
       const [own, sync] = [yield* SqlClient, yield* Sync]
