@@ -27,7 +27,9 @@ const connection = {
 
 /**
  * The client over a PGlite of your own, which stays open when the layer ends. PGlite has one session: a transaction of
- * the client is one of PGlite, so use PGlite itself only where no transaction of the client is open.
+ * the client is one of PGlite, so use PGlite itself only where no transaction of the client is open, and the client
+ * only where none of PGlite is. A connection that takes the place of another one, of this layer or of one before,
+ * begins as a new session: a transaction that is open, settings, and channels that PGlite listens to are gone.
  *
  * @example
  * ```ts

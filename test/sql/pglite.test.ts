@@ -32,6 +32,17 @@ const synced = Effect.gen(function*() {
   yield* sql`DELETE FROM millrace.offsets`
 }).pipe(Effect.provide(Layer.merge(InMemoryKafka.layer, Logger.layer([]))))
 
+/** The driver gives a connection up that sends it too much, here within a transaction. */
+const lost = Effect.gen(function*() {
+  const sql = yield* SqlClient
+  const tooMuch = Effect.andThen(
+    sql`CREATE TABLE uncommitted ()`,
+    sql.unsafe("SELECT repeat('x', 17000000)")
+  )
+  assert.strictEqual((yield* Effect.exit(sql.withTransaction(tooMuch)))._tag, "Failure")
+  assert.deepStrictEqual(yield* sql`SELECT to_regclass('uncommitted')::text AS found`, [{ found: null }])
+})
+
 describe("PgliteClient", () => {
   it("runs what runs on a server, and gives a later client a clean session", async () => {
     const db = await PGlite.create()
@@ -49,8 +60,10 @@ describe("PgliteClient", () => {
       yield* synced
     })
     await Effect.runPromise(Effect.provide(program, PgliteClient.layerFrom(db)))
-    await db.exec("BEGIN")
+    await db.exec("BEGIN; CREATE TABLE begun ()")
     await Effect.runPromise(Effect.provide(program, PgliteClient.layerFrom(db)))
+    assert.deepStrictEqual((await db.query("SELECT to_regclass('begun')::text AS begun")).rows, [{ begun: null }])
+    await Effect.runPromise(Effect.provide(lost, PgliteClient.layerFrom(db)))
     await db.close()
   })
 })

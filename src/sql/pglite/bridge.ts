@@ -49,50 +49,58 @@ class Messages {
 
 const isSslRequest = (message: Buffer): boolean => message.length >= 8 && message.readInt32BE(4) === sslRequest
 
+/** Those that a stream has used, of this client or of one before. */
+const used = new WeakSet<Protocol>()
+
+/** In two queries: statements of one query are a transaction, in which nothing is discarded. */
+const renew = async (db: Protocol): Promise<void> => {
+  if (used.has(db)) {
+    await db.exec("ROLLBACK")
+    await db.exec("DISCARD ALL")
+  }
+  used.add(db)
+}
+
 /**
  * Streams for a client, one after the other: PGlite has one session, and each stream finds it as a new one would be,
  * without the transaction and the prepared statements of the one before.
  */
-export const bridge = (db: Protocol): () => Duplex => {
-  let streams = 0
-  return () => {
-    const messages = new Messages()
-    let held: Array<Buffer> = []
-    const isFirst = streams++ === 0
+export const bridge = (db: Protocol): () => Duplex => () => {
+  const messages = new Messages()
+  let held: Array<Buffer> = []
 
-    const flush = async (stream: Duplex) => {
-      if (held.length === 0) return
-      const together = Buffer.concat(held)
-      held = []
-      const answer = await db.execProtocolRaw(together)
-      if (!stream.destroyed) stream.push(Buffer.from(answer))
-    }
-
-    const pass = async (stream: Duplex) => {
-      for (let next = messages.take(); next !== undefined; next = messages.take()) {
-        if (next.letter === terminate) {
-          stream.push(null)
-          return
-        }
-        if (next.letter === undefined && isSslRequest(next.bytes)) {
-          stream.push(Buffer.from("N"))
-          continue
-        }
-        held.push(next.bytes)
-        if (next.letter === undefined) {
-          messages.started()
-          if (!isFirst) await db.exec("ROLLBACK; DISCARD ALL")
-        }
-        if (next.letter === undefined || ending.has(next.letter)) await flush(stream)
-      }
-    }
-
-    return new Duplex({
-      read() {},
-      write(chunk: Buffer, _encoding, callback) {
-        messages.add(chunk)
-        pass(this).then(() => callback(), callback)
-      }
-    })
+  const flush = async (stream: Duplex) => {
+    if (held.length === 0) return
+    const together = Buffer.concat(held)
+    held = []
+    const answer = await db.execProtocolRaw(together)
+    if (!stream.destroyed) stream.push(Buffer.from(answer))
   }
+
+  const pass = async (stream: Duplex) => {
+    for (let next = messages.take(); next !== undefined; next = messages.take()) {
+      if (next.letter === terminate) {
+        stream.push(null)
+        return
+      }
+      if (next.letter === undefined && isSslRequest(next.bytes)) {
+        stream.push(Buffer.from("N"))
+        continue
+      }
+      held.push(next.bytes)
+      if (next.letter === undefined) {
+        messages.started()
+        await renew(db)
+      }
+      if (next.letter === undefined || ending.has(next.letter)) await flush(stream)
+    }
+  }
+
+  return new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, callback) {
+      messages.add(chunk)
+      pass(this).then(() => callback(), callback)
+    }
+  })
 }
