@@ -8,7 +8,13 @@ import { InMemoryKafka } from "millrace/testing"
 import { client, makeDatabase } from "../../services/database.ts"
 import { atSource, atTarget, debeziumTopic, textsAt, twoDatabases } from "../verify/kit.ts"
 
+/** As many columns as a table may have. */
+const wide = `CREATE TABLE public.wide (id int PRIMARY KEY, ${
+  Array.from({ length: 1_599 }, (_, i) => `c${i} text`).join()
+})`
+
 const source = [
+  wide,
   "CREATE TABLE public.good (id int PRIMARY KEY, v text)",
   "CREATE TABLE public.gen (id int PRIMARY KEY, i int, twice int GENERATED ALWAYS AS (i * 2) STORED)",
   "ALTER TABLE public.gen REPLICA IDENTITY FULL",
@@ -24,6 +30,7 @@ const source = [
 ]
 
 const target = [
+  wide,
   "CREATE TABLE public.good (id int PRIMARY KEY, v text)",
   "CREATE TABLE public.gen (id int PRIMARY KEY, i int, twice int)",
   "CREATE TABLE public.keyless (id int PRIMARY KEY, v text)",
@@ -235,6 +242,13 @@ layer(twoDatabases(source, target))("SyncCheck.run", (it) => {
       // A sample without the row does not see it.
       yield* atSource("DELETE FROM large")
       assert.deepStrictEqual(yield* check("large"), [])
+    }))
+
+  it.effect("finds them among 1,600 columns", () =>
+    Effect.gen(function*() {
+      yield* atSource("INSERT INTO wide (id, c1598) VALUES (1, repeat('x', 2000000))")
+      const [warning] = yield* check("wide")
+      assert.include(warning!.problem, "public.wide.c1598 has a value of 1.9 MB")
     }))
 
   it.effect("finds what has no WAL, and what is missing", () =>
