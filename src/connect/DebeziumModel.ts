@@ -56,10 +56,13 @@ export interface PostgresSource {
   readonly slot: string
   /** Parameters of the replication, such as `{ origin: "none" }` (PostgreSQL 16). */
   readonly slotParams?: Readonly<Record<string, string>> | undefined
-  /** The publication, which is made for the tables (`filtered`, the default here) or exists (`disabled`). */
+  /**
+   * The publication, which is made for the tables (`filtered`, the default here), for none where only logical messages
+   * are read (`no_tables`), or exists (`disabled`).
+   */
   readonly publication: {
     readonly name: string
-    readonly autoCreate?: "filtered" | "disabled" | "all_tables" | undefined
+    readonly autoCreate?: "filtered" | "disabled" | "all_tables" | "no_tables" | undefined
   }
   /** What is read of the rows that are there at first (default `initial`: all of them, once). */
   readonly snapshot?: "initial" | "initial_only" | "no_data" | "always" | "when_needed" | undefined

@@ -23,6 +23,7 @@ import { literalOf } from "./apply/literals.ts"
 import { ring } from "./outbox/bell.ts"
 import { forwardAll } from "./outbox/forwarding.ts"
 import * as Sql from "./outbox/outboxSql.ts"
+import { requireRoutable } from "./outbox/routed.ts"
 import { locksFor, parametersOf, partsOf, walParametersOf } from "./outbox/rows.ts"
 import { requireIds, requireMost, requireOutbox } from "./outbox/settings.ts"
 import { rowsWith } from "./outbox/wideRows.ts"
@@ -35,9 +36,9 @@ import { ownTableErrorOf } from "./tables/sqlErrors.ts"
  *
  * - `schema`, `prefix`: as for `Migrations`
  * - `via`: with `"relay"` (default) an `OutboxRelay` publishes the rows and deletes them; with `"debezium"` the rows
- *   are deleted in the transaction that wrote them, because Debezium's outbox router reads the database's log; with
- *   `"log"` no table is needed, messages are written into that log itself, and {@link forward} sends what Debezium
- *   reads there
+ *   are deleted in the transaction that wrote them, because Debezium's outbox router reads the database's log, and
+ *   messages with headers or a timestamp are refused, which it leaves out; with `"log"` no table is needed, messages
+ *   are written into that log itself, and {@link forward} sends what Debezium reads there
  *
  * @stability unstable
  * @since 0.1.0
@@ -110,6 +111,7 @@ export const sendAll: <T extends AnyTopic>(
     const raws = yield* rawsOf(topic, messages)
     if (raws.length === 0) return
     const settings = yield* Settings
+    if (settings.via === "debezium") yield* requireRoutable(topic.name, raws)
     const sql = yield* SqlClient
     const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
     const parts = partsOf(raws)

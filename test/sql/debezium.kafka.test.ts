@@ -2,11 +2,13 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { FetchHttpClient } from "effect/http"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import { SqlClient } from "effect/sql/SqlClient"
-import { Consumer, OnFailure, Topic } from "millrace"
+import * as Stream from "effect/Stream"
+import { Codec, Consumer, Headers, OnFailure, Topic } from "millrace"
 import { ConfluentKafka } from "millrace/confluent"
 import { Connector, Connectors, Debezium, KafkaConnect } from "millrace/connect"
-import { Change, Migrations, ModelSync } from "millrace/sql"
+import { Change, Migrations, ModelSync, Outbox } from "millrace/sql"
 import { isDeepStrictEqual } from "node:util"
 import { afterAll, beforeAll } from "vitest"
 import { startConnect } from "../services/connect.ts"
@@ -254,7 +256,114 @@ const connectLayer = Layer.unwrap(Effect.sync(() => KafkaConnect.layer({ url: co
   Layer.provide(FetchHttpClient.layer)
 )
 
+const Routed = Topic.make(`routed${process.pid}`, {
+  key: Codec.nullable(Codec.string),
+  value: Codec.nullable(Codec.string)
+})
+const Logged = Topic.make(`logged${process.pid}.message`, {
+  key: Codec.nullable(Change.debezium),
+  value: Change.debezium
+})
+
+/** As in docs/outbox.md: a connector for the rows of an outbox, and one for its messages in the log. */
+const outboxes = () => {
+  const place = { hostname: server.host, port: server.port, name: "outboxes", user: "postgres", password: "x" }
+  const shared = { database: place, snapshot: "no_data", topics: { partitions: 1, replication: 1 } } as const
+  const [rows, log] = [`rows${process.pid}`, `logged${process.pid}`] as const
+  const binary = (part: string) => ({
+    [`${part}.converter`]: "io.debezium.converters.BinaryDataConverter",
+    [`${part}.converter.delegate.converter.type`]: "org.apache.kafka.connect.json.JsonConverter"
+  })
+  return [
+    Connector.make(
+      rows,
+      Debezium.postgresSource({
+        ...shared,
+        prefix: rows,
+        tables: ["millrace.outbox"],
+        slot: rows,
+        publication: { name: rows },
+        heartbeat: { every: "100 millis" },
+        tombstones: false,
+        transforms: [
+          Debezium.outbox({
+            routeBy: "topic",
+            to: "${routedByValue}",
+            key: "key",
+            payload: "value",
+            additional: ["partition:partition"]
+          })
+        ],
+        config: { "poll.interval.ms": 50, ...binary("key"), ...binary("value") }
+      })
+    ),
+    Connector.make(
+      log,
+      Debezium.postgresSource({
+        ...shared,
+        prefix: log,
+        tables: ["millrace.outbox"],
+        slot: log,
+        publication: { name: log, autoCreate: "no_tables" },
+        config: { "poll.interval.ms": 50, "message.prefix.include.list": "millrace.outbox" }
+      })
+    )
+  ]
+}
+
 describe("a real Debezium, Kafka and PostgreSQL", () => {
+  it.live(
+    "publish an outbox: its rows by the router, its messages in the log by a consumer",
+    () =>
+      Effect.gen(function*() {
+        yield* run("postgres", ["CREATE DATABASE outboxes"])
+        yield* Topic.ensure([Routed], { partitions: 3, replication: 1 })
+        yield* Topic.ensure([Logged], { partitions: 1, replication: 1 })
+        const declared = outboxes()
+        const sent = Effect.gen(function*() {
+          yield* Migrations.run()
+          yield* Effect.flatMap(Connectors.plan(declared), (plan) => Connectors.publish(plan))
+          for (const { name } of declared) yield* Connectors.settled(name, "120 seconds")
+          for (const via of ["debezium", "log"] as const) {
+            yield* Outbox.sendAll(Routed, [
+              { key: via, value: "1", partition: 2 },
+              { key: null, value: `${via} ü`, partition: 2 },
+              { key: via, value: null, partition: 2 },
+              { key: `${via} anywhere`, value: "2" }
+            ]).pipe(Effect.provide(Outbox.layer({ via })))
+          }
+        })
+        yield* Effect.provide(sent, sqlOf("outboxes"))
+        yield* Effect.forkScoped(Consumer.run(Consumer.make(`forwarding-${process.pid}`, {
+          offsetReset: "earliest",
+          onFailure: OnFailure.stop,
+          handlers: [Outbox.forward(Logged)]
+        })))
+        const records = yield* Topic.read(Routed, { from: "earliest", until: "end" }).pipe(
+          Stream.runCollect,
+          Effect.repeat({ until: (records) => records.length >= 8, schedule: Schedule.spaced("100 millis") }),
+          Effect.timeout("60 seconds")
+        )
+        const of = (key: string | null) =>
+          records.filter((record) => record.key === key).map(({ partition, value }) => [partition, value])
+        for (const via of ["debezium", "log"]) {
+          assert.deepStrictEqual(of(via), [[2, "1"], [2, null]])
+          assert.lengthOf(of(`${via} anywhere`), 1)
+        }
+        assert.deepStrictEqual(of(null).sort(), [[2, "debezium ü"], [2, "log ü"]])
+        const { headers } = records.find(({ key }) => key === "debezium")!
+        assert.match(Headers.get(headers, "id") ?? "", /^\d+$/)
+        yield* Effect.flatMap(
+          Connectors.plan(declared.map(({ name }) => Connector.remove(name))),
+          (plan) => Connectors.publish(plan)
+        )
+      }).pipe(
+        Effect.scoped,
+        Effect.provide([connectLayer, ConfluentKafka.layer({ bootstrapServers: [sharedKafka()] })])
+      ),
+    240_000
+  )
+
   it.live(
     "carry rows of every type into another database, from a snapshot and by changes",
     () =>

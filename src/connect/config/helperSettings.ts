@@ -94,7 +94,7 @@ const postgres: KindsOf<PostgresSource> = {
   keyColumns: columnsByTable,
   slot: text,
   slotParams: parameters,
-  publication: objectOf({ name: text, autoCreate: oneOf("filtered", "disabled", "all_tables") }),
+  publication: objectOf({ name: text, autoCreate: oneOf("filtered", "disabled", "all_tables", "no_tables") }),
   snapshot: oneOf("initial", "initial_only", "no_data", "always", "when_needed"),
   heartbeat,
   decimals: oneOf("string", "precise", "double"),

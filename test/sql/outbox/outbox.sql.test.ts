@@ -40,6 +40,8 @@ const published = Effect.map(
   (records) => [...records].sort((a, b) => a.partition - b.partition || a.offset - b.offset)
 )
 
+const viaDebezium = Effect.provide(Outbox.layer({ via: "debezium" }))
+
 /** An engine whose producer counts the bytes of values that are on their way. */
 const counting = (engine: KafkaEngine.Service["Service"]) => {
   let [open, most] = [0, 0]
@@ -277,8 +279,25 @@ layer(prepared, { excludeTestServices: true })("the outbox", (it) => {
 
   it.effect("leaves no rows behind where Debezium reads the log", () =>
     Effect.gen(function*() {
-      yield* Outbox.send(Notes, { key: "a", value: "1" }).pipe(Effect.provide(Outbox.layer({ via: "debezium" })))
+      yield* Outbox.send(Notes, { key: "a", value: "1" }).pipe(viaDebezium)
       assert.strictEqual((yield* Outbox.status).waiting, 0)
+    }).pipe(kafka))
+
+  it.effect("refuses what Debezium's outbox router would leave out, but for the span", () =>
+    Effect.gen(function*() {
+      const refused = (more: { readonly headers?: Readonly<Record<string, string>>; readonly timestamp?: number }) =>
+        Effect.map(
+          Effect.flip(
+            viaDebezium(Outbox.sendAll(Notes, [{ key: "a", value: "1" }, { key: "a", value: "2", ...more }]))
+          ),
+          ({ message }) => message
+        )
+      assert.match(yield* refused({ headers: { who: "me" } }), /topic "notes" .*: its header "who" would get lost/)
+      assert.match(yield* refused({ timestamp: 17 }), /its timestamp would get lost/)
+      yield* viaDebezium(Outbox.send(Notes, { key: "a", value: "1" })).pipe(
+        Effect.provideService(Producer.Tracing, "record"),
+        Effect.withSpan("request")
+      )
     }).pipe(kafka))
 
   it.effect("says that its table is missing, at the start of a relay and at a send", () =>
