@@ -9,7 +9,7 @@ import * as Consumer from "../Consumer.ts"
 import { BottomLine } from "./bottomLine.ts"
 import type { Config } from "./Config.ts"
 import { dryRun, list, validate } from "./dryRun.ts"
-import { worksOn } from "./ending.ts"
+import { runsOn, worksOn } from "./ending.ts"
 import { naming } from "./exit.ts"
 import { Progress, show } from "./progress.ts"
 import { config, json } from "./root.ts"
@@ -20,6 +20,7 @@ import { servicesOf } from "./services.ts"
 const consumeAll = (consumers: ReadonlyArray<Named>, config: Config) =>
   Effect.gen(function*() {
     yield* worksOn
+    yield* runsOn
     const progress = new Progress()
     if (process.stderr.isTTY) {
       const line = yield* Effect.acquireRelease(

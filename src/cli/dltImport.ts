@@ -9,7 +9,7 @@ import type * as KafkaEngine from "../engine/KafkaEngine.ts"
 import { fromNdjson } from "../internal/deadLetters/importing.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import { consumer, dryRun } from "./dltFilter.ts"
-import { leftUndone, worksOn } from "./ending.ts"
+import { worksOn } from "./ending.ts"
 import { UsageError } from "./exit.ts"
 import { every } from "./inputLines.ts"
 import { config } from "./root.ts"
@@ -31,7 +31,6 @@ export const importLines = Effect.fnUntraced(function*(
   ).pipe(Stream.flatMap((lines) => Stream.fromIterable(lines)), Stream.map(({ text }) => text ?? noText))
   yield* fromNdjson(one, lines, options, (done) => void (written += done.length)).pipe(
     Stream.runDrain,
-    Effect.onInterrupt(() => leftUndone),
     Effect.ensuring(Effect.suspend(() => Console.error(`${written} ${options.dryRun ? "would be " : ""}written`)))
   )
 })

@@ -13,7 +13,7 @@ import type { KafkaError } from "../KafkaError.ts"
 import { confirmed } from "./confirm.ts"
 import { consumer, dryRun, filter, filterOf, optional, yes } from "./dltFilter.ts"
 import { histogram } from "./dltLook.ts"
-import { leftUndone, worksOn } from "./ending.ts"
+import { worksOn } from "./ending.ts"
 import { WorkFailed } from "./exit.ts"
 import { functionOf } from "./modules.ts"
 import { config, json } from "./root.ts"
@@ -69,7 +69,6 @@ const warn = Effect.fnUntraced(function*({ readers, unknown }: Prepared) {
 const pass = Effect.fnUntraced(function*(one: AnyConsumer, options: Options, group: string, asJson: boolean) {
   const tally = new Tally()
   const left = yield* moveEach(one, options, tally.add).pipe(
-    Effect.onInterrupt(() => leftUndone),
     Effect.ensuring(Effect.suspend(() => tally.print(options.dryRun === true, asJson, group)))
   )
   return { isEmpty: tally.isEmpty, left }

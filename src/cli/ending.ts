@@ -3,14 +3,17 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { codes } from "./exit.ts"
 
-/** Of one run. `hasOtherWork`: its work is something else than what it prints. */
+/**
+ * Of one run. `hasOtherWork`: its work is something else than what it prints. `interrupted`: its exit code then, for an
+ * interruption itself carries none.
+ */
 export interface State {
   hasOtherWork: boolean
   interrupted: number
 }
 
-/** The state at the begin: printing is the work, and an interruption leaves nothing undone. */
-export const make = (): State => ({ hasOtherWork: false, interrupted: codes.done })
+/** The state at the begin: printing is the work, and an interruption leaves it undone. */
+export const make = (): State => ({ hasOtherWork: false, interrupted: codes.failed })
 
 /** The state of the current run. */
 export const Ending = Context.Reference<State>("millrace/cli/Ending", { defaultValue: make })
@@ -20,9 +23,9 @@ export const worksOn: Effect.Effect<void> = Effect.map(Ending, (state) => {
   state.hasOtherWork = true
 })
 
-/** To be said by commands that are interrupted with work left: an interruption itself carries no exit code. */
-export const leftUndone: Effect.Effect<void> = Effect.map(Ending, (state) => {
-  state.interrupted = codes.failed
+/** To be said by commands that go on until they are interrupted. */
+export const runsOn: Effect.Effect<void> = Effect.map(Ending, (state) => {
+  state.interrupted = codes.done
 })
 
 /** A reader that went away: the end of a pipe, a terminal that was closed. */
@@ -39,7 +42,11 @@ export const watch = (state: State, end: (problem: string | undefined) => void):
     if (isSaid) return
     isSaid = true
     const problem = isGone(error.code) ? undefined : `standard output cannot be written: ${error.message}`
-    if (!state.hasOtherWork) return end(problem)
+    if (!state.hasOtherWork) {
+      // Who reads it has seen enough.
+      if (problem === undefined) state.interrupted = codes.done
+      return end(problem)
+    }
     if (problem !== undefined) process.stderr.write(`${problem}; the work goes on\n`)
   })
   process.stderr.on("error", () => {})

@@ -115,7 +115,11 @@ export const render = (cause: Cause.Cause<unknown>, stacks: boolean): ReadonlyAr
 const linesOf = (reason: Cause.Reason<unknown>, stacks: boolean): ReadonlyArray<string> => {
   const stack = () =>
     readOr(() => Cause.pretty(Cause.fromReasons([reason])), "a value that throws when it is looked at")
-  if (!Cause.isFailReason(reason)) return Cause.isDieReason(reason) ? [stack()] : []
+  if (!Cause.isFailReason(reason)) {
+    if (!Cause.isDieReason(reason)) return []
+    // A rollback that fails is a defect to Effect, and no mistake of a program.
+    return [!stacks && tagOf(reason.defect) === "SqlError" ? wordsOf(reason.defect) : stack()]
+  }
   const { error } = reason
   const tag = tagOf(error)
   if (tag === "ShowHelp" || tag === "WorkFailed" && (error as WorkFailed).problem === undefined) return []

@@ -14,10 +14,11 @@ import { describeGroup } from "./groupLines.ts"
 import * as Places from "./places.ts"
 import { config, json } from "./root.ts"
 import { printTable } from "./table.ts"
+import { toJson } from "./values.ts"
 
 const listGroups = Effect.fnUntraced(function*(admin: AdminClient, json: boolean) {
   const groups = [...(yield* admin.listGroups)].sort((a, b) => a.groupId < b.groupId ? -1 : 1)
-  if (json) return yield* Console.log(JSON.stringify(groups))
+  if (json) return yield* Console.log(toJson(groups))
   const rows = groups.map(({ groupId, protocol, state }) => [groupId, state, protocol])
   yield* printTable(["GROUP", "STATE", "PROTOCOL"], rows)
 })
@@ -67,7 +68,7 @@ const resetOffsets = Effect.fnUntraced(function*(
       committed: before({ topic, partition, offset }) ?? null,
       new: offset
     }))
-    return yield* Console.log(JSON.stringify({ group, executed: options.execute, partitions: changes }))
+    return yield* Console.log(toJson({ group, executed: options.execute, partitions: changes }))
   }
   const rows = wanted.map((position) => [position.topic, position.partition, before(position) ?? "-", position.offset])
   yield* printTable(["TOPIC", "PARTITION", "COMMITTED", "NEW"], rows)

@@ -12,7 +12,7 @@ import { unknown } from "../internal/shared/suggestions.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
-import { leftUndone, worksOn } from "./ending.ts"
+import { worksOn } from "./ending.ts"
 import { UsageError, withCodecs, WorkFailed } from "./exit.ts"
 import { type Line, split } from "./inputLines.ts"
 import * as Lines from "./lines.ts"
@@ -101,7 +101,7 @@ export const sendLines = Effect.fnUntraced(function*(
   })
   yield* Effect.onInterrupt(
     send,
-    () => Effect.andThen(Console.error(`interrupted: ${tally.words}; the lines behind them were not sent`), leftUndone)
+    () => Console.error(`interrupted: ${tally.words}; the lines behind them were not sent`)
   )
   yield* Console.error(tally.words)
   if (tally.refused > 0) return yield* new WorkFailed({})

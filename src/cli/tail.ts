@@ -11,6 +11,7 @@ import { unknown } from "../internal/shared/suggestions.ts"
 import type { Codecs } from "../Source.ts"
 import * as Topic from "../Topic.ts"
 import type { Config } from "./Config.ts"
+import { runsOn } from "./ending.ts"
 import { UsageError, withCodecs, WorkFailed } from "./exit.ts"
 import * as Places from "./places.ts"
 import { printer } from "./recordLines.ts"
@@ -53,6 +54,7 @@ export const tail = Command.make(
     const loaded = yield* config
     const place = yield* Places.fromFlag("from", flags.from)
     const { most, toEnd } = yield* limit(flags.until)
+    if (flags.until === "forever") yield* runsOn
     const codecs = flags.raw ? undefined : codecsOf(loaded, flags.topic)
     if (codecs !== undefined) yield* checkRegistry(loaded, flags.topic, codecs)
     const work = Effect.gen(function*() {

@@ -130,6 +130,16 @@ describe("signals", () => {
     assert.include(out, "interrupted")
   })
 
+  it("one that comes before the work is done ends with 1", async () => {
+    const ends = [["topics"], ["sql", "migrate"], ["tail", "numbers", "--until", "end"]].map(async (args) => {
+      const { child, ended, untilLogged } = start([...args, ...slow], { env: { MILLRACE_TEST_ENGINE: "silent" } })
+      await untilLogged("connecting")
+      child.kill("SIGINT")
+      return (await ended).code
+    })
+    assert.deepStrictEqual(await Promise.all(ends), [1, 1, 1])
+  })
+
   it("the second one stops at once with 130", async () => {
     const { child, ended, until } = start(["consume", ...slow])
     await until("handling")

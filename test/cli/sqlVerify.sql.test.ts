@@ -111,6 +111,20 @@ describe("tables by the command", () => {
       assert.deepStrictEqual([partitions[0].next, slots], [7, []])
     }))
 
+  it.effect("and no key steers a terminal", () =>
+    Effect.gen(function*() {
+      yield* Effect.forEach([source, target] as const, (layer, i) =>
+        run(layer, `ALTER TABLE ${i === 0 ? "users" : "customers"} ALTER id TYPE text`))
+      yield* run(source, "INSERT INTO users VALUES (U&'\\001b[31mred\\000a\\009b', 'a')")
+      yield* run(target, "ALTER TABLE customers ADD CHECK (length(id) < 5)")
+      const verified = yield* sql("verify", "--pause", "0ms")
+      assert.include(verified.out, "\npublic.customers id=\\u001b[31mred\\n\\u009b: missing")
+      assert.notInclude((yield* sql("verify", "--pause", "0ms", "--json")).out, "\u009b")
+      const copied = yield* sql("resync", "--yes", "--pause", "0ms")
+      assert.match(copied.out, /id=\\u001b\[31mred\\n\\u009b: new row .* violates check constraint/)
+      assert.include(copied.err, "the target refuses some rows; see above")
+    }))
+
   it.effect("and flags that say nothing are refused", () =>
     Effect.gen(function*() {
       const unknown = yield* sql("verify", "public.customer")

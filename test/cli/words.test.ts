@@ -4,6 +4,7 @@ import * as Config from "effect/Config"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { SqlError, UnknownError } from "effect/sql/SqlError"
 import * as TestConsole from "effect/testing/TestConsole"
 import { BottomLine } from "../../src/cli/bottomLine.ts"
 import { codeOf, naming, render, UsageError, wantsStacks, WorkFailed } from "../../src/cli/exit.ts"
@@ -105,6 +106,14 @@ describe("values", () => {
 })
 
 describe("exits", () => {
+  it("show what a database said in words, also where a rollback failed", () => {
+    const error = new SqlError({ reason: new UnknownError({ cause: new Error("cut"), message: "query failed" }) })
+    const cause = Cause.combine(Cause.interrupt(1), Cause.die(error))
+    assert.deepStrictEqual(render(cause, false), ["query failed\n  because: cut"])
+    assert.include(render(cause, true).join(), "    at ")
+    assert.strictEqual(codeOf(cause), 1)
+  })
+
   it("a failure beside an interrupt counts: draining may fail", () => {
     const failed = Cause.combine(Cause.interrupt(), Cause.fail(new Error("the last commit failed")))
     assert.strictEqual(codeOf(failed), 1)

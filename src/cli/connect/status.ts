@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Connectors from "../../connect/Connectors.ts"
 import type { Watched } from "../../connect/WatchModel.ts"
+import { runsOn } from "../ending.ts"
 import { WorkFailed } from "../exit.ts"
 import { json } from "../root.ts"
 import { printTable } from "../table.ts"
@@ -93,6 +94,7 @@ export const watch = Command.make(
   Effect.fnUntraced(function*(flags) {
     const every = yield* duration("--every", flags.every, leastEvery)
     const { connect, connectors, prefix } = yield* select(flags.names)
+    yield* runsOn
     yield* Connectors.watch(connectors, { prefix, every, restart: flags.restart ? undefined : "never" }).pipe(
       Stream.runForEach((each) =>
         flags.json

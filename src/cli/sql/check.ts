@@ -8,7 +8,7 @@ import * as SyncCheck from "../../sql/SyncCheck.ts"
 import { optional } from "../dltFilter.ts"
 import { UsageError, WorkFailed } from "../exit.ts"
 import { config, json } from "../root.ts"
-import { plain } from "../values.ts"
+import { plain, toJson } from "../values.ts"
 import { databases, names, selected } from "./selecting.ts"
 
 /** What would break the syncs later. */
@@ -35,7 +35,7 @@ export const check = Command.make(
       Layer.merge(yield* databases, engine)
     )
     const errors = problems.filter(({ severity }) => severity === "error").length
-    if (flags.json) yield* Console.log(JSON.stringify(problems))
+    if (flags.json) yield* Console.log(toJson(problems))
     else {
       for (const { breaks, mend, problem, severity, side, subject } of problems) {
         yield* Console.log(plain(`${severity}: ${side}, ${subject}: ${problem}`))

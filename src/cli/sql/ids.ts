@@ -30,5 +30,6 @@ export const meant = <E, R>(
   }
   const wrong = ids.find((id) => !/^\d{1,18}$/.test(id))
   if (wrong !== undefined) return Effect.fail(new UsageError({ problem: `"${wrong}" is no id of a ${what}` }))
-  return all ? every : Effect.succeed(ids)
+  // Each row once, however often it is named.
+  return all ? every : Effect.succeed([...new Set(ids.map((id) => String(BigInt(id))))])
 }

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Migrations from "../../sql/Migrations.ts"
 import { worksOn } from "../ending.ts"
 import { json } from "../root.ts"
+import { toJson } from "../values.ts"
 import { database } from "./database.ts"
 
 const counted = (count: number): string => `${count} ${count === 1 ? "migration" : "migrations"}`
@@ -25,7 +26,7 @@ export const migrate = Command.make(
     yield* Effect.gen(function*() {
       if (!flags.plan) yield* worksOn
       const migrations = yield* flags.plan ? Migrations.plan(tables) : Migrations.run(tables)
-      if (flags.json) return yield* Console.log(JSON.stringify({ executed: !flags.plan, migrations }))
+      if (flags.json) return yield* Console.log(toJson({ executed: !flags.plan, migrations }))
       for (const { id, name, statements } of migrations) {
         yield* Console.log(flags.plan ? `-- ${id} ${name}\n${statements.join(";\n")};` : `${id} ${name}: done`)
       }

@@ -11,6 +11,7 @@ import { worksOn } from "../ending.ts"
 import { WorkFailed } from "../exit.ts"
 import { json } from "../root.ts"
 import { printTable } from "../table.ts"
+import { toJson } from "../values.ts"
 import { database } from "./database.ts"
 import { all as everything, ids as named, meant, most } from "./ids.ts"
 
@@ -34,7 +35,7 @@ const ls = Command.make(
       parkedAt: new Date(parkedAt).toISOString(),
       problem
     }))
-    if (flags.json) return yield* Console.log(JSON.stringify(shown))
+    if (flags.json) return yield* Console.log(toJson(shown))
     yield* printTable(
       ["ID", "TOPIC", "KEY", "BYTES", "PARKED", "PROBLEM"],
       shown.map(({ bytes, id, key, parkedAt, problem, topic }) => [id, topic, key, bytes, parkedAt, problem])
@@ -55,7 +56,7 @@ const changing = (
       if (wanted.length > 0 && !(yield* agreed(wanted.length))) return
       yield* worksOn
       const count = wanted.length === 0 ? 0 : yield* change(wanted)
-      yield* Console.log(flags.json ? JSON.stringify({ count }) : `${count} ${words}`)
+      yield* Console.log(flags.json ? toJson({ count }) : `${count} ${words}`)
       if (count < wanted.length) {
         return yield* new WorkFailed({ problem: `${wanted.length - count} of them are not parked (any more)` })
       }
@@ -87,7 +88,7 @@ export const outbox = Command.make(
   Effect.fnUntraced(function*(flags) {
     const { layer } = yield* database
     const status = yield* Effect.provide(Outbox.status, layer)
-    if (flags.json) return yield* Console.log(JSON.stringify(status))
+    if (flags.json) return yield* Console.log(toJson(status))
     const { oldestMillis, parked, waiting } = status
     yield* printTable(["WAITING", "OLDEST", "PARKED"], [[waiting, `${(oldestMillis / 1_000).toFixed(1)} s`, parked]])
   })

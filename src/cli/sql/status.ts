@@ -8,6 +8,7 @@ import * as SourceDatabase from "../../sql/SourceDatabase.ts"
 import * as SyncStatus from "../../sql/SyncStatus.ts"
 import { config, json } from "../root.ts"
 import { printTable } from "../table.ts"
+import { toJson } from "../values.ts"
 import { database } from "./database.ts"
 import { names, selected } from "./selecting.ts"
 
@@ -56,7 +57,7 @@ export const status = Command.make(
     const { layer, tables } = yield* database
     const source: Layer.Layer<never, unknown> = sqlSource === undefined ? Layer.empty : SourceDatabase.layer(sqlSource)
     const found = yield* Effect.provide(SyncStatus.read(syncs, tables), [layer, engine, source])
-    if (flags.json) return yield* Console.log(JSON.stringify(found))
+    if (flags.json) return yield* Console.log(toJson(found))
     yield* print(found)
   })
 ).pipe(

@@ -12,6 +12,7 @@ import { worksOn } from "../ending.ts"
 import { UsageError, WorkFailed } from "../exit.ts"
 import { json } from "../root.ts"
 import { printTable } from "../table.ts"
+import { plain, toJson } from "../values.ts"
 import { databases, names, selected } from "./selecting.ts"
 
 const comparing = {
@@ -50,8 +51,11 @@ const optionsOf = Effect.fnUntraced(function*(flags: Comparing) {
   }
 })
 
-const shownKey = (key: { readonly [column: string]: string }): string =>
-  Object.entries(key).map(([column, value]) => `${column}=${value}`).join(" ")
+/** A line about a row. Keys are what somebody wrote. */
+const printRow = (target: string, key: { readonly [column: string]: string }, words: string): Effect.Effect<void> => {
+  const shown = Object.entries(key).map(([column, value]) => `${column}=${value}`).join(" ")
+  return Console.log(plain(`${target} ${shown}: ${words}`))
+}
 
 const printComparisons = Effect.fnUntraced(function*(comparisons: ReadonlyArray<Verify.Comparison>) {
   yield* printTable(
@@ -61,10 +65,10 @@ const printComparisons = Effect.fnUntraced(function*(comparisons: ReadonlyArray<
   for (const { different, differences, extra, missing, target } of comparisons) {
     for (const { columns, isMoving, key, kind } of differences) {
       const where = columns.length === 0 ? "" : ` in ${columns.join(", ")}`
-      yield* Console.log(`${target} ${shownKey(key)}: ${kind}${where}${isMoving ? " (it still changes)" : ""}`)
+      yield* printRow(target, key, `${kind}${where}${isMoving ? " (it still changes)" : ""}`)
     }
     const more = missing + extra + different - differences.length
-    if (more > 0) yield* Console.log(`${target}: ${more} more`)
+    if (more > 0) yield* Console.log(plain(`${target}: ${more} more`))
   }
 })
 
@@ -81,7 +85,7 @@ export const verify = Command.make(
       Effect.map((all) => all.flat()),
       Effect.provide(yield* databases)
     )
-    if (flags.json) yield* Console.log(JSON.stringify(comparisons))
+    if (flags.json) yield* Console.log(toJson(comparisons))
     else yield* printComparisons(comparisons)
     if (!Verify.isAlike(comparisons)) return yield* new WorkFailed({})
   })
@@ -141,7 +145,7 @@ export const resync = Command.make(
       }
       yield* worksOn
       const done = (yield* Effect.forEach(syncs, (sync) => Verify.resync(sync, options))).flat()
-      if (flags.json) yield* Console.log(JSON.stringify(done))
+      if (flags.json) yield* Console.log(toJson(done))
       else {
         yield* printTable(
           ["SOURCE", "TARGET", "COPIED", "DELETED", "ASKED FOR", "KEPT", "REFUSED"],
@@ -156,7 +160,7 @@ export const resync = Command.make(
           ])
         )
         for (const { refused, target } of done) {
-          for (const { key, problem } of refused) yield* Console.log(`${target} ${shownKey(key)}: ${problem}`)
+          for (const { key, problem } of refused) yield* printRow(target, key, problem)
         }
       }
       if (done.some(({ refusedCount }) => refusedCount > 0)) {
