@@ -10,8 +10,11 @@ import { Pending } from "./codecModel.ts"
 export interface Decoding<A> {
   /** Throws, or fails with, `Poison`. */
   readonly decode: (raw: RawRecord) => A | Pending<A>
-  /** Knows what is waited for. */
-  readonly state: { readonly decoding: <B, E>(offset: number, decode: Effect.Effect<B, E>) => Effect.Effect<B, E> }
+  /** Knows what is waited for, and that something was. */
+  readonly state: {
+    readonly decoding: <B, E>(offset: number, decode: Effect.Effect<B, E>) => Effect.Effect<B, E>
+    readonly turn: () => void
+  }
 }
 
 /** A record that is decoded each time it is asked for. */
@@ -26,9 +29,11 @@ export class Undecoded<A> {
 
   /** Throws, or fails with, `Poison`, which is this record's failure. */
   decoded(): A | Pending<A> {
-    const record = this.decoding.decode(this.raw)
-    return record instanceof Pending
-      ? new Pending(this.decoding.state.decoding(this.raw.offset, record.effect))
-      : record
+    const { decode, state } = this.decoding
+    const record = decode(this.raw)
+    if (!(record instanceof Pending)) return record
+    // Each wait counts by itself: many short ones are no stall.
+    state.turn()
+    return new Pending(state.decoding(this.raw.offset, record.effect))
   }
 }
