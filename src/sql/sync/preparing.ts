@@ -74,10 +74,8 @@ export const prepare = Effect.fnUntraced(function*<R>(
       const decoded = records[i]!.decoded()
       if (decoded instanceof Pending) {
         const exit = yield* Effect.exit(decoded.effect)
-        if (exit._tag === "Failure") {
-          if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
-          return end({ offset: raw.offset, cause: exit.cause })
-        }
+        // Also one that interrupts itself: who interrupts this fiber gets no exit.
+        if (exit._tag === "Failure") return end({ offset: raw.offset, cause: exit.cause })
         record = exit.value
       } else record = decoded
     } catch (poison) {
@@ -99,10 +97,7 @@ export const prepare = Effect.fnUntraced(function*<R>(
             const made = row === undefined ? values : transformed(row, change, record)
             if (made !== values && Effect.isEffect(made)) {
               const exit = yield* Effect.exit(made)
-              if (exit._tag === "Failure") {
-                if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
-                return end({ offset: record.offset, cause: exit.cause })
-              }
+              if (exit._tag === "Failure") return end({ offset: record.offset, cause: exit.cause })
               values = exit.value
             } else values = made
           } catch (defect) {

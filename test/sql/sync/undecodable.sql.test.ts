@@ -77,4 +77,26 @@ layer(world(statements), { excludeTestServices: true })("records that do not dec
         [11, 13].map((id) => ({ id, name: `n${id}` }))
       )
     }))
+
+  it.effect("are not those of a batch of which one is interrupted, by its codec or by `row`", () =>
+    Effect.gen(function*() {
+      const Items = Topic.make("interrupted", {
+        key: Change.debezium,
+        value: Codec.make<unknown>({
+          decoder: () =>
+            Effect.succeed((bytes) =>
+              bytes!.length === 0 ? new Codec.Pending(Effect.interrupt) : JSON.parse(utf8.decode(bytes!))
+            ),
+          encoder: () => Effect.succeed(() => new Uint8Array())
+        })
+      })
+      yield* sendTexts("interrupted", [good(21), ["{}", ""], good(22), good(23)])
+      const row = (values: Change.Values) => values["id"] === 22 ? Effect.interrupt : values
+      const failures = yield* runToEnd(ModelSync.handler(ModelSync.make(Items, { table: "items", format, row })))
+      assert.deepStrictEqual(failures.map(({ offset }) => offset), [1, 2])
+      assert.deepStrictEqual(
+        (yield* rowsOf("items")).slice(-2),
+        [21, 23].map((id) => ({ id, name: `n${id}` }))
+      )
+    }))
 })
