@@ -13,7 +13,8 @@ import { createKeyOffsets } from "./keyOffsets/keyOffsetsSql.ts"
 import { requirePlace } from "./migrations/place.ts"
 import { createSchema, existingSchema, ranMigrations } from "./migrations/schemaSql.ts"
 import { createOutbox } from "./outbox/outboxSql.ts"
-import type { SyncError } from "./SyncError.ts"
+import { SyncError } from "./SyncError.ts"
+import { InvalidSetting } from "./SyncErrorReason.ts"
 import { ownTable, type Place, schemaOf, shownOwnTable } from "./tables/ownTables.ts"
 import { syncErrorOf } from "./tables/sqlErrors.ts"
 import { createWaiting } from "./waiting/waitingSql.ts"
@@ -112,9 +113,31 @@ const tableOf = (options: Options): string => `${options.prefix ?? ""}migrations
 const hasSchema = (sql: SqlClient, options: Options) =>
   Effect.map(sql.unsafe(existingSchema, [schemaOf(options)]).values, (rows) => rows.length > 0)
 
+/** The migrations that were not run. `millrace` may be a schema, and `migrations` a table, of somebody else's. */
+const missing = Effect.fnUntraced(function*(
+  operation: string,
+  sql: SqlClient,
+  options: Options
+): Effect.fn.Return<ReadonlyArray<Migration>, SyncError | SqlError> {
+  const known = all(options)
+  const [state] = yield* sql.unsafe(ranMigrations.exists, [schemaOf(options), tableOf(options)]).values
+  if (state === undefined) return known
+  const rows = state[0] === true ? yield* sql.unsafe(ranMigrations.all(ownTable(options, "migrations"))).values : []
+  const names = new Map(rows.map(([id, name]) => [Number(id), name]))
+  const latest = Math.max(0, ...names.keys())
+  if (state[0] !== true || known.some(({ id, name }) => id <= latest && names.get(id) !== name)) {
+    const problem = `${
+      shownOwnTable(options, "migrations")
+    } is not a table of Millrace's; choose another schema, or a prefix`
+    return yield* new SyncError({ operation, reason: new InvalidSetting({ setting: "schema", problem }) })
+  }
+  return known.filter(({ id }) => id > latest)
+})
+
 /**
  * Creates what is missing, the schema included, each migration once, also when several programs do it at once. Returns
- * the migrations that it ran, none if all was there.
+ * the migrations that it ran, none if all was there: then it only reads, and waits for nobody. Fails with
+ * `InvalidSetting` where the table of migrations is somebody else's.
  *
  * @example
  * ```ts
@@ -135,8 +158,11 @@ export const run = (
   options: Options = {}
 ): Effect.Effect<ReadonlyArray<Migration>, SyncError | Migrator.MigrationError, SqlClient> =>
   Effect.gen(function*() {
-    const sql = yield* SqlClient
-    const known = all(options)
+    // Names in the statements of a Migrator would be transformed, and not those of all else.
+    const sql = (yield* SqlClient).withoutTransforms()
+    // A Migrator locks its table against everybody who reads it, also where nothing is to be done.
+    const wanted = yield* missing(operation, sql, options)
+    if (wanted.length === 0) return []
     // Even `IF NOT EXISTS` asks for the right to create schemas, and two at once would collide.
     if (!(yield* hasSchema(sql, options))) {
       const create = Effect.forEach(createSchema(options), (statement) => sql.unsafe(statement), { discard: true })
@@ -145,9 +171,9 @@ export const run = (
     const ran = yield* Migrator.make({})({
       loader: loader(options),
       table: `${schemaOf(options)}.${tableOf(options)}`
-    })
+    }).pipe(Effect.provideService(SqlClient, sql))
     const ids = new Set(ran.map(([id]) => id))
-    return known.filter(({ id }) => ids.has(id))
+    return wanted.filter(({ id }) => ids.has(id))
   }).pipe(Effect.catchTag("SqlError", (error: SqlError) => Effect.fail(syncErrorOf(operation, error))))
 
 /**
@@ -167,15 +193,6 @@ export const run = (
  * @category getters
  */
 export const plan = (options: Options = {}): Effect.Effect<ReadonlyArray<Migration>, SyncError, SqlClient> =>
-  Effect.gen(function*() {
-    const sql = yield* SqlClient
-    const known = all(options)
-    const shown = shownOwnTable(options, "migrations")
-    const [state] = yield* sql.unsafe(ranMigrations.exists, [schemaOf(options), tableOf(options)]).values
-    if (state === undefined) return known
-    const rows = yield* sql.unsafe(ranMigrations.latest(ownTable(options, "migrations"))).values.pipe(
-      Effect.withSpan("millrace.sql.plan", { attributes: { table: shown } })
-    )
-    const latest = Number(rows[0]?.[0] ?? 0)
-    return known.filter(({ id }) => id > latest)
-  }).pipe(Effect.mapError((error) => syncErrorOf("plan Millrace's tables", error)))
+  Effect.flatMap(SqlClient, (sql) => missing("plan Millrace's tables", sql, options)).pipe(
+    Effect.catchTag("SqlError", (error: SqlError) => Effect.fail(syncErrorOf("plan Millrace's tables", error)))
+  )

@@ -11,7 +11,11 @@ export const createSchema = (place: Place): ReadonlyArray<string> => [
 ]
 
 export const ranMigrations = {
-  exists: `SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  /** Whether there is a table of this name with the columns that a Migrator gives it. */
+  exists: `SELECT c.relkind IN ('r', 'p') AND 2 = (
+  SELECT count(*) FROM pg_attribute a
+  WHERE a.attrelid = c.oid AND NOT a.attisdropped AND a.attname IN ('migration_id', 'name'))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1::text AND c.relname = $2::text`,
-  latest: (table: string) => `SELECT coalesce(max(migration_id), 0)::text FROM ${table}`
+  all: (table: string) => `SELECT migration_id::text, name FROM ${table}`
 }
