@@ -1,5 +1,5 @@
 /**
- * The health of the consumers of this process, for readiness probes and dashboards.
+ * The health of the consumers and background services of this process, for readiness probes and dashboards.
  *
  * @stability unstable
  * @since 0.1.0
@@ -98,6 +98,29 @@ export interface ConsumerHealth {
 }
 
 /**
+ * How a service is doing: something other than a consumer that works in the background, such as the relay of an outbox.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServiceHealth {
+  /** What it is, such as `"relay of millrace.outbox"`. Two of the same outbox have an entry each. */
+  readonly name: string
+  /**
+   * `"starting"` until it has looked for work once, `"running"`, `"restarting"` after a bug ended it, `"failed"` when
+   * it ended with an error: that entry stays until one of the same name starts. One that ended as asked is not listed.
+   */
+  readonly status: "starting" | "running" | "restarting" | "failed"
+  /** Running, and no `problems`. */
+  readonly healthy: boolean
+  /** What has kept it from its work, or from a part of it, for at least 10 seconds, and why. */
+  readonly problems: ReadonlyArray<string>
+  /** How long the oldest of what waits for it has waited, in milliseconds; `undefined` until it is known. */
+  readonly lagMillis: number | undefined
+}
+
+/**
  * Where consumers register. The default one is shared by the whole process.
  *
  * @stability unstable
@@ -105,6 +128,17 @@ export interface ConsumerHealth {
  * @category references
  */
 export const Registry = Context.Reference<Set<() => ConsumerHealth>>("millrace/Health/Registry", {
+  defaultValue: () => new Set()
+})
+
+/**
+ * Where services register. The default one is shared by the whole process.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category references
+ */
+export const ServiceRegistry = Context.Reference<Set<() => ServiceHealth>>("millrace/Health/ServiceRegistry", {
   defaultValue: () => new Set()
 })
 
@@ -132,7 +166,30 @@ export const all: Effect.Effect<ReadonlyArray<ConsumerHealth>> = Effect.map(
 )
 
 /**
- * Whether this process should get work: there is a consumer, and every one is healthy. Without any consumer it is
+ * The health of every service of this process, consumers aside.
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect } from "effect"
+ * import { Health } from "millrace"
+ *
+ * export const program = Effect.flatMap(
+ *   Health.services,
+ *   Effect.forEach(({ name, problems, status }) => Console.log(`${name}: ${[status, ...problems].join("; ")}`))
+ * )
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category getters
+ */
+export const services: Effect.Effect<ReadonlyArray<ServiceHealth>> = Effect.map(
+  Effect.service(ServiceRegistry),
+  (registry) => Array.from(registry, (read) => read())
+)
+
+/**
+ * Whether this process should get work: there is a consumer or a service, and every one is healthy. Without any it is
  * `false`: a process whose consumers were never started, or whose layer failed, is not ready.
  *
  * @example
@@ -147,7 +204,9 @@ export const all: Effect.Effect<ReadonlyArray<ConsumerHealth>> = Effect.map(
  * @since 0.1.0
  * @category getters
  */
-export const ready: Effect.Effect<boolean> = Effect.map(
+export const ready: Effect.Effect<boolean> = Effect.zipWith(
   all,
-  (consumers) => consumers.length > 0 && consumers.every(({ healthy }) => healthy)
+  services,
+  (consumers, services) =>
+    consumers.length + services.length > 0 && [...consumers, ...services].every(({ healthy }) => healthy)
 )

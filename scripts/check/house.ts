@@ -49,11 +49,12 @@ const rooms: ReadonlyArray<{ readonly room: RegExp; readonly may: RegExp; readon
     room: /^sql\//,
     may: either(
       /^(?:sql\/|internal\/(?:shared\/|produce\/(?:raws|delivering)\.ts$)|engine\/KafkaEngine\.ts$|[A-Z]\w*\.ts$)/,
+      /^internal\/telemetry\/serviceCell\.ts$/,
       /^connect\/(?:Connector|Debezium(?:Model)?)\.ts$/
     ),
     words:
       "the room of SQL knows the public modules, the interface of engines, connectors as values, no registry, and of "
-      + "the internals only `shared` and the encoding of messages"
+      + "the internals only `shared`, the encoding of messages and the health of services"
   },
   {
     room: /^rest\//,

@@ -15,7 +15,7 @@ export class Progress {
   }
 
   /** The line for the last second. */
-  line(consumers: ReadonlyArray<Health.ConsumerHealth>): string {
+  line(consumers: ReadonlyArray<Health.ConsumerHealth>, services: ReadonlyArray<Health.ServiceHealth>): string {
     const health = consumers.filter(({ status }) => status !== "off")
     const rate = this.handled - this.last
     this.last = this.handled
@@ -24,7 +24,10 @@ export class Progress {
       ? "unknown"
       : health.reduce((sum, consumer) => sum + (consumer.lag ?? 0), 0)
     const partitions = health.reduce((sum, consumer) => sum + consumer.assignment.length, 0)
-    return `${this.handled} handled (${rate}/s), ${this.exceptions} failed, lag ${lag}, ${partitions} partitions`
+    const line = `${this.handled} handled (${rate}/s), ${this.exceptions} failed, lag ${lag}, ${partitions} partitions`
+    const unwell = services.filter(({ healthy }) => !healthy)
+      .map(({ name, problems, status }) => `${name}: ${problems[0] ?? status}`)
+    return [line, ...unwell].join("; ")
   }
 }
 
@@ -32,5 +35,5 @@ export class Progress {
 export const show = (progress: Progress, set: (line: string) => void): Effect.Effect<never> =>
   Effect.forever(Effect.andThen(
     Effect.sleep("1 second"),
-    Effect.map(Health.all, (health) => set(progress.line(health)))
+    Effect.zipWith(Health.all, Health.services, (consumers, services) => set(progress.line(consumers, services)))
   ))

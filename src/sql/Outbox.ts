@@ -320,7 +320,7 @@ export const parked = (most = 1_000): Effect.Effect<ReadonlyArray<Parked>, SyncE
     const sql = yield* SqlClient
     const cells = yield* query("list parked messages", Sql.parked, [most])
     const rows = yield* Effect.mapError(
-      rowsWith(sql, settings, cells),
+      rowsWith((text, parameters) => sql.unsafe(text, parameters).values, settings, cells),
       (error) => ownTableErrorOf("list parked messages", shownOwnTable(settings, "outbox"), error)
     )
     return rows.map(({ id, message: { key, partition, topic, value } }, i) => (

@@ -8,18 +8,21 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
 import type { SqlClient } from "effect/sql/SqlClient"
 import * as Stream from "effect/Stream"
 import * as KafkaEngine from "../engine/KafkaEngine.ts"
+import { register, type ServiceCell } from "../internal/telemetry/serviceCell.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import * as Outbox from "./Outbox.ts"
 import { Alarm } from "./outbox/alarm.ts"
+import { answered, operation } from "./outbox/asking.ts"
 import { listen } from "./outbox/bell.ts"
 import { mayPublish, Relay } from "./outbox/relay.ts"
 import { requireRelay } from "./outbox/settings.ts"
-import { work } from "./outbox/working.ts"
+import { problemIn, work } from "./outbox/working.ts"
 import { isSyncError, type SyncError } from "./SyncError.ts"
-import { ownTable } from "./tables/ownTables.ts"
+import { ownTable, shownOwnTable } from "./tables/ownTables.ts"
 import { syncErrorOf } from "./tables/sqlErrors.ts"
 
 /**
@@ -51,7 +54,7 @@ export interface Options {
   readonly wake?: Stream.Stream<unknown, unknown> | undefined
 }
 
-/** How long it takes until a stream of wakes that failed is run again, in milliseconds, at first and at most. */
+/** How long it takes until what failed is run again, at first and at most. */
 const again = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
 
 /** Fails with what would be in its way from the start. */
@@ -60,8 +63,65 @@ const ready: Effect.Effect<void, SyncError, SqlClient> = Effect.gen(function*() 
   yield* Outbox.probe
   yield* Effect.mapError(
     mayPublish(settings),
-    (error) => isSyncError(error) ? error : syncErrorOf("publish the outbox", error)
+    (error) => isSyncError(error) ? error : syncErrorOf(operation, error)
   )
+})
+
+/** Starts a relay. Returns what publishes, for ever. */
+const start = Effect.fnUntraced(function*(
+  health: ServiceCell,
+  options: Options
+): Effect.fn.Return<
+  Effect.Effect<never, never, SqlClient>,
+  SyncError | KafkaError,
+  SqlClient | KafkaEngine.Service | Scope.Scope
+> {
+  const settings = yield* Outbox.Settings
+  const { batchBytes = 8 * 1_024 * 1_024, batchSize = 1_000, concurrency = 4, poll, wake = Stream.never } = options
+  const least = Duration.toMillis(Duration.fromInputUnsafe(poll?.least ?? "20 millis"))
+  const most = Math.max(least, Duration.toMillis(Duration.fromInputUnsafe(poll?.most ?? "1 second")))
+  health.trouble("start", "it waits for the database")
+  yield* answered(ready)
+  health.trouble("start", "it waits for its producer")
+  const engine = yield* KafkaEngine.Service
+  const client = yield* engine.producer
+  health.over("start")
+  const relay = new Relay({ place: settings, client, health, batchSize, batchBytes })
+  const alarm = new Alarm()
+  yield* Effect.acquireRelease(
+    Effect.sync(() => listen(ownTable(settings, "outbox"), alarm.ring)),
+    (unlisten) => Effect.sync(unlisten)
+  )
+  yield* Effect.forkScoped(
+    Stream.runForEach(wake, () => Effect.sync(alarm.ring)).pipe(
+      Effect.tapCause((cause) => Effect.logWarning("the relay of the outbox is not woken for a while", cause)),
+      Effect.sandbox,
+      Effect.retry(again)
+    )
+  )
+  return Effect.scoped(work(relay, alarm, health, { concurrency, least, most })).pipe(
+    Effect.tapCause((cause) => {
+      health.restarting(`it ended because of a bug: ${problemIn(cause)}`)
+      const line = "the relay of the outbox ended because of a bug; starting it again"
+      // The bug may be the logger's.
+      return Effect.catchDefect(Effect.logError(line, cause), () => Effect.void)
+    }),
+    Effect.sandbox,
+    Effect.retry(again),
+    Effect.catch(Effect.failCause)
+  )
+})
+
+const begin = Effect.fnUntraced(function*(
+  options: Options
+): Effect.fn.Return<
+  Effect.Effect<never, never, SqlClient>,
+  SyncError | KafkaError,
+  SqlClient | KafkaEngine.Service | Scope.Scope
+> {
+  const settings = yield* Outbox.Settings
+  const health = yield* register(`relay of ${shownOwnTable(settings, "outbox")}`)
+  return yield* Effect.tapCause(start(health, options), (cause) => Effect.sync(() => health.failed(problemIn(cause))))
 })
 
 /**
@@ -88,29 +148,10 @@ const ready: Effect.Effect<void, SyncError, SqlClient> = Effect.gen(function*() 
 export const run = (
   options: Options = {}
 ): Effect.Effect<never, SyncError | KafkaError, SqlClient | KafkaEngine.Service> =>
-  Effect.gen(function*() {
+  Effect.suspend(() => {
     requireRelay("OutboxRelay.run", options)
-    const settings = yield* Outbox.Settings
-    const { batchBytes = 8 * 1_024 * 1_024, batchSize = 1_000, concurrency = 4, poll, wake = Stream.never } = options
-    const least = Duration.toMillis(Duration.fromInputUnsafe(poll?.least ?? "20 millis"))
-    const most = Math.max(least, Duration.toMillis(Duration.fromInputUnsafe(poll?.most ?? "1 second")))
-    yield* ready
-    const engine = yield* KafkaEngine.Service
-    const relay = new Relay({ place: settings, client: yield* engine.producer, batchSize, batchBytes })
-    const alarm = new Alarm()
-    yield* Effect.acquireRelease(
-      Effect.sync(() => listen(ownTable(settings, "outbox"), alarm.ring)),
-      (unlisten) => Effect.sync(unlisten)
-    )
-    yield* Effect.forkScoped(
-      Stream.runForEach(wake, () => Effect.sync(alarm.ring)).pipe(
-        Effect.tapCause((cause) => Effect.logWarning("the relay of the outbox is not woken for a while", cause)),
-        Effect.sandbox,
-        Effect.retry(again)
-      )
-    )
-    return yield* work(relay, alarm, { concurrency, least, most })
-  }).pipe(Effect.scoped)
+    return Effect.scoped(Effect.flatten(begin(options)))
+  })
 
 /**
  * Publishes the outbox in the background, as {@link run} does, for as long as the layer lives. The end of the layer
@@ -132,12 +173,5 @@ export const layer = (
   options: Options = {}
 ): Layer.Layer<never, SyncError | KafkaError, SqlClient | KafkaEngine.Service> => {
   requireRelay("OutboxRelay.layer", options)
-  return Layer.effectDiscard(
-    Effect.gen(function*() {
-      // What would end it at the start is an error of the layer.
-      yield* ready
-      yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.producer)
-      yield* Effect.forkScoped(run(options))
-    })
-  )
+  return Layer.effectDiscard(Effect.flatMap(begin(options), Effect.forkScoped))
 }

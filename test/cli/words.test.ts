@@ -267,12 +267,18 @@ describe("progress", () => {
   it("says what was handled since the last line, and never that an unknown lag is none", () => {
     const progress = new Progress()
     progress.note({ topic: "t", partition: 0, from: 0, to: 5, handled: 5, duration: 1, exceptions: [] })
-    assert.strictEqual(progress.line([health(3)]), "5 handled (5/s), 0 failed, lag 3, 1 partitions")
+    assert.strictEqual(progress.line([health(3)], []), "5 handled (5/s), 0 failed, lag 3, 1 partitions")
     assert.strictEqual(
-      progress.line([health(3), health(undefined)]),
+      progress.line([health(3), health(undefined)], []),
       "5 handled (0/s), 0 failed, lag unknown, 2 partitions"
     )
     const idle = { ...health(undefined), status: "off" as const, assignment: [] }
-    assert.strictEqual(progress.line([health(3), idle]), "5 handled (0/s), 0 failed, lag 3, 1 partitions")
+    assert.strictEqual(progress.line([health(3), idle], []), "5 handled (0/s), 0 failed, lag 3, 1 partitions")
+    const relay = { name: "relay", status: "running", healthy: true, problems: [], lagMillis: 0 } as const
+    const unwell = { ...relay, healthy: false, problems: ["no broker, for 12 s"] }
+    assert.strictEqual(
+      progress.line([idle], [relay, unwell]),
+      "5 handled (0/s), 0 failed, lag 0, 0 partitions; relay: no broker, for 12 s"
+    )
   })
 })

@@ -121,6 +121,21 @@ describe("fault proxy", () => {
     assert.strictEqual(await late.receive(1), "c")
   })
 
+  it("swallows what live connections send, and lets new ones pass", async () => {
+    const live = await client()
+    live.socket.write("a")
+    await live.receive(1)
+    proxy.swallow()
+    live.socket.write("b")
+    await proxy.heal()
+    const late = await client()
+    late.socket.write("c")
+    assert.strictEqual(await late.receive(1), "c")
+    await passTime()
+    assert.strictEqual(live.text(), "a")
+    assert.isFalse(live.socket.destroyed)
+  })
+
   it("holds answers back, all of them at once", async () => {
     const { receive, socket } = await client()
     proxy.latency(200)

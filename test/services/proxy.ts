@@ -13,6 +13,8 @@ export interface FaultProxy {
   readonly cut: () => void
   /** Connections are accepted and kept and nothing passes in either direction; `heal` lets what was held back pass. */
   readonly blackhole: () => void
+  /** Over the live connections nothing passes any more, as where a firewall forgot them, for ever; new ones work. */
+  readonly swallow: () => void
   /** Holds every answer back for so long; the order stays, and many can be on their way at once. */
   readonly latency: (ms: number) => void
   /** Lets so many bytes per second pass, per connection and direction. */
@@ -56,7 +58,13 @@ const makeSignal = (): Signal => {
 const heldBytes = 1_048_576
 
 /** Moves the bytes of one direction. It ends when either side is gone. */
-const pump = (from: Socket, to: Socket, faults: Faults, latencyMs: () => number) => {
+const pump = (
+  from: Socket,
+  to: Socket,
+  faults: Faults,
+  latencyMs: () => number,
+  isSwallowed: () => boolean
+) => {
   const queue: Array<{ readonly chunk: Buffer | undefined; readonly due: number }> = []
   let held = 0
   const wake = makeSignal()
@@ -74,7 +82,7 @@ const pump = (from: Socket, to: Socket, faults: Faults, latencyMs: () => number)
   const write = async (chunk: Buffer) => {
     let rest = chunk
     while (rest.length > 0) {
-      while (faults.blackhole && !to.destroyed) await faults.changed.next()
+      while ((faults.blackhole || isSwallowed()) && !to.destroyed) await faults.changed.next()
       if (to.destroyed) return
       // In slices of a twentieth of a second.
       const size = Math.max(1, Math.min(rest.length, Math.ceil(faults.bytesPerSecond / 20)))
@@ -118,6 +126,7 @@ export const startProxy = async (options: ProxyOptions): Promise<FaultProxy> => 
     faults.changed.fire()
   }
   const clients = new Set<Socket>()
+  const swallowed = new WeakSet<Socket>()
 
   const accept = (client: Socket) => {
     const upstream = connect({ host, port: options.upstream, noDelay: true, allowHalfOpen: true })
@@ -134,8 +143,9 @@ export const startProxy = async (options: ProxyOptions): Promise<FaultProxy> => 
     client.on("close", end)
     // After its end there may still be bytes on their way to the client, and the end behind them.
     upstream.on("close", () => upstream.readableEnded || end())
-    pump(client, upstream, faults, () => 0)
-    pump(upstream, client, faults, () => faults.latencyMs)
+    const isSwallowed = () => swallowed.has(client)
+    pump(client, upstream, faults, () => 0, isSwallowed)
+    pump(upstream, client, faults, () => faults.latencyMs, isSwallowed)
   }
 
   let server: Server | undefined
@@ -164,6 +174,9 @@ export const startProxy = async (options: ProxyOptions): Promise<FaultProxy> => 
     refuse,
     cut,
     blackhole: () => change({ blackhole: true }),
+    swallow: () => {
+      for (const client of clients) swallowed.add(client)
+    },
     latency: (ms) => change({ latencyMs: ms }),
     throttle: (bytesPerSecond) => change({ bytesPerSecond }),
     heal: async () => {

@@ -2,7 +2,7 @@
  * Below which id each shard has no rows and will have none: rows that were deleted stay in the index until a vacuum,
  * and reading them again at each look costs more than all else. Pure.
  */
-import { shards } from "./shards.ts"
+import { queues } from "./shards.ts"
 
 /** What was read: the last id that was drawn, then the transactions that run. */
 export interface Observed {
@@ -20,11 +20,11 @@ interface Passed {
 const later = (one: bigint, other: bigint): bigint => one > other ? one : other
 
 export class LowWater {
-  private readonly lows = new Array<bigint>(shards).fill(0n)
+  private readonly lows = new Array<bigint>(queues).fill(0n)
   /** No id up to this one can appear any more. */
   private settled = 0n
   private pending: Observed | undefined
-  private readonly passed = new Array<Passed | undefined>(shards).fill(undefined)
+  private readonly passed = new Array<Passed | undefined>(queues).fill(undefined)
 
   /** An id is settled when all transactions that ran when it had been drawn have ended. */
   observe(observed: Observed): void {

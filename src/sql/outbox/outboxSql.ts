@@ -4,6 +4,7 @@
  * transaction that snapshots know.
  */
 import { ownTable, type Place } from "../tables/ownTables.ts"
+import { shards, strays } from "./shards.ts"
 import { walPrefix } from "./walMessages.ts"
 
 const tableOf = (place: Place): string => ownTable(place, "outbox")
@@ -63,16 +64,16 @@ export const remove = (place: Place): string =>
 SELECT count(*)::int4 FROM gone`
 
 /**
- * First in the transaction that publishes: under another isolation it would see rows that another relay has deleted,
- * and where nothing may be written, what was published could not be deleted.
+ * The transaction that publishes: under another isolation it would see rows that another relay has deleted, and where
+ * nothing may be written, what was published could not be deleted.
  */
-export const begin = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE"
+export const begin = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
 
 /** How long a relay whose machine is gone holds its shards, in milliseconds. */
 const idleMillis = 600_000
 
 /** How long a statement of a relay may take, in milliseconds. */
-const statementMillis = 60_000
+export const statementMillis = 60_000
 
 const mayPublish = (place: Place): string =>
   ["SELECT", "DELETE", "UPDATE"].map((right) => `has_table_privilege('${quotedIn(place)}', '${right}')`).join(" AND ")
@@ -80,24 +81,53 @@ const mayPublish = (place: Place): string =>
 const quotedIn = (place: Place): string => tableOf(place).replaceAll("'", "''")
 
 /**
- * Whether this transaction is the one that publishes a shard, until it ends, and may delete what it publishes. The
- * settings of a server are for others: a transaction that the server ends while the broker has the messages publishes
- * them again and again.
+ * Whether this transaction is the one that publishes a queue, until it ends, and may delete what it publishes; then
+ * what `end` needs to end it. The settings of a server are for others: a transaction that the server ends while the
+ * broker has the messages publishes them again and again.
  */
 export const tryShard = (place: Place): string =>
   `SELECT pg_try_advisory_xact_lock(${lockSpace(place)}, -1 - $1::int4), ${mayPublish(place)},
+  pg_backend_pid(), extract(epoch FROM now())::text,
   set_config('idle_in_transaction_session_timeout', '${idleMillis}', true),
   set_config('statement_timeout', '${statementMillis}', true), set_config('lock_timeout', '0', true),
   CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
     THEN set_config('transaction_timeout', '0', true) END`
 
+/**
+ * Ends a transaction whose connection was lost, with its session: the server may not know yet, and keeps its locks. A
+ * role may end what is its own.
+ */
+export const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE pid = $1::int4 AND extract(epoch FROM xact_start)::text = $2::text`
+
 /** Whether this role may publish, and as whom. */
 export const rights = (place: Place): string => `SELECT ${mayPublish(place)}, quote_ident(current_user)`
 
-/** The shards that have rows; a parameter of the lowest id that each may have. */
-export const filledShards = (place: Place): string =>
-  `SELECT n - 1 FROM unnest($1::text::int8[]) WITH ORDINALITY AS s(low, n)
-WHERE EXISTS (SELECT 1 FROM ${tableOf(place)} WHERE shard = n - 1 AND id >= low AND parked_at IS NULL)`
+/**
+ * The first row of queue `n - 1` with these shards. A range, and the order of the index: for one shard, or without an
+ * order, the planner may read the whole table by another index, also the rows that were deleted.
+ */
+const firstRow = (place: Place, ofStrays: boolean, shards: string): string =>
+  `(SELECT id, topic, created_at FROM ${tableOf(place)} WHERE n ${ofStrays ? ">" : "<="} ${strays} AND ${shards}
+    AND id >= low AND parked_at IS NULL ORDER BY shard, id LIMIT 1)`
+
+/** The first row of each queue, by a parameter of the lowest id that each may have; of the strays up to two. */
+const firstRows = (place: Place): string =>
+  `unnest($1::text::int8[]) WITH ORDINALITY AS s(low, n), LATERAL (
+  ${firstRow(place, false, "shard BETWEEN n - 1 AND n - 1")}
+  UNION ALL ${firstRow(place, true, `shard >= ${shards}`)}
+  UNION ALL ${firstRow(place, true, "shard < 0")}
+) AS first`
+
+/** The queues that have rows. */
+export const filledQueues = (place: Place): string => `SELECT DISTINCT n - 1 FROM ${firstRows(place)}`
+
+/** The first rows of all queues: the queue, the id, the topic, and how long it has waited, in milliseconds. */
+export const firsts = (place: Place): string =>
+  `SELECT n - 1, id::text, topic, (extract(epoch FROM clock_timestamp() - created_at) * 1000)::float8
+FROM ${firstRows(place)}`
+
+const inQueue = (queue: number): string => queue === strays ? `(shard >= ${shards} OR shard < 0)` : "shard = $1::int2"
 
 /** Larger rows are read in pieces: a driver takes messages of 16 MiB by default. */
 export const pieceBytes = 8 * 1_024 * 1_024
@@ -111,14 +141,14 @@ const narrow = `id::text AS digits, topic, partition, CASE WHEN size <= ${pieceB
   timestamp::text, size > ${pieceBytes}`
 
 /**
- * The oldest rows of a shard, not of some topics; bounded by number and bytes, but at least one. The last cell says
+ * The oldest rows of a queue, not of some topics; bounded by number and bytes, but at least one. The last cell says
  * whether nothing is behind the row.
  */
-export const select = (place: Place): string =>
+export const select = (place: Place, queue: number): string =>
   `SELECT ${narrow}, is_last FROM (
   SELECT o.*, size, sum(size) OVER w - size AS before, lead(id) OVER w IS NULL AS is_last
   FROM ${tableOf(place)} AS o, LATERAL (SELECT ${size} AS size) AS s
-  WHERE shard = $1::int2 AND id >= $2::text::int8 AND parked_at IS NULL AND topic <> ALL($4::text::text[])
+  WHERE ${inQueue(queue)} AND id >= $2::text::int8 AND parked_at IS NULL AND topic <> ALL($4::text::text[])
   WINDOW w AS (ORDER BY id ROWS UNBOUNDED PRECEDING) ORDER BY id LIMIT $3::int4
 ) AS oldest WHERE before = 0 OR before + size <= $5::int8 ORDER BY id`
 
@@ -150,14 +180,6 @@ export const status = (place: Place): string =>
   `SELECT count(*) FILTER (WHERE parked_at IS NULL)::text, count(*) FILTER (WHERE parked_at IS NOT NULL)::text,
   (extract(epoch FROM clock_timestamp() - min(created_at) FILTER (WHERE parked_at IS NULL)) * 1000)::float8
 FROM ${tableOf(place)}`
-
-/** How long the oldest row waits, in milliseconds. */
-export const oldest = (place: Place): string =>
-  `SELECT (extract(epoch FROM clock_timestamp() - min(created_at)) * 1000)::float8 FROM (
-  SELECT (SELECT created_at FROM ${tableOf(place)} WHERE shard = n - 1 AND id >= low AND parked_at IS NULL
-    ORDER BY id LIMIT 1) AS created_at
-  FROM unnest($1::text::int8[]) WITH ORDINALITY AS s(low, n)
-) AS first`
 
 export const parked = (place: Place): string =>
   `SELECT ${narrow}, (extract(epoch FROM parked_at) * 1000)::float8, problem

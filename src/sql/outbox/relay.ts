@@ -9,18 +9,21 @@ import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { ProducerClient } from "../../engine/KafkaEngine.ts"
 import { sendAll } from "../../internal/produce/delivering.ts"
+import { oneLine } from "../../internal/shared/causes.ts"
+import { monotonic, type ServiceCell } from "../../internal/telemetry/serviceCell.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import { literalOf } from "../apply/literals.ts"
-import { inTransaction } from "../apply/running.ts"
 import { SyncError } from "../SyncError.ts"
 import { Denied, Unexpected } from "../SyncErrorReason.ts"
 import { type Place, shownOwnTable } from "../tables/ownTables.ts"
+import { ask, inTransaction, operation, unanswered } from "./asking.ts"
 import { LowWater } from "./lowWater.ts"
 import * as Sql from "./outboxSql.ts"
 import type { OutboxRow } from "./rows.ts"
 import { settle, type Settled } from "./settling.ts"
+import { shownQueue } from "./shards.ts"
 import { TopicPauses } from "./topicPauses.ts"
-import { monotonic, watched } from "./watching.ts"
+import { watched } from "./watching.ts"
 import { rowsWith } from "./wideRows.ts"
 
 const publishedRows = Metric.counter("millrace_outbox_published_total", {
@@ -47,6 +50,7 @@ const list = (values: ReadonlyArray<string | bigint>): string => literalOf(value
 export interface RelayOptions {
   readonly place: Place
   readonly client: ProducerClient
+  readonly health: ServiceCell
   readonly batchSize: number
   readonly batchBytes: number
 }
@@ -72,7 +76,7 @@ const finishing = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E,
     })
   )
 
-/** What one batch of a shard came to. */
+/** What one batch of a queue came to. */
 interface Batch {
   readonly published: number
   /** Whether there is more to be published at once. */
@@ -81,7 +85,15 @@ interface Batch {
 
 const nothing: Batch = { published: 0, goesOn: false }
 
-/** Publishes one outbox; its batches run at the same time, one of each shard. */
+const topicsOf = (rows: Iterable<OutboxRow>): ReadonlyArray<string> => [
+  ...new Set(Array.from(rows, ({ message }) => message.topic))
+]
+
+/** What of a queue troubles a relay, and what of a topic. */
+export const troubleOf = (queue: number): string => `queue ${queue}`
+const topicTrouble = (topic: string): string => `topic ${topic}`
+
+/** Publishes one outbox; its batches run at the same time, one of each queue. */
 export class Relay {
   private readonly low = new LowWater()
   private readonly pauses = new TopicPauses()
@@ -89,35 +101,50 @@ export class Relay {
   private readonly attributes: { readonly outbox: string }
   /** When the oldest row was looked at last, and how long it had waited. */
   private seen: { readonly at: number; readonly millis: number } | undefined
+  /** By queue, its first row, and since when it is. */
+  private readonly firsts = new Map<number, { readonly id: unknown; readonly since: number }>()
+  /** By queue, transactions of this relay whose connection was lost, which may have its lock. */
+  private readonly lost = new Map<number, ReadonlyArray<unknown>>()
+  /** By queue, the topics of the batch that is on its way. */
+  private readonly sending = new Map<number, ReadonlyArray<string>>()
+  /** The topics that the health says something about. */
+  private readonly troubled = new Set<string>()
 
   constructor(options: RelayOptions) {
     this.options = options
     this.attributes = { outbox: shownOwnTable(options.place, "outbox") }
   }
 
-  /** The shards that have rows. */
-  readonly filled: Effect.Effect<ReadonlyArray<number>, SqlError, SqlClient> = Effect.gen(
+  /** The queues that have rows. */
+  readonly filled: Effect.Effect<ReadonlyArray<number>, SqlError | SyncError, SqlClient> = Effect.gen(
     { self: this as Relay },
     function*() {
-      const sql = yield* SqlClient
-      const rows = yield* sql.unsafe(Sql.filledShards(this.options.place), [list(this.low.all)]).values
-      return rows.map(([shard]) => Number(shard))
+      const rows = yield* ask(yield* SqlClient, Sql.filledQueues(this.options.place), [list(this.low.all)])
+      return rows.map(([queue]) => Number(queue))
     }
   )
 
-  /** Notes what can never appear any more, and how old the oldest row is. */
-  readonly observe: Effect.Effect<void, SqlError, SqlClient> = Effect.gen({ self: this as Relay }, function*() {
-    const { place } = this.options
-    const sql = yield* SqlClient
-    const [last] = yield* sql.unsafe(Sql.lastId(place)).values
-    const [running] = yield* sql.unsafe(Sql.running).values
-    const [lastId, xmin, xmax] = [last![0], running![0], running![1]].map((digits) => BigInt(String(digits)))
-    this.low.observe({ lastId: lastId!, xmin: xmin!, xmax: xmax! })
-    const [oldest] = yield* sql.unsafe(Sql.oldest(place), [list(this.low.all)]).values
-    const millis = Math.max(0, Number(oldest?.[0] ?? 0))
-    this.seen = { at: yield* monotonic, millis }
-    yield* this.show(millis)
-  })
+  /** Notes what can never appear any more, which topics are waited for, and how old the oldest row is. */
+  readonly observe: Effect.Effect<void, SqlError | SyncError, SqlClient> = Effect.gen(
+    { self: this as Relay },
+    function*() {
+      const { place } = this.options
+      const sql = yield* SqlClient
+      const [last] = yield* ask(sql, Sql.lastId(place))
+      const [running] = yield* ask(sql, Sql.running)
+      const [lastId, xmin, xmax] = [last![0], running![0], running![1]].map((digits) => BigInt(String(digits)))
+      this.low.observe({ lastId: lastId!, xmin: xmin!, xmax: xmax! })
+      const firsts = yield* ask(sql, Sql.firsts(place), [list(this.low.all)])
+      const now = yield* monotonic
+      for (const [queue, id] of firsts) {
+        if (this.firsts.get(Number(queue))?.id !== id) this.firsts.set(Number(queue), { id, since: now })
+      }
+      this.endTroubles(firsts.map(([, , topic]) => String(topic)))
+      const millis = firsts.reduce((most, [, , , millis]) => Math.max(most, Number(millis)), 0)
+      this.seen = { at: now, millis }
+      yield* this.show(millis)
+    }
+  )
 
   /** While nobody can look, the oldest row gets older. */
   readonly unseen: Effect.Effect<void> = Effect.gen({ self: this as Relay }, function*() {
@@ -132,46 +159,97 @@ export class Relay {
   }
 
   private show(millis: number): Effect.Effect<void> {
+    this.options.health.lag(millis)
     return Metric.update(Metric.withAttributes(lag, this.attributes), millis)
   }
 
-  /** Publishes the oldest rows of a shard. `late` is run once it takes long. */
-  readonly batch = Effect.fnUntraced({ self: this as Relay }, function*(shard: number, late: Effect.Effect<void>) {
+  private trouble(topic: string, problem: string, since?: number): void {
+    this.troubled.add(topic)
+    this.options.health.trouble(topicTrouble(topic), problem, since)
+  }
+
+  private endTrouble(topic: string): void {
+    this.troubled.delete(topic)
+    this.options.health.over(topicTrouble(topic))
+  }
+
+  /**
+   * A topic is no trouble any more when nothing waits for it: another relay may have published its messages. What waits
+   * for one is on its way, or first in its queue, for the relay passes it by alone.
+   */
+  private endTroubles(first: ReadonlyArray<string>): void {
+    const waiting = new Set(first)
+    for (const topics of this.sending.values()) for (const topic of topics) waiting.add(topic)
+    for (const topic of this.troubled) if (!waiting.has(topic)) this.endTrouble(topic)
+  }
+
+  /** Publishes the oldest rows of a queue. `late` is run once it takes long. */
+  readonly batch = Effect.fnUntraced({ self: this as Relay }, function*(queue: number, late: Effect.Effect<void>) {
     const { batchBytes, batchSize, place } = this.options
     const sql = yield* SqlClient
     const { mark } = this.low
-    const paused = this.pauses.leftOut(shard, yield* monotonic)
-    const parameters = [shard, String(this.low.without(shard, paused)), batchSize, list(paused), batchBytes]
+    const paused = this.pauses.leftOut(queue, yield* monotonic)
+    const parameters = [queue, String(this.low.without(queue, paused)), batchSize, list(paused), batchBytes]
     /** The rows that the broker has not answered for yet; none while the database is waited for. */
     const open = new Set<OutboxRow>()
+    let transaction: ReadonlyArray<unknown> = []
     const work = Effect.gen({ self: this as Relay }, function*() {
-      yield* sql.unsafe(Sql.begin)
-      const [lock] = yield* sql.unsafe(Sql.tryShard(place), [shard]).values
+      const lost = this.lost.get(queue)
+      if (lost !== undefined) {
+        yield* ask(sql, Sql.end, lost)
+        this.lost.delete(queue)
+      }
+      const [lock] = yield* ask(sql, Sql.tryShard(place), [queue])
+      transaction = lock!.slice(2, 4)
       if (lock![0] !== true) return undefined
       if (lock![1] !== true) return yield* denied(sql, place)
-      const cells = yield* sql.unsafe(Sql.select(place), parameters).values
-      const rows = yield* rowsWith(sql, place, cells)
+      const cells = yield* ask(sql, Sql.select(place, queue), parameters)
+      const rows = yield* rowsWith((text, parameters) => ask(sql, text, parameters), place, cells)
+      this.sending.set(queue, topicsOf(rows))
       const settled = yield* this.send(rows, open)
       yield* this.store(settled)
       return { rows, settled, isWhole: cells.length === 0 || cells[cells.length - 1]![8] === true }
     })
     const done = yield* finishing(
-      watched(inTransaction(sql, work), (seconds) => this.sayLate(shard, seconds, open, late))
-    )
-      .pipe(Effect.ensuring(Effect.sync(() => this.pauses.ended(shard))))
-    if (done === undefined) return nothing
+      watched(
+        inTransaction(sql, work, () => transaction.length > 0 && this.lost.set(queue, transaction)),
+        (seconds) => this.sayLate(queue, seconds, open, late)
+      )
+    ).pipe(Effect.ensuring(Effect.sync(() => {
+      this.pauses.ended(queue)
+      this.sending.delete(queue)
+    })))
+    if (done === undefined) {
+      this.sayHeld(queue)
+      return nothing
+    }
+    this.options.health.over(troubleOf(queue))
     const { isWhole, rows, settled } = done
     const { failed, published, refused } = settled
     if (failed.size === 0) {
       if (paused.length === 0) {
-        if (isWhole) this.low.emptied(shard, mark)
-        else this.low.emptiedTo(shard, mark, BigInt(rows[rows.length - 1]!.id))
-      } else if (isWhole) this.low.emptiedBut(shard, mark, paused)
+        if (isWhole) this.low.emptied(queue, mark)
+        else this.low.emptiedTo(queue, mark, BigInt(rows[rows.length - 1]!.id))
+      } else if (isWhole) this.low.emptiedBut(queue, mark, paused)
     }
-    for (const { message: { topic } } of published) if (!failed.has(topic)) this.pauses.succeeded(topic)
+    for (const topic of topicsOf(published)) {
+      if (failed.has(topic)) continue
+      this.pauses.succeeded(topic)
+      this.endTrouble(topic)
+    }
     yield* this.report(settled)
     return { published: published.length, goesOn: !isWhole && published.length + refused.length > 0 }
   })
+
+  /** Another relay has the queue. If its first row stays, that one waits, or is gone and the server does not know. */
+  private sayHeld(queue: number): void {
+    const { health } = this.options
+    health.over(troubleOf(queue))
+    const first = this.firsts.get(queue)
+    if (first === undefined) return
+    const problem = `${shownQueue(queue)} waits for another relay, or until the server notices that one is gone`
+    health.trouble(troubleOf(queue), problem, first.since)
+  }
 
   private readonly send = Effect.fnUntraced({ self: this as Relay }, function*(
     rows: ReadonlyArray<OutboxRow>,
@@ -193,33 +271,38 @@ export class Relay {
     const { place } = this.options
     const sql = yield* SqlClient
     if (published.length > 0) {
-      const [[count] = []] = yield* sql.unsafe(Sql.remove(place), [list(published.map(({ id }) => id))]).values
+      const [[count] = []] = yield* ask(sql, Sql.remove(place), [list(published.map(({ id }) => id))])
       if (Number(count) < published.length) {
         const problem = `${published.length} rows were published, and ${count} could be deleted; row level security, a `
           + "trigger, or somebody else is in the way"
         return yield* new SyncError({
-          operation: "publish the outbox",
+          operation,
           reason: new Unexpected({ code: undefined, problem })
         })
       }
     }
     if (refused.length === 0) return
     const problems = refused.map(({ problem }) => problem)
-    yield* sql.unsafe(Sql.park(place), [list(refused.map(({ row }) => row.id)), list(problems)])
+    yield* ask(sql, Sql.park(place), [list(refused.map(({ row }) => row.id)), list(problems)])
   })
 
   private readonly sayLate = Effect.fnUntraced({ self: this as Relay }, function*(
-    shard: number,
+    queue: number,
     seconds: number,
     open: ReadonlySet<OutboxRow>,
     late: Effect.Effect<void>
   ) {
-    const topics = [...new Set(Array.from(open, ({ message }) => message.topic))]
+    const topics = topicsOf(open)
     const now = yield* monotonic
-    for (const topic of topics) this.pauses.suspected(topic, now)
+    const since = now - seconds * 1_000
+    for (const topic of topics) {
+      this.pauses.suspected(topic, now)
+      this.trouble(topic, `no broker acknowledges messages for topic "${topic}"`, since)
+    }
+    if (topics.length === 0) this.options.health.trouble(troubleOf(queue), unanswered, since)
     yield* Effect.logWarning(
       topics.length === 0
-        ? `shard ${shard} of the outbox has waited for the database for ${seconds} s`
+        ? `${shownQueue(queue)} of the outbox has waited for the database for ${seconds} s`
         : `${open.size} messages of the outbox have been on their way to the broker for ${seconds} s, for ${
           topics.map((topic) => `"${topic}"`).join(", ")
         }`
@@ -235,6 +318,7 @@ export class Relay {
     // The broker may have taken minutes to say no.
     const now = yield* monotonic
     for (const [topic, error] of failed) {
+      this.trouble(topic, `messages for topic "${topic}" cannot be published: ${oneLine(error.message)}`)
       const millis = this.pauses.failed(topic, now)
       if (millis === undefined) continue
       yield* Effect.logWarning(
@@ -253,17 +337,17 @@ export class Relay {
 
 /** What a role lacks that would publish rows and could not delete them. */
 const denied = (sql: SqlClient, place: Place): Effect.Effect<never, SyncError | SqlError> =>
-  Effect.flatMap(sql.unsafe(Sql.rights(place)).values, ([row]) => {
+  Effect.flatMap(ask(sql, Sql.rights(place)), ([row]) => {
     const problem =
       `GRANT SELECT, UPDATE, DELETE ON ${shownOwnTable(place, "outbox")} TO ${row?.[1]}, and GRANT SELECT ON `
       + `SEQUENCE ${shownOwnTable(place, "outbox_id_seq")} TO ${row?.[1]}`
-    return Effect.fail(new SyncError({ operation: "publish the outbox", reason: new Denied({ problem }) }))
+    return Effect.fail(new SyncError({ operation, reason: new Denied({ problem }) }))
   })
 
 /** Fails with what the role of the connection lacks. */
 export const mayPublish = (place: Place): Effect.Effect<void, SyncError | SqlError, SqlClient> =>
   Effect.gen(function*() {
     const sql = yield* SqlClient
-    const [row] = yield* sql.unsafe(Sql.rights(place)).values
+    const [row] = yield* ask(sql, Sql.rights(place))
     if (row![0] !== true) return yield* denied(sql, place)
   })

@@ -5,6 +5,17 @@ import type { RawMessage } from "../../engine/KafkaEngine.ts"
 export const shards = 16
 
 /**
+ * Relays publish each shard as a queue of its own, and in one more what other programs wrote with any other number:
+ * its rows go by their ids, so a key keeps its order there, too.
+ */
+export const queues = shards + 1
+export const strays = shards
+
+/** What the log calls a queue. */
+export const shownQueue = (queue: number): string =>
+  queue === strays ? `what is in none of the ${shards} shards` : `shard ${queue}`
+
+/**
  * Keys share this many locks: a transaction that writes many keys would use up the lock table of the server, of which
  * all connections have some 6,400 entries by default.
  */

@@ -1,18 +1,11 @@
 /** Says what takes long: whatever stands still has to be seen while it does. */
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { patience } from "../../internal/telemetry/serviceCell.ts"
 
-/** When it is said first, and how often afterwards, in milliseconds. */
-export const patience = 10_000
+/** How often it is said after the first time, in milliseconds. */
 const again = 60_000
-
-/** A time that never goes back, in milliseconds. */
-export const monotonic: Effect.Effect<number> = Effect.map(
-  Clock.Clock,
-  (clock) => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
-)
 
 /** Runs `late` while `effect` takes long, each time with the seconds that it has taken. */
 export const watched = <A, E, R>(

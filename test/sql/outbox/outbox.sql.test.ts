@@ -10,6 +10,7 @@ import { Codec, Headers, KafkaEngine, Producer, Topic } from "millrace"
 import { Migrations, Outbox, OutboxRelay } from "millrace/sql"
 import { InMemoryKafka } from "millrace/testing"
 import { database } from "../../services/database.ts"
+import { emptied, until } from "./kit.ts"
 
 const Notes = Topic.make("notes", { key: Codec.nullable(Codec.string), value: Codec.nullable(Codec.string) })
 
@@ -59,15 +60,6 @@ const counting = (engine: KafkaEngine.Service["Service"]) => {
   })
   return { engine: { ...engine, producer }, most: () => most }
 }
-
-const until = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
-  Effect.gen(function*() {
-    while (!(yield* condition)) yield* Effect.sleep("5 millis")
-  })
-
-const isEmpty = Effect.map(Outbox.status, ({ waiting }) => waiting === 0)
-
-const emptied = until(isEmpty)
 
 layer(prepared, { excludeTestServices: true })("the outbox", (it) => {
   it.effect("publishes what was committed, as it was written, and nothing that was rolled back", () =>
@@ -217,6 +209,29 @@ layer(prepared, { excludeTestServices: true })("the outbox", (it) => {
       assert.strictEqual(yield* Outbox.drop([again!.id]), 1)
       assert.strictEqual((yield* Outbox.status).parked, 0)
     }).pipe(kafka))
+
+  it.effect("publishes rows of other programs whose shard is none of ours, each key in order", () =>
+    kafka(Effect.gen(function*() {
+      const sql = yield* SqlClient
+      const shards = [16, 99, 32_767, -1, -32_768]
+      yield* sql`INSERT INTO millrace.outbox (shard, topic, key, value, timestamp)
+        SELECT (${JSON.stringify(shards)}::jsonb ->> (i % 5))::int2, 'notes', ('k' || i % 5)::bytea, i::text::bytea, 1
+        FROM generate_series(0, 299) AS i ORDER BY i + 0`
+      yield* Outbox.sendAll(Notes, shards.map((_, i) => ({ key: `k${i}`, value: "own" })))
+      for (let i = 0; i < 2; i++) yield* Effect.forkScoped(OutboxRelay.run({ batchSize: 7 }))
+      yield* until(Effect.map(published, ({ length }) => length >= 305))
+      // Written while the relays know that below the last id nothing is left.
+      yield* sql`INSERT INTO millrace.outbox (shard, topic, key, value, timestamp)
+        SELECT 99, 'notes', 'k1', n::text::bytea, 1 FROM generate_series(300, 309) AS n`
+      yield* emptied
+      const records = (yield* published).filter(({ value }) => value !== "own")
+      assert.strictEqual(records.length, 310)
+      for (let key = 0; key < 5; key++) {
+        const values = records.flatMap((record) => record.key === `k${key}` ? [Number(record.value)] : [])
+        assert.deepStrictEqual(values, [...values].sort((a, b) => a - b))
+      }
+      assert.deepStrictEqual(yield* Outbox.status, { waiting: 0, oldestMillis: 0, parked: 0 })
+    })))
 
   it.effect("keeps the messages of a topic that is not there, and lets other topics go on", () =>
     Effect.gen(function*() {

@@ -4,14 +4,14 @@ import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as Metric from "effect/Metric"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Stream from "effect/Stream"
-import { Codec, KafkaEngine, Producer, Topic } from "millrace"
+import { Codec, type KafkaEngine, Producer, Topic } from "millrace"
 import { Migrations, Outbox, OutboxRelay } from "millrace/sql"
 import { InMemoryKafka } from "millrace/testing"
 import { client, makeDatabase, type Place } from "../../services/database.ts"
+import { emptied, logged, producing, under, until } from "./kit.ts"
 
 const Notes = Topic.make("notes", { key: Codec.nullable(Codec.string), value: Codec.nullable(Codec.bytes) })
 const Others = Topic.make("others", { key: Codec.string, value: Codec.string })
@@ -34,42 +34,14 @@ const kafka = Effect.provide(Layer.provideMerge(
   )
 ))
 
-type Produce = KafkaEngine.ProducerClient["produce"]
-
-/** An engine whose producer does something else with each message. */
-const producing = (change: (inner: Produce) => Produce) =>
-  Effect.map(KafkaEngine.Service, (engine) => ({
-    ...engine,
-    producer: Effect.map(
-      engine.producer,
-      (inner) =>
-        Object.create(inner, { produce: { value: change((m, done) => inner.produce(m, done)) } }) as typeof inner
-    )
-  }))
-
-const under = (engine: KafkaEngine.Service["Service"]) => Effect.provideService(KafkaEngine.Service, engine)
-
 const countOf = (topic: typeof Notes | typeof Others) =>
   Effect.map(Stream.runCollect(Topic.read(topic, { from: "earliest", until: "end" })), ({ length }) => length)
-
-const until = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
-  Effect.gen(function*() {
-    while (!(yield* condition)) yield* Effect.sleep("5 millis")
-  })
-
-const emptied = until(Effect.map(Outbox.status, ({ waiting }) => waiting === 0))
 
 const lagOf = (outbox: string) =>
   Effect.map(Metric.snapshot, (all) => {
     const found = all.find(({ attributes, id }) => id === "millrace_outbox_lag_ms" && attributes?.outbox === outbox)
     return found?.type === "Gauge" ? Number(found.state.value) : undefined
   })
-
-const logged = () => {
-  const lines: Array<string> = []
-  const logger = Logger.make(({ message }) => void lines.push(String(message)))
-  return { lines, layer: Logger.layer([logger]) }
-}
 
 const keys = Array.from({ length: 60 }, (_, i) => `key ${i}`)
 const toOthers = Outbox.sendAll(Others, keys.map((key) => ({ key, value: key })))
