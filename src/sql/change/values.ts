@@ -1,4 +1,9 @@
 /** Looks at what codecs made of records. Pure. */
+import * as BigDecimal from "effect/BigDecimal"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import { Epoch } from "../cells/epoch.ts"
 import { Malformed, type Values } from "./model.ts"
 
 /** Whether the value has fields: an object, but no list, bytes or `Map`. */
@@ -21,9 +26,16 @@ export const put = (target: { [field: string]: unknown }, field: string, value: 
   } else target[field] = value
 }
 
+/** Whether it is one value of a column, though it is an object. */
+const isOneValue = (key: object): boolean =>
+  Object.getPrototypeOf(key) !== Object.prototype && (
+    key instanceof Date || key instanceof Epoch || BigDecimal.isBigDecimal(key) || DateTime.isDateTime(key)
+    || Duration.isDuration(key) || Option.isOption(key)
+  )
+
 /** The fields of a key. One that is no object is the only field of `names`. */
 export const keyValues = (key: unknown, names: ReadonlyArray<string> | undefined): Values | Malformed => {
-  if (isValues(key)) return key
+  if (isValues(key) && !isOneValue(key)) return key
   if (key === null || key === undefined) return {}
   if (names?.length === 1 && !Array.isArray(key)) return { [names[0]!]: key }
   const problem = `${kindOf(key)} is no set of fields, and the table's key is not one column alone`

@@ -1,6 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as BigDecimal from "effect/BigDecimal"
+import * as DateTime from "effect/DateTime"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Codec, Record, Topic } from "millrace"
 import { Change } from "millrace/sql"
@@ -201,6 +204,13 @@ describe("Change.plain", () => {
     assert.deepInclude(read(Change.plain, null, { key: 1, keyFields: ["id"] }), { _tag: "Delete", key: { id: 1 } })
     assert.strictEqual(problemOf(Change.plain, null, { key: 1, keyFields: ["a", "b"] }).split(":")[0], "key")
     assert.strictEqual(problemOf(Change.plain, 5), "value: a number is no row")
+  })
+
+  it("takes a key that a codec has made one value of for that", () => {
+    const one = BigDecimal.fromStringUnsafe("1.5")
+    for (const key of [new Date(0), DateTime.makeUnsafe(0), one, Option.some(1), Duration.seconds(1), 5n]) {
+      assert.deepInclude(read(Change.plain, null, { key, keyFields: ["at"] }), { _tag: "Delete", key: { at: key } })
+    }
   })
 
   it("reads the record of a handler", () => {
