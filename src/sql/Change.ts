@@ -29,7 +29,8 @@ export {
    */
   Malformed
 } from "./change/model.ts"
-export type { Change, Delete, Format, Ignore, Input, Truncate, Upsert, Values, Version } from "./change/model.ts"
+export type { Change, Delete, Ignore, Truncate, Upsert } from "./change/model.ts"
+export type { Fields, Format, Input, Values, Version } from "./change/model.ts"
 
 /**
  * What the connector is set to, as far as it shows in its records. The names and defaults are those of

@@ -70,7 +70,7 @@ export interface Settings<S, E, R> extends TableSettings {
    * effects with `Effect.fnUntraced`; one per record costs more than the row.
    */
   readonly row?:
-    | ((row: Change.Values, record: Record.Of<S>) => Change.Values | Effect.Effect<Change.Values, E, R>)
+    | ((row: Change.Values, record: Record.Of<S>) => Change.Fields | Effect.Effect<Change.Fields, E, R>)
     | undefined
   /**
    * The tables of records that name one (`__dbz__physicalTableIdentifier`, or the source of an envelope), by

@@ -4,7 +4,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import { type Handler, type KafkaEngine, type KafkaError, OnFailure, type Record } from "millrace"
 import { Change, ModelSync, type SyncError } from "millrace/sql"
 import { same } from "./exact.ts"
-import { Declined, Mail, Users } from "./fixtures.ts"
+import { Declined, Mail, Order, Users } from "./fixtures.ts"
 
 type Failure = SyncError.SyncError
 
@@ -33,7 +33,28 @@ same<typeof transforming, Handler.Handler<Failure | Declined, SqlClient | Mail>>
 const layered = ModelSync.layer("sync", plain, { offsetReset: "earliest", onFailure: OnFailure.deadLetter })
 same<typeof layered, Layer.Layer<never, KafkaError.KafkaError, SqlClient | KafkaEngine.Service>>(true)
 
+interface Row {
+  readonly name: string
+}
+declare const row: Row
+ModelSync.make(Users, { ...base, row: () => row })
+ModelSync.make(Users, { ...base, row: () => new Order({ id: "a", total: 1 }) })
+const made = ModelSync.make(Users, { ...base, row: () => Mail.use((mail) => Effect.as(mail.send("x"), row)) })
+same<typeof made, ModelSync.ModelSync<typeof Users, never, Mail>>(true)
+// @ts-expect-error: a Promise has no fields
+ModelSync.make(Users, { ...base, row: async () => row })
+// @ts-expect-error: an array has none
+ModelSync.make(Users, { ...base, row: () => [row] })
+// @ts-expect-error: a date has none
+ModelSync.make(Users, { ...base, row: () => new Date() })
+// @ts-expect-error: a function has none
+ModelSync.make(Users, { ...base, row: () => () => row })
+// @ts-expect-error: nor have they within an effect
+ModelSync.make(Users, { ...base, row: () => Effect.succeed([row]) })
+
 // @ts-expect-error: a format is required
 ModelSync.make(Users, { table: "public.users" })
 // @ts-expect-error: a policy is asked about its own errors alone
-ModelSync.handler(plain, { onFailure: OnFailure.tag("Declined", OnFailure.skip) })
+ModelSync.handler(plain, { onFailure: OnFailure.stop.pipe(OnFailure.tag("Declined", OnFailure.skip)) })
+ModelSync.handler(plain, { onFailure: OnFailure.stop.pipe(OnFailure.tag("SyncError", OnFailure.skip)) })
+ModelSync.handler(transformed, { onFailure: OnFailure.stop.pipe(OnFailure.tag("Declined", OnFailure.skip)) })

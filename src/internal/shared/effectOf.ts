@@ -7,6 +7,8 @@ const isPromise = (value: unknown): value is PromiseLike<unknown> =>
 const shown = (value: unknown): string =>
   isPromise(value) ? "a Promise" : value === null || value === undefined ? String(value) : `a value (${typeof value})`
 
+const remedy = "; wrap asynchronous code in Effect.tryPromise"
+
 /** The outcome of a promise is ignored. Without a handler its rejection would end the process. */
 const leave = (value: unknown): void => {
   if (isPromise(value)) value.then(undefined, () => {})
@@ -22,8 +24,13 @@ export const effectOf = <A, E, R>(returned: Effect.Effect<A, E, R>, what: string
   if (isMarked(returned)) return returned
   const value: unknown = returned
   leave(value)
-  const remedy = isPromise(value) ? "; wrap asynchronous code in Effect.tryPromise" : ""
-  return Effect.die(new TypeError(`${what} returned ${shown(value)}, not an Effect${remedy}`))
+  return Effect.die(new TypeError(`${what} returned ${shown(value)}, not an Effect${isPromise(value) ? remedy : ""}`))
+}
+
+/** How an error names what `what` returned instead of an object of fields. */
+export const noFieldsText = (returned: unknown, what: string): string => {
+  leave(returned)
+  return `${what} returned ${shown(returned)}, not an object of fields${isPromise(returned) ? remedy : ""}`
 }
 
 /** The answer of a predicate. Throws for any other, which would count as true or false without having been meant. */

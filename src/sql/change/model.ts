@@ -13,6 +13,23 @@ import type { Modes } from "../cells/modes.ts"
 export type Values = Readonly<{ [field: string]: unknown }>
 
 /**
+ * What `row` of `ModelSync.make` returns: an object of fields, which may be an instance of a class. Arrays, Maps,
+ * dates, functions and Promises are none.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export type Fields =
+  | Values
+  | (object & {
+    readonly [Symbol.hasInstance]?: never
+    readonly [Symbol.iterator]?: never
+    readonly [Symbol.toPrimitive]?: never
+    readonly [Symbol.toStringTag]?: never
+  })
+
+/**
  * When the change was made at its source. What a record does not say is absent.
  *
  * @stability unstable

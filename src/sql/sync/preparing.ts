@@ -4,12 +4,12 @@ import * as Effect from "effect/Effect"
 import { Pending } from "../../Codec.ts"
 import type { RawRecord } from "../../engine/KafkaEngine.ts"
 import { brief } from "../../internal/shared/causes.ts"
-import { shown } from "../../internal/shared/fields.ts"
+import { noFieldsText } from "../../internal/shared/effectOf.ts"
 import type { Undecoded } from "../../internal/shared/undecoded.ts"
 import type * as Record from "../../Record.ts"
 import * as Suppression from "../../Suppression.ts"
 import type { Op } from "../apply/fold.ts"
-import { Malformed as MalformedRecord, type Upsert, type Values } from "../change/model.ts"
+import { type Fields, Malformed as MalformedRecord, type Upsert, type Values } from "../change/model.ts"
 import { SyncError } from "../SyncError.ts"
 import { Malformed, type Reason, UnmappedTable } from "../SyncErrorReason.ts"
 import { Problem } from "./problem.ts"
@@ -20,7 +20,13 @@ import { mappingFor, type Mappings, type Parts } from "./syncTables.ts"
 export type AnyRecord = Record.Record<any, any, any>
 
 /** What a program makes of the fields of a row. */
-export type Transform<R> = (values: Values, record: AnyRecord) => Values | Effect.Effect<Values, unknown, R>
+export type Transform<R> = (values: Values, record: AnyRecord) => Fields | Effect.Effect<Fields, unknown, R>
+
+const notFields = [Symbol.hasInstance, Symbol.iterator, Symbol.toPrimitive, Symbol.toStringTag]
+
+/** A Promise or a Map, say, has no fields, and would be a row of nothing but its key. */
+const isFields = (returned: unknown): returned is Values =>
+  typeof returned === "object" && returned !== null && !notFields.some((symbol) => symbol in returned)
 
 /** A record that cannot be stored, and why. */
 export interface Refusal {
@@ -92,7 +98,7 @@ export const prepare = Effect.fnUntraced(function*<R>(
       let op: Op | Problem | undefined
       switch (change._tag) {
         case "Upsert": {
-          let values = change.row
+          let values: Fields = change.row
           try {
             const made = row === undefined ? values : transformed(row, change, record)
             if (made !== values && Effect.isEffect(made)) {
@@ -103,9 +109,8 @@ export const prepare = Effect.fnUntraced(function*<R>(
           } catch (defect) {
             return end({ offset: record.offset, cause: Cause.die(defect) })
           }
-          if (typeof values !== "object" || values === null) {
-            const problem = `\`row\` returned ${shown(values)}; it returns an object of fields`
-            return end(refuse(operation, raw, new Malformed({ problem })))
+          if (!isFields(values)) {
+            return end(refuse(operation, raw, new Malformed({ problem: noFieldsText(values, "`row`") })))
           }
           op = written(mapping, change, values, record)
           break

@@ -4,6 +4,7 @@ import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Consumer, type Handler, OnFailure, Producer } from "millrace"
 import { Change, ModelSync } from "millrace/sql"
@@ -176,9 +177,37 @@ layer(world(statements), { excludeTestServices: true })("bad input", (it) => {
       assert.deepStrictEqual(failures.map(({ offset }) => offset), [1, 2, 3])
       assert.include(String(failures[0]!.error), "thrown")
       assert.strictEqual(String(failures[1]!.error), "failed")
-      assert.include(failures[2]!.error.message, "`row` returned")
+      assert.include(failures[2]!.error.message, "`row` returned undefined, not an object of fields")
       const rows = yield* rowsOf("(SELECT id, text FROM items WHERE id >= 400)")
       assert.deepStrictEqual(rows, [{ id: 400, text: "made" }, { id: 404, text: "made" }])
+    }))
+
+  it.effect("of a transform that returns no fields is refused, and is no row of its key alone", () =>
+    Effect.gen(function*() {
+      const Returning = connectTopic("returning")
+      const returned: ReadonlyArray<() => unknown> = [
+        () => Promise.reject(new Error("late")),
+        () => new Map(),
+        () => new Date(),
+        () => ["a"],
+        () => () => ({}),
+        () => Effect.succeed([{ text: "a" }])
+      ]
+      const settings = { table: "public.items", format: Change.plain }
+      // As a program without types would.
+      const row = (_: unknown, { offset }: { readonly offset: number }) => returned[offset]!() as Change.Values
+      const sync = ModelSync.make(Returning, { ...settings, row })
+      const messages = returned.map((_, i) => ({ key: { id: 600 + i }, value: { id: 600 + i }, partition: 0 }))
+      yield* Producer.sendAll(Returning, messages)
+      const failures = yield* runToEnd(ModelSync.handler(sync))
+      assert.strictEqual(failures.length, returned.length)
+      for (const { error } of failures) assert.include(error.message, "not an object of fields")
+      assert.match(failures[0]!.error.message, /`row` returned a Promise, .*Effect\.tryPromise/)
+      class Made extends Schema.Class<Made>("Made")({ text: Schema.String }) {}
+      const making = ModelSync.make(Returning, { ...settings, row: () => new Made({ text: "made" }) })
+      assert.deepStrictEqual(yield* runToEnd(ModelSync.handler(making)), [])
+      const rows = yield* rowsOf("(SELECT id, text FROM items WHERE id >= 600)")
+      assert.deepStrictEqual(rows, returned.map((_, i) => ({ id: 600 + i, text: "made" })))
     }))
 
   it.effect("sends of a transform are suppressed, unless they are asked for", () =>
