@@ -12,6 +12,7 @@ import * as KafkaEngine from "../engine/KafkaEngine.ts"
 import { flag, type KindsOf, requireFields } from "../internal/shared/fields.ts"
 import * as Kinds from "../internal/shared/handedIn/settingKinds.ts"
 import { type AnySource, show } from "../Source.ts"
+import { literalOf } from "./apply/literals.ts"
 import { problemsOf as lossesOf } from "./cells/losses.ts"
 import { keyFields } from "./check/connectorFor.ts"
 import type { Server, SessionSettings, SourceTable, TargetTable } from "./check/facts.ts"
@@ -20,6 +21,7 @@ import { guardProblems } from "./check/guardProblems.ts"
 import { type Guards, guards } from "./check/guardSql.ts"
 import { mappingProblems } from "./check/mappingProblems.ts"
 import * as Problems from "./check/problems.ts"
+import { columnsOf, rightsOf } from "./check/rights.ts"
 import type * as SourceDatabase from "./SourceDatabase.ts"
 import { requireSyncs } from "./sync/handedIn.ts"
 import { destinationOf, type Mapping } from "./sync/mapping.ts"
@@ -174,8 +176,14 @@ const ofSync = Effect.fnUntraced(function*(
   if (loaded._tag === "Failure") return [yield* asProblem("target", sync.settings.table, loaded.failure)]
   const { byName, main } = loaded.success
   const problems: Array<Problems.Problem> = []
-  for (const { settings, target: { columns, key, table } } of new Set([main, ...byName.values()])) {
-    const facts = yield* asked<TargetTable>(operation, target, Sql.targetTable, [table.schema, table.name])
+  for (const mapping of new Set([main, ...byName.values()])) {
+    const { settings, target: { columns, key, table } } = mapping
+    const facts = yield* asked<TargetTable>(operation, target, Sql.targetTable, [
+      table.schema,
+      table.name,
+      literalOf(columnsOf(mapping), (name) => name),
+      literalOf(rightsOf(mapping), (right) => right)
+    ])
     const role = yield* asked<string>(operation, target, Sql.role)
     if (facts !== undefined) problems.push(...Problems.targetProblems(role ?? "", table, facts))
     const names = settings.key === undefined ? undefined : key.map((place) => columns[place]!.name)

@@ -32,8 +32,8 @@ export interface SessionSettings {
 }
 
 export interface SourceTable {
-  /** `d`, `f`, `i` or `n`, as `pg_class.relreplident` has it. */
-  readonly identity: string
+  /** `d`, `f`, `i` or `n`, as `pg_class.relreplident` has it; of partitions the one that says least. */
+  readonly identity: { readonly kind: string; readonly schema: string; readonly name: string }
   readonly identityIndex: string | null
   readonly isUnlogged: boolean
   readonly canSelect: boolean

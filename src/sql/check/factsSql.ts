@@ -36,7 +36,10 @@ export const sessionSettings = `SELECT json_build_object(
 
 /** A table of the source: `$1` its schema, `$2` its name. */
 export const sourceTable = `SELECT json_build_object(
-  'identity', c.relreplident,
+  'identity', (SELECT json_build_object('kind', p.relreplident, 'schema', q.nspname, 'name', p.relname)
+    FROM pg_class p JOIN pg_namespace q ON q.oid = p.relnamespace
+    WHERE p.oid = c.oid OR p.oid IN (SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf)
+    ORDER BY p.oid = c.oid AND c.relkind = 'p', position(p.relreplident::text IN 'ndif') LIMIT 1),
   'identityIndex', (SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
     WHERE x.indrelid = c.oid AND x.indisreplident),
   'isUnlogged', c.relpersistence <> 'p',
@@ -51,10 +54,12 @@ export const sourceTable = `SELECT json_build_object(
 )::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1::text AND c.relname = $2::text`
 
-/** What the role may do with a table of the target. */
+/** What the role may not do with a table of the target: `$3` are the columns that are used, `$4` the rights. */
 export const targetTable = `SELECT json_build_object(
-  'denied', (SELECT coalesce(json_agg(p ORDER BY p), '[]') FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p
-    WHERE NOT has_table_privilege(c.oid, p)),
+  'denied', (SELECT coalesce(json_agg(p ORDER BY p), '[]') FROM unnest($4::text::text[]) p
+    WHERE NOT has_table_privilege(c.oid, p) AND CASE WHEN p IN ('DELETE', 'TRUNCATE') THEN true ELSE EXISTS (
+      SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = ANY($3::text::text[])
+        AND NOT has_column_privilege(c.oid, a.attnum, p)) END),
   'isRowSecured', c.relrowsecurity
 )::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1::text AND c.relname = $2::text`

@@ -32,7 +32,7 @@ const withGenerated = 180_000
 
 const generatedProblems = (server: Server, table: Table, facts: SourceTable): ReadonlyArray<Found> => {
   const { generated, identity, publications } = facts
-  if (identity !== "f" || generated.length === 0 || server.version < withGenerated) return []
+  if (identity.kind !== "f" || generated.length === 0 || server.version < withGenerated) return []
   const isStored = generated.every((column) => column.isStored)
   // Without a publication nothing breaks until the connector makes one.
   if (isStored && publications.length > 0 && publications.every(({ pubgencols }) => pubgencols === "s")) return []
@@ -50,16 +50,16 @@ const generatedProblems = (server: Server, table: Table, facts: SourceTable): Re
   }]
 }
 
-const identityProblems = (table: Table, { identity }: SourceTable): ReadonlyArray<Found> => {
-  const full = `ALTER TABLE ${quotedTable(table)} REPLICA IDENTITY FULL`
-  if (identity === "n" || (identity === "d" && table.primaryKey.length === 0)) {
+const identityProblems = (table: Table, { identity: { kind, ...at } }: SourceTable): ReadonlyArray<Found> => {
+  const alter = `ALTER TABLE ${quotedTable(at)} REPLICA IDENTITY`
+  const isPart = at.schema !== table.schema || at.name !== table.name
+  if (kind === "n" || (kind === "d" && table.primaryKey.length === 0)) {
+    const problem = kind === "n" ? "REPLICA IDENTITY NOTHING" : "no primary key, and no replica identity"
     return [{
       severity: "error",
-      problem: identity === "n" ? "REPLICA IDENTITY NOTHING" : "no primary key, and no replica identity",
+      problem: isPart ? `partition ${shownTable(at)}: ${problem}` : problem,
       breaks: "each UPDATE and DELETE of it fails at the source as soon as a publication has the table",
-      mend: identity === "n" && table.primaryKey.length > 0
-        ? `ALTER TABLE ${quotedTable(table)} REPLICA IDENTITY DEFAULT`
-        : full
+      mend: `${alter} ${kind === "n" && table.primaryKey.length > 0 ? "DEFAULT" : "FULL"}`
     }]
   }
   return table.primaryKey.length > 0 ? [] : [{
@@ -94,7 +94,7 @@ export const sourceProblems = (
   const found: Array<Found> = [
     ...generatedProblems(server, table, facts),
     ...identityProblems(table, facts),
-    ...losses.flatMap((loss) => lossProblem(loss, facts.identity === "f"))
+    ...losses.flatMap((loss) => lossProblem(loss, facts.identity.kind === "f"))
   ]
   if (facts.isUnlogged) {
     found.push({

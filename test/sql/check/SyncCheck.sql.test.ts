@@ -26,7 +26,9 @@ const source = [
   "CREATE TABLE public.soft (id int PRIMARY KEY, code text, nick text)",
   "CREATE TABLE public.marked (id int, region text, part int, PRIMARY KEY (id, region)) PARTITION BY LIST (region)",
   "CREATE TABLE public.marked_a PARTITION OF marked FOR VALUES IN ('a')",
-  "CREATE TABLE public.coded (id int PRIMARY KEY, code text)"
+  "CREATE TABLE public.coded (id int PRIMARY KEY, code text)",
+  "CREATE TABLE public.parts (id int PRIMARY KEY) PARTITION BY RANGE (id)",
+  "CREATE TABLE public.parts_1 PARTITION OF parts FOR VALUES FROM (1) TO (9)"
 ]
 
 const target = [
@@ -44,7 +46,8 @@ const target = [
   "CREATE UNIQUE INDEX soft_nick ON public.soft (nick) WHERE gone_at IS NULL",
   "CREATE TABLE public.marked (id int, region text, part int, PRIMARY KEY (id, region)) PARTITION BY LIST (region)",
   "CREATE TABLE public.marked_a PARTITION OF marked FOR VALUES IN ('a')",
-  "CREATE TABLE public.coded (id int PRIMARY KEY, code text)"
+  "CREATE TABLE public.coded (id int PRIMARY KEY, code text)",
+  "CREATE TABLE public.parts (id int PRIMARY KEY)"
 ]
 
 const sync = (table: string) =>
@@ -272,6 +275,53 @@ layer(twoDatabases(source, target))("SyncCheck.run", (it) => {
       assert.match(problems[0]!.problem, /^no connector reads it, and it keeps /)
       yield* atSource("SELECT pg_drop_replication_slot('unread_' || current_database())")
       assert.deepStrictEqual(yield* check("good"), [])
+    }))
+
+  it.effect("finds the partition whose rows cannot be identified", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* check("parts"), [])
+      yield* atSource("ALTER TABLE parts_1 REPLICA IDENTITY NOTHING", "INSERT INTO parts VALUES (1)")
+      yield* atSource("CREATE PUBLICATION parting FOR TABLE parts")
+      const change = atSource("UPDATE parts SET id = 2")
+      assert.include(String((yield* Effect.flip(change)).reason.cause), "does not have a replica identity")
+      const [found] = yield* check("parts")
+      assert.strictEqual(found?.problem, "partition public.parts_1: REPLICA IDENTITY NOTHING")
+      yield* atSource(found!.mend!)
+      yield* change
+      assert.deepStrictEqual(yield* check("parts"), [])
+    }))
+
+  it.effect("asks for the rights alone that the sync needs, and takes those on columns for enough", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient
+      const [[name] = []] = yield* sql.unsafe("SELECT current_database() || '_column_role'").values
+      const role = String(name)
+      const columns = "SELECT (id, v), INSERT (id, v), UPDATE (id, v)"
+      yield* atTarget(
+        `CREATE ROLE ${role}`,
+        "ALTER TABLE good ADD COLUMN own int",
+        `GRANT ${columns} ON good TO ${role}`
+      )
+      const mendsOf = (settings: Partial<ModelSync.TableSettings>) =>
+        sql.withTransaction(Effect.gen(function*() {
+          yield* sql.unsafe(`SET LOCAL ROLE ${role}`)
+          const made = ModelSync.make(debeziumTopic("public.good"), {
+            table: "public.good",
+            format: Change.envelope(),
+            fields: { exclude: ["own"] },
+            ...settings
+          })
+          return (yield* SyncCheck.run([made])).map(({ mend }) => mend)
+        }))
+      const grant = (rights: string) => [`GRANT ${rights} ON "public"."good" TO "${role}"`]
+      assert.deepStrictEqual(yield* mendsOf({ deletes: "ignore" }), [])
+      assert.deepStrictEqual(yield* mendsOf({}), grant("DELETE"))
+      assert.deepStrictEqual(yield* mendsOf({ truncates: "apply", deletes: "ignore" }), grant("TRUNCATE"))
+      assert.deepStrictEqual(
+        yield* mendsOf({ deletes: "ignore", fields: { exclude: [] } }),
+        grant("INSERT, SELECT, UPDATE")
+      )
+      yield* atTarget("ALTER TABLE good DROP COLUMN own", `DROP OWNED BY ${role}`, `DROP ROLE ${role}`)
     }))
 
   it.effect("finds rights that are missing, with the statements that grant them", () =>
