@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { PGlite } from "@electric-sql/pglite"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { SqlClient } from "effect/sql/SqlClient"
-import { Consumer, OnFailure, Producer, Topic } from "millrace"
+import * as Stream from "effect/Stream"
+import { Codec, Consumer, Health, OnFailure, Producer, Topic } from "millrace"
 import { PgliteClient } from "millrace/pglite"
-import { Change, Migrations, ModelSync, Table } from "millrace/sql"
+import { Change, Migrations, ModelSync, Outbox, OutboxRelay, Table } from "millrace/sql"
 import { InMemoryKafka } from "millrace/testing"
 
 const Users = Topic.make("users", { key: Change.debezium, value: Change.debezium })
@@ -31,6 +33,17 @@ const synced = Effect.gen(function*() {
   ])
   yield* sql`DELETE FROM millrace.offsets`
 }).pipe(Effect.provide(Layer.merge(InMemoryKafka.layer, Logger.layer([]))))
+
+/** An outbox, whose relay has one connection for all it does. */
+const relayed = Effect.gen(function*() {
+  const Notes = Topic.make("notes", { key: Codec.string, value: Codec.string })
+  const relay = yield* Effect.forkChild(OutboxRelay.run())
+  for (const key of ["a", "b", "c"]) yield* Outbox.send(Notes, { key, value: key })
+  while (!(yield* Health.ready) || (yield* Outbox.status).waiting > 0) yield* Effect.sleep("5 millis")
+  yield* Fiber.interrupt(relay)
+  const { length } = yield* Stream.runCollect(Topic.read(Notes, { from: "earliest", until: "end" }))
+  assert.strictEqual(length, 3)
+}).pipe(Effect.provide(InMemoryKafka.layer), Effect.provideService(Health.ServiceRegistry, new Set()))
 
 /** The driver gives a connection up that sends it too much, here within a transaction. */
 const lost = Effect.gen(function*() {
@@ -58,6 +71,7 @@ describe("PgliteClient", () => {
       assert.strictEqual(failed.reason._tag, "UniqueViolation")
       assert.deepStrictEqual(yield* sql`SELECT * FROM millrace.offsets`, [])
       yield* synced
+      yield* relayed
     })
     await Effect.runPromise(Effect.provide(program, PgliteClient.layerFrom(db)))
     await db.exec("BEGIN; CREATE TABLE begun ()")

@@ -7,12 +7,14 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql/SqlClient"
-import type { SqlError } from "effect/sql/SqlError"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import { errorOf, messageOf, oneLine } from "../../internal/shared/causes.ts"
 import type { Run } from "../../internal/shared/currentRun.ts"
 import { inTransaction, textsOf } from "../apply/running.ts"
 import { Alarm } from "../outbox/alarm.ts"
 import type { SyncError } from "../SyncError.ts"
 import { ownTable, type Place } from "../tables/ownTables.ts"
+import { shownError } from "../tables/sqlErrors.ts"
 import { keysIn, mostKeys, releaseAll } from "./releasing.ts"
 import { Known } from "./waiters.ts"
 import * as Sql from "./waitingSql.ts"
@@ -69,10 +71,16 @@ export const hintOf = ({ expired, oldestMillis, refused, waiting }: Status): str
   return parts.length === 0 ? undefined : `${parts.join("; ")}; see \`millrace sql waiting ls\``
 }
 
+const wordsOf = (cause: Cause.Cause<unknown>): string => {
+  const error = errorOf(cause)
+  return oneLine(isSqlError(error) ? shownError(error) : messageOf(error))
+}
+
 export class Sweeper {
   private readonly alarm = new Alarm()
   private readonly known: Known
   private hint: string | undefined
+  private readonly hintName: string
   private isFailing = false
   private readonly place: Place
   private readonly group: string
@@ -83,6 +91,7 @@ export class Sweeper {
     this.group = group
     this.run = run
     this.known = new Known(place)
+    this.hintName = `waiting in ${ownTable(place, "waiting")}`
   }
 
   /** Looks at once. */
@@ -93,6 +102,7 @@ export class Sweeper {
     const turn = Effect.catchCause(this.turn, (cause) => {
       if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
       this.known.forget()
+      this.run.hint(this.hintName, `rows that wait for their parents cannot be looked at: ${wordsOf(cause)}`)
       if (this.isFailing) return Effect.void
       this.isFailing = true
       return Effect.logWarning(`rows of group "${this.group}" that wait for their parents cannot be looked at`, cause)
@@ -153,7 +163,7 @@ export class Sweeper {
     yield* Metric.update(Metric.withAttributes(failedRows, attributes), status.expired + status.refused)
     yield* Metric.update(Metric.withAttributes(oldestRow, attributes), status.oldestMillis)
     const hint = hintOf(status)
-    this.run.hint(`waiting in ${ownTable(this.place, "waiting")}`, hint)
+    this.run.hint(this.hintName, hint)
     // Once, not at each look; the metrics tell the rest.
     if (hint !== undefined && this.hint === undefined) yield* Effect.logWarning(`group "${this.group}": ${hint}`)
     else if (hint === undefined && this.hint !== undefined) {

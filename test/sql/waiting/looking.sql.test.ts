@@ -42,6 +42,11 @@ layer(world(statements), { excludeTestServices: true })("rows that wait", (it) =
       yield* runToEnd(ModelSync.handler(customers.sync))
       assert.deepStrictEqual(yield* notes, ["1 swept", "2 late"])
       yield* until(Effect.map(hints, (health) => health.hints.length === 0))
+      yield* sql`ALTER TABLE millrace.waiting RENAME TO away`
+      yield* until(Effect.map(hints, (health) => health.hints.length === 1))
+      assert.match((yield* hints).hints[0]!, /cannot be looked at: relation "millrace.waiting" does not exist/)
+      yield* sql`ALTER TABLE millrace.away RENAME TO waiting`
+      yield* until(Effect.map(hints, (health) => health.hints.length === 0))
       yield* Fiber.interrupt(running)
     }))
 
