@@ -19,6 +19,13 @@ interface Touched {
   readonly keys: Map<string, Op>
 }
 
+/** Whether the keys of a table refer to rows of another one: a key that one of them gets may be there only then. */
+const isKeyedBy = ({ columns, key, table }: Target, { table: { name, schema } }: Target): boolean =>
+  table.foreignKeys.some(({ columns: referring, references }) =>
+    references.schema === schema && references.table === name
+    && key.some((column) => referring.includes(columns[column]!.name))
+  )
+
 const refersToItself = ({ table }: Target): boolean =>
   table.referencedBy.some(({ schema, table: name }) => schema === table.schema && name === table.name)
 
@@ -52,7 +59,7 @@ export class Moves {
   }
 
   private mayGoFirst(target: Target): boolean {
-    if (target.isLoose) return false
+    if (target.isLoose || [...this.touched.keys()].some((other) => isKeyedBy(target, other))) return false
     // A row that goes takes those with it that refer to it, before they may be given to another one.
     return target.table.referencedBy.length === 0 || (this.touched.size === 1 && !refersToItself(target))
   }

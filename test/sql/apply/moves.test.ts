@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { statementsIn } from "../../../src/sql/apply/statements.ts"
+import { makeTarget } from "../../../src/sql/apply/target.ts"
 import { imagined, move, truncate, write } from "./kit.ts"
 
 const items = imagined()
@@ -27,5 +28,18 @@ describe("changes of keys", () => {
     assert.isAbove(howMany([write(items, row(2)), ...moved(1, 2)]), one)
     assert.strictEqual(howMany([...moved(1, 2), ...moved(2, 3)]), 2 * one)
     assert.strictEqual(howMany([truncate(items), ...moved(1, 2)]), one + 1)
+  })
+
+  it("come behind the rows that the keys refer to", () => {
+    const refers = { name: "refers", columns: ["id"], isDeferrable: false, isInitiallyDeferred: false }
+    const foreignKeys = [{ ...refers, references: { schema: "public", table: "items", columns: ["id"] } }]
+    const parts = makeTarget({ ...items.table, name: "parts", foreignKeys }, {
+      key: ["id"],
+      softDelete: undefined,
+      guard: undefined
+    })
+    const texts = statementsIn([write(items, row(2)), move(parts, key(1), key(2))]).map(({ text }) => text)
+    assert.match(texts[0]!, /^INSERT INTO "public"\."items"/)
+    assert.match(texts[1]!, /^UPDATE "public"\."parts"/)
   })
 })
