@@ -250,9 +250,9 @@ export const remember = (target: Target, deleted: string, ops: ReadonlyArray<Op>
   params: memory(ops)
 })
 
-/** Empties a table. `TRUNCATE` refuses tables that others refer to. */
-export const truncate = ({ sql, table }: Target): Statement => ({
-  text: table.referencedBy.length === 0 ? `TRUNCATE ${sql}` : `DELETE FROM ${sql}`,
+/** Empties a table. `TRUNCATE` refuses tables that others refer to, and those with rows that are yet to be checked. */
+export const truncate = ({ isDeferrable, sql, table }: Target): Statement => ({
+  text: table.referencedBy.length === 0 && !isDeferrable ? `TRUNCATE ${sql}` : `DELETE FROM ${sql}`,
   params: []
 })
 

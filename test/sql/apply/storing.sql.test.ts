@@ -10,13 +10,14 @@ import { CurrentRun } from "../../../src/internal/shared/currentRun.ts"
 import { Claims } from "../../../src/sql/apply/claims.ts"
 import { database } from "../../services/database.ts"
 import { claim, nextOf, storeAll } from "./chunks.ts"
-import { mark, remove, rowsOf, target, truncate, write } from "./kit.ts"
+import { mark, move, remove, rowsOf, target, truncate, write } from "./kit.ts"
 
 const statements = [
   "CREATE TABLE items (id int PRIMARY KEY, name varchar(5) NOT NULL, tags text[], n numeric(4,2), at timestamptz)",
   "CREATE TABLE versioned (id int PRIMARY KEY, name text, lsn bigint, gone timestamptz)",
   `CREATE TABLE alwayses (
-    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int, twice int GENERATED ALWAYS AS (a * 2))`
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, a int, twice int GENERATED ALWAYS AS (a * 2))`,
+  "CREATE TABLE parts (id int PRIMARY KEY, item int REFERENCES items DEFERRABLE)"
 ]
 
 const migrated = Layer.effectDiscard(Migrations.run()).pipe(Layer.provideMerge(database(statements)))
@@ -134,6 +135,22 @@ layer(migrated)("a chunk", (it) => {
         remove(items, { id: "72" })
       ])
       assert.deepStrictEqual(yield* rowsOf("(SELECT id FROM items)"), [{ id: 71 }])
+    }))
+
+  it.effect("empties a table whose rows of the chunk still wait for what is checked at its end", () =>
+    Effect.gen(function*() {
+      const items = yield* target("public.items")
+      const parts = yield* target("public.parts")
+      const owned = yield* claim("emptied late")
+      const ops = [
+        write(items, item(80, "x")),
+        write(parts, { id: "1", item: "80" }),
+        move(parts, { id: "1" }, { id: "2" }),
+        truncate(parts),
+        write(parts, { id: "3", item: "80" })
+      ]
+      assert.strictEqual(yield* storeAll(owned.claim, ops), ops.length)
+      assert.deepStrictEqual(yield* rowsOf("parts"), [{ id: 3, item: 80 }])
     }))
 })
 
