@@ -9,11 +9,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
 import { type Kind, requireFields, texts } from "../internal/shared/fields.ts"
 import { textsOf } from "./apply/running.ts"
 import { guarded } from "./origin/guardedClient.ts"
 import { type Instance, instanceKinds, namesOf, prefixOf, requireInstance } from "./origin/names.ts"
 import * as Sql from "./origin/originSql.ts"
+import { refusePooler } from "./origin/pooler.ts"
 import { grantsFor, leasable, problemsOf, type Server, serverOf } from "./origin/rights.ts"
 import { underOrigin } from "./origin/sessions.ts"
 import { type Place, skipStatements } from "./origin/skipSql.ts"
@@ -36,7 +38,8 @@ export interface OriginOptions<E, R> extends Instance {
   /**
    * The client, such as `PgClient.layer({ …, maxConnections: 1 })`. It is built once more for this layer, so that its
    * connections belong to nobody else; it may have at most `names` of them. It has to reach the server itself: a pooler
-   * that hands sessions on would hand the origin on.
+   * that hands sessions on would hand the origin on, also when this client is gone. So the layer begins with a few
+   * connections of it that end at once, and is refused where one of them gets a session that was there before.
    */
   readonly client: Layer.Layer<SqlClient, E, R>
 }
@@ -51,7 +54,8 @@ const client: Kind = { words: "a Layer of an SqlClient", is: Layer.isLayer }
  * The reader of the events leaves them out by `ignoreOrigins` of `Change.envelope` or `Change.flattened`, or the
  * connector never sees them (`slot.stream.params=origin=none`, PostgreSQL 16).
  *
- * Fails with `Denied`, which says the `GRANT`, if the role may not use origins: superusers alone may by default. A
+ * Fails with `Denied`, which says the `GRANT`, if the role may not use origins: superusers alone may by default; with
+ * `InvalidSetting` where a pooler, such as PgBouncer, is between the client and the server. A
  * transaction for which no name is free waits for about a second and fails; a sync repeats it.
  *
  * **When to use**: as the client of a sync into tables that another sync reads. Programs that write of their own use
@@ -87,13 +91,17 @@ export const origin = <E = never, R = never>(
         const { walLevel } = yield* serverOf(inner)
         if (walLevel !== "logical") {
           yield* Effect.logWarning(`wal_level is ${walLevel}: no connector can read what is written, nor its origin`)
-        }
+        } else yield* refusePooler(options.client)
         const sql = yield* guarded(inner, { connection: underOrigin(names) })
         // A connection takes its name: what stands in the way shows here, not at the first record.
         yield* sql.unsafe("SELECT 1")
         return sql
       })
-      return yield* Effect.mapError(started, (error) => syncErrorOf("use a replication origin", error))
+      return yield* Effect.catchTag(
+        started,
+        "SqlError",
+        (error: SqlError) => Effect.fail(syncErrorOf("use a replication origin", error))
+      )
     })
   )
 }

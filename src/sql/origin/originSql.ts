@@ -18,6 +18,12 @@ export const existing =
 export const existingOf = `SELECT roname FROM pg_replication_origin WHERE starts_with(roname, $1::text)
 AND substr(roname, length($1::text) + 1) ~ '^[0-9]+$' ORDER BY length(roname), roname`
 
+export const clock = "SELECT clock_timestamp()::text"
+
+/** Whether this session began before a moment; each may look at its own. */
+export const isOlderThan =
+  "SELECT backend_start < $1::text::timestamptz FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+
 /** Tells the triggers of the tables that this session is a sync's. */
 export const markSession = "SELECT set_config('millrace.sync', 'on', false)"
 export const markTransaction = "SELECT set_config('millrace.sync', 'on', true)"

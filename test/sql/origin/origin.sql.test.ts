@@ -9,6 +9,7 @@ import * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql/SqlClient"
 import { LoopGuard } from "millrace/sql"
 import { client, makeDatabase, type Place } from "../../services/database.ts"
+import { startPooler } from "../../services/pooler.ts"
 import { seen, watch } from "./walMessages.ts"
 
 const instance = `test-origin-${process.pid}`
@@ -201,6 +202,22 @@ layer(prepared, { excludeTestServices: true })("a client under an origin", (it) 
       // The only name that exists is in use, and the role cannot create the other one.
       const second = yield* Effect.flip(start)
       assert.include(second.message, `(${names[0]}) are in use`)
+    }))
+
+  it.effect("is refused by way of a pooler, which would put others under the origin", () =>
+    Effect.gen(function*() {
+      const place = yield* Target
+      const pooler = yield* Effect.acquireRelease(
+        Effect.promise(() => startPooler(place.port)),
+        ({ close }) => Effect.sync(close)
+      )
+      const pooled = client({ ...place, port: pooler.port })
+      const error = yield* Effect.flip(Effect.scoped(Layer.build(LoopGuard.origin({ instance, client: pooled }))))
+      assert.match(error.message, /client: a pooler hands its sessions on/)
+      const other = Context.get(yield* Layer.build(pooled), SqlClient)
+      assert.deepStrictEqual(yield* other`SELECT pg_replication_origin_session_is_setup() AS is_under`, [
+        { is_under: false }
+      ])
     }))
 
   it.effect("checks the server", () =>
