@@ -107,6 +107,8 @@ export class Relay {
   private readonly lost = new Map<number, ReadonlyArray<unknown>>()
   /** By queue, the topics of the batch that is on its way. */
   private readonly sending = new Map<number, ReadonlyArray<string>>()
+  /** By queue, the topics that a broker takes long for. */
+  private readonly late = new Map<number, ReadonlyArray<string>>()
   /** The topics that the health says something about. */
   private readonly troubled = new Set<string>()
 
@@ -188,7 +190,7 @@ export class Relay {
     const { batchBytes, batchSize, place } = this.options
     const sql = yield* SqlClient
     const { mark } = this.low
-    const paused = this.pauses.leftOut(queue, yield* monotonic)
+    const paused = this.leftOut(queue, yield* monotonic)
     const parameters = [queue, String(this.low.without(queue, paused)), batchSize, list(paused), batchBytes]
     /** The rows that the broker has not answered for yet; none while the database is waited for. */
     const open = new Set<OutboxRow>()
@@ -218,6 +220,7 @@ export class Relay {
     ).pipe(Effect.ensuring(Effect.sync(() => {
       this.pauses.ended(queue)
       this.sending.delete(queue)
+      this.late.delete(queue)
     })))
     if (done === undefined) {
       this.sayHeld(queue)
@@ -240,6 +243,11 @@ export class Relay {
     yield* this.report(settled)
     return { published: published.length, goesOn: !isWhole && published.length + refused.length > 0 }
   })
+
+  /** Each queue that waits for a broker keeps a connection, and its other messages: one does not follow the other. */
+  private leftOut(queue: number, now: number): ReadonlyArray<string> {
+    return [...new Set([...this.pauses.leftOut(queue, now), ...[...this.late.values()].flat()])]
+  }
 
   /** Another relay has the queue. If its first row stays, that one waits, or is gone and the server does not know. */
   private sayHeld(queue: number): void {
@@ -295,6 +303,7 @@ export class Relay {
     const topics = topicsOf(open)
     const now = yield* monotonic
     const since = now - seconds * 1_000
+    this.late.set(queue, topics)
     for (const topic of topics) {
       this.pauses.suspected(topic, now)
       this.trouble(topic, `no broker acknowledges messages for topic "${topic}"`, since)

@@ -71,6 +71,12 @@ const proxied = Effect.map(
   (proxy) => ({ proxy, sql: client({ ...place, port: proxy.port }) })
 )
 
+const waitingOf = (topic: string) =>
+  Effect.gen(function*() {
+    const sql = yield* SqlClient
+    return (yield* sql`SELECT FROM millrace.outbox WHERE topic = ${topic}`).length
+  })
+
 const emptied = until(Effect.map(Outbox.status, ({ waiting }) => waiting === 0))
 
 layer(prepared)("the health of a relay", (it) => {
@@ -121,6 +127,30 @@ layer(prepared)("the health of a relay", (it) => {
       for (const send of held) send()
       yield* ready
       yield* emptied
+    })))
+
+  it.effect("lets one queue alone wait for a broker, for as long as it takes", () =>
+    alone(Effect.gen(function*() {
+      const held: Array<() => void> = []
+      const engine = yield* producing((inner) => (message, done) =>
+        message.topic === "notes" ? held.push(() => void inner(message, done)) > 0 : inner(message, done)
+      )
+      yield* Topic.ensure([Missing], { partitions: 1, replication: 1 })
+      yield* Effect.forkScoped(under(engine)(OutboxRelay.run({ concurrency: 1 })))
+      yield* Effect.addFinalizer(() => Effect.sync(() => held.forEach((send) => send())))
+      yield* ready
+      const messages = Array.from({ length: 60 }, (_, i) => ({ key: String(i), value: "" }))
+      yield* Outbox.sendAll(Notes, messages)
+      yield* problem(/^no broker acknowledges messages for topic "notes"/)
+      const { length } = held
+      assert.isBelow(length, messages.length)
+      for (let half = 0; half < 6; half++) {
+        yield* Outbox.sendAll(Missing, messages)
+        // All but those of the same queue.
+        yield* until(Effect.map(waitingOf("missing"), (count) => count < messages.length * (half + 1) / 2))
+        yield* TestClock.adjust("30 seconds")
+      }
+      assert.strictEqual(held.length, length)
     })))
 
   it.effect("says that the database cannot be reached", () =>
