@@ -214,12 +214,14 @@ const repaired = Effect.fnUntraced(function*(
       continue
     }
     const lockTimeout = options.lockTimeout ?? "10 seconds"
-    const done = yield* copy(operation, clients.target, reading, chunk, { deletes: isDeleting, lockTimeout })
-    outcome.copied += done.copied
-    outcome.deleted += done.deleted
-    outcome.refusedCount += done.refused.length
-    for (const { key, problem } of done.refused) {
-      if (outcome.refused.length < mostRefused) outcome.refused.push({ key: keyOf(pair, key), problem })
+    for (const part of yield* reading.parted(chunk)) {
+      const done = yield* copy(operation, clients.target, reading, part, { deletes: isDeleting, lockTimeout })
+      outcome.copied += done.copied
+      outcome.deleted += done.deleted
+      outcome.refusedCount += done.refused.length
+      for (const { key, problem } of done.refused) {
+        if (outcome.refused.length < mostRefused) outcome.refused.push({ key: keyOf(pair, key), problem })
+      }
     }
   }
 })

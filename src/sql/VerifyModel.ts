@@ -97,7 +97,8 @@ export interface Comparison {
  * - `by`: `"copy"` writes the rows of the source into the target; `"signal"` asks Debezium to send them again
  * - `signalTable`: for `"signal"`, the connector's `signal.data.collection`, `schema.table` of the source
  * - `extra`: for `"copy"`, what happens to rows that only the target has (default `"keep"`)
- * - `chunkSize`: how many rows are copied in one transaction, or asked for by one signal (default 500)
+ * - `chunkSize`: how many rows are copied in one transaction, if they have at most 8 MiB together, or asked for by one
+ *   signal (default 500)
  * - `lockTimeout`: for `"copy"`, how long a chunk waits for the lock of the table (default 10 seconds)
  *
  * @stability unstable

@@ -54,3 +54,32 @@ export const lookOf = (
   const places = source.flatMap((digest, place) => digest === target[place] ? [] : [place])
   return places.length === 0 ? undefined : { key, kind: "different", places, state }
 }
+
+/** Rows that are copied at once. */
+export interface Part {
+  readonly looks: ReadonlyArray<Look>
+  /** Whether it is one row of more bytes than others have together. */
+  readonly isWide: boolean
+}
+
+/** How many bytes of rows are read at once: a driver takes messages of 16 MiB by default, of one row each. */
+const mostBytes = 8 * 1_024 * 1_024
+
+/** Neighbours with few bytes together; a row that has more is alone. */
+export const partsOf = (looks: ReadonlyArray<Look>, bytesOf: (look: Look) => number): ReadonlyArray<Part> => {
+  const parts: Array<{ readonly looks: Array<Look>; readonly isWide: boolean }> = []
+  let sum = 0
+  for (const look of looks) {
+    const bytes = bytesOf(look)
+    const last = parts.at(-1)
+    const isWide = bytes > mostBytes
+    if (last === undefined || isWide || last.isWide || sum + bytes > mostBytes) {
+      parts.push({ looks: [look], isWide })
+      sum = bytes
+    } else {
+      last.looks.push(look)
+      sum += bytes
+    }
+  }
+  return parts
+}

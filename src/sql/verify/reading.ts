@@ -5,7 +5,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { inTransaction, textsOf } from "../apply/running.ts"
 import type { SyncError } from "../SyncError.ts"
 import { syncErrorOf } from "../tables/sqlErrors.ts"
-import { type Digests, keyText, type Look, lookOf, type Row } from "./differences.ts"
+import { type Digests, keyText, type Look, lookOf, type Part, partsOf, type Row } from "./differences.ts"
 import type { Pair } from "./pair.ts"
 import type { Sides } from "./pairs.ts"
 import type { Key, Range, Summary } from "./ranges.ts"
@@ -84,12 +84,35 @@ export class Reading {
     )
   }
 
-  /** The values of rows of the source, by their keys, in the order of the pair's columns. */
-  cells(keys: ReadonlyArray<Key>): Effect.Effect<ReadonlyMap<string, ReadonlyArray<string | null>>, SyncError> {
+  /** Parts rows by the bytes that they have at the source: few together, and those alone that have more. */
+  parted(looks: ReadonlyArray<Look>): Effect.Effect<ReadonlyArray<Part>, SyncError> {
     const parts = this.pair.key.length
     return Effect.map(
-      this.on("source", Sql.cells(this.pair, keys)),
-      (texts) => new Map(texts.map((row) => [keyText(row.slice(0, parts).map(String)), row.slice(parts)]))
+      this.on("source", Sql.sizes(this.pair, looks.map(({ key }) => key))),
+      (texts) => {
+        const sizes = new Map(texts.map((row) => [keyText(row.slice(0, parts).map(String)), Number(row[parts])]))
+        return partsOf(looks, ({ key }) => sizes.get(keyText(key)) ?? 0)
+      }
     )
+  }
+
+  /** The values of rows of the source, by their keys, in the order of the pair's columns. */
+  cells({ isWide, looks }: Part): Effect.Effect<ReadonlyMap<string, ReadonlyArray<string | null>>, SyncError> {
+    const parts = this.pair.key.length
+    const keyOf = (row: ReadonlyArray<string | null>) => keyText(row.slice(0, parts).map(String))
+    return isWide
+      ? Effect.map(this.on("source", Sql.pieces(this.pair, looks[0]!.key)), (texts) => {
+        if (texts.length === 0) return new Map()
+        const cells: Array<string | null> = this.pair.columns.map(() => null)
+        for (const row of texts) {
+          const [place, piece] = [Number(row[parts]), row[parts + 1]]
+          if (piece !== null) cells[place] = (cells[place] ?? "") + piece
+        }
+        return new Map([[keyOf(texts[0]!), cells]])
+      })
+      : Effect.map(
+        this.on("source", Sql.cells(this.pair, looks.map(({ key }) => key))),
+        (texts) => new Map(texts.map((row) => [keyOf(row), row.slice(parts)]))
+      )
   }
 }

@@ -10,7 +10,7 @@ import { inTransaction, textsOf } from "../apply/running.ts"
 import type { Target } from "../apply/target.ts"
 import { SyncError } from "../SyncError.ts"
 import { shownError, syncErrorOf } from "../tables/sqlErrors.ts"
-import { keyText, type Look } from "./differences.ts"
+import { keyText, type Look, type Part } from "./differences.ts"
 import type { Pair } from "./pair.ts"
 import type { Key } from "./ranges.ts"
 import type { Reading } from "./reading.ts"
@@ -76,10 +76,11 @@ export const copy = (
   operation: string,
   sql: SqlClient,
   reading: Reading,
-  looks: ReadonlyArray<Look>,
+  part: Part,
   options: { readonly deletes: boolean; readonly lockTimeout: Duration.Input }
 ): Effect.Effect<Repaired, SyncError> => {
   const { pair } = reading
+  const { looks } = part
   // The row's version stays: what is still on its way brings its own.
   const target: Target = { ...pair.target, guard: undefined, texts: new Map() }
   const millis = Duration.toMillis(Duration.fromInputUnsafe(options.lockTimeout))
@@ -94,7 +95,7 @@ export const copy = (
     const keysOf = (kind: Look["kind"]) => looks.filter((look) => look.kind === kind).map(({ key }) => key)
     // What is missing, and yet found, is there in another spelling.
     const isRespelled = target.isLoose && (yield* ownKeys(sql, pair, keysOf("missing"))).size > 0
-    const there = yield* reading.cells(keys)
+    const there = yield* reading.cells(part)
     const now = new Date(yield* Clock.currentTimeMillis).toISOString()
     const writes = looks.flatMap(({ key, kind }, i): ReadonlyArray<Op> => {
       const text = keyText(key)

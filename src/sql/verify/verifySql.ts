@@ -113,7 +113,13 @@ export const rows = (side: Side, pair: Pair, range: Range): Query => {
 const literals = (pair: Pair, keys: ReadonlyArray<Key>): ReadonlyArray<string> =>
   pair.key.map((_, i) => `{${keys.map((key) => `"${key[i]!.replaceAll(/[\\"]/g, "\\$&")}"`).join(",")}}`)
 
-const byKeys = (side: Side, pair: Pair, cells: ReadonlyArray<string>, more: ReadonlyArray<string>): string => {
+const byKeys = (
+  side: Side,
+  pair: Pair,
+  cells: ReadonlyArray<string>,
+  more: ReadonlyArray<string>,
+  joined = ""
+): string => {
   const types = pair.key.map((one, i) => `$${i + 1}::text::${one.finding.byValue[side] ? one[side].type : "text"}[]`)
   const names = pair.key.map((_, i) => `k${i}`)
   const joins = pair.key.map((one, i) =>
@@ -124,7 +130,7 @@ const byKeys = (side: Side, pair: Pair, cells: ReadonlyArray<string>, more: Read
   const where = more.length === 0 ? "" : ` WHERE ${more.join(" AND ")}`
   return `SELECT ${[keyTexts(side, pair), ...cells].join(", ")} FROM ${tableOf(side, pair)} AS t JOIN unnest(${
     types.join(", ")
-  }) AS s(${names.join(", ")}) ON ${joins.join(" AND ")}${where}`
+  }) AS s(${names.join(", ")}) ON ${joins.join(" AND ")}${joined}${where}`
 }
 
 /** The rows with these keys: a digest of each value, for values may be large. */
@@ -147,6 +153,27 @@ export const cells = (pair: Pair, keys: ReadonlyArray<Key>): Query => ({
   text: byKeys("source", pair, pair.columns.map((one) => cellOf("source", one)), []),
   params: literals(pair, keys)
 })
+
+/** How many bytes the rows of the source with these keys have, as the target reads them. */
+export const sizes = (pair: Pair, keys: ReadonlyArray<Key>): Query => {
+  const bytes = pair.columns.map((one) => `coalesce(octet_length(${cellOf("source", one)}), 0)::int8`)
+  return { text: byKeys("source", pair, [`(${bytes.join(" + ")})::text`], []), params: literals(pair, keys) }
+}
+
+/** Of characters, which have at most four bytes. */
+const pieceLength = 2 * 1_024 * 1_024
+
+/** The values of a row in pieces, in their order: the place of the column, and a piece. Nulls have one, a null. */
+export const pieces = (pair: Pair, key: Key): Query => {
+  const values = pair.columns.map((one, place) => `(${place}, ${cellOf("source", one)})`).join(", ")
+  const joined = ` CROSS JOIN LATERAL (VALUES ${values}) AS c(place, value)`
+    + ` CROSS JOIN LATERAL generate_series(1, greatest(length(c.value), 1), ${pieceLength}) AS n`
+  const cells = ["c.place::text", `substring(c.value FROM n FOR ${pieceLength})`]
+  return {
+    text: `${byKeys("source", pair, cells, [], joined)} ORDER BY c.place, n`,
+    params: literals(pair, [key])
+  }
+}
 
 /** The keys of the target as it has them, also of rows that are marked as deleted. */
 export const ownKeys = (pair: Pair, keys: ReadonlyArray<Key>): Query => ({

@@ -19,6 +19,7 @@ const source = [
   "CREATE TABLE public.people (id int PRIMARY KEY, v text)",
   "CREATE TABLE public.swaps (id int PRIMARY KEY, code text)",
   "CREATE TABLE public.signal (id text PRIMARY KEY, type text, data text)",
+  "CREATE TABLE public.wide (id int PRIMARY KEY, v text, none text, b bytea)",
   "CREATE TABLE public.eu (id int PRIMARY KEY, v text)",
   "CREATE TABLE public.us (id int PRIMARY KEY, v text)"
 ]
@@ -33,6 +34,7 @@ const target = [
   "CREATE TABLE public.marked (id int PRIMARY KEY, v text, gone_at timestamptz)",
   "CREATE TABLE public.people (id int PRIMARY KEY, v text NOT NULL)",
   "CREATE TABLE public.swaps (id int PRIMARY KEY, code text UNIQUE)",
+  "CREATE TABLE public.wide (id int PRIMARY KEY, v text, none text, b bytea)",
   "CREATE TABLE public.all_of_them (id int PRIMARY KEY, v text)"
 ]
 
@@ -231,6 +233,18 @@ layer(twoDatabases(source, target))("Verify", (it) => {
       assert.deepStrictEqual(done!.refused.map(({ key }) => key), [{ id: "4" }])
       assert.include(done!.refused[0]!.problem, "swaps_code_key")
       assert.deepStrictEqual(yield* textsAt("SELECT id || code FROM swaps ORDER BY id"), ["1b", "2a", "3same"])
+    }))
+
+  it.effect("copies rows that are larger than what a driver takes in one message", () =>
+    Effect.gen(function*() {
+      yield* atSource(
+        "INSERT INTO wide VALUES (1, repeat('ü', 8400000), NULL, '')",
+        "INSERT INTO wide SELECT i, 'small', NULL, 'x' FROM generate_series(2, 100) i"
+      )
+      const [copied] = yield* Verify.resync(sync("wide"), { by: "copy", rechecks: 0 })
+      assert.deepInclude(copied, { copied: 100, refusedCount: 0 })
+      const large = "SELECT id FROM wide WHERE v = repeat('ü', 8400000) AND none IS NULL AND b = ''"
+      assert.deepStrictEqual(yield* textsAt(large), ["1"])
     }))
 
   it.effect("asks Debezium for exactly the rows that differ", () =>

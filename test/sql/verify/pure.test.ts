@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { differingKeys, lookOf } from "../../../src/sql/verify/differences.ts"
+import { differingKeys, type Look, lookOf, partsOf } from "../../../src/sql/verify/differences.ts"
 import { tableOfTopic } from "../../../src/sql/verify/pair.ts"
 import { splitAt, stepOf } from "../../../src/sql/verify/ranges.ts"
 
@@ -50,4 +50,21 @@ it("a topic of Debezium says its table", () => {
   assert.strictEqual(tableOfTopic("shop.public.users"), "public.users")
   assert.strictEqual(tableOfTopic("eu.shop.public.users"), "public.users")
   assert.isUndefined(tableOfTopic("users"))
+})
+
+describe("rows that are copied at once", () => {
+  it("have few bytes together, and large ones are alone", () => {
+    const mebibytes = [3, 4, 2, 0, 9, 0, 8, 0.5, 8.5]
+    const looks = mebibytes.map((_, i): Look => ({ key: [String(i)], kind: "missing", places: [], state: "" }))
+    const parts = partsOf(looks, ({ key }) => mebibytes[Number(key[0])]! * 1_024 * 1_024)
+    assert.deepStrictEqual(parts.map(({ looks }) => looks.map(({ key }) => mebibytes[Number(key[0])])), [
+      [3, 4],
+      [2, 0],
+      [9],
+      [0, 8],
+      [0.5],
+      [8.5]
+    ])
+    assert.deepStrictEqual(parts.map(({ isWide }) => isWide), [false, false, true, false, false, true])
+  })
 })
