@@ -25,7 +25,7 @@ export const within = <A, E, R>(effect: Effect.Effect<A, E, R>, millis: number):
   Effect.timeoutOrElse(effect, {
     duration: millis,
     orElse: () => {
-      const problem = `${unanswered} for ${millis / 1_000} s; what it was asked is given up`
+      const problem = `no answer for ${millis / 1_000} s, which is given up`
       return Effect.fail(new SyncError({ operation, reason: new Unavailable({ code: undefined, problem }) }))
     }
   })
@@ -55,9 +55,10 @@ export const inTransaction = <A, E, R>(
   Effect.scoped(Effect.gen(function*() {
     const connection = yield* sql.reserve
     const control = (text: string) => connection.executeUnprepared(text, [], undefined)
-    yield* answered(control(begin))
-    return yield* Effect.provideService(effect, sql.transactionService, [connection, 0]).pipe(
+    const work = Effect.provideService(effect, sql.transactionService, [connection, 0])
+    return yield* Effect.andThen(answered(control(begin)), work).pipe(
       Effect.tap(() => answered(control("COMMIT"))),
+      // Also where BEGIN was given up: its answer may come yet, before the connection goes back into the pool.
       Effect.onError(() => Effect.catchCause(within(control("ROLLBACK"), endMillis), () => Effect.sync(lost)))
     )
   }))
