@@ -156,8 +156,9 @@ const missing = Effect.fnUntraced(function*(
  */
 export const run = (
   options: Options = {}
-): Effect.Effect<ReadonlyArray<Migration>, SyncError | Migrator.MigrationError, SqlClient> =>
-  Effect.gen(function*() {
+): Effect.Effect<ReadonlyArray<Migration>, SyncError | Migrator.MigrationError, SqlClient> => {
+  requirePlace("Migrations.run", options)
+  return Effect.gen(function*() {
     // Names in the statements of a Migrator would be transformed, and not those of all else.
     const sql = (yield* SqlClient).withoutTransforms()
     // A Migrator locks its table against everybody who reads it, also where nothing is to be done.
@@ -175,6 +176,7 @@ export const run = (
     const ids = new Set(ran.map(([id]) => id))
     return wanted.filter(({ id }) => ids.has(id))
   }).pipe(Effect.catchTag("SqlError", (error: SqlError) => Effect.fail(syncErrorOf(operation, error))))
+}
 
 /**
  * The migrations that {@link run} would run. Changes nothing.
@@ -192,7 +194,9 @@ export const run = (
  * @since 0.1.0
  * @category getters
  */
-export const plan = (options: Options = {}): Effect.Effect<ReadonlyArray<Migration>, SyncError, SqlClient> =>
-  Effect.flatMap(SqlClient, (sql) => missing("plan Millrace's tables", sql, options)).pipe(
+export const plan = (options: Options = {}): Effect.Effect<ReadonlyArray<Migration>, SyncError, SqlClient> => {
+  requirePlace("Migrations.plan", options)
+  return Effect.flatMap(SqlClient, (sql) => missing("plan Millrace's tables", sql, options)).pipe(
     Effect.catchTag("SqlError", (error: SqlError) => Effect.fail(syncErrorOf("plan Millrace's tables", error)))
   )
+}

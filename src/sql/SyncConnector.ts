@@ -124,6 +124,12 @@ export const postgresSource = (syncs: ReadonlyArray<AnySync>, options: Options):
   requireSyncs(where, syncs)
   const found = problemOf("options", options, kinds)
   if (found !== undefined) throw new Error(`${where}: ${found.field}: ${found.problem}`)
+  const { heartbeat: beats } = options
+  if (options.origin !== undefined && (beats === false || beats?.query !== undefined)) {
+    const problem = "with `origin` the slot advances by what the connector writes into `heartbeatTable`; give `every` "
+      + "alone, or leave it out"
+    throw new Error(`${where}: heartbeat: ${problem}`)
+  }
   const { columns = [], config, origin, transforms = [], ...rest } = options
   const made = connectorFor(syncs, {
     prefix: options.prefix,
@@ -141,7 +147,7 @@ export const postgresSource = (syncs: ReadonlyArray<AnySync>, options: Options):
       slotParams: { origin: "none" },
       heartbeat: {
         every: "10 seconds",
-        ...(options.heartbeat === false ? {} : options.heartbeat),
+        ...(beats === false ? {} : beats),
         query: heartbeatQuery
       }
     }),

@@ -7,10 +7,12 @@
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import { requireFields, shown } from "../internal/shared/fields.ts"
+import { positive } from "../internal/shared/handedIn/settingKinds.ts"
 import { literalOf } from "./apply/literals.ts"
 import { inTransaction, textsOf } from "./apply/running.ts"
 import type * as Migrations from "./Migrations.ts"
-import { requirePlace } from "./migrations/place.ts"
+import { placeKinds, requirePlace } from "./migrations/place.ts"
 import { SyncError } from "./SyncError.ts"
 import { InvalidSetting } from "./SyncErrorReason.ts"
 import { type Place, shownOwnTable } from "./tables/ownTables.ts"
@@ -109,8 +111,8 @@ const rowOf = (cells: ReadonlyArray<string | null>): Row => {
 export const list = (
   options: Migrations.Options & { readonly max?: number | undefined } = {}
 ): Effect.Effect<ReadonlyArray<Row>, SyncError, SqlClient> => {
+  requireFields("Waiting.list", "options", options, { ...placeKinds, max: positive })
   const { max = 1_000, ...place } = options
-  requirePlace("Waiting.list", place)
   return failing(
     "list rows that wait",
     place,
@@ -141,9 +143,10 @@ export const status = (options: Migrations.Options = {}): Effect.Effect<Status, 
 
 /** Numbers that fit into the column. */
 const requireIds = (operation: string, ids: ReadonlyArray<string>): Effect.Effect<void, SyncError> => {
-  const wrong = ids.find((id) => !/^\d{1,18}$/.test(id))
-  if (wrong === undefined) return Effect.void
-  const problem = `${JSON.stringify(wrong)} is no id; see Waiting.list`
+  const isId = (id: unknown) => /^\d{1,18}$/.test(String(id))
+  if (Array.isArray(ids) && ids.every(isId)) return Effect.void
+  const wrong = Array.isArray(ids) ? ids.find((id) => !isId(id)) : ids
+  const problem = `${shown(wrong)} is no ${Array.isArray(ids) ? "id" : "array of ids"}; see Waiting.list`
   return Effect.fail(new SyncError({ operation, reason: new InvalidSetting({ setting: "ids", problem }) }))
 }
 
@@ -216,6 +219,8 @@ export const drop = (
   return failing(operation, options, (sql) =>
     Effect.andThen(
       requireIds(operation, ids),
-      Effect.map(textsOf(sql, Sql.remove(options), [literalOf(ids, (id) => id)]), (rows) => rows.length)
+      Effect.suspend(() =>
+        Effect.map(textsOf(sql, Sql.remove(options), [literalOf(ids, (id) => id)]), (rows) => rows.length)
+      )
     ))
 }

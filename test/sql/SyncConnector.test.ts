@@ -160,6 +160,10 @@ describe("the connector of syncs", () => {
     refused([users, users], /two syncs read table public\.users/)
     refused([ModelSync.make(topic("other.public.a"), { table: "public.a", format: envelope })], /another prefix/)
     assert.throws(() => configOf([users], { columns: ["password"] }), /columns: "password" is of none of the tables/)
+    for (const heartbeat of [false, { every: "1 second", query: "SELECT 1" }] as const) {
+      const origin = { heartbeatTable: "public.beat" }
+      assert.throws(() => configOf([users], { origin, heartbeat }), /heartbeat: with `origin` .* give `every` alone/)
+    }
     for (const none of [undefined, users, [undefined], [topic("a")]]) {
       assert.throws(() => configOf(none as never), /SyncConnector\.postgresSource: it takes an array of syncs/)
     }

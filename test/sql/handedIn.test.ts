@@ -1,6 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Topic } from "millrace"
-import { Change, LoopGuard, ModelSync, RowVersion, SyncCheck, SyncStatus, Table, Verify } from "millrace/sql"
+import {
+  Change,
+  LoopGuard,
+  Migrations,
+  ModelSync,
+  RowVersion,
+  SyncCheck,
+  SyncStatus,
+  Table,
+  Verify,
+  Waiting
+} from "millrace/sql"
 
 const Users = Topic.make("users", { key: Change.debezium, value: Change.debezium })
 const base = { table: "public.users", format: Change.envelope() }
@@ -28,6 +39,21 @@ describe("what callers without types hand in", () => {
       }
     }
     assert.throws(() => SyncStatus.layer([users], { every: 0 }), /every: 0 is not a duration of at least a millisecond/)
+  })
+
+  it("is refused at once where Millrace's own tables are named, and how many rows are listed", () => {
+    const calls: Record<string, Loose> = {
+      "Migrations.run": Migrations.run as Loose,
+      "Migrations.plan": Migrations.plan as Loose,
+      "Waiting.list": Waiting.list as Loose,
+      "Waiting.status": Waiting.status as Loose
+    }
+    for (const [name, call] of Object.entries(calls)) {
+      for (const given of [null, { schema: 5 }, { shema: "a" }]) assert.throws(() => call(given), `${name}: `)
+    }
+    for (const max of ["1", NaN, 0, 1.5]) {
+      assert.throws(() => calls["Waiting.list"]!({ max }), /max: .* is not a whole number of at least 1/)
+    }
   })
 
   it("is refused at once where the name of a table belongs", () => {

@@ -89,8 +89,10 @@ layer(world(statements), { excludeTestServices: true })("rows that wait", (it) =
       assert.deepInclude(yield* Waiting.status(), { waiting: 1, expired: 0 })
       assert.deepStrictEqual((yield* Waiting.list()).map(({ id }) => id), [first!.id])
       assert.isFalse([first!.id, second!.id].includes(third!.id))
-      const wrong = yield* Effect.flip(Waiting.drop(["x"]))
-      assert.strictEqual(wrong.reason._tag, "InvalidSetting")
+      for (const ids of [["x"], "17", undefined] as ReadonlyArray<ReadonlyArray<string>>) {
+        assert.strictEqual((yield* Effect.flip(Waiting.drop(ids))).reason._tag, "InvalidSetting")
+        assert.strictEqual((yield* Effect.flip(Waiting.retry(ids))).reason._tag, "InvalidSetting")
+      }
     }))
 
   it.effect("belong to settings that fit the table", () =>
