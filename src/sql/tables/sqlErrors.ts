@@ -11,6 +11,10 @@ export interface ServerError {
   readonly detail: string | undefined
   readonly constraint: string | undefined
   readonly column: string | undefined
+  /** Where in the statement it is. */
+  readonly position: string | undefined
+  /** The functions, such as those of triggers, that were running. */
+  readonly where: string | undefined
   /** The function of the server that refused. */
   readonly routine: string | undefined
 }
@@ -28,6 +32,8 @@ export const serverErrorOf = ({ reason }: SqlError): ServerError => {
     detail: textIn(cause, "detail"),
     constraint: textIn(cause, "constraint"),
     column: textIn(cause, "column"),
+    position: textIn(cause, "position"),
+    where: textIn(cause, "where"),
     routine: textIn(cause, "routine")
   }
 }
@@ -52,8 +58,18 @@ const systemCode = /^E[A-Z]+$/
 /** Code 42501 is also that of a row that a policy refuses; only this function of the server has found that out. */
 const policy = "ExecWithCheckOptions"
 
-const isAboutRow = ({ code, routine }: ServerError): boolean =>
-  code !== undefined && !systemCode.test(code) && (!notOfRow.test(code) || (code === "42501" && routine === policy))
+/** What a text may break that is read as a `tsvector`, `ltree`, `jsonpath`, `regtype`, …: syntax, or a name in it. */
+const ofValue = /^42(?:601|704|883)$/
+
+/** A statement has a place where it is wrong, and a function of a trigger says where it is. A value has neither. */
+const isAboutValue = ({ code = "", position, where }: ServerError): boolean =>
+  ofValue.test(code) && position === undefined && where === undefined
+
+const isAboutRow = (said: ServerError): boolean => {
+  const { code, routine } = said
+  return code !== undefined && !systemCode.test(code)
+    && (!notOfRow.test(code) || (code === "42501" && routine === policy) || isAboutValue(said))
+}
 
 /** Whether doing the same again may succeed. */
 export const isTransient = (error: SqlError): boolean => {

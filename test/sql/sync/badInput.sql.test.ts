@@ -18,7 +18,7 @@ const statements = [
   "INSERT INTO parents VALUES (1)",
   `CREATE TABLE items (
     id int PRIMARY KEY, short varchar(3), parent int REFERENCES parents, amount numeric(4,2), small smallint,
-    at timestamptz, day date, text text, number int)`,
+    at timestamptz, day date, text text, number int, words tsvector)`,
   "CREATE TABLE changing (id int PRIMARY KEY, name text, gone text)",
   "CREATE TABLE held (id int PRIMARY KEY, name text)",
   "CREATE TABLE disk (is_full boolean)",
@@ -46,6 +46,7 @@ const cases: ReadonlyArray<Case> = [
   { name: "a number that overflows", row: { amount: "123.45" }, tag: "Refused", says: ["22003"] },
   { name: "an integer out of range", row: { small: 70_000 }, tag: "Refused", says: ["22003"] },
   { name: "a timestamp out of range", row: { at: "+294277-01-01T00:00:00Z" }, tag: "Refused", says: ["22008"] },
+  { name: "a text of another syntax", row: { words: "'a" }, tag: "Refused", says: ["42601", "tsvector"] },
   { name: "a field without a column", row: { colour: "red" }, tag: "UnknownField", says: ["colour"] }
 ]
 

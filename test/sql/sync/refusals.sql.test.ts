@@ -1,4 +1,4 @@
-/** What a database refuses by rules that no column shows: triggers and policies. */
+/** What a database refuses by rules that no column shows: triggers, policies, and the syntax of values. */
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
@@ -18,6 +18,7 @@ const statements = [
     EXECUTE FUNCTION judges('of its own', 'SHOP1')`,
   `CREATE CONSTRAINT TRIGGER late AFTER INSERT OR UPDATE ON judged DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
     EXECUTE FUNCTION judges('late', 'P0001')`,
+  "CREATE TABLE forms (id int PRIMARY KEY, words tsvector, path jsonpath, kind regtype)",
   "CREATE TABLE secured (id int PRIMARY KEY, text text)",
   "ALTER TABLE secured ENABLE ROW LEVEL SECURITY",
   "CREATE POLICY own ON secured USING (true) WITH CHECK (text <> 'foreign')"
@@ -39,6 +40,19 @@ layer(world(statements), { excludeTestServices: true })("a row", (it) => {
       assert.deepStrictEqual(failures.map(({ error }) => error.reason._tag), ["Refused", "Refused"])
       assert.include(failures[0]!.error.message, "SHOP1")
       assert.deepStrictEqual(yield* rowsOf("judged"), [0, 2, 4].map((id) => ({ id, text: texts[id] })))
+    }))
+
+  it.effect("whose text is no value of its type is that record's own, also by a code that statements have, too", () =>
+    Effect.gen(function*() {
+      const Forms = connectTopic("forms")
+      const rows = [{ words: "'a" }, {}, { path: "$.." }, { kind: "nope" }, { kind: "int" }]
+      yield* Producer.sendAll(Forms, rows.map((row, id) => ({ key: { id }, value: { id, ...row }, partition: 0 })))
+      const sync = ModelSync.make(Forms, { table: "public.forms", format: Change.plain })
+      const failures = yield* runToEnd(ModelSync.handler(sync))
+      assert.deepStrictEqual(failures.map(({ offset }) => offset), [0, 2, 3])
+      const codes = failures.map(({ error: { reason } }) => reason._tag === "Refused" ? reason.code : reason._tag)
+      assert.deepStrictEqual(codes, ["42601", "42601", "42704"])
+      assert.strictEqual((yield* rowsOf("forms")).length, 2)
     }))
 
   it.effect("that a policy of the table refuses is that record's own, and no right that is missing", () =>
