@@ -145,6 +145,8 @@ export interface Table {
   /** The columns of the primary key, none if there is no primary key. */
   readonly primaryKey: ReadonlyArray<string>
   readonly uniques: ReadonlyArray<UniqueIndex>
+  /** Rules for its INSERT and UPDATE, and those that replace its DELETE (`CREATE RULE`), by name (default none). */
+  readonly rules?: ReadonlyArray<string> | undefined
   readonly foreignKeys: ReadonlyArray<ForeignKey>
   readonly referencedBy: ReadonlyArray<Reference>
 }

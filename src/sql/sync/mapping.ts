@@ -102,7 +102,10 @@ const problemOf = (settings: TableSettings, table: Table, modes: Modes): Reason 
   const free = version === undefined
     ? undefined
     : key.map(([, column]) => columns.get(column)!).find(isSpelledFreely)
-  return keyProblem(settings, table, key.map(([, column]) => column))
+  const [rule] = table.rules ?? []
+  const ruled = "makes something else of what is written, or nothing; drop it, and use a trigger"
+  return (rule === undefined ? undefined : check("*", `the table's rule "${rule}" ${ruled}`))
+    ?? keyProblem(settings, table, key.map(([, column]) => column))
     ?? lost[0]
     ?? (free === undefined ? undefined : check(free.name, `\`version\`: ${freelySpelled}`))
     ?? (mark === undefined ? undefined : check(mark, markProblem(columns.get(mark)!)))

@@ -56,6 +56,10 @@ SELECT json_build_object(
         JOIN cols a ON a.attnum = k.attnum WHERE k.place <= x.indnkeyatts)) ORDER BY i.relname), '[]')
     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
     WHERE x.indrelid = target.oid AND x.indisready AND (x.indisunique OR x.indisexclusion)),
+  'rules', (
+    SELECT coalesce(json_agg(w.rulename ORDER BY w.rulename), '[]') FROM pg_rewrite w
+    WHERE w.ev_class = target.oid AND w.ev_enabled <> 'D'
+      AND (w.ev_type IN ('2', '3') OR (w.ev_type = '4' AND w.is_instead))),
   'foreignKeys', (
     SELECT coalesce(json_agg(json_build_object(
       'name', k.conname, 'columns', ${columnsOf("k.conrelid", "k.conkey")},

@@ -17,6 +17,7 @@ export interface CatalogTable {
     & { readonly kind: DescribedType; readonly element: DescribedType | null }
   >
   readonly uniques: ReadonlyArray<UniqueIndex>
+  readonly rules: ReadonlyArray<string>
   readonly foreignKeys: ReadonlyArray<ForeignKey>
   readonly referencedBy: ReadonlyArray<Omit<Reference, "onDelete"> & { readonly onDelete: string }>
 }
@@ -42,6 +43,7 @@ export const tableOf = (described: CatalogTable): Table => ({
   columns: described.columns.map(({ element, kind, ...rest }) => ({ ...rest, ...typeOf(kind, element) })),
   primaryKey: described.uniques.find(({ isPrimary }) => isPrimary)?.columns ?? [],
   uniques: described.uniques,
+  rules: described.rules,
   foreignKeys: described.foreignKeys,
   referencedBy: described.referencedBy.map((one) => ({ ...one, onDelete: actions[one.onDelete] ?? "noAction" }))
 })

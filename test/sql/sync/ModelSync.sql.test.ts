@@ -18,6 +18,8 @@ const statements = [
   "CREATE TABLE flags (id int PRIMARY KEY, name text, gone boolean NOT NULL DEFAULT false)",
   "CREATE TABLE notes (id uuid PRIMARY KEY, text text, pages int, created timestamptz NOT NULL)",
   "CREATE TABLE shapes (id int PRIMARY KEY, area box, spans interval[], place point, mood text)",
+  "CREATE TABLE ruled (id int PRIMARY KEY)",
+  "CREATE RULE nothing AS ON INSERT TO ruled DO INSTEAD NOTHING",
   "CREATE TABLE emails (serial serial PRIMARY KEY, email text UNIQUE, name text)"
 ]
 
@@ -256,6 +258,7 @@ layer(world(statements), { excludeTestServices: true })("ModelSync", (it) => {
       const base = { table: "public.users", format: Change.envelope() }
       const cases = [
         [{ ...base, table: "public.nope" }, "MissingTable", "public.nope"],
+        [{ ...base, table: "public.ruled" }, "Unsupported", "the table's rule \"nothing\""],
         [{ ...base, rename: { name: "title" } }, "MissingColumn", "\"title\" for the field \"name\""],
         [{ ...base, fields: { include: ["email"] } }, "MissingColumn", "email"],
         [{ ...base, key: ["full_name"] }, "MissingKey", "full_name"],
