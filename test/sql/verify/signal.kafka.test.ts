@@ -25,7 +25,7 @@ import { client } from "../../services/database.ts"
 import { debeziumPlugins } from "../../services/debezium.ts"
 import { sharedKafka } from "../../services/env.ts"
 import { type PostgresServer, startPostgres } from "../../services/postgres.ts"
-import { atSource, atTarget } from "./kit.ts"
+import { atSource, atTarget, textsAt } from "./kit.ts"
 
 let connect: ConnectServer
 let postgres: PostgresServer
@@ -39,7 +39,7 @@ afterAll(async () => {
 })
 
 const prefix = `verify_${process.pid}`
-const format = Change.envelope()
+const format = Change.envelope({ unknownTypes: true })
 const topic = (name: string) => Topic.make(`${prefix}.${name}`, { key: Change.debezium, value: Change.debezium })
 
 const users = ModelSync.make(topic("public.users"), {
@@ -55,19 +55,31 @@ const pairs = ModelSync.make(topic("public.pairs"), {
   key: ["a", "b"],
   fields: { include: ["v"] }
 })
-const syncs = [users, pairs]
+// A table whose name is a pattern to Debezium, in a topic that is not named after it.
+const odd = ModelSync.make(Topic.make(`${prefix}-odd`, { key: Change.debezium, value: Change.debezium }), {
+  table: "public.odd",
+  format,
+  key: ["id"],
+  truncates: "apply",
+  tables: { "public.user$data": "public.odd" }
+})
+const syncs = [users, pairs, odd]
 
 const atBegin = {
   source: [
-    "CREATE TABLE users (id int PRIMARY KEY, name text, password text)",
+    "CREATE TABLE users (id int PRIMARY KEY, name text, password text, took interval, area box)",
+    "CREATE TABLE user$data (id int PRIMARY KEY, v text)",
+    "INSERT INTO user$data VALUES (1, 'a'), (2, 'b')",
     "CREATE TABLE pairs (id int PRIMARY KEY, a text NOT NULL, b int NOT NULL, v text, w text, UNIQUE (a, b))",
     "CREATE TABLE beats (id int PRIMARY KEY, at timestamptz)",
     "CREATE TABLE signals (id text PRIMARY KEY, type text NOT NULL, data text)",
-    "INSERT INTO users SELECT i, 'name ' || i, 'secret' FROM generate_series(1, 500) i",
+    `INSERT INTO users SELECT i, 'name ' || i, 'secret', '1 month 2 days', '(1,1),(0,0)'
+      FROM generate_series(1, 500) i`,
     "INSERT INTO pairs SELECT i, 'it''s ' || i % 7, i, 'v', 'w' FROM generate_series(1, 200) i"
   ],
   target: [
-    "CREATE TABLE customers (id int PRIMARY KEY, full_name text)",
+    "CREATE TABLE customers (id int PRIMARY KEY, full_name text, took interval, area box)",
+    "CREATE TABLE odd (id int PRIMARY KEY, v text)",
     "CREATE TABLE pairs (a text, b int, v text, PRIMARY KEY (a, b))"
   ]
 }
@@ -110,7 +122,7 @@ it.live("syncs feed on the connector that is made from them, and get rows again 
     yield* atSource(...atBegin.source)
     yield* atTarget(...atBegin.target)
     yield* Migrations.run()
-    yield* Topic.ensure([users.source, pairs.source], { partitions: 2, replication: 1 })
+    yield* Topic.ensure([users.source, pairs.source, odd.source], { partitions: 2, replication: 1 })
     yield* Connectors.publish(yield* Connectors.plan([connector]))
     yield* Connectors.settled(prefix, "120 seconds")
     yield* Effect.forkScoped(Consumer.run(consumer))
@@ -124,7 +136,7 @@ it.live("syncs feed on the connector that is made from them, and get rows again 
       }),
       Effect.timeout("60 seconds")
     )
-    assert.deepStrictEqual([partitions.length, slots.map(({ isActive, name }) => [name, isActive])], [4, [[
+    assert.deepStrictEqual([partitions.length, slots.map(({ isActive, name }) => [name, isActive])], [6, [[
       prefix,
       true
     ]]])
@@ -135,8 +147,11 @@ it.live("syncs feed on the connector that is made from them, and get rows again 
     )
     const signal = { by: "signal", signalTable: "public.signals", pause: "50 millis" } as const
     const asked = yield* Effect.forEach(syncs, (sync) => Verify.resync(sync, signal))
-    assert.deepStrictEqual(asked.flat().map(({ signalled }) => signalled), [6, 2])
+    assert.deepStrictEqual(asked.flat().map(({ signalled }) => signalled), [6, 2, 0])
     yield* alike
+    yield* atSource("TRUNCATE user$data")
+    yield* alike
+    assert.deepStrictEqual(yield* textsAt("SELECT count(*) FROM odd"), ["0"])
   })
   const servers = Layer.mergeAll(
     SourceDatabase.layer(at("src")),
