@@ -157,7 +157,7 @@ const ofSource = Effect.fnUntraced(function*(
     problems.push(...Problems.sourceProblems(server, table, facts, lossesOf(table, format.modes, isSynced)))
     problems.push(...yield* guardsOf(operation, "source", table, keyFields(mapping.settings)))
   }
-  if (row === undefined) problems.push(...mappingProblems(table, mapping))
+  if (row === undefined) problems.push(...mappingProblems(table, mapping, format.modes))
   if (!facts.canSelect) return problems
   const limit = yield* limitOf(sync)
   const largest = yield* largestOf(operation, source, table, mapping, sampleSize)

@@ -1,8 +1,11 @@
 /** Whether the columns of a source table have places in the target. Pure. */
+import { BadCell } from "../cells/cell.ts"
+import type { Modes } from "../cells/modes.ts"
 import { destinationOf, type Mapping, renamed } from "../sync/mapping.ts"
-import type { Table } from "../TableModel.ts"
+import type { Column, Table } from "../TableModel.ts"
 import { quoted, shownTable } from "../tables/names.ts"
 import type { Problem } from "./problems.ts"
+import { sentOf } from "./sent.ts"
 
 /** Unique indexes that rows are in which are only marked as deleted. */
 const markedProblems = ({ target }: Mapping): ReadonlyArray<Problem> => {
@@ -29,7 +32,16 @@ const markedProblems = ({ target }: Mapping): ReadonlyArray<Problem> => {
     }))
 }
 
-export const mappingProblems = (source: Table, mapping: Mapping): ReadonlyArray<Problem> => {
+/** Why a column refuses all that Debezium sends of another one. */
+const refusalOf = (mapping: Mapping, place: number, column: Column, modes: Modes): string | undefined => {
+  const sent = modes.source === "plain" ? undefined : sentOf(column, modes)
+  const cell = sent === undefined ? undefined : mapping.converts[place]!(sent)
+  // Losses are problems of their own.
+  return cell instanceof BadCell && !cell.isLoss ? cell.problem : undefined
+}
+
+/** `modes`: those of the sync's format. */
+export const mappingProblems = (source: Table, mapping: Mapping, modes: Modes): ReadonlyArray<Problem> => {
   const { settings, target } = mapping
   const problems: Array<Problem> = []
   const base = { side: "target", subject: target.name } as const
@@ -51,6 +63,19 @@ export const mappingProblems = (source: Table, mapping: Mapping): ReadonlyArray<
     if (typeof place !== "number") continue
     filled.add(place)
     const other = target.columns[place]!
+    const refusal = refusalOf(mapping, place, column, modes)
+    if (refusal !== undefined) {
+      const name = `${shownTable(source)}.${column.name}`
+      problems.push({
+        ...base,
+        severity: "error",
+        problem: `column ${other.name} is ${other.type}, and ${name} is ${column.type}: ${refusal}`,
+        breaks: "records with a value there are refused",
+        mend: `ALTER TABLE ${target.sql} ALTER COLUMN ${quoted(other.name)} TYPE ${column.type} USING ${
+          quoted(other.name)
+        }::text::${column.type}`
+      })
+    }
     if (column.isNullable && !other.isNullable && !target.key.includes(place)) {
       problems.push({
         ...base,
