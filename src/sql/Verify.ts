@@ -46,8 +46,12 @@ const copyKinds = {
 }
 const signalKinds = { ...shared, by: copyKinds.by, chunkSize: Kinds.positive, signalTable: text }
 
-/** How many keys are looked at again at once. */
+/** How many keys are looked at at once. */
 const batchSize = 2_000
+
+/** Rows that differ wait together, for each pause is one of all: this many of them, or this many values. */
+const mostTogether = 20_000
+const mostValues = 400_000
 
 /** How many refused rows are listed. */
 const mostRefused = 100
@@ -65,6 +69,7 @@ const differenceOf = (pair: Pair, { isMoving, key, kind, places }: Seen): Differ
 const walkOf = (pair: Pair, options: Omit<Options, "most">, found: Walk["found"]): Walk => ({
   rangeSize: options.rangeSize ?? 5_000,
   batchSize,
+  together: Math.max(batchSize, Math.min(mostTogether, Math.floor(mostValues / pair.columns.length))),
   pause: options.pause ?? "2 seconds",
   rechecks: options.rechecks ?? 5,
   found,

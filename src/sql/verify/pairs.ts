@@ -35,6 +35,14 @@ export const sides: Effect.Effect<Sides, never, SqlClient | SourceDatabase.Servi
   return { source: yield* SourceDatabase.Service, target: yield* SqlClient }
 })
 
+/** Errors name the side: both may have a table of one name. */
+const onSide = (operation: string, side: string) =>
+  Effect.mapError((error: SyncError) => {
+    const { cause, place, reason } = error
+    const what = error.operation === operation ? "" : `, ${error.operation}`
+    return new SyncError({ operation: `${operation}, ${side}${what}`, reason, place, cause })
+  })
+
 /** Reads the tables of both sides and pairs them. */
 export const pairsOf = Effect.fnUntraced(function*(
   operation: string,
@@ -42,13 +50,13 @@ export const pairsOf = Effect.fnUntraced(function*(
   ignore: ReadonlyArray<string>
 ): Effect.fn.Return<ReadonlyArray<Pair>, SyncError, SqlClient | SourceDatabase.Service> {
   const { source } = yield* sides
-  const { byName, main } = yield* load(operation, sync.settings, {})
+  const { byName, main } = yield* onSide(operation, "target")(load(operation, sync.settings, {}))
   const mappings: ReadonlyArray<readonly [string, Mapping]> = byName.size > 0
     ? [...byName]
     : sourcesOf(sync, main.target.name).map((name) => [name, main] as const)
   const pairs: Array<Pair> = []
   for (const [name, mapping] of mappings) {
-    const table = yield* Effect.provideService(Table.read(name), SqlClient, source)
+    const table = yield* onSide(operation, "source")(Effect.provideService(Table.read(name), SqlClient, source))
     const isShared = mappings.some(([other, { target }]) => other !== name && target.name === mapping.target.name)
     const pair = pairOf(table, mapping, { ignore, isShared })
     if ("_tag" in pair) return yield* new SyncError({ operation, reason: pair })

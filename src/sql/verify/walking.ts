@@ -9,8 +9,9 @@ import type { Reading } from "./reading.ts"
 export interface Walk {
   /** How many rows of the source a range has. */
   readonly rangeSize: number
-  /** How many keys are looked at again at once. */
+  /** How many keys are looked at at once, and how many wait together until they are looked at again. */
   readonly batchSize: number
+  readonly together: number
   readonly pause: Duration.Input
   /** How often what differs is looked at again, at most. */
   readonly rechecks: number
@@ -35,31 +36,36 @@ export interface Counts {
 export const settled = Effect.fnUntraced(function*(
   reading: Pick<Reading, "looks">,
   keys: ReadonlyArray<Key>,
-  { pause, rechecks }: Pick<Walk, "pause" | "rechecks">
+  { batchSize, pause, rechecks }: Pick<Walk, "batchSize" | "pause" | "rechecks">
 ): Effect.fn.Return<ReadonlyArray<Seen>, SyncError> {
-  let looks = yield* reading.looks(keys)
+  const look = Effect.fnUntraced(function*(keys: ReadonlyArray<Key>) {
+    const all: Array<Look> = []
+    for (let i = 0; i < keys.length; i += batchSize) all.push(...yield* reading.looks(keys.slice(i, i + batchSize)))
+    return all
+  })
+  let looks: ReadonlyArray<Look> = yield* look(keys)
   let seen: ReadonlyArray<Seen> = looks.map((look) => ({ ...look, isMoving: false }))
   for (let i = 0; i < rechecks && looks.length > 0; i++) {
     yield* Effect.sleep(pause)
     const states = new Map(looks.map(({ key, state }) => [keyText(key), state]))
-    looks = yield* reading.looks(looks.map(({ key }) => key))
+    looks = yield* look(looks.map(({ key }) => key))
     seen = looks.map((look) => ({ ...look, isMoving: states.get(keyText(look.key)) !== look.state }))
     if (looks.length === states.size && !seen.some(({ isMoving }) => isMoving)) break
   }
   return seen
 })
 
-/** Compares two tables. Only one range, and one batch of keys, is in memory. */
+/** Compares two tables. Only one range, and the keys that wait together, are in memory. */
 export const walk = Effect.fnUntraced(function*(reading: Reading, options: Walk): Effect.fn.Return<Counts, SyncError> {
   const { hasExtras } = reading.pair
-  const { batchSize, rangeSize } = options
+  const { rangeSize, together } = options
   let counts: Counts = { sourceRows: 0, targetRows: 0, ranges: 0, differingRanges: 0 }
   let open: Array<Key> = []
 
   const flush = Effect.fnUntraced(function*(least: number) {
     while (open.length >= least && open.length > 0) {
-      const keys = open.slice(0, batchSize)
-      open = open.slice(batchSize)
+      const keys = open.slice(0, together)
+      open = open.slice(together)
       yield* options.found(yield* settled(reading, keys, options))
     }
   })
@@ -88,7 +94,7 @@ export const walk = Effect.fnUntraced(function*(reading: Reading, options: Walk)
       if (step !== "equal") {
         const [from, into] = yield* reading.rows(rest)
         open.push(...differingKeys(from, into, hasExtras))
-        yield* flush(batchSize)
+        yield* flush(together)
       }
       yield* options.progress(counts)
       rest = undefined

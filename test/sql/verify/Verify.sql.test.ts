@@ -291,6 +291,12 @@ layer(twoDatabases(source, target))("Verify", (it) => {
         format: Change.envelope()
       })
       assert.include(yield* reasonOf(Verify.compare(lost)), "MissingTable: there is no table public.nowhere")
+      assert.match(
+        (yield* Effect.flip(Verify.compare(lost))).message,
+        /public\.people, source, read table public\.nowhere:/
+      )
+      const { message } = yield* Effect.flip(Verify.compare(sync("eu")))
+      assert.match(message, /public\.eu, target, read table public\.eu: there is no table public\.eu/)
       assert.throws(() => Verify.compare(sync("people"), { rangesize: 1 } as {}), /did you mean "rangeSize"/)
       assert.throws(() => Verify.resync(sync("people"), { by: "signal", extra: "keep" } as never), /unknown field/)
     }))

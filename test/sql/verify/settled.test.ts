@@ -25,7 +25,7 @@ const pauses = (keys: ReadonlyArray<string>, looks: ReadonlyArray<ReadonlyArray<
   Effect.gen(function*() {
     const stub = reading(looks)
     const fiber = yield* Effect.forkChild(
-      settled(stub, keys.map((key) => [key]), { pause: "2 seconds", rechecks })
+      settled(stub, keys.map((key) => [key]), { pause: "2 seconds", rechecks, batchSize: 3 })
     )
     while (fiber.pollUnsafe() === undefined) yield* TestClock.adjust("2 seconds")
     return { asked: stub.asked, seen: yield* Fiber.join(fiber) }
@@ -51,4 +51,13 @@ it.effect("a row that still changes at the last look is marked", () =>
     const { asked, seen } = yield* pauses(["a"], [[look("a", "1")], [look("a", "2")], [look("a", "3")]], 2)
     assert.strictEqual(asked.length, 3)
     assert.deepStrictEqual(seen.map(({ isMoving }) => isMoving), [true])
+  }))
+
+it.effect("many rows are looked at in batches, and wait together", () =>
+  Effect.gen(function*() {
+    const keys = ["a", "b", "c", "d", "e"]
+    const all = keys.map((key) => look(key, "1"))
+    const { asked, seen } = yield* pauses(keys, [all.slice(0, 3), all.slice(3), all.slice(0, 3), all.slice(3)])
+    assert.deepStrictEqual(asked, [["a", "b", "c"], ["d", "e"], ["a", "b", "c"], ["d", "e"]])
+    assert.lengthOf(seen, 5)
   }))
