@@ -95,7 +95,12 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
   const takeOut = (batch: Batch, outcomes: ReadonlyArray<Outcome>): void => {
     for (const outcome of outcomes) batch.exceptions.push(outcome)
     const gone = new Set(outcomes.map(({ offset }) => offset))
-    batch.records = batch.records.filter(({ raw }) => !gone.has(raw.offset))
+    const isGone = ({ raw }: Item) => gone.has(raw.offset)
+    // Often it is the first one: what is behind is not looked at, as many may fail one after the other.
+    let first = 0
+    while (first < gone.size && first < batch.records.length && isGone(batch.records[first]!)) first++
+    batch.records = batch.records.slice(first)
+    if (first < gone.size) batch.records = batch.records.filter((record) => !isGone(record))
   }
 
   /**
@@ -109,11 +114,13 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
   ): Effect.fn.Return<{ readonly outcomes: ReadonlyArray<Outcome>; readonly isPart: boolean } | undefined> {
     const { raws } = batch
     let places: Map<RawRecord, number> | undefined
-    const stepOf = (raw: RawRecord) => {
+    const placeOf = (raw: RawRecord) => {
+      if (raw === raws[0]) return 0
       places ??= new Map(raws.map((raw, place) => [raw, place]))
-      // A record that does not decode is not in the batch yet: it comes after all of its records.
-      return state.steps + (places.get(raw) ?? raws.length)
+      return places.get(raw)
     }
+    // A record that does not decode is not in the batch yet: it comes after all of its records.
+    const stepOf = (raw: RawRecord) => state.steps + (placeOf(raw) ?? raws.length)
     const verdict = yield* judge(work, records, cause, () => state.rest(), stepOf)
     if (verdict._tag === "Again") return { outcomes: [], isPart: true }
     if (verdict._tag === "Stopped") return undefined
@@ -267,14 +274,16 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     const { exceptions, raws, startedAt } = batch
     const place = raws.findIndex((raw) => raw.offset === offset)
     if (place === 0) return Effect.void
-    batch.raws = raws.slice(place)
-    batch.records = batch.records.filter(({ raw }) => raw.offset >= offset)
+    const done = raws.splice(0, place)
+    const first = batch.records.findIndex(({ raw }) => raw.offset === offset)
+    // The handler may have kept the list that it was given.
+    if (first > 0) batch.records = batch.records.slice(first)
     batch.exceptions = exceptions.filter((outcome) => outcome.offset > offset)
     batch.start = offset
     batch.startedAt = host.clock.currentTimeMillisUnsafe()
     state.rest()
     host.release(state, place, 0)
-    return report(raws.slice(0, place), exceptions.filter((outcome) => outcome.offset < offset), offset, startedAt)
+    return report(done, exceptions.filter((outcome) => outcome.offset < offset), offset, startedAt)
   }
 
   /** Hands a batch to the handler, again if the policy says so. Returns `false` when it is not done. */
@@ -283,31 +292,29 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     // The decision covers the records that were handed over; the undecodable ones among them were judged before. An
     // owner of offsets is called without any when all were undecodable: then they are what failed. Those of another
     // group never are.
-    const handed = batch.records.map((record) => record.raw)
-    let failing = handed.length === 0 ? batch.raws.filter((raw) => work.isPassed?.(raw) !== true) : handed
+    // Where it is undefined, it is all that the batch has then: a list of them is made for a failure that needs it.
+    let failing = batch.records.length === 0 ? batch.raws.filter((raw) => work.isPassed?.(raw) !== true) : undefined
     while (true) {
       while (state.suspended && state.phase === "active") yield* state.signal.wait
       if (state.phase !== "active") return false
-      state.begin((failing[0] ?? batch.raws[0]!).offset)
+      state.begin((failing?.[0] ?? batch.records[0]?.raw ?? batch.raws[0]!).offset)
       const exit = yield* scope.run(Effect.suspend(() => callBatch(batch)))
       if (Exit.isSuccess(exit)) break
       if (!isOwnFailure(state, exit.cause)) return false
-      if (failing.length === 0) return notNoted(batch, exit.cause)
+      if (failing?.length === 0) return notNoted(batch, exit.cause)
       const { cause, failed } = failureIn(batch.records, exit.cause)
-      if (failed !== undefined) {
-        yield* splitAt(batch, failed.offset)
-        failing = [failed]
-      }
-      const judged = yield* consequence(batch, failing, cause)
+      if (failed !== undefined) yield* splitAt(batch, failed.offset)
+      const failures = failed === undefined ? failing ?? batch.records.map(({ raw }) => raw) : [failed]
+      const judged = yield* consequence(batch, failures, cause)
       if (judged === undefined) return false
       takeOut(batch, judged.outcomes)
       if (failed !== undefined && batch.records.length > 0) {
-        failing = batch.records.map(({ raw }) => raw)
+        failing = undefined
         continue
       }
       if (judged.isPart) {
         const gone = new Set(judged.outcomes.map(({ offset }) => offset))
-        failing = failing.filter(({ offset }) => !gone.has(offset))
+        failing = failures.filter(({ offset }) => !gone.has(offset))
         continue
       }
       batch.records = []

@@ -1,6 +1,7 @@
 /** Handlers of batches that say which record failed. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -126,3 +127,40 @@ for (const [kind, handlerOf] of Object.entries(kinds)) {
       })))
   })
 }
+
+describe("a batch of which each record fails", () => {
+  it.effect("costs as much for each of many as for each of few", () =>
+    scripted(Effect.fnUntraced(function*(script) {
+      const count = 1_000
+      const done = yield* Deferred.make<void>()
+      let failed = 0
+      let looks = 0
+      const onFailure = OnFailure.make(() =>
+        Effect.as(++failed === count ? Deferred.succeed(done, undefined) : Effect.void, OnFailure.skip)
+      )
+      const first = (records: ReadonlyArray<{ readonly offset: number }>) =>
+        records.length === 0
+          ? Effect.void
+          : Effect.fail(new BatchFailed({ offset: records[0]!.offset, cause: Cause.fail("no") }))
+      const handler = Topic.handleOwningOffsets(Texts, ({ records }) => first(records), {
+        startOffsets: () => Effect.succeed([]),
+        maxSize: count
+      })
+      const { control } = yield* start(script, Consumer.make("g", { ...settings, onFailure, handlers: [handler] }))
+      script.log(p0).push(...Array.from({ length: count }, (_, offset) => ({
+        ...p0,
+        get offset() {
+          looks++
+          return offset
+        },
+        timestamp: 0,
+        key: null,
+        value: new Uint8Array(1),
+        size: 1
+      })))
+      script.emit("assign", [p0])
+      yield* Deferred.await(done)
+      yield* control.stop
+      assert.isBelow(looks / count, 100)
+    })))
+})
