@@ -25,6 +25,12 @@ export const wordsOf = (body: unknown, most = 300): string => {
 /** Thrown where a body is not what it should be; its message says what is missing. */
 export class UnexpectedBody extends Error {}
 
+/** A proxy returns a page with status 200 to those who have not signed in: nothing was asked of the service then. */
+export const checkNoPage = (body: unknown): void => {
+  if (typeof body !== "string" || !body.trimStart().startsWith("<")) return
+  throw new UnexpectedBody("the body is a page of HTML, of a proxy perhaps; check the URL, and who has to sign in")
+}
+
 const demand = <A>(value: unknown, is: (value: unknown) => value is A, what: string): A => {
   if (is(value)) return value
   throw new UnexpectedBody(`the body has no ${what}`)

@@ -9,7 +9,7 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { authorization } from "./authorization.ts"
 import type { Authorization } from "./authorization.ts"
-import { bodyOf } from "./bodies.ts"
+import { bodyOf, checkNoPage } from "./bodies.ts"
 import type { Auth, Call, Refusals, Response, Service, Settings } from "./restModel.ts"
 import { causeOf, isUnsent, problemOf } from "./unreached.ts"
 
@@ -195,7 +195,10 @@ export const ask = <E, C extends Call, A>(
   }
   return Effect.flatMap(send(call), (body) =>
     Effect.try({
-      try: () => read(body),
+      try: () => {
+        checkNoPage(body)
+        return read(body)
+      },
       catch: (cause) =>
         unexpected(call.operation, 200, cause instanceof Error ? cause.message : String(cause), { url, cause })
     }))

@@ -4,6 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { TestClock } from "effect/testing"
+import type { ConnectError } from "millrace/connect"
 import { KafkaConnect } from "millrace/connect"
 import { globSync, readFileSync } from "node:fs"
 import { fakeHttp, json } from "../../rest/fakeHttp.ts"
@@ -174,6 +175,26 @@ describe("Connect over HTTP", () => {
       const jetty = json({ servlet: "-", message: "Not Found", url: "/connectors/x", status: "404" }, 404)
       const connect = connectOf(() => ++asked < 3 ? jetty : responseOf("get-connector"))
       assert.strictEqual((yield* patiently(connect.use(({ get }) => get("file-src")))).name, "file-src")
+    }))
+
+  it.effect("takes no page of a proxy for a change that is done, or for a list", () =>
+    Effect.gen(function*() {
+      const { use } = connectOf(() => json("\n<!doctype html><title>Sign in</title>"))
+      const calls: ReadonlyArray<(connect: KafkaConnect.Connect) => Effect.Effect<unknown, ConnectError.ConnectError>> = [
+        (c) => c.pause("a"),
+        (c) => c.resume("a"),
+        (c) => c.stop("a"),
+        (c) => c.restart("a"),
+        (c) => c.restartTask("a", 0),
+        (c) => c.delete("a"),
+        (c) => c.alterOffsets("a", []),
+        (c) => c.resetOffsets("a"),
+        (c) => c.resetTopics("a"),
+        (c) => c.setLogger("a", "INFO"),
+        (c) => c.offsets("a"),
+        (c) => c.topics("a")
+      ]
+      for (const call of calls) assert.include((yield* Effect.flip(use(call))).message, "status 200: the body is a page of HTML")
     }))
 
   it.effect("repeats nothing that may have been done and must be done once", () =>

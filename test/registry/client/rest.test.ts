@@ -155,6 +155,15 @@ describe("the registry over HTTP", () => {
       assert.include(error.message, "status 418: <html>Bad Gateway</html>")
       const odd = yield* registryOf(() => json({ nothing: true })).use((registry) => failureOf(registry.versions("s")))
       assert.include(odd.message, "the body has no list")
+      const page = registryOf(() => json("<html>Sign in</html>"))
+      for (const set of [{ compatibility: "FULL" }, { mode: "READONLY" }] as const) {
+        const error = yield* page.use((registry) =>
+          failureOf(
+            "mode" in set ? registry.setMode("s", set.mode) : registry.setCompatibility("s", set.compatibility)
+          )
+        )
+        assert.include(error.message, "status 200: the body is a page of HTML")
+      }
       const bad = registryOf(() => json([]), { url: "localhost:8081" })
       assert.include(
         (yield* Effect.flip(bad.use((registry) => registry.subjects()))).message,
