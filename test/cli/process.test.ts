@@ -193,6 +193,19 @@ describe("standard input and output", () => {
     }
   })
 
+  it("what changes several things goes on to the last where its output cannot be written", async () => {
+    for (
+      const args of [
+        ["schemas", "register", "--config", fixture("registry")],
+        ["connect", "restart", "--json", "--config", fixture("connect")],
+        ["connect", "--list", "--publish", "--connector", "lines", "--config", fixture("connect")]
+      ]
+    ) {
+      const { err } = await millrace(args, { stdout: "/dev/full" })
+      assert.match(err, /standard output cannot be written: .*ENOSPC.*; the work goes on\n/)
+    }
+  })
+
   it("produce that is interrupted says how many lines were sent, and fails", async () => {
     const { child, ended, untilLogged } = start(["produce", "numbers", ...slow], { keepsInput: true })
     child.stdin.write("{\"value\":\"7\"}\n{\"value\":\"8\"}\nwrong\n{\"value\":")

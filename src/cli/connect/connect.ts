@@ -4,6 +4,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Connectors from "../../connect/Connectors.ts"
+import { worksOn } from "../ending.ts"
 import { UsageError, WorkFailed } from "../exit.ts"
 import { pause, restart, resume, stop } from "./control.ts"
 import { list, listed } from "./list.ts"
@@ -53,6 +54,8 @@ export const connect = Command.make(
           + "--check-status"
       })
     }
+    // The parts before it print, too.
+    if (flags.publish) yield* worksOn
     if (flags.list) yield* listed(wanted, false)
     let failed = 0
     if (flags.validate) failed += yield* counted(validated(wanted, false))

@@ -5,6 +5,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import type { ConnectError } from "../../connect/ConnectError.ts"
 import * as KafkaConnect from "../../connect/KafkaConnect.ts"
+import { worksOn } from "../ending.ts"
 import { WorkFailed } from "../exit.ts"
 import { json } from "../root.ts"
 import { plain } from "../values.ts"
@@ -19,6 +20,7 @@ const toEach = Effect.fnUntraced(function*(
   act: (connect: KafkaConnect.Connect, name: string) => Effect.Effect<void, ConnectError>
 ) {
   const selected = yield* select(wanted)
+  yield* worksOn
   if (!json) yield* sayRemoved(selected, "left alone")
   const done = yield* Effect.gen(function*() {
     const connect = yield* KafkaConnect.Service

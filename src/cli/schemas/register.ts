@@ -4,6 +4,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as SchemaRegistry from "../../registry/SchemaRegistry.ts"
 import { dryRun } from "../dltFilter.ts"
+import { worksOn } from "../ending.ts"
 import { WorkFailed } from "../exit.ts"
 import { config, json } from "../root.ts"
 import { registryOf } from "../services.ts"
@@ -39,6 +40,7 @@ export const register = Command.make(
     const registry = yield* registryOf(loaded)
     const targets = yield* targetsOf(loaded, flags.topics)
     const work = Effect.gen(function*() {
+      if (!flags.dryRun) yield* worksOn
       const found = yield* checksOf(targets)
       const wrong = found.filter(({ status }) => status === "incompatible").length
       // All or nothing: a rollout of a half would be neither the old nor the new state.
