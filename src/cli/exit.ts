@@ -67,9 +67,17 @@ const isUsage = (error: unknown): boolean => {
   if (tag === "ConsumerFailed") return isUsage((error as ConsumerFailed).error)
   if (tag === "ShowHelp") return hasErrors(error)
   if (tag === "UsageError" || tag === "ConfigError") return true
-  // By its tag: the config module may have a copy of this package of its own.
-  return tag === "KafkaError" && tagOf((error as { readonly reason?: unknown }).reason) === "InvalidSetting"
+  // By their tags: the config module may have a copy of this package of its own.
+  return isErrorOfOurs(tag) && isUnasked((error as { readonly reason?: unknown }).reason)
 }
+
+const isErrorOfOurs = (tag: unknown): boolean =>
+  tag === "KafkaError" || tag === "RegistryError" || tag === "ConnectError"
+
+/** Whether a service was not even asked: a setting is wrong, or no URL can have a name. */
+const isUnasked = (reason: unknown): boolean =>
+  tagOf(reason) === "InvalidSetting"
+  || tagOf(reason) === "Unexpected" && (reason as { readonly status?: unknown }).status === 0
 
 const hasErrors = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "errors" in error && Array.isArray(error.errors)

@@ -119,6 +119,7 @@ describe("schemas by the command", () => {
       assert.strictEqual(err, "orders-value: version 1, id 1, AVRO")
       assert.strictEqual(JSON.parse(out).name, "Order")
       assert.strictEqual((yield* schemas("show", "orders-value", "--local")).out, out)
+      assert.strictEqual((yield* schemas("show", "orders-value", "--local", "--version", "1")).code, 2)
       assert.strictEqual(JSON.parse((yield* schemas("show", "orders-value", "--json")).out).version, 1)
       assert.deepStrictEqual((yield* schemas("versions", "orders-value")).out.split("\n"), [
         "VERSION  ID  TYPE  REFERENCES  STATE",
@@ -196,6 +197,8 @@ describe("schemas by the command", () => {
       writeFileSync(foreign!, "export {}")
       assert.strictEqual((yield* schemas("generate", file!, "--out", foreign!)).code, 2)
       assert.strictEqual(readFileSync(foreign!, "utf8"), "export {}")
+      assert.strictEqual((yield* schemas("generate", file!, "--out", folder)).code, 2)
+      assert.strictEqual((yield* schemas("generate", file!, "--version", "1")).code, 2)
       writeFileSync(join(folder, "a.proto"), "syntax = \"proto3\";")
       writeFileSync(join(folder, "a.json"), "{\"title\":\"Size\",\"type\":\"integer\"}")
       assert.strictEqual((yield* schemas("generate", join(folder, "a.proto"))).code, 1)

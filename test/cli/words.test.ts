@@ -6,6 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { SqlError, UnknownError } from "effect/sql/SqlError"
 import * as TestConsole from "effect/testing/TestConsole"
+import { ConnectError } from "millrace/connect"
+import { RegistryError } from "millrace/registry"
 import { BottomLine } from "../../src/cli/bottomLine.ts"
 import { codeOf, naming, render, UsageError, wantsStacks, WorkFailed } from "../../src/cli/exit.ts"
 import { parse, timeFromFlag } from "../../src/cli/places.ts"
@@ -157,6 +159,18 @@ describe("exits", () => {
       assert.strictEqual(codeOf(cause), 2)
       assert.deepStrictEqual(render(cause, false), ["consumer billing#2: configuration: setting `until`: no"])
     }))
+
+  it("a wrong setting of a service in the config module is wrong usage, and what the service says failed work", () => {
+    const problem = "not a URL"
+    for (
+      const [code, error] of [
+        [2, ConnectError.make("configuration", new ConnectError.InvalidSetting({ problem }))],
+        [2, RegistryError.make("configuration", new RegistryError.Unexpected({ status: 0, problem }))],
+        [1, ConnectError.make("plan", new ConnectError.Unexpected({ status: 418, problem }))],
+        [1, RegistryError.make("register", new RegistryError.Unexpected({ status: 418, problem }))]
+      ] as const
+    ) assert.strictEqual(codeOf(Cause.fail(error)), code, error.message)
+  })
 
   it("wrong usage is 2, failed work says nothing more", () => {
     assert.strictEqual(codeOf(Cause.fail(new UsageError({ problem: "no" }))), 2)

@@ -83,7 +83,11 @@ const moduleOf = (found: Found, bigint: boolean): Effect.Effect<string, WorkFail
 /** Writes a file, but never over one that somebody else wrote. */
 const write = Effect.fnUntraced(function*(file: string, source: string) {
   const path = resolve(process.cwd(), file)
-  if (existsSync(path) && !readFileSync(path, "utf8").startsWith(mark)) {
+  const before = yield* Effect.try({
+    try: () => existsSync(path) ? readFileSync(path, "utf8") : mark,
+    catch: (cause) => new UsageError({ problem: `--out: ${path} cannot be read: ${messageOf(cause)}`, cause })
+  })
+  if (!before.startsWith(mark)) {
     return yield* new UsageError({ problem: `--out: ${path} is there, and was not generated; choose another file` })
   }
   yield* Effect.try({
@@ -112,9 +116,13 @@ export const generate = Command.make(
   Effect.fnUntraced(function*(flags) {
     const type = types[extname(flags.from)]
     const path = resolve(process.cwd(), flags.from)
+    const isFile = type !== undefined && existsSync(path)
+    if (isFile && Option.isSome(flags.version)) {
+      return yield* new UsageError({ problem: `--version is of a subject, and ${path} is a file` })
+    }
     const found = type === undefined
       ? yield* inRegistry(flags.from, flags.version)
-      : existsSync(path)
+      : isFile
       ? yield* inFile(path, type)
       // Subjects are called so, too: those that JSON Schemas refer to are.
       : yield* inRegistry(flags.from, flags.version).pipe(

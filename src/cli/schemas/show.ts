@@ -3,6 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { SchemaText } from "../../registry/RegistryModel.ts"
 import * as SchemaRegistry from "../../registry/SchemaRegistry.ts"
 import { UsageError } from "../exit.ts"
@@ -31,6 +32,9 @@ export const show = Command.make(
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     if (flags.local) {
+      if (Option.isSome(flags.version)) {
+        return yield* new UsageError({ problem: "--local shows the schema of the config, which has no --version" })
+      }
       const target = (yield* targetsOf(loaded, [])).find((target) => target.subject === flags.subject)
       if (target !== undefined) return yield* flags.json ? Console.log(JSON.stringify(target)) : print(target.schema)
       return yield* new UsageError({ problem: `no topic of the config has subject "${flags.subject}"` })

@@ -180,21 +180,24 @@ describe("Connect over HTTP", () => {
   it.effect("takes no page of a proxy for a change that is done, or for a list", () =>
     Effect.gen(function*() {
       const { use } = connectOf(() => json("\n<!doctype html><title>Sign in</title>"))
-      const calls: ReadonlyArray<(connect: KafkaConnect.Connect) => Effect.Effect<unknown, ConnectError.ConnectError>> = [
-        (c) => c.pause("a"),
-        (c) => c.resume("a"),
-        (c) => c.stop("a"),
-        (c) => c.restart("a"),
-        (c) => c.restartTask("a", 0),
-        (c) => c.delete("a"),
-        (c) => c.alterOffsets("a", []),
-        (c) => c.resetOffsets("a"),
-        (c) => c.resetTopics("a"),
-        (c) => c.setLogger("a", "INFO"),
-        (c) => c.offsets("a"),
-        (c) => c.topics("a")
-      ]
-      for (const call of calls) assert.include((yield* Effect.flip(use(call))).message, "status 200: the body is a page of HTML")
+      const calls: ReadonlyArray<(connect: KafkaConnect.Connect) => Effect.Effect<unknown, ConnectError.ConnectError>> =
+        [
+          (c) => c.pause("a"),
+          (c) => c.resume("a"),
+          (c) => c.stop("a"),
+          (c) => c.restart("a"),
+          (c) => c.restartTask("a", 0),
+          (c) => c.delete("a"),
+          (c) => c.alterOffsets("a", []),
+          (c) => c.resetOffsets("a"),
+          (c) => c.resetTopics("a"),
+          (c) => c.setLogger("a", "INFO"),
+          (c) => c.offsets("a"),
+          (c) => c.topics("a")
+        ]
+      for (const call of calls) {
+        assert.include((yield* Effect.flip(use(call))).message, "status 200: the body is a page of HTML")
+      }
     }))
 
   it.effect("repeats nothing that may have been done and must be done once", () =>
