@@ -11,6 +11,7 @@ import * as Metric from "effect/Metric"
 import { SqlClient } from "effect/sql/SqlClient"
 import * as Admin from "../Admin.ts"
 import type * as KafkaEngine from "../engine/KafkaEngine.ts"
+import { errorOf, messageOf, oneLine } from "../internal/shared/causes.ts"
 import { requireFields } from "../internal/shared/fields.ts"
 import * as Kinds from "../internal/shared/handedIn/settingKinds.ts"
 import type { KafkaError } from "../KafkaError.ts"
@@ -266,9 +267,10 @@ export const layer = (
   requireSyncs("SyncStatus.layer", syncs)
   requireFields("SyncStatus.layer", "options", options, { ...placeKinds, every: Kinds.interval })
   const { every = "30 seconds", ...place } = options
-  const look = Effect.catch(
+  // A bug, of a client for example, must not end it either.
+  const look = Effect.catchCause(
     read(syncs, place),
-    (error) => Effect.logWarning(`the status of syncs cannot be read: ${error.message}`)
+    (cause) => Effect.logWarning(`the status of syncs cannot be read: ${oneLine(messageOf(errorOf(cause)))}`)
   )
   return Layer.effectDiscard(Effect.forkScoped(Effect.forever(Effect.andThen(look, Effect.sleep(every)))))
 }

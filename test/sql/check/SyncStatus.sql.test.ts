@@ -2,6 +2,8 @@ import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import { SqlClient } from "effect/sql/SqlClient"
+import * as TestClock from "effect/testing/TestClock"
 import { Producer } from "millrace"
 import { Change, type Migrations, ModelSync, SourceDatabase, SyncStatus } from "millrace/sql"
 import { database } from "../../services/database.ts"
@@ -41,6 +43,25 @@ layer(Layer.merge(world([table]), SourceDatabase.layer(database([table]))))("Syn
         assert.strictEqual(named("millrace_slot_retained_bytes").length, 1)
       }).pipe(Effect.ensuring(Effect.ignore(source.unsafe(`SELECT pg_drop_replication_slot('${slot}')`))))
     }))
+
+  it.effect("is read again after a bug of a client ended a look", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient
+      let asked = 0
+      const broken = Object.assign((...args: Parameters<typeof sql>) => sql(...args), sql, {
+        unsafe: () => {
+          asked++
+          throw new Error("a bug")
+        }
+      })
+      yield* Effect.forkScoped(
+        Layer.launch(SyncStatus.layer([users], { every: "1 minute" })).pipe(Effect.provideService(SqlClient, broken))
+      )
+      while (asked < 2) {
+        yield* TestClock.adjust("1 minute")
+        yield* TestClock.withLive(Effect.sleep("1 millis"))
+      }
+    }), 10_000)
 
   it.effect("says which of Millrace's tables is missing, and refuses options that it does not have", () =>
     Effect.gen(function*() {
