@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
+import { shown, text } from "../internal/shared/fields.ts"
 import { bridge } from "./pglite/bridge.ts"
 import { SyncError } from "./SyncError.ts"
 import { Unexpected } from "./SyncErrorReason.ts"
@@ -44,8 +45,19 @@ const connection = {
  * @since 0.1.0
  * @category layers
  */
-export const layerFrom = (db: PGlite): Layer.Layer<PgClient.PgClient | SqlClient, SqlError> =>
-  PgClient.layer({ ...connection, stream: bridge(db) })
+export const layerFrom = (db: PGlite): Layer.Layer<PgClient.PgClient | SqlClient, SqlError> => {
+  if (typeof Object(db).execProtocolRaw !== "function") {
+    throw new Error(`PgliteClient.layerFrom: ${shown(db)} is no PGlite; wait for what PGlite.create returns`)
+  }
+  return PgClient.layer({ ...connection, stream: bridge(db) })
+}
+
+/** Its file system throws what is no error. */
+const problemOf = (cause: unknown): string => {
+  if (cause instanceof Error) return cause.message
+  const { errno } = Object(cause)
+  return errno === undefined ? String(cause) : `the folder cannot be used (error ${errno} of its file system)`
+}
 
 /**
  * A PGlite that is closed with the layer. Without `dataDir` it keeps everything in memory; a path keeps it in that
@@ -71,19 +83,20 @@ export const layerFrom = (db: PGlite): Layer.Layer<PgClient.PgClient | SqlClient
  */
 export const layer = (
   options: PGliteOptions = {}
-): Layer.Layer<PgClient.PgClient | SqlClient, SyncError | SqlError> =>
-  Layer.unwrap(Effect.map(
+): Layer.Layer<PgClient.PgClient | SqlClient, SyncError | SqlError> => {
+  const { dataDir } = options
+  if (dataDir !== undefined && !text.is(dataDir)) {
+    throw new Error(`PgliteClient.layer: dataDir: ${shown(dataDir)} is not ${text.words}`)
+  }
+  const operation = `start PGlite${dataDir === undefined ? "" : ` in ${dataDir}`}`
+  return Layer.unwrap(Effect.map(
     Effect.acquireRelease(
       Effect.tryPromise({
         try: () => PGlite.create(options),
-        catch: (cause) =>
-          new SyncError({
-            operation: "start PGlite",
-            reason: new Unexpected({ problem: cause instanceof Error ? cause.message : String(cause) }),
-            cause
-          })
+        catch: (cause) => new SyncError({ operation, reason: new Unexpected({ problem: problemOf(cause) }), cause })
       }),
       (db) => Effect.promise(() => db.close())
     ),
     layerFrom
   ))
+}

@@ -57,6 +57,19 @@ const lost = Effect.gen(function*() {
 })
 
 describe("PgliteClient", () => {
+  it("names the folder that it cannot use, and refuses at once what is no PGlite", async () => {
+    // What its file system throws where a folder cannot be used is no error.
+    const fs = { init: () => Promise.reject({ name: "ErrnoError", errno: 54 }) } as never
+    const started = Layer.launch(PgliteClient.layer({ dataDir: "/nowhere", fs }))
+    const { message } = await Effect.runPromise(Effect.flip(started))
+    assert.match(message, /^start PGlite in \/nowhere: the folder cannot be used \(error 54/)
+    assert.throws(
+      () => PgliteClient.layerFrom(PGlite.create as never),
+      /is no PGlite; wait for what PGlite\.create returns/
+    )
+    assert.throws(() => PgliteClient.layer({ dataDir: 5 as never }), /dataDir: 5 is not a text/)
+  })
+
   it("runs what runs on a server, and gives a later client a clean session", async () => {
     const db = await PGlite.create()
     const program = Effect.gen(function*() {
