@@ -21,6 +21,7 @@ import { keysIn, mostKeys, releaseAll } from "./waiting/releasing.ts"
 import { type Status, statusOf } from "./waiting/sweeping.ts"
 import { Known } from "./waiting/waiters.ts"
 import * as Sql from "./waiting/waitingSql.ts"
+import { withOps } from "./waiting/wideOps.ts"
 
 export type { Status } from "./waiting/sweeping.ts"
 
@@ -116,7 +117,11 @@ export const list = (
   return failing(
     "list rows that wait",
     place,
-    (sql) => Effect.map(textsOf(sql, Sql.list(place), [String(max)]), (rows) => rows.map(rowOf))
+    (sql) =>
+      textsOf(sql, Sql.list(place), [String(max)]).pipe(
+        Effect.flatMap((rows) => withOps(sql, place, rows, Sql.opIn.list)),
+        Effect.map((rows) => rows.map(rowOf))
+      )
   )
 }
 

@@ -1,4 +1,5 @@
 /** What differs between rows that were read. Pure. */
+import { mostBytes } from "../tables/messages.ts"
 import type { Key } from "./ranges.ts"
 
 /** A key and the checksum of its row. */
@@ -61,9 +62,6 @@ export interface Part {
   /** Whether it is one row of more bytes than others have together. */
   readonly isWide: boolean
 }
-
-/** How many bytes of rows are read at once: a driver takes messages of 16 MiB by default, of one row each. */
-const mostBytes = 8 * 1_024 * 1_024
 
 /** Neighbours with few bytes together; a row that has more is alone. */
 export const partsOf = (looks: ReadonlyArray<Look>, bytesOf: (look: Look) => number): ReadonlyArray<Part> => {

@@ -1,5 +1,6 @@
 /** The statements that compare tables. Pure. */
 import type { Column } from "../TableModel.ts"
+import { pieceLength } from "../tables/messages.ts"
 import { literal, quoted } from "../tables/names.ts"
 import type { Compared, Pair } from "./pair.ts"
 import type { Key, Range } from "./ranges.ts"
@@ -159,9 +160,6 @@ export const sizes = (pair: Pair, keys: ReadonlyArray<Key>): Query => {
   const bytes = pair.columns.map((one) => `coalesce(octet_length(${cellOf("source", one)}), 0)::int8`)
   return { text: byKeys("source", pair, [`(${bytes.join(" + ")})::text`], []), params: literals(pair, keys) }
 }
-
-/** Of characters, which have at most four bytes. */
-const pieceLength = 2 * 1_024 * 1_024
 
 /** The values of a row in pieces, in their order: the place of the column, and a piece. Nulls have one, a null. */
 export const pieces = (pair: Pair, key: Key): Query => {

@@ -20,6 +20,7 @@ import { released } from "./releasing.ts"
 import { readOp, storedKey, storedOp } from "./stored.ts"
 import type { Known } from "./waiters.ts"
 import * as Sql from "./waitingSql.ts"
+import { withOps } from "./wideOps.ts"
 
 /** What the writing of a chunk needs to know about rows that wait. */
 export interface Waiting {
@@ -61,8 +62,9 @@ const lockedRows = ({ claim, ops, place, sql }: Chunk): Effect.Effect<ReadonlyAr
     literalOf(keys, ({ target }) => target.name),
     literalOf(keys, ({ key }) => storedKey(key))
   ]
+  const found = textsOf(sql, Sql.lockLines(place), params)
   return Effect.map(
-    textsOf(sql, Sql.lockLines(place), params),
+    Effect.flatMap(found, (rows) => withOps(sql, place, rows, Sql.opIn.lockLines)),
     (rows) => rows.map(([id, , table, key, , op]) => ({ table: table!, key: key!, id: id!, op: op! }))
   )
 }

@@ -18,6 +18,7 @@ import { parentName, type Waiter } from "./relations.ts"
 import { readOp } from "./stored.ts"
 import type { Known } from "./waiters.ts"
 import * as Sql from "./waitingSql.ts"
+import { withOps } from "./wideOps.ts"
 
 const releasedRows = Metric.counter("millrace_waiting_released_total", {
   description: "Rows that waited for their parents and were written, or taken up by a later row of their key",
@@ -112,11 +113,12 @@ const releaseKeys = Effect.fnUntraced(function*(
   keys: ReadonlyArray<Key>
 ): Effect.fn.Return<ReadonlyArray<Op>, SqlError, SqlClient> {
   const { place, sql, waiting } = releasing
-  const rows = yield* textsOf(sql, Sql.lockLines(place), [
+  const found = yield* textsOf(sql, Sql.lockLines(place), [
     literalOf(keys, ({ group }) => group),
     literalOf(keys, ({ table }) => table),
     literalOf(keys, ({ key }) => key)
   ])
+  const rows = yield* withOps(sql, place, found, Sql.opIn.lockLines)
   const waiters = new Map<Op["target"], Waiter>()
   const groups = new Map<string, Lines>()
   for (const [id, group, , , spec, text, offset] of rows) {

@@ -1,4 +1,5 @@
 /** The table of rows that wait for their parents, and its statements. Pure. */
+import { mostBytes, pieceLength } from "../tables/messages.ts"
 import { quoted } from "../tables/names.ts"
 import { ownTable, type Place } from "../tables/ownTables.ts"
 import type { Relation } from "./relations.ts"
@@ -106,7 +107,19 @@ export const parents = (place: Place): string =>
   `SELECT parent, min(spec) FROM ${tableOf(place)}
 WHERE group_id = $1::text AND expired_at IS NULL AND problem IS NULL GROUP BY parent`
 
-const columns = "w.id::text, w.group_id, w.table_name, w.key, w.spec, w.op, w.\"offset\"::text"
+/** Null where it is large; `opPieces` reads it. */
+const narrowOp = `CASE WHEN octet_length(w.op) <= ${mostBytes} THEN w.op END`
+
+/** The operation of a row, in pieces. */
+export const opPieces = (place: Place): string =>
+  `SELECT substring(w.op FROM n FOR ${pieceLength})
+FROM ${tableOf(place)} AS w, generate_series(1, length(w.op), ${pieceLength}) AS n
+WHERE w.id = $1::text::bigint ORDER BY n`
+
+const columns = `w.id::text, w.group_id, w.table_name, w.key, w.spec, ${narrowOp}, w."offset"::text`
+
+/** Where the operation is in what `lockLines` and `list` return. */
+export const opIn = { lockLines: 5, list: 7 } as const
 
 /** All rows of these keys, in their order, for this transaction alone. */
 export const lockLines = (place: Place): string =>
@@ -170,7 +183,8 @@ export const status = (place: Place): string =>
 FROM ${tableOf(place)} WHERE $1::text IS NULL OR group_id = $1::text`
 
 export const list = (place: Place): string =>
-  `SELECT id::text, group_id, topic, partition::text, "offset"::text, table_name, key, op, parent, parent_key,
+  `SELECT id::text, group_id, topic, partition::text, "offset"::text, table_name, key, ${narrowOp},
+  parent, parent_key,
   ${millis("since")}::text, ${millis("until")}::text, (expired_at IS NOT NULL)::text, problem
 FROM ${tableOf(place)} AS w ORDER BY w.id LIMIT $1::text::integer`
 

@@ -50,6 +50,29 @@ layer(world(statements), { excludeTestServices: true })("rows that wait", (it) =
       yield* Fiber.interrupt(running)
     }))
 
+  it.effect("are shown, taken up and released though no driver takes them in one message", () =>
+    Effect.gen(function*() {
+      yield* fresh
+      const sql = yield* SqlClient
+      yield* sql`ALTER TABLE orders ALTER note TYPE text`
+      const [orders, customers] = [synced("wide.orders"), synced("wide.customers")]
+      yield* send(orders.topic, order(1, 1, "wide"))
+      yield* runToEnd(ModelSync.handler(orders.sync), "wide")
+      yield* sql`UPDATE millrace.waiting SET op = replace(op, '"wide"', '"' || repeat('x', 16800000) || '"')`
+      assert.strictEqual((yield* Waiting.list())[0]!.cells["note"]!.length, 16_800_000)
+      // The column that it leaves out is in the row that waits.
+      const { note: _, ...later } = { ...order(1, 1), total: 2 }
+      yield* send(orders.topic, later)
+      yield* runToEnd(ModelSync.handler(orders.sync), "wide")
+      yield* send(customers.topic, customer(1))
+      yield* runToEnd(ModelSync.handler(customers.sync))
+      assert.deepStrictEqual(yield* sql`SELECT length(note) AS length, total FROM orders`, [
+        { length: 16_800_000, total: 2 }
+      ])
+      yield* sql`TRUNCATE orders`
+      yield* sql`ALTER TABLE orders ALTER note TYPE varchar(8)`
+    }))
+
   it.effect("that the database refuses for another reason hold up neither their parent nor other rows", () =>
     Effect.gen(function*() {
       yield* fresh
