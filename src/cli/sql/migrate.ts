@@ -4,6 +4,8 @@ import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Migrations from "../../sql/Migrations.ts"
+import { createSchema } from "../../sql/migrations/schemaSql.ts"
+import { shownOwnTable } from "../../sql/tables/ownTables.ts"
 import { worksOn } from "../ending.ts"
 import { json } from "../root.ts"
 import { toJson } from "../values.ts"
@@ -23,10 +25,12 @@ export const migrate = Command.make(
   },
   Effect.fnUntraced(function*(flags) {
     const { layer, tables } = yield* database
+    const noted = shownOwnTable(tables, "migrations")
     yield* Effect.gen(function*() {
       if (!flags.plan) yield* worksOn
       const migrations = yield* flags.plan ? Migrations.plan(tables) : Migrations.run(tables)
       if (flags.json) return yield* Console.log(toJson({ executed: !flags.plan, migrations }))
+      if (flags.plan && migrations[0]?.id === 1) yield* Console.log(`${createSchema(tables).at(-1)};`)
       for (const { id, name, statements } of migrations) {
         yield* Console.log(flags.plan ? `-- ${id} ${name}\n${statements.join(";\n")};` : `${id} ${name}: done`)
       }
@@ -34,7 +38,7 @@ export const migrate = Command.make(
         migrations.length === 0
           ? "nothing to do: all tables are there"
           : flags.plan
-          ? `-- ${counted(migrations.length)} would be run; nothing was done`
+          ? `-- ${counted(migrations.length)} would be run, and noted in ${noted}; nothing was done`
           : `${counted(migrations.length)} run`
       )
     }).pipe(Effect.provide(layer))
