@@ -125,6 +125,14 @@ export const list = (
   )
 }
 
+/** The ids of all rows that wait; the rows may be many, and large. @internal */
+export const ids = (place: Migrations.Options = {}): Effect.Effect<ReadonlyArray<string>, SyncError, SqlClient> =>
+  failing(
+    "list rows that wait",
+    place,
+    (sql) => Effect.map(textsOf(sql, Sql.ids(place), []), (rows) => rows.map(([id]) => id!))
+  )
+
 /**
  * How many rows wait, are expired, are refused, and how long the oldest one that waits has.
  *

@@ -68,8 +68,7 @@ const drop = Command.make(
   Effect.fnUntraced(function*(flags) {
     const { layer, tables } = yield* database
     yield* Effect.gen(function*() {
-      const every = Effect.map(Waiting.list({ ...tables, max: 2 ** 31 - 1 }), (rows) => rows.map(({ id }) => id))
-      const wanted = yield* meant(flags, "row", every)
+      const wanted = yield* meant(flags, "row", Waiting.ids(tables))
       if (wanted.length > 0 && !flags.yes && !(yield* confirmed(`Drop ${wanted.length} rows for good?`))) return
       yield* worksOn
       const count = wanted.length === 0 ? 0 : yield* Waiting.drop(wanted, tables)

@@ -188,6 +188,8 @@ export const list = (place: Place): string =>
   ${millis("since")}::text, ${millis("until")}::text, (expired_at IS NOT NULL)::text, problem
 FROM ${tableOf(place)} AS w ORDER BY w.id LIMIT $1::text::integer`
 
+export const ids = (place: Place): string => `SELECT id::text FROM ${tableOf(place)} ORDER BY id`
+
 /** Rows begin to wait again; returns their keys. */
 export const again = (place: Place): string =>
   `WITH changed AS (
