@@ -83,7 +83,7 @@ export interface Owner {
 export interface OwnedBatch<out K, out V, out H = unknown> extends Span {
   /** The group of the consumer: offsets that are stored for it are read again by `startOffsets`. */
   readonly group: string
-  /** The records, in the order of the partition. */
+  /** The records, in the order of the partition. None where those up to `next` were skipped, or routed elsewhere. */
   readonly records: ReadonlyArray<Record.Record<K, V, H>>
 }
 

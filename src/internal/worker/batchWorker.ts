@@ -32,6 +32,8 @@ interface Batch {
   exceptions: Array<Outcome>
   start: number
   next: number
+  /** How far an owner of offsets has stored it: where it begins, or at a record that failed behind others. */
+  stored: number
   bytes: number
   /** When its handler was called first, in milliseconds since the epoch. */
   startedAt: number
@@ -43,6 +45,7 @@ const emptyBatch = (start: number): Batch => ({
   exceptions: [],
   start,
   next: start,
+  stored: start,
   bytes: 0,
   startedAt: 0
 })
@@ -276,8 +279,11 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     if (place === 0) return Effect.void
     const done = raws.splice(0, place)
     const first = batch.records.findIndex(({ raw }) => raw.offset === offset)
-    // The handler may have kept the list that it was given.
-    if (first > 0) batch.records = batch.records.slice(first)
+    if (first > 0) {
+      // The handler may have kept the list that it was given.
+      batch.records = batch.records.slice(first)
+      batch.stored = offset
+    }
     batch.exceptions = exceptions.filter((outcome) => outcome.offset > offset)
     batch.start = offset
     batch.startedAt = host.clock.currentTimeMillisUnsafe()
@@ -285,6 +291,18 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     host.release(state, place, 0)
     return report(done, exceptions.filter((outcome) => outcome.offset < offset), offset, startedAt)
   }
+
+  /** Has the owner of offsets store that what was skipped at the beginning of a batch, or has its copy, is done. */
+  const storeBeginning = Effect.fnUntraced(function*(batch: Batch) {
+    const { exceptions, stored } = batch
+    const first = batch.records[0]?.raw.offset
+    const next = first ?? batch.next
+    if (call._tag !== "Owned" || !host.owns(state)) return
+    if (stored === batch.start && !exceptions.some(({ offset }) => offset < next)) return
+    const exit = yield* scope.run(Effect.suspend(() => callBatch({ ...batch, records: [], start: stored, next })))
+    if (Exit.isFailure(exit)) return
+    yield* first === undefined ? report(batch.raws, exceptions, next, batch.startedAt) : splitAt(batch, first)
+  })
 
   /** Hands a batch to the handler, again if the policy says so. Returns `false` when it is not done. */
   const handle = Effect.fnUntraced(function*(batch: Batch) {
@@ -296,7 +314,10 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     let failing = batch.records.length === 0 ? batch.raws.filter((raw) => work.isPassed?.(raw) !== true) : undefined
     while (true) {
       while (state.suspended && state.phase === "active") yield* state.signal.wait
-      if (state.phase !== "active") return false
+      if (state.phase !== "active") {
+        yield* storeBeginning(batch)
+        return false
+      }
       state.begin((failing?.[0] ?? batch.records[0]?.raw ?? batch.raws[0]!).offset)
       const exit = yield* scope.run(Effect.suspend(() => callBatch(batch)))
       if (Exit.isSuccess(exit)) break
@@ -306,7 +327,10 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       if (failed !== undefined) yield* splitAt(batch, failed.offset)
       const failures = failed === undefined ? failing ?? batch.records.map(({ raw }) => raw) : [failed]
       const judged = yield* consequence(batch, failures, cause)
-      if (judged === undefined) return false
+      if (judged === undefined) {
+        yield* storeBeginning(batch)
+        return false
+      }
       takeOut(batch, judged.outcomes)
       if (failed !== undefined && batch.records.length > 0) {
         failing = undefined
@@ -332,8 +356,11 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       const batch = yield* gather()
       if (batch === undefined) return
       while (state.suspended && state.phase === "active") yield* state.signal.wait
-      if (batch.raws.length === 0 || state.phase !== "active") return yield* leave()
       batch.startedAt = host.clock.currentTimeMillisUnsafe()
+      if (batch.raws.length === 0 || state.phase !== "active") {
+        yield* storeBeginning(batch)
+        return yield* leave()
+      }
       // Also before a poison record that says stop.
       const done = yield* handle(batch)
       state.rest()
