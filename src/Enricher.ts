@@ -4,19 +4,23 @@
  * @stability unstable
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
 import { BatchFailed } from "./BatchFailed.ts"
 import type * as KafkaEngine from "./engine/KafkaEngine.ts"
 import * as ExactlyOnce from "./ExactlyOnce.ts"
 import type * as Handler from "./Handler.ts"
+import { rawsOf } from "./internal/produce/raws.ts"
 import { booleanOf, effectOf } from "./internal/shared/effectOf.ts"
-import { anything, func, type Kind, requireFields } from "./internal/shared/fields.ts"
+import { anything, func, type Kind, requireFields, shown } from "./internal/shared/fields.ts"
 import type { KafkaError } from "./KafkaError.ts"
 import * as Producer from "./Producer.ts"
 import type * as Record from "./Record.ts"
-import type { AnySource, AnyTopic, DecodingServices, EncodingServices, Key, Value } from "./Source.ts"
+import type { AnySource, AnyTopic, DecodingServices, EncodingServices, HeaderValues, Key, Value } from "./Source.ts"
+import { TopicTypeId } from "./Source.ts"
 
 /**
  * How records are completed.
@@ -26,7 +30,7 @@ import type { AnySource, AnyTopic, DecodingServices, EncodingServices, Key, Valu
  * @category models
  */
 export interface Options<S extends AnySource, T extends AnyTopic, E, R, RX>
-  extends ExactlyOnce.TransactionalOptions<E | KafkaError, RX>
+  extends ExactlyOnce.TransactionalOptions<E | KafkaError | Schema.SchemaError, RX>
 {
   /**
    * What is sent for a record: the value to send, or none to send nothing, for example when the row that it is about is
@@ -43,6 +47,17 @@ export interface Options<S extends AnySource, T extends AnyTopic, E, R, RX>
   /** How many records of a batch are completed at once (default 16); what is sent keeps the order of the records. */
   readonly lookups?: number | undefined
 }
+
+/** What has to be said, because the messages would not be of the target otherwise. */
+type Required<S, T> =
+  & ([Key<S>] extends [Key<T>] ? unknown : { readonly key: (record: Record.Of<S>) => Key<T> })
+  & (null extends Value<T> ? unknown
+    : null extends Value<S> ? { readonly isDeletion: (record: Record.Of<S>) => false }
+    : { readonly isDeletion?: ((record: Record.Of<S>) => false) | undefined })
+
+/** A topic without a Schema of headers: an enricher sends no values of such. */
+type WithoutHeaders<T> = unknown extends HeaderValues<T> ? unknown
+  : { readonly codecs: { readonly headers: undefined } }
 
 const atLeastOne: Kind = {
   words: "a whole number of at least 1",
@@ -105,13 +120,19 @@ const kinds = {
  */
 export const handle = <S extends AnySource, T extends AnyTopic, E = any, R = never, RX = never>(
   source: S,
-  target: T,
-  options: Options<S, T, E, R, RX>
+  target: T & WithoutHeaders<T>,
+  options: Options<S, T, E, R, RX> & Required<S, T>
 ): Handler.Handler<
-  E | KafkaError,
+  E | KafkaError | Schema.SchemaError,
   R | DecodingServices<S> | EncodingServices<T> | RX | KafkaEngine.Service
 > => {
-  requireFields(`the enricher of ${String(source)}`, "options", options, kinds)
+  const where = `the enricher of ${String(source)}`
+  requireFields(where, "options", options, kinds)
+  if (options.enrich === undefined) throw new Error(`${where}: enrich is missing: it returns what is sent for a record`)
+  if (!Predicate.hasProperty(target, TopicTypeId)) throw new Error(`${where}: target: ${shown(target)} is no topic`)
+  if (target.codecs.headers !== undefined) {
+    throw new Error(`${where}: target: ${target.name} has a Schema of headers, and an enricher sends no values of it`)
+  }
   const {
     enrich,
     isDeletion = ({ value }: Record.Record<unknown, unknown, unknown>) => value === null,
@@ -135,6 +156,16 @@ export const handle = <S extends AnySource, T extends AnyTopic, E = any, R = nev
       (cause) => Effect.fail(new BatchFailed({ offset, cause: cause as Cause.Cause<E> }))
     )
   }
+  /** Fails for the first record whose message cannot be encoded, so that the others of its batch are not judged. */
+  const named = (made: ReadonlyArray<{ readonly message: unknown; readonly record: unknown }>) =>
+    Effect.forEach(made, ({ message, record }) => {
+      const { offset } = record as Record.Record<unknown, unknown, unknown>
+      return Effect.catchIf(
+        rawsOf(target, [message]),
+        Schema.isSchemaError,
+        (error) => Effect.fail(new BatchFailed({ offset, cause: Cause.fail(error) }))
+      )
+    }, { discard: true })
   // The failures of its batches are those of records, which the compiler cannot see of a generic error.
   return ExactlyOnce.handleTransactional<S, any, any, RX>(source, (records) =>
     Effect.gen(function*() {
@@ -142,7 +173,12 @@ export const handle = <S extends AnySource, T extends AnyTopic, E = any, R = nev
         concurrency: lookups
       })
       for (const exit of exits) if (exit._tag === "Failure") return yield* exit
-      const messages = exits.flatMap((exit) => exit._tag === "Success" ? Option.toArray(exit.value) : [])
-      yield* Producer.sendAll(target, messages as ReadonlyArray<any>)
+      const made = exits.flatMap((exit, i) =>
+        exit._tag === "Success" ? Option.toArray(exit.value).map((message) => ({ message, record: records[i]! })) : []
+      )
+      // The types of the options see to it that the messages are of the target.
+      const messages = made.map(({ message }) => message) as ReadonlyArray<any>
+      const sending: Effect.Effect<unknown, unknown, any> = Producer.sendAll<AnyTopic>(target, messages)
+      yield* Effect.catchIf(sending, Schema.isSchemaError, (error) => Effect.andThen(named(made), Effect.fail(error)))
     }), batch)
 }

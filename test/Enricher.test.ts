@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { Codec, Consumer, Enricher, OnFailure, Producer, type Record, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
@@ -57,6 +58,22 @@ describe("Enricher", () => {
       assert.deepStrictEqual(dead, ["b=bad", "d=worse"])
     }).pipe(Effect.provide(InMemoryKafka.layer)))
 
+  it.live("has a record alone judged whose message its topic cannot encode", () =>
+    Effect.gen(function*() {
+      yield* produce(["a", "1"], ["b", "bad"], ["c", "3"])
+      const Numbers = Topic.make("numbers", { key: Codec.string, value: Codec.nullable(Codec.json(Schema.Finite)) })
+      const handler = Enricher.handle(In, Numbers, { enrich: ({ value }) => Effect.succeedSome(Number(value)) })
+      yield* Consumer.run(Consumer.make("g", {
+        offsetReset: "earliest",
+        until: "end",
+        onFailure: OnFailure.stop.pipe(OnFailure.tag("SchemaError", OnFailure.deadLetter)),
+        handlers: [handler]
+      }))
+      const sent = yield* Stream.runCollect(Topic.read(Numbers, { from: "earliest", until: "end" }))
+      assert.deepStrictEqual(sent.map(({ value }) => value), [1, 3])
+      assert.deepStrictEqual(yield* read(Topic.make("g.in.dlt", texts)), ["b=bad"])
+    }).pipe(Effect.provide(InMemoryKafka.layer)))
+
   it.live("sends under a key of its own, and knows other deletions", () =>
     Effect.gen(function*() {
       yield* produce(["a", "1"], ["a", "gone"])
@@ -101,5 +118,11 @@ describe("Enricher", () => {
     assert.throws(() => Enricher.handle(In, Out, options), /lookup/)
     const none: any = { enrich: () => Effect.succeedNone, lookups: 0 }
     assert.throws(() => Enricher.handle(In, Out, none), /at least 1/)
+    const handle: any = Enricher.handle
+    const { enrich } = options
+    assert.throws(() => handle(In, Out, {}), /Topic\(in\): enrich is missing/)
+    assert.throws(() => handle(In, "out", { enrich }), /Topic\(in\): target: "out" is no topic/)
+    const Tenanted = Topic.make("tenanted", { ...texts, headers: Schema.Struct({ tenant: Schema.String }) })
+    assert.throws(() => handle(In, Tenanted, { enrich }), /target: tenanted has a Schema of headers/)
   })
 })
