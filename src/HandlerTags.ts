@@ -43,10 +43,17 @@ export type Cases<S> =
   & { readonly [T in TagOf<Value<S>>]?: Run<OfTag<S, T>> }
   & { readonly _?: Run<Record.Of<S>> }
 
+/**
+ * The cases that are there for certain: one that is optional may be missing. While the compiler infers parameters, `C`
+ * is all that is possible, and nothing is to be refused yet.
+ */
+type Certain<S, C> = Cases<S> extends C ? keyof C
+  : { [T in keyof C]-?: {} extends Pick<C, T> ? never : undefined extends C[T] ? never : T }[keyof C]
+
 /** The tags that have no case, unless there is `_`. */
-type Missing<S, C> = "_" extends keyof C ? unknown
+type Missing<S, C> = "_" extends Certain<S, C> ? unknown
   :
-    & { readonly [T in Exclude<TagOf<Value<S>>, keyof C>]: Run<OfTag<S, T>> }
+    & { readonly [T in Exclude<TagOf<Value<S>>, Certain<S, C>>]: Run<OfTag<S, T>> }
     & ([Untagged<Value<S>>] extends [never] ? unknown : { readonly _: Run<Record.Of<S>> })
 
 type Unknown<S, C> = { readonly [T in Exclude<keyof C, TagOf<Value<S>> | "_">]: never }
@@ -59,7 +66,7 @@ type Unknown<S, C> = { readonly [T in Exclude<keyof C, TagOf<Value<S>> | "_">]: 
  * @category models
  */
 export type Error<C> = {
-  [T in keyof C]: C[T] extends (...args: any) => Effect.Effect<infer _A, infer E, infer _R> ? E : never
+  [T in keyof C]-?: NonNullable<C[T]> extends (...args: any) => Effect.Effect<infer _A, infer E, infer _R> ? E : never
 }[keyof C]
 
 /**
@@ -70,7 +77,7 @@ export type Error<C> = {
  * @category models
  */
 export type Services<C> = {
-  [T in keyof C]: C[T] extends (...args: any) => Effect.Effect<infer _A, infer _E, infer R> ? R : never
+  [T in keyof C]-?: NonNullable<C[T]> extends (...args: any) => Effect.Effect<infer _A, infer _E, infer R> ? R : never
 }[keyof C]
 
 /**
@@ -146,7 +153,8 @@ const requireCases = (source: AnySource, cases: unknown): void => {
   const where = `the handler of ${String(source)}`
   const schema = source.codecs.value.schema
   const tags = schema === undefined ? undefined : tagsOf(schema)
-  const names = typeof cases === "object" && cases !== null ? Object.keys(cases) : []
+  const given = Object.entries(Object(cases) as { readonly [tag: string]: unknown })
+  const names = given.flatMap(([tag, run]) => run === undefined ? [] : [tag])
   requireFields(where, "cases", cases, Object.fromEntries([...tags ?? names, "_"].map((tag) => [tag, func])))
   const left = names.includes("_") ? undefined : tags?.find((tag) => !names.includes(tag))
   if (left !== undefined) throw new globalThis.Error(`${where}: no case for the tag "${left}"; add it, or _`)

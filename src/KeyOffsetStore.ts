@@ -143,14 +143,14 @@ export const check = (record: Observed): Effect.Effect<boolean, KeyOffsetStoreEr
  * @since 0.1.0
  * @category models
  */
-export interface Guard<in E, out R = never> {
+export interface Guard<in E, out R = never, out Tags extends string = never> {
   /**
    * Whether staleness can explain the failure. The store is asked for such failures only. Where it returns neither true
    * nor false, such as a Promise, the policy fails, and the consumer stops.
    */
   readonly when: (failure: OnFailure.Failure<E>) => boolean
   /** What happens to a stale record: `OnFailure.skip` or `OnFailure.deadLetter` in most cases. */
-  readonly stale: OnFailure.OnFailure<E, R>
+  readonly stale: OnFailure.OnFailure<E, R, Tags>
 }
 
 /**
@@ -176,15 +176,15 @@ export interface Guard<in E, out R = never> {
  * @category combinators
  */
 export const guard: {
-  <E2, R2 = never>(
-    options: Guard<E2, R2>
-  ): <E1, R1, Tags extends string>(
-    self: OnFailure.OnFailure<E1, R1, Tags>
-  ) => OnFailure.OnFailure<E1 & E2, R1 | R2 | KeyOffsetStore, Tags>
-  <E1, R1, Tags extends string, E2, R2 = never>(
-    self: OnFailure.OnFailure<E1, R1, Tags>,
-    options: Guard<E2, R2>
-  ): OnFailure.OnFailure<E1 & E2, R1 | R2 | KeyOffsetStore, Tags>
+  <E2, R2 = never, T2 extends string = never>(
+    options: Guard<E2, R2, T2>
+  ): <E1, R1, T1 extends string>(
+    self: OnFailure.OnFailure<E1, R1, T1>
+  ) => OnFailure.OnFailure<E1 & E2, R1 | R2 | KeyOffsetStore, T1 | T2>
+  <E1, R1, T1 extends string, E2, R2 = never, T2 extends string = never>(
+    self: OnFailure.OnFailure<E1, R1, T1>,
+    options: Guard<E2, R2, T2>
+  ): OnFailure.OnFailure<E1 & E2, R1 | R2 | KeyOffsetStore, T1 | T2>
 } = dual(
   2,
   <E1, R1, E2, R2>(

@@ -171,6 +171,7 @@ describe("what throws where it is made", () => {
     ],
     ["a case that is no function", cases({ Opened: "x", _: ignore }), /Opened: "x" is not a function/],
     ["a tag that is left out", cases({ Opened: ignore }), /no case for the tag "Closed"; add it, or _/],
+    ["a tag without a function", cases({ Opened: ignore, Closed: undefined }), /no case for the tag "Closed"/],
     ["cases that are none", cases(undefined), /undefined is no object of Opened, Closed/],
     ["a switch that is none", () => Switches.layer(any({ produces: false })), /"produces"; did you mean "produce"/],
     ["a text as switch", () => Switches.layer(any({ produce: "off" })), /produce: "off" is not true or false/],

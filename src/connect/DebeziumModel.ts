@@ -47,15 +47,15 @@ export interface PostgresSource {
   readonly tables: ReadonlyArray<string>
   /** The columns that are read, `public.orders.id` (default all). Columns of a key cannot be left out. */
   readonly columns?:
-    | { readonly include: ReadonlyArray<string> }
-    | { readonly exclude: ReadonlyArray<string> }
+    | { readonly include: ReadonlyArray<string>; readonly exclude?: never }
+    | { readonly exclude: ReadonlyArray<string>; readonly include?: never }
     | undefined
   /** The columns of a table that make the key of its records (default its primary key). */
   readonly keyColumns?: Readonly<Record<string, ReadonlyArray<string>>> | undefined
   /** The replication slot: each source has its own. It keeps the WAL until it is dropped by hand. */
   readonly slot: string
   /** Parameters of the replication, such as `{ origin: "none" }` (PostgreSQL 16). */
-  readonly slotParams?: Readonly<Record<string, string>> | undefined
+  readonly slotParams?: Readonly<Record<string, string | undefined>> | undefined
   /**
    * The publication, which is made for the tables (`filtered`, the default here), for none where only logical messages
    * are read (`no_tables`), or exists (`disabled`).

@@ -84,7 +84,7 @@ describe("what is handed in without types", () => {
       [() => FileStream.sink({ file: "", topics: ["t"] }), "file"]
     ]
     for (const [run, field] of wrongs) assert.include(messageOf(run), ` ${field}: `)
-    const { config } = Debezium.postgresSource({ ...source, slotParams: { origin: "none", other: undefined as never } })
+    const { config } = Debezium.postgresSource({ ...source, slotParams: { origin: "none", other: undefined } })
     assert.strictEqual(config["slot.stream.params"], "origin=none")
     assert.strictEqual(messageOf(() => Debezium.jdbcSink({ ...sink, password: "" })), "nothing was thrown")
   })

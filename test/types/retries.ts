@@ -2,7 +2,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type { Handler } from "millrace"
-import { Consumer, OnFailure, Retry, Topic } from "millrace"
+import { Consumer, KeyOffsetStore, OnFailure, Retry, Topic } from "millrace"
 import { same } from "./exact.ts"
 import { Audit, Declined, Mail, Orders } from "./fixtures.ts"
 
@@ -170,6 +170,15 @@ Topic.handle(Orders, busy, { onFailure: tagged })
 // @ts-expect-error the tag is misspelt
 Topic.handle(Orders, declining, { onFailure: later.pipe(OnFailure.tag("Decliend", OnFailure.skip)) })
 Topic.handle(Orders, either, { onFailure: OnFailure.tag(later, ["Declined", "Busy"], OnFailure.skip) })
+
+// A policy for stale records may ask for tags as well, which the handler must have.
+const guarded = later.pipe(
+  KeyOffsetStore.guard({ when: () => true, stale: OnFailure.skip.pipe(OnFailure.tag("Declined", OnFailure.stop)) })
+)
+same<typeof guarded, OnFailure.OnFailure<unknown, KeyOffsetStore.KeyOffsetStore, "Declined">>(true)
+Topic.handle(Orders, either, { onFailure: guarded })
+// @ts-expect-error the handler has no such error
+Topic.handle(Orders, busy, { onFailure: guarded })
 
 // A function returns policies, or an effect of one; what these need is the policy's.
 const asking = OnFailure.make((failure: OnFailure.Failure<Declined>) =>

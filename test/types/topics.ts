@@ -157,6 +157,21 @@ const others = Topic.handleTags(Events, { Placed: () => Effect.fail("no" as cons
   concurrency: { keys: 2 }
 })
 same<typeof others, Handler.Handler<"no", never>>(true)
+// A case that may be missing is none, and no error or service of it is lost.
+const runs = {
+  failing: () => Effect.fail(new Declined({ code: 1 })),
+  mailing: () => Mail.use((mail) => mail.send("x"))
+}
+declare const perhaps: { readonly Placed?: typeof runs.failing; readonly Paid: typeof runs.mailing }
+// @ts-expect-error Placed may be missing
+Topic.handleTags(Events, perhaps)
+// @ts-expect-error Placed may be undefined
+Topic.handleTags(Events, { Placed: flag ? runs.failing : undefined, Paid: runs.mailing })
+declare const perhapsOther: { readonly Placed: typeof runs.failing; readonly _?: typeof runs.mailing }
+// @ts-expect-error nothing handles Paid for certain
+Topic.handleTags(Events, perhapsOther)
+const certain = Topic.handleTags(Events, { ...perhaps, _: Topic.skip })
+same<typeof certain, Handler.Handler<Declined, Mail>>(true)
 // @ts-expect-error nothing handles Paid
 Topic.handleTags(Events, { Placed: () => Effect.void })
 // @ts-expect-error there is no such tag
