@@ -36,6 +36,13 @@ const refersToItself = ({ table }: Target): boolean =>
 export class Moves {
   private readonly touched = new Map<Target, Touched>()
 
+  /** Those that may come behind operations which are none. */
+  static behind(ops: ReadonlyArray<Op>, from: number, to: number): Moves {
+    const moves = new Moves()
+    for (let i = from; i < to; i++) moves.takes(ops[i]!)
+    return moves
+  }
+
   /** Whether the stretch may have this operation, too; it is one of it from then on. */
   takes(op: Op): boolean {
     const { instead, key, kind, target } = op

@@ -111,10 +111,12 @@ class Groups {
  */
 export const stretchOf = (ops: ReadonlyArray<Op>, from: number, to: number): number => {
   let groups: Groups | undefined
-  const moves = new Moves()
+  let moves: Moves | undefined
   for (let i = from; i < to; i++) {
     const op = ops[i]!
-    if (isAmongItself(op) || !moves.takes(op)) return i
+    // Most stretches have none: only then what is before it has to be known.
+    if (op.kind === "Move") moves ??= Moves.behind(ops, from, i)
+    if (isAmongItself(op) || moves?.takes(op) === false) return i
     if (!op.target.isLoose || op.kind === "Truncate") continue
     groups ??= new Groups()
     if (op.instead !== undefined && !groups.takes(op.instead)) return i
