@@ -37,11 +37,17 @@ FROM unnest($2::text::text[], $3::text::integer[]) AS s(topic, partition)
 ON CONFLICT (group_id, topic, partition) DO UPDATE SET owner = excluded.owner, updated_at = now()
 RETURNING topic, partition::text, owner, next::text`
 
+/**
+ * Ends the session, and its transaction, that waits for its client for a minute: a network may have lost that without
+ * a word, and the rows that it has locked are somebody else's to write by then. A term of a SELECT.
+ */
+export const boundIdle = "set_config('idle_in_transaction_session_timeout', '60000', true)"
+
 /** Stores an offset, if `$5` still owns the partition; `$6` is the owner from here on. Says whether any row waits. */
 export const store = (place: Place): string =>
   `UPDATE ${ownTable(place, "offsets")} SET next = $4::text::bigint, owner = $6::text, updated_at = now()
 WHERE group_id = $1::text AND topic = $2::text AND partition = $3::text::integer AND owner = $5::text
-RETURNING EXISTS (SELECT 1 FROM ${ownTable(place, "waiting")})::text`
+RETURNING EXISTS (SELECT 1 FROM ${ownTable(place, "waiting")})::text, ${boundIdle}`
 
 /** Who owns a partition. */
 export const ownerOf = (place: Place): string =>

@@ -1,6 +1,8 @@
 /** Runs statements and transactions, with errors of the database as failures of one kind. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { isTransient } from "../tables/sqlErrors.ts"
@@ -26,11 +28,36 @@ const asFailures = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E
       : Effect.fail(error as E)
   })
 
+/** How long the end of an interrupted transaction is waited for, in milliseconds. */
+const endMillis = 5_000
+
+/**
+ * Waits for a transaction, but for no end of one that was interrupted: `SqlClient` lets nothing interrupt BEGIN, COMMIT
+ * and ROLLBACK, and a network can lose them without a word. What is left then has nothing more to write.
+ */
+const notForEver = <A, E, R>(transaction: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      Effect.forkDetach(transaction, { startImmediately: true }),
+      (fiber) =>
+        Effect.onInterrupt(restore(Fiber.join(fiber)), () => {
+          fiber.interruptUnsafe()
+          return Effect.timeoutOption(Effect.interruptible(Fiber.await(fiber)), endMillis)
+        })
+    )
+  )
+
 /** In a transaction, or in a savepoint of the one that is open. */
 export const inTransaction = <A, E, R>(
   sql: SqlClient,
   effect: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | SqlError, R> => asFailures(sql.withTransaction(effect))
+): Effect.Effect<A, E | SqlError, R> => {
+  const transaction = asFailures(sql.withTransaction(effect))
+  return Effect.flatMap(
+    Effect.serviceOption(sql.transactionService),
+    (open) => Option.isSome(open) ? transaction : notForEver(transaction)
+  )
+}
 
 /** Runs statements in their order. */
 export const runAll = (sql: SqlClient, statements: ReadonlyArray<Statement>): Effect.Effect<void, SqlError> => {

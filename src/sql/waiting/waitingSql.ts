@@ -1,4 +1,5 @@
 /** The table of rows that wait for their parents, and its statements. Pure. */
+import { boundIdle } from "../apply/offsetsSql.ts"
 import { mostBytes, pieceLength } from "../tables/messages.ts"
 import { quoted } from "../tables/names.ts"
 import { ownTable, type Place } from "../tables/ownTables.ts"
@@ -170,7 +171,7 @@ RETURNING topic, partition::text, "offset"::text, table_name, key, parent, paren
 
 /** Whether this transaction is the one that sweeps a group. */
 export const trySweep = (place: Place): string =>
-  `SELECT pg_try_advisory_xact_lock('${tableOf(place)}'::regclass::oid::int4, hashtext($1::text))::text`
+  `SELECT pg_try_advisory_xact_lock('${tableOf(place)}'::regclass::oid::int4, hashtext($1::text))::text, ${boundIdle}`
 
 const millis = (time: string): string => `(extract(epoch FROM ${time}) * 1000)::float8`
 
