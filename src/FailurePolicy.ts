@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import type { Pipeable } from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
@@ -13,6 +13,7 @@ import * as Predicate from "effect/Predicate"
 import type * as Schedule from "effect/Schedule"
 import type * as Types from "effect/Types"
 import type { RawRecord, TopicPartition } from "./engine/Model.ts"
+import { shown, texts } from "./internal/shared/fields.ts"
 import { kindOf } from "./internal/shared/utf8.ts"
 import type { Poison } from "./Poison.ts"
 
@@ -229,8 +230,79 @@ export const fromDecision = <E, R = never, Tags extends string = never>(
 export const isOnFailure = (value: unknown): value is OnFailure<unknown, unknown, string> =>
   Predicate.hasProperty(value, TypeId)
 
+/** Throws for what is no policy; `where` is what was called. @internal */
+export const requirePolicies = (where: string, ...given: ReadonlyArray<unknown>): void => {
+  const wrong = given.findIndex((each) => !isOnFailure(each))
+  if (wrong >= 0) throw new Error(`${where}: ${shown(given[wrong])} is no policy; use e.g. OnFailure.skip`)
+}
+
+/** Throws for what is no function that decides. @internal */
+export const requireDeciding = (where: string, given: unknown): void => {
+  if (typeof given !== "function") throw new Error(`${where}: ${shown(given)} is not a function`)
+}
+
+/** Policies that a function may return. @internal */
+export const policies = {
+  words: "an array of policies",
+  is: (value: unknown): boolean => Array.isArray(value) && value.every(isOnFailure)
+}
+
+/** Tags as an array. Throws for what is none: without a tag a policy would have no effect. @internal */
+export const tagsFrom = (given: string | ReadonlyArray<string>): ReadonlyArray<string> => {
+  const names = typeof given === "string" ? [given] : given
+  if (texts.is(names) && names.length > 0) return names
+  throw new Error(`OnFailure.tag: tags: ${shown(given)} is not a tag, or an array of at least one`)
+}
+
 /** What the effect of a policy's function returned, which by its type is a policy. @internal */
 export const checkPolicy = <P extends Any>(returned: P): P => {
   if (isOnFailure(returned)) return returned
   throw new TypeError(`the effect of a failure policy returned ${kindOf(returned)}, not a policy`)
 }
+
+/** What is decided in the end, when no policy follows one that passes. @internal */
+export const last = (decision: Decision): Exclude<Decision, { readonly _tag: "Pass" }> =>
+  decision._tag === "Pass" ? { _tag: decision.otherwise } : decision
+
+/** What a policy decides in the end. @internal */
+export const decideLast = <E, R>(
+  policy: OnFailure<E, R, any>,
+  failure: Failure<E>
+): Effect.Effect<Decision, never, R> => Effect.map(policy.decide(failure), last)
+
+/**
+ * Decides about some records of a failed batch alone: they are skipped or dead-lettered as the policy says, and the
+ * handler runs again at once with the others, as a batch of its own. A policy that waits or stops does so for all. When
+ * these are all records of the failure, as when records are handled one by one, it is the policy itself.
+ *
+ * **When to use**: in a function of your own ({@link make}) that can tell the records which made a batch fail.
+ *
+ * @example
+ * ```ts
+ * import { OnFailure } from "millrace"
+ *
+ * export const withoutEmpty = OnFailure.make(({ records }) => {
+ *   const empty = records.filter(({ value }) => value?.length === 0)
+ *   return empty.length === 0 ? OnFailure.stop : OnFailure.only(empty, OnFailure.skip)
+ * })
+ * ```
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category policies
+ */
+export const only = <E, R, Tags extends string>(
+  records: ReadonlyArray<RawRecord>,
+  policy: OnFailure<E, R, Tags>
+): OnFailure<E, R, Tags> =>
+  fromDecision(
+    `some: ${policy.words}`,
+    policy.needs,
+    (failure) =>
+      Effect.map(decideLast(policy, failure), (decision): Decision =>
+        records.length === 0
+          ? { _tag: "Pass", otherwise: "Stop" }
+          : records.length >= failure.records.length
+          ? decision
+          : { _tag: "Part", records, decision })
+  )

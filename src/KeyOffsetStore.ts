@@ -16,6 +16,7 @@ import * as Option from "effect/Option"
 import type { RawRecord } from "./engine/KafkaEngine.ts"
 import { booleanOf } from "./internal/shared/effectOf.ts"
 import { anything, requireFields } from "./internal/shared/fields.ts"
+import { functionsIn } from "./internal/shared/handedIn/codecArguments.ts"
 import { LatestOffsets } from "./internal/shared/latestOffsets.ts"
 import * as OnFailure from "./OnFailure.ts"
 
@@ -189,9 +190,12 @@ export const guard: {
   2,
   <E1, R1, E2, R2>(
     self: OnFailure.OnFailure<E1, R1>,
-    { stale, when }: Guard<E2, R2>
-  ): OnFailure.OnFailure<E1 & E2, R1 | R2 | KeyOffsetStore> =>
-    OnFailure.make<E1 & E2, R1 | R2, KeyOffsetStore>(
+    options: Guard<E2, R2>
+  ): OnFailure.OnFailure<E1 & E2, R1 | R2 | KeyOffsetStore> => {
+    const { stale, when } = functionsIn("KeyOffsetStore.guard", options, ["when"], { stale: anything })
+    OnFailure.requirePolicies("KeyOffsetStore.guard", self)
+    OnFailure.requirePolicies("KeyOffsetStore.guard: stale", stale)
+    return OnFailure.make<E1 & E2, R1 | R2, KeyOffsetStore>(
       (failure) => {
         const { kind, origins, records, topic } = failure
         if (kind === "poison" || !booleanOf(when(failure), "`when`")) return self
@@ -208,6 +212,7 @@ export const guard: {
       },
       { uses: [self, stale], observes: true, words: `stale: ${stale.words}; else ${self.words}` }
     )
+  }
 )
 
 /**

@@ -7,12 +7,24 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import type { RawRecord } from "./engine/Model.ts"
 import type { Any, Decision, Failure, Kind, Needs, OnFailure, TagsOf } from "./FailurePolicy.ts"
-import { both, checkPolicy, fromDecision, isOnFailure, noNeeds } from "./FailurePolicy.ts"
+import {
+  both,
+  checkPolicy,
+  decideLast,
+  fromDecision,
+  isOnFailure,
+  noNeeds,
+  policies,
+  requireDeciding,
+  requirePolicies,
+  tagsFrom
+} from "./FailurePolicy.ts"
 import { tagsIn } from "./internal/shared/causes.ts"
 import { effectOf } from "./internal/shared/effectOf.ts"
-import { anything, flag, requireFields, text } from "./internal/shared/fields.ts"
+import { flag, requireFields, shown, text } from "./internal/shared/fields.ts"
+import { duration } from "./internal/shared/handedIn/settingKinds.ts"
+import { invalidName } from "./Source.ts"
 
 export * from "./FailurePolicy.ts"
 
@@ -65,8 +77,10 @@ export const deadLetter: OnFailure<unknown> = always("dead letter", { _tag: "Dea
  * @since 0.1.0
  * @category policies
  */
-export const deadLetterTo = (topic: string): OnFailure<unknown> =>
-  always(`dead letter to "${topic}"`, { _tag: "DeadLetter", topic }, { topics: [topic] })
+export const deadLetterTo = (topic: string): OnFailure<unknown> => {
+  if (typeof topic !== "string") throw new Error(`OnFailure.deadLetterTo: ${invalidName(topic)}`)
+  return always(`dead letter to "${topic}"`, { _tag: "DeadLetter", topic }, { topics: [topic] })
+}
 
 /**
  * Runs the handler again after this long, in place, each time: without an end unless a policy around it ends it. Throws
@@ -88,8 +102,8 @@ export const deadLetterTo = (topic: string): OnFailure<unknown> =>
  * @category policies
  */
 export const wait = (delay: Duration.Input): OnFailure<unknown> => {
-  const millis = Number.isNaN(delay) ? NaN : Duration.toMillis(Duration.fromInputUnsafe(delay))
-  if (!(millis >= 0 && millis < Infinity)) throw new Error(`OnFailure.wait: ${String(delay)} is no finite duration`)
+  if (!duration.is(delay)) throw new Error(`OnFailure.wait: ${shown(delay)} is no finite duration`)
+  const millis = Duration.toMillis(Duration.fromInputUnsafe(delay))
   return always(`wait ${millis} ms`, { _tag: "Wait", delay: millis }, { waits: true })
 }
 
@@ -144,7 +158,8 @@ export const make = <E = unknown, R = never, R2 = never>(
   decide: (failure: Failure<E>) => OnFailure<E, R, any> | Effect.Effect<OnFailure<E, R, any>, never, R2>,
   options: MakeOptions = {}
 ): OnFailure<E, R | R2> => {
-  requireFields("OnFailure.make", "options", options, { uses: anything, observes: flag, words: text })
+  requireDeciding("OnFailure.make: decide", decide)
+  requireFields("OnFailure.make", "options", options, { uses: policies, observes: flag, words: text })
   return fromDecision(
     options.words ?? "a function",
     {
@@ -161,53 +176,6 @@ export const make = <E = unknown, R = never, R2 = never>(
       })
   )
 }
-
-/**
- * Decides about some records of a failed batch alone: they are skipped or dead-lettered as the policy says, and the
- * handler runs again at once with the others, as a batch of its own. A policy that waits or stops does so for all. When
- * these are all records of the failure, as when records are handled one by one, it is the policy itself.
- *
- * **When to use**: in a function of your own ({@link make}) that can tell the records which made a batch fail.
- *
- * @example
- * ```ts
- * import { OnFailure } from "millrace"
- *
- * export const withoutEmpty = OnFailure.make(({ records }) => {
- *   const empty = records.filter(({ value }) => value?.length === 0)
- *   return empty.length === 0 ? OnFailure.stop : OnFailure.only(empty, OnFailure.skip)
- * })
- * ```
- *
- * @stability unstable
- * @since 0.1.0
- * @category policies
- */
-export const only = <E, R, Tags extends string>(
-  records: ReadonlyArray<RawRecord>,
-  policy: OnFailure<E, R, Tags>
-): OnFailure<E, R, Tags> =>
-  fromDecision(
-    `some: ${policy.words}`,
-    policy.needs,
-    (failure) =>
-      Effect.map(decideLast(policy, failure), (decision): Decision =>
-        records.length === 0
-          ? { _tag: "Pass", otherwise: "Stop" }
-          : records.length >= failure.records.length
-          ? decision
-          : { _tag: "Part", records, decision })
-  )
-
-/** What is decided in the end, when no policy follows one that passes. @internal */
-export const last = (decision: Decision): Exclude<Decision, { readonly _tag: "Pass" }> =>
-  decision._tag === "Pass" ? { _tag: decision.otherwise } : decision
-
-/** What a policy decides in the end. @internal */
-export const decideLast = <E, R>(
-  policy: OnFailure<E, R, any>,
-  failure: Failure<E>
-): Effect.Effect<Decision, never, R> => Effect.map(policy.decide(failure), last)
 
 /**
  * What happens when a policy passes: its retries are used up, or it does not retry such a failure. Without it, blocking
@@ -239,8 +207,9 @@ export const andThen: {
   ): OnFailure<E1 & E2, R1 | R2, T1 | T2>
 } = dual(
   2,
-  <E1, R1, T1 extends string, E2, R2, T2 extends string>(self: OnFailure<E1, R1, T1>, that: OnFailure<E2, R2, T2>) =>
-    fromDecision<E1 & E2, R1 | R2, T1 | T2>(
+  <E1, R1, T1 extends string, E2, R2, T2 extends string>(self: OnFailure<E1, R1, T1>, that: OnFailure<E2, R2, T2>) => {
+    requirePolicies("OnFailure.andThen", self, that)
+    return fromDecision<E1 & E2, R1 | R2, T1 | T2>(
       `${self.words}, then ${that.words}`,
       both(self.needs, that.needs),
       (failure) =>
@@ -250,6 +219,7 @@ export const andThen: {
             decision._tag === "Pass" ? that.decide(failure) : Effect.succeed(decision)
         )
     )
+  }
 )
 
 /**
@@ -284,7 +254,10 @@ export const route: {
   ): OnFailure<E1 & E2, R1 | R2 | R3, T1>
 } = dual(
   (args) => isOnFailure(args[0]),
-  (self: Any, to: (failure: Failure<any>) => Any, options?: MakeOptions) => andThen(make(to, options), self)
+  (self: Any, to: (failure: Failure<any>) => Any, options?: MakeOptions) => {
+    requireDeciding("OnFailure.route: to", to)
+    return andThen(make(to, options), self)
+  }
 )
 
 const override = <E2, R2, T2 extends string>(
@@ -300,7 +273,10 @@ const override = <E2, R2, T2 extends string>(
       fits(failure) ? decideLast(that, failure) : self.decide(failure)
   )
 
-const ofKind = (kind: Kind) => (self: Any, that: Any) => override(kind, (failure) => failure.kind === kind, that)(self)
+const ofKind = (kind: Kind) => (self: Any, that: Any) => {
+  requirePolicies(`OnFailure.${kind}`, self, that)
+  return override(kind, (failure) => failure.kind === kind, that)(self)
+}
 
 /**
  * Uses another policy for undecodable records.
@@ -388,6 +364,7 @@ export const tag: {
     that: OnFailure<E2, R2, T2>
   ): OnFailure<E1 & Beside<E2, Tag>, R1 | R2, T1 | T2 | Tag>
 } = dual(3, (self: Any, tags: string | ReadonlyArray<string>, that: Any) => {
-  const names = typeof tags === "string" ? [tags] : tags
+  requirePolicies("OnFailure.tag", self, that)
+  const names = tagsFrom(tags)
   return override(names.join(", "), ({ cause, kind }) => kind === "error" && tagsIn(cause, names), that)(self)
 })

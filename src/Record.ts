@@ -5,11 +5,13 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Codec from "./Codec.ts"
 import type { RawRecord, TimestampType } from "./engine/KafkaEngine.ts"
 import * as Headers from "./Headers.ts"
 import * as OwnHeaders from "./internal/shared/codecs/ownHeaders.ts"
+import { requireFields, shown, text, whole } from "./internal/shared/fields.ts"
 import * as Message from "./Message.ts"
 import type { AnyTopic, Codecs, Source } from "./Source.ts"
 
@@ -234,6 +236,8 @@ export const make: {
   ): Record<K, V, H>
 } = (source: AnyTopic | Source<any, any, any, any>, input: unknown, place: Place = {}): any => {
   const given = Message.fromInput(source as AnyTopic, input)
+  if (!Predicate.isObject(given)) throw new Error(`Record.make: ${shown(given)} is no message, { key, value }`)
+  requireFields("Record.make", "place", place, { topic: text, offset: whole })
   const message = { ...given, key: Message.keyOf(source as AnyTopic, given) }
   const topic = place.topic ?? (source.match._tag === "Name" ? source.match.name : String(source.match.regex))
   const raw = new SampleRaw(source.codecs, message, topic, place.offset ?? 0)

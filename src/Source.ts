@@ -10,6 +10,7 @@ import type * as Schema from "effect/Schema"
 import type * as Types from "effect/Types"
 import type * as Codec from "./Codec.ts"
 import { matchesPattern } from "./engine/KafkaEngine.ts"
+import { shown } from "./internal/shared/fields.ts"
 
 /**
  * @stability unstable
@@ -214,6 +215,8 @@ const validName = /^[a-zA-Z0-9._-]{1,249}$/
  * @category validation
  */
 export const invalidName = (name: string): string | undefined => {
+  // A variable of the environment, perhaps, that is not set.
+  if (typeof name !== "string") return `topic name ${shown(name)} is no text`
   if (name === "." || name === "..") return `topic name "${name}" is not allowed by Kafka`
   if (!validName.test(name)) {
     return `topic name ${JSON.stringify(name)} is not allowed by Kafka: use 1 to 249 of a-z, A-Z, 0-9, ".", "_" and "-"`

@@ -8,11 +8,11 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { Codec, Consumer, DeadLetters, KeyOffsetStore, OnFailure, Switches, Topic } from "millrace"
+import { Codec, Consumer, DeadLetters, KeyOffsetStore, OnFailure, Record, Switches, Topic } from "millrace"
 import { defineConfig } from "millrace/cli"
 import { ConfluentKafka } from "millrace/confluent"
 import { Connectors, KafkaConnect } from "millrace/connect"
-import { SchemaRegistry } from "millrace/registry"
+import { Codec as Registered, SchemaRegistry } from "millrace/registry"
 import { InMemoryKafka } from "millrace/testing"
 import type * as KafkaEngine from "../src/engine/KafkaEngine.ts"
 
@@ -21,6 +21,7 @@ const any = (value: unknown): any => value
 
 const Notes = Topic.make("notes", { key: Codec.none, value: Codec.string })
 const ignore = () => Effect.void
+const codecs = { key: Codec.none, value: Codec.string }
 
 const consumer = (settings: object, options?: unknown) =>
   Consumer.make("notes", {
@@ -215,6 +216,73 @@ describe("what throws where it is made", () => {
     ["a codec without one", () => Codec.make(any({ decoder: ignore })), /Codec\.make: encoder is missing/],
     ["limits of a store", () => KeyOffsetStore.layerMemory(any({ maxKey: 1 })), /did you mean "maxKeys"/],
     ["a policy's misspelt option", () => OnFailure.make(() => OnFailure.skip, any({ use: [] })), /did you mean "uses"/],
+    [
+      "a policy of nothing",
+      () => OnFailure.make(any(undefined)),
+      /OnFailure\.make: decide: undefined is not a function/
+    ],
+    [
+      "a routing by name",
+      () => OnFailure.route(OnFailure.stop, any("dlt")),
+      /OnFailure\.route: to: "dlt" is not a func/
+    ],
+    [
+      "a use that is none",
+      () => OnFailure.make(() => OnFailure.skip, any({ uses: OnFailure.deadLetter })),
+      /uses: .* is not an array of policies/
+    ],
+    ["a name of a decision", () => OnFailure.stop.pipe(OnFailure.andThen(any("skip"))), /andThen: "skip" is no policy/],
+    ["no policy for poison", () => OnFailure.poison(OnFailure.stop, any(undefined)), /poison: undefined is no policy/],
+    ["a handler for a tag", () => OnFailure.tag(OnFailure.stop, "A", any(Topic.skip)), /tag: a function is no policy/],
+    ["nothing to be wrapped", () => OnFailure.defect(any(null), OnFailure.skip), /defect: null is no policy/],
+    [
+      "no tag at all",
+      () => OnFailure.tag(OnFailure.stop, [], OnFailure.skip),
+      /tag: tags: an array is not a tag, or an a/
+    ],
+    [
+      "a tag that is no text",
+      () => OnFailure.tag(OnFailure.stop, any(5), OnFailure.skip),
+      /tags: 5 is not a tag, or an a/
+    ],
+    ["a wait of a Promise", () => OnFailure.wait(any(Promise.resolve(1))), /wait: .* is no finite duration/],
+    ["a wait of a misspelt unit", () => OnFailure.wait(any({ second: 1 })), /wait: .* is no finite duration/],
+    [
+      "a dead letter topic that is missing",
+      () => OnFailure.deadLetterTo(any(undefined)),
+      /To: topic name undefined is/
+    ],
+    [
+      "a guard without a policy",
+      () => KeyOffsetStore.guard(OnFailure.stop, any({ when: () => true })),
+      /guard: stale: undefined is no policy/
+    ],
+    [
+      "a guard with a flag",
+      () => KeyOffsetStore.guard(OnFailure.stop, any({ when: true, stale: OnFailure.skip })),
+      /guard: when: true is not a function/
+    ],
+    ["a topic whose name is missing", () => Topic.make(any(undefined), any(codecs)), /topic name undefined is no text/],
+    ["a topic whose name is a number", () => Topic.make(any(1), any(codecs)), /topic name 1 is no text/],
+    [
+      "Avro of a codec",
+      () => Registered.avro(any(Codec.string)),
+      /Codec\.avro: it takes a Schema, and this is a codec/
+    ],
+    ["Protobuf of nothing", () => Registered.protobuf(any(undefined)), /Codec\.protobuf: .* this is undefined/],
+    ["JSON Schema of a text", () => Registered.jsonSchema(any("x")), /Codec\.jsonSchema: .* this is "x"/],
+    [
+      "metadata that are none",
+      () => Registered.avro(Schema.String, any({ writeWith: { metadata: null } })),
+      /Codec\.avro: writeWith: /
+    ],
+    ["a message that is none", () => Record.make(Notes, any(undefined)), /Record\.make: undefined is no message/],
+    ["a misspelt place", () => Record.make(Notes, { key: null, value: "" }, any({ ofset: 1 })), /mean "offset"/],
+    [
+      "an offset as text",
+      () => Record.make(Notes, { key: null, value: "" }, any({ offset: "1" })),
+      /offset: "1" is not a/
+    ],
     ["a misspelt field of a config", () => defineConfig(any({ engines: 1 })), /defineConfig.*did you mean "engine"/]
   ]
   it.each(table)("%s", (_, make, says) => assert.throws(make, says))

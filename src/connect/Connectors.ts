@@ -14,8 +14,10 @@ import * as SubscriptionRef from "effect/SubscriptionRef"
 import {
   checkConnectors,
   checkLayer,
+  checkPlan,
   checkPlanning,
   checkPublishing,
+  checkSaved,
   checkSettling,
   checkWatching
 } from "./config/settings.ts"
@@ -87,8 +89,10 @@ export const plan = (
  * @since 0.1.0
  * @category planning
  */
-export const isUpToDate = ({ entries }: Plan): boolean =>
-  entries.every(({ problems, steps }) => steps.length === 0 && problems.length === 0)
+export const isUpToDate = (plan: Plan): boolean => {
+  checkPlan("Connectors.isUpToDate", plan)
+  return plan.entries.every(({ problems, steps }) => steps.length === 0 && problems.length === 0)
+}
 
 /**
  * A plan as a text, to be looked at and published later. It has no secrets, but a salted hash of each.
@@ -106,8 +110,10 @@ export const isUpToDate = ({ entries }: Plan): boolean =>
  * @since 0.1.0
  * @category planning
  */
-export const save = (plan: Plan): Effect.Effect<string> =>
-  Effect.flatMap(Planning.newSalt, (salt) => PlanFile.save(plan, salt))
+export const save = (plan: Plan): Effect.Effect<string> => {
+  checkPlan("Connectors.save", plan)
+  return Effect.flatMap(Planning.newSalt, (salt) => PlanFile.save(plan, salt))
+}
 
 /**
  * Makes a plan again, and returns it if it does what a saved one does. Fails with `StalePlan` if the cluster or the
@@ -131,8 +137,10 @@ export const restore = (
   text: string,
   connectors: ReadonlyArray<Connector>,
   settings: Settings = {}
-): Effect.Effect<Plan, ConnectError, Service> =>
-  Effect.tap(plan(connectors, settings), (fresh) => PlanFile.verify(text, fresh))
+): Effect.Effect<Plan, ConnectError, Service> => {
+  checkSaved(text)
+  return Effect.tap(plan(connectors, settings), (fresh) => PlanFile.verify(text, fresh))
+}
 
 /**
  * Carries a plan out: creates and changes first, and deletes last. An error of one connector stops no other; it is in
@@ -159,6 +167,7 @@ export const publish = (
   plan: Plan,
   options: { readonly ignoreFailures?: boolean | undefined } = {}
 ): Effect.Effect<ReadonlyArray<Published>, never, Service> => {
+  checkPlan("Connectors.publish", plan)
   checkPublishing(options)
   return Effect.flatMap(Service, (connect) => Publishing.publish(connect, plan, options))
 }
@@ -183,7 +192,7 @@ export const settled = (
   within: Duration.Input,
   options: SettleOptions = {}
 ): Effect.Effect<Status, ConnectError, Service> => {
-  checkSettling(within, options)
+  checkSettling(name, within, options)
   return Effect.flatMap(Service, (connect) => Publishing.settle(connect, name, within, options))
 }
 

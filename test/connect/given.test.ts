@@ -110,6 +110,11 @@ describe("what is handed in without types", () => {
     const plan = { kafkaClusterId: "c", entries: [] }
     const wrongs: ReadonlyArray<readonly [() => unknown, RegExp]> = [
       [() => Connectors.publish(plan, { ignoreFailure: true } as never), /did you mean "ignoreFailures"/],
+      [() => Connectors.publish(undefined as never), /Connectors.publish: undefined is no plan/],
+      [() => Connectors.save({} as never), /Connectors.save: an object is no plan/],
+      [() => Connectors.isUpToDate([] as never), /Connectors.isUpToDate: an array is no plan/],
+      [() => Connectors.restore(plan as never, []), /Connectors.restore: an object is not the text of a saved plan/],
+      [() => Connectors.settled(undefined as never, 1), /Connectors.settled: undefined is no name of a connector/],
       [() => Connectors.settled("a", NaN), /within: NaN is not a duration/],
       [() => Connectors.settled("a", 1, { state: "RUNNING" as never }), /state: "RUNNING" is not "running"/],
       [() => Connectors.watch([], { every: 0 }), /every: 0 is not a duration of at least 1 millisecond/],

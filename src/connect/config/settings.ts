@@ -1,5 +1,6 @@
 /** What callers without types hand in as settings of Connect, of plans and of watches. Pure. */
 import * as Duration from "effect/Duration"
+import * as Predicate from "effect/Predicate"
 import type { Kind, KindsOf, Problem } from "../../internal/shared/fields.ts"
 import { flag, oneOf, requireFields, shown, texts } from "../../internal/shared/fields.ts"
 import { serviceProblem, shared } from "../../internal/shared/handedIn/serviceSettings.ts"
@@ -7,7 +8,7 @@ import * as Kinds from "../../internal/shared/handedIn/settingKinds.ts"
 import type { Options } from "../ConnectModel.ts"
 import { isConnector } from "../Connector.ts"
 import { isName } from "../given.ts"
-import type { Settings, SettleOptions } from "../PlanModel.ts"
+import type { Plan, Settings, SettleOptions } from "../PlanModel.ts"
 import type { WatchOptions } from "../WatchModel.ts"
 
 const connect: KindsOf<Options> = shared
@@ -65,12 +66,25 @@ export const checkConnectors = (where: string, connectors: unknown): void => {
   if (problem !== undefined) throw new Error(`${where}: ${problem}`)
 }
 
+/** Throws for what is no plan. */
+export const checkPlan = (where: string, plan: Plan): void => {
+  if (Predicate.hasProperty(plan, "entries") && Array.isArray(plan.entries)) return
+  throw new Error(`${where}: ${shown(plan)} is no plan; make it with Connectors.plan`)
+}
+
+/** Throws for what is no text of a plan. */
+export const checkSaved = (given: unknown): void => {
+  if (typeof given === "string") return
+  throw new Error(`Connectors.restore: ${shown(given)} is not the text of a saved plan`)
+}
+
 /** Throws for options of publishing that are none. */
 export const checkPublishing = (options: object): void =>
   requireFields("Connectors.publish", "options", options, { ignoreFailures: flag })
 
 /** Throws for options of a wait that are none. */
-export const checkSettling = (within: unknown, options: SettleOptions): void => {
+export const checkSettling = (name: unknown, within: unknown, options: SettleOptions): void => {
+  if (!isName(name)) throw new Error(`Connectors.settled: ${shown(name)} is no name of a connector`)
   requireFields("Connectors.settled", "within", { within }, { within: Kinds.duration })
   requireFields("Connectors.settled", "options", options, { ...settling })
 }

@@ -66,7 +66,7 @@ export const avro = <S extends Schema.Top>(
   schema: S,
   options: AvroOptions = {}
 ): Codec.Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> => {
-  check("Codec.avro", options, { name: Fields.text, namespace: Fields.text })
+  check("Codec.avro", schema, options, { name: Fields.text, namespace: Fields.text })
   const { name, namespace, schema: given } = options
   const shape = derive(schema, { name, namespace })
   const own = Parse.parse(textOf(shape.json))

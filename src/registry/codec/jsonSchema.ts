@@ -36,7 +36,7 @@ export const jsonSchema = <S extends Schema.Top>(
   schema: S,
   options: JsonSchemaOptions = {}
 ): Codec.Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> => {
-  check("Codec.jsonSchema", options, kinds)
+  check("Codec.jsonSchema", schema, options, kinds)
   const { additionalProperties = false, draft = "draft-07", references = [], schema: given } = options
   if (references.length > 0 && given === undefined) {
     throw new Error("Codec.jsonSchema: references: they are of a schema that is given; a derived one has none")

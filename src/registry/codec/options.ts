@@ -1,6 +1,8 @@
 /** What every codec of a registry may be given, and the check of it. */
+import * as Schema from "effect/Schema"
+import { isCodec } from "../../Codec.ts"
 import type { Kinds } from "../../internal/shared/fields.ts"
-import { flag, problemOf, text } from "../../internal/shared/fields.ts"
+import { flag, problemOf, shown, text } from "../../internal/shared/fields.ts"
 import type { Reference } from "../RegistryModel.ts"
 import { isStrategy } from "./subject.ts"
 import { isWriteWith } from "./writer.ts"
@@ -23,8 +25,11 @@ export const references: Kinds[string] = {
     )
 }
 
-/** Throws for options that the codec does not have, or that are not what they must be. */
-export const check = (codec: string, options: unknown, more: Kinds): void => {
+/** Throws for what is no Schema, and for options that the codec does not have, or that are not what they must be. */
+export const check = (codec: string, schema: unknown, options: unknown, more: Kinds): void => {
+  if (!Schema.isSchema(schema)) {
+    throw new Error(`${codec}: it takes a Schema, and this is ${isCodec(schema) ? "a codec" : shown(schema)}`)
+  }
   const found = problemOf("options", options, { ...common, ...more })
   if (found !== undefined) throw new Error(`${codec}: ${found.field}: ${found.problem}`)
 }

@@ -72,7 +72,7 @@ export const protobuf = <S extends Schema.Top>(
   schema: S,
   options: ProtobufOptions = {}
 ): Codec.Codec<S["Type"], S["DecodingServices"] | Service, S["EncodingServices"] | Service> => {
-  check("Codec.protobuf", options, fields)
+  check("Codec.protobuf", schema, options, fields)
   const { aliases = [], indexes = "present", message, package: packageName, references = [], schema: given } = options
   const derived = derive(schema, { name: options.name ?? (message && simpleName(message)), package: packageName })
   const { shape } = derived

@@ -1,6 +1,7 @@
 /** Which registered schema a topic writes with: found once, before its first record. */
 import * as Effect from "effect/Effect"
 import { messageOf } from "../../internal/shared/causes.ts"
+import { textsByName } from "../../internal/shared/fields.ts"
 import type { WriteWith } from "../CodecModel.ts"
 import type { Resolved } from "../format/resolved.ts"
 import * as Errors from "../RegistryError.ts"
@@ -11,7 +12,7 @@ import { resolve } from "./readers.ts"
 export const isWriteWith = (value: unknown): boolean =>
   value === "lookup" || value === "register" || value === "latest"
   || typeof value === "object" && value !== null
-    && ("id" in value ? Number.isSafeInteger(value.id) : "metadata" in value && typeof value.metadata === "object")
+    && ("id" in value ? Number.isSafeInteger(value.id) : "metadata" in value && textsByName.is(value.metadata))
 
 /** What is written with, and where it is registered. */
 export interface Writing {
