@@ -275,7 +275,7 @@ export const decideLast = <E, R>(
  * handler runs again at once with the others, as a batch of its own. A policy that waits or stops does so for all. When
  * these are all records of the failure, as when records are handled one by one, it is the policy itself.
  *
- * **When to use**: in a function of your own ({@link make}) that can tell the records which made a batch fail.
+ * **When to use**: in a function of your own (`OnFailure.make`) that can tell the records which made a batch fail.
  *
  * @example
  * ```ts

@@ -1,15 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as ConfigProvider from "effect/ConfigProvider"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
 import * as TestConsole from "effect/testing/TestConsole"
-import { KafkaConnect } from "millrace/connect"
+import { Connector, Connectors, KafkaConnect } from "millrace/connect"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { vi } from "vitest"
 import { Operator } from "../../src/cli/confirm.ts"
+import { carriedOut } from "../../src/cli/connect/publish.ts"
 import { run } from "../../src/cli/main.ts"
 import { services } from "./fixtures/connect.config.ts"
 
@@ -196,6 +199,31 @@ describe("connectors by the command", () => {
       const { code, err } = yield* connect("watch", "--every", "0s")
       assert.strictEqual(code, 2)
       assert.include(err, "--every 0s: use at least 100ms")
+    }))
+
+  it.effect("are said as they are done, so that an interruption tells what is left", () =>
+    Effect.gen(function*() {
+      const connect = yield* memory
+      const begun = yield* Deferred.make<void>()
+      const create: KafkaConnect.Connect["create"] = (name, config, options) =>
+        name === "first"
+          ? connect.create(name, config, options)
+          : Effect.andThen(Deferred.succeed(begun, undefined), Effect.never)
+      const options = { plugin: "com.example.CrashConnector", config: { topics: "x" } }
+      const before = (yield* TestConsole.logLines).length
+      yield* Effect.gen(function*() {
+        const plan = yield* Connectors.plan(["first", "second"].map((name) => Connector.make(name, options)))
+        const wanted = { ignoreFailures: false, json: false, wait: undefined }
+        const publishing = yield* Effect.forkChild(carriedOut(plan, wanted))
+        yield* Deferred.await(begun)
+        assert.deepStrictEqual((yield* TestConsole.logLines).slice(before), ["first: done: create"])
+        yield* Fiber.interrupt(publishing)
+      }).pipe(Effect.provideService(KafkaConnect.Service, { ...connect, create }))
+      assert.include(
+        (yield* TestConsole.errorLines).at(-1),
+        "interrupted: 1 of 2 connectors are done; publish again to do what is left"
+      )
+      yield* connect.delete("first")
     }))
 
   it("show no secret anywhere", () => assert.notInclude(printed, secret))

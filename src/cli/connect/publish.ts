@@ -6,7 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { readFileSync } from "node:fs"
 import * as Connectors from "../../connect/Connectors.ts"
-import { asks } from "../../connect/plan/publishing.ts"
+import * as KafkaConnect from "../../connect/KafkaConnect.ts"
+import * as Publishing from "../../connect/plan/publishing.ts"
 import type { Plan, Published, Settings } from "../../connect/PlanModel.ts"
 import { messageOf } from "../../internal/shared/causes.ts"
 import { confirmed } from "../confirm.ts"
@@ -36,14 +37,18 @@ const settled = Effect.fnUntraced(function*(published: ReadonlyArray<Published>,
   const waited = published.filter(({ done, error }) =>
     error === undefined && done.length > 0 && done.every(({ _tag }) => _tag !== "Delete")
   )
-  return yield* Effect.forEach(waited, ({ done, name }) =>
-    Connectors.settled(name, within, { state: asks(done) }).pipe(
-      Effect.tap((status) =>
-        asJson ? Effect.void : Console.log(plain(`${name}: ${status.state}, ${status.tasks.length} tasks`))
+  return yield* Effect.forEach(
+    waited,
+    ({ done, name }) =>
+      Connectors.settled(name, within, { state: Publishing.asks(done) }).pipe(
+        Effect.tap((status) =>
+          asJson ? Effect.void : Console.log(plain(`${name}: ${status.state}, ${status.tasks.length} tasks`))
+        ),
+        Effect.as(undefined),
+        Effect.catch((error) => Effect.as(Console.error(plain(error.message)), name))
       ),
-      Effect.as(undefined),
-      Effect.catch((error) => Effect.as(Console.error(plain(error.message)), name))
-    ), { concurrency: "unbounded" }).pipe(Effect.map((all) => all.filter((name) => name !== undefined)))
+    { concurrency: "unbounded" }
+  ).pipe(Effect.map((all) => all.filter((name) => name !== undefined)))
 })
 
 interface Wanted {
@@ -56,8 +61,18 @@ interface Wanted {
 export const carriedOut = Effect.fnUntraced(function*(plan: Plan, { ignoreFailures, json, wait }: Wanted) {
   // Its work goes on when nobody reads what it says.
   yield* worksOn
-  const published = yield* Connectors.publish(plan, { ignoreFailures })
-  if (!json) { for (const each of published) yield* Console.log(publishedLine(each)) }
+  let done = 0
+  const each = (one: Published) => {
+    done++
+    return json ? Effect.void : Console.log(publishedLine(one))
+  }
+  const published = yield* Effect.onInterrupt(
+    Publishing.publish(yield* KafkaConnect.Service, plan, { ignoreFailures, each }),
+    () =>
+      Console.error(
+        `interrupted: ${done} of ${plan.entries.length} connectors are done; publish again to do what is left`
+      )
+  )
   const late = wait === undefined ? [] : yield* settled(published, wait, json)
   if (json) {
     const found = published.map(({ done, error, isHeldBack, name }) => ({

@@ -131,23 +131,28 @@ const refused = ({ name, problems }: Entry): Published => ({
   error: Errors.make("publish", new Errors.InvalidConfig({ connector: name, problems }))
 })
 
-/** `ignoreFailures`: whether the valid connectors of a plan with invalid ones are published. */
+interface PublishOptions {
+  /** Whether the valid connectors of a plan with invalid ones are published. */
+  readonly ignoreFailures?: boolean | undefined
+  /** Hears of each connector as soon as it is done. */
+  readonly each?: ((published: Published) => Effect.Effect<void>) | undefined
+}
+
 export const publish = Effect.fnUntraced(function*(
   connect: Connect,
   { entries }: Plan,
-  { ignoreFailures = false }: { readonly ignoreFailures?: boolean | undefined } = {}
+  { each = () => Effect.void, ignoreFailures = false }: PublishOptions = {}
 ): Effect.fn.Return<ReadonlyArray<Published>> {
   const isHeldBack = !ignoreFailures && entries.some(({ problems }) => problems.length > 0)
   const published = new Map<string, Published>()
-  for (const entry of [...entries.filter((each) => !isDeletion(each)), ...entries.filter(isDeletion)]) {
-    published.set(
-      entry.name,
-      entry.problems.length > 0
-        ? refused(entry)
-        : isHeldBack
-        ? { name: entry.name, done: [], isHeldBack: entry.steps.length > 0, error: undefined }
-        : yield* publishOne(connect, entry)
-    )
+  for (const entry of [...entries.filter((entry) => !isDeletion(entry)), ...entries.filter(isDeletion)]) {
+    const one = entry.problems.length > 0
+      ? refused(entry)
+      : isHeldBack
+      ? { name: entry.name, done: [], isHeldBack: entry.steps.length > 0, error: undefined }
+      : yield* publishOne(connect, entry)
+    published.set(entry.name, one)
+    yield* each(one)
   }
   return entries.map(({ name }) => published.get(name)!)
 })
