@@ -3,6 +3,7 @@ import * as ConfigProvider from "effect/ConfigProvider"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
 import * as TestClock from "effect/testing/TestClock"
 import * as TestConsole from "effect/testing/TestConsole"
 import { Connector, Connectors, KafkaConnect } from "millrace/connect"
@@ -224,6 +225,29 @@ describe("connectors by the command", () => {
         "interrupted: 1 of 2 connectors are done; publish again to do what is left"
       )
       yield* connect.delete("first")
+    }))
+
+  it.effect("show no secret in the trace of a task that failed where Connect hides the settings", () =>
+    Effect.gen(function*() {
+      const connect = yield* memory
+      const failed = { id: 0, state: "FAILED", worker: undefined, trace: `Error: no login with ${secret}` } as const
+      const hiding: KafkaConnect.Connect = {
+        ...connect,
+        get: (name) => Effect.map(connect.get(name), (info) => ({ ...info, config: { ...info.config, pin: "••••" } })),
+        status: (name) => Effect.map(connect.status(name), (status) => ({ ...status, tasks: [failed] }))
+      }
+      const config = { topics: "x", pin: Redacted.make(secret) }
+      yield* Effect.gen(function*() {
+        const plan = yield* Connectors.plan([
+          Connector.make("hidden", { plugin: "com.example.CrashConnector", config })
+        ])
+        yield* carriedOut(plan, { ignoreFailures: false, json: false, wait: 0 })
+      }).pipe(Effect.provideService(KafkaConnect.Service, hiding))
+      const said = String((yield* TestConsole.errorLines).at(-1))
+      assert.include(said, "task 0 failed: Error: no login with")
+      printed += said
+      assert.notInclude(said, secret)
+      yield* connect.delete("hidden")
     }))
 
   it("show no secret anywhere", () => assert.notInclude(printed, secret))

@@ -5,6 +5,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { readFileSync } from "node:fs"
+import { scrub, secretsOf } from "../../connect/config/secrets.ts"
 import * as Connectors from "../../connect/Connectors.ts"
 import * as KafkaConnect from "../../connect/KafkaConnect.ts"
 import * as Publishing from "../../connect/plan/publishing.ts"
@@ -32,6 +33,10 @@ const read = (file: string) =>
     catch: (cause) => new UsageError({ problem: `--plan ${file}: ${messageOf(cause)}` })
   })
 
+/** Secrets that were sent: a trace may have them, and a cluster that hides settings does not list them. */
+const secretsIn = (done: Published["done"]): ReadonlyArray<string> =>
+  done.flatMap((step) => "config" in step ? secretsOf(step.config) : [])
+
 /** Waits for all that were published; returns the names of those that do not run. */
 const settled = Effect.fnUntraced(function*(published: ReadonlyArray<Published>, within: number, asJson: boolean) {
   const waited = published.filter(({ done, error }) =>
@@ -45,7 +50,7 @@ const settled = Effect.fnUntraced(function*(published: ReadonlyArray<Published>,
           asJson ? Effect.void : Console.log(plain(`${name}: ${status.state}, ${status.tasks.length} tasks`))
         ),
         Effect.as(undefined),
-        Effect.catch((error) => Effect.as(Console.error(plain(error.message)), name))
+        Effect.catch((error) => Effect.as(Console.error(plain(scrub(error.message, secretsIn(done)))), name))
       ),
     { concurrency: "unbounded" }
   ).pipe(Effect.map((all) => all.filter((name) => name !== undefined)))
