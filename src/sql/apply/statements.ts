@@ -1,7 +1,7 @@
 /** The order in which the work of a chunk is done. Pure. */
 import type { Statement } from "./applySql.ts"
 import * as Sql from "./applySql.ts"
-import { fold, type Op, type Work } from "./fold.ts"
+import { fold, type Op, type Row, type Work } from "./fold.ts"
 import { keyGroupOf } from "./keys.ts"
 import { Moves, movesIn } from "./moves.ts"
 import { parentsFirst, type Target } from "./target.ts"
@@ -105,18 +105,41 @@ class Groups {
   }
 }
 
+/** What is written into tables with versions. */
+class Versioned {
+  private readonly rows = new Map<Target, Map<string, Row>>()
+
+  /**
+   * Whether the row says all that an earlier one of its key says: the earlier one may be older than what is in the
+   * table, which is known there alone.
+   */
+  takes({ key, row, target }: Op): boolean {
+    let rows = this.rows.get(target)
+    if (rows === undefined) this.rows.set(target, rows = new Map())
+    const earlier = rows.get(key)
+    rows.set(key, row)
+    return earlier === undefined || !row.includes(undefined)
+      || row.every((cell, column) => cell !== undefined || earlier[column] === undefined)
+  }
+}
+
 /**
- * Where the operations from `from` on end that can be folded: before one that has to be done by itself, and before a
- * key that may be another text of one that is among them.
+ * Where the operations from `from` on end that can be folded: before one that has to be done by itself, before a key
+ * that may be another text of one that is among them, and before a row that others must not add to.
  */
 export const stretchOf = (ops: ReadonlyArray<Op>, from: number, to: number): number => {
   let groups: Groups | undefined
   let moves: Moves | undefined
+  let versioned: Versioned | undefined
   for (let i = from; i < to; i++) {
     const op = ops[i]!
     // Most stretches have none: only then what is before it has to be known.
     if (op.kind === "Move") moves ??= Moves.behind(ops, from, i)
     if (isAmongItself(op) || moves?.takes(op) === false) return i
+    if (op.kind === "Write" && op.target.guard !== undefined) {
+      versioned ??= new Versioned()
+      if (!versioned.takes(op)) return i
+    }
     if (!op.target.isLoose || op.kind === "Truncate") continue
     groups ??= new Groups()
     if (op.instead !== undefined && !groups.takes(op.instead)) return i

@@ -178,6 +178,12 @@ layer(migrated)("versions", (it) => {
       assert.deepStrictEqual(yield* names, ["other"])
       yield* storeAll(owned.claim, [at(13, "thirteen")])
       assert.deepStrictEqual(yield* names, ["thirteen", "other"])
+      // What a later event does not say stays what the row has, and not what an older event says.
+      const part = (lsn: number) => write(table, { id: "1", lsn: String(lsn) }, lsn)
+      yield* storeAll(owned.claim, [at(12, "twelve"), part(14)])
+      assert.deepStrictEqual(yield* names, ["thirteen", "other"])
+      yield* storeAll(owned.claim, [part(15), at(16, "sixteen"), part(17)])
+      assert.deepStrictEqual(yield* names, ["sixteen", "other"])
     }))
 
   it.effect("keep an older event from unmarking a row that is marked as deleted", () =>
