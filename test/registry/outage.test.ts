@@ -96,7 +96,7 @@ describe("a registry that answers, and does not serve", () => {
   const cases: ReadonlyArray<readonly [what: string, reply: Reply, logged: RegExp]> = [
     ["refuses the credentials", json({ message: "expired" }, 401), /status 401: expired.*check `auth`/],
     ["forbids everything", json({ message: "no" }, 403), /status 403/],
-    ["is a page for people", json(html), /the body has no text "schema"/],
+    ["is a page for people", json(html), /the body is a page of HTML/],
     ["is behind a wrong path", json(html, 404), /status 404: <html>Sign in/]
   ]
   for (const [what, reply, logged] of cases) {
