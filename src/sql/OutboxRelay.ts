@@ -67,15 +67,14 @@ const ready: Effect.Effect<void, SyncError, SqlClient> = Effect.gen(function*() 
   )
 })
 
-/** Starts a relay. Returns what publishes, for ever. */
-const start = Effect.fnUntraced(function*(
-  health: ServiceCell,
-  options: Options
-): Effect.fn.Return<
+/** Makes what publishes, for ever. */
+type Starting = Effect.fn.Return<
   Effect.Effect<never, never, SqlClient>,
   SyncError | KafkaError,
   SqlClient | KafkaEngine.Service | Scope.Scope
-> {
+>
+
+const start = Effect.fnUntraced(function*(health: ServiceCell, options: Options): Starting {
   const settings = yield* Outbox.Settings
   const { batchBytes = 8 * 1_024 * 1_024, batchSize = 1_000, concurrency = 4, poll, wake = Stream.never } = options
   const least = Duration.toMillis(Duration.fromInputUnsafe(poll?.least ?? "20 millis"))
@@ -112,13 +111,7 @@ const start = Effect.fnUntraced(function*(
   )
 })
 
-const begin = Effect.fnUntraced(function*(
-  options: Options
-): Effect.fn.Return<
-  Effect.Effect<never, never, SqlClient>,
-  SyncError | KafkaError,
-  SqlClient | KafkaEngine.Service | Scope.Scope
-> {
+const begin = Effect.fnUntraced(function*(options: Options): Starting {
   const settings = yield* Outbox.Settings
   const health = yield* register(`relay of ${shownOwnTable(settings, "outbox")}`)
   return yield* Effect.tapCause(start(health, options), (cause) => Effect.sync(() => health.failed(problemIn(cause))))

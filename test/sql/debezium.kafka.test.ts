@@ -311,6 +311,22 @@ const outboxes = () => {
   ]
 }
 
+/** Connectors, until they run. */
+const started = Effect.fnUntraced(function*(declared: ReadonlyArray<Connector.Connector>) {
+  yield* Effect.flatMap(Connectors.plan(declared), (plan) => Connectors.publish(plan))
+  for (const { name } of declared) yield* Connectors.settled(name, "120 seconds")
+})
+
+const removed = (declared: ReadonlyArray<Connector.Connector>) =>
+  Effect.flatMap(
+    Connectors.plan(declared.map(({ name }) => Connector.remove(name))),
+    (plan) => Connectors.publish(plan)
+  )
+
+const services = Layer.unwrap(
+  Effect.sync(() => Layer.merge(connectLayer, ConfluentKafka.layer({ bootstrapServers: [sharedKafka()] })))
+)
+
 describe("a real Debezium, Kafka and PostgreSQL", () => {
   it.live(
     "publish an outbox: its rows by the router, its messages in the log by a consumer",
@@ -322,8 +338,7 @@ describe("a real Debezium, Kafka and PostgreSQL", () => {
         const declared = outboxes()
         const sent = Effect.gen(function*() {
           yield* Migrations.run()
-          yield* Effect.flatMap(Connectors.plan(declared), (plan) => Connectors.publish(plan))
-          for (const { name } of declared) yield* Connectors.settled(name, "120 seconds")
+          yield* started(declared)
           for (const via of ["debezium", "log"] as const) {
             yield* Outbox.sendAll(Routed, [
               { key: via, value: "1", partition: 2 },
@@ -353,14 +368,8 @@ describe("a real Debezium, Kafka and PostgreSQL", () => {
         assert.deepStrictEqual(of(null).sort(), [[2, "debezium ü"], [2, "log ü"]])
         const { headers } = records.find(({ key }) => key === "debezium")!
         assert.match(Headers.get(headers, "id") ?? "", /^\d+$/)
-        yield* Effect.flatMap(
-          Connectors.plan(declared.map(({ name }) => Connector.remove(name))),
-          (plan) => Connectors.publish(plan)
-        )
-      }).pipe(
-        Effect.scoped,
-        Effect.provide([connectLayer, ConfluentKafka.layer({ bootstrapServers: [sharedKafka()] })])
-      ),
+        yield* removed(declared)
+      }).pipe(Effect.scoped, Effect.provide(services)),
     240_000
   )
 
@@ -373,8 +382,7 @@ describe("a real Debezium, Kafka and PostgreSQL", () => {
         for (const database of ["postgres", ...names]) yield* run(database, schema)
         yield* run("postgres", [...atSource, ...before])
         const declared = names.map(connectorOf)
-        yield* Effect.flatMap(Connectors.plan(declared), (plan) => Connectors.publish(plan))
-        for (const { name } of declared) yield* Connectors.settled(name, "120 seconds")
+        yield* started(declared)
         for (const name of names) yield* Effect.forkScoped(sync(name))
         for (const name of names) yield* alike(name, [[1], [2]])
         yield* run("postgres", changes)
@@ -382,14 +390,8 @@ describe("a real Debezium, Kafka and PostgreSQL", () => {
         // Only envelopes tell of it.
         yield* run("postgres", ["TRUNCATE emptied"])
         yield* alike("envelopes", [[1, 30], [2, 4]])
-        yield* Effect.flatMap(
-          Connectors.plan(declared.map(({ name }) => Connector.remove(name))),
-          (plan) => Connectors.publish(plan)
-        )
-      }).pipe(
-        Effect.scoped,
-        Effect.provide([connectLayer, ConfluentKafka.layer({ bootstrapServers: [sharedKafka()] })])
-      ),
+        yield* removed(declared)
+      }).pipe(Effect.scoped, Effect.provide(services)),
     240_000
   )
 })

@@ -4,6 +4,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import { Table } from "millrace/sql"
 import type { Op, Row, Version } from "../../../src/sql/apply/fold.ts"
 import { type Choices, makeTarget, type Target } from "../../../src/sql/apply/target.ts"
+import { column, indexOf } from "../columns.ts"
 
 /** A row by the names of its columns. */
 export type Named = { readonly [column: string]: string | null }
@@ -39,27 +40,9 @@ export const imagined = (uniques: ReadonlyArray<string> = []): Target =>
   makeTarget({
     schema: "public",
     name: "items",
-    columns: ["id", "a", "b"].map((name) => ({
-      name,
-      type: "text",
-      typmod: -1,
-      kind: "text",
-      isNullable: name !== "id",
-      hasDefault: false,
-      isGenerated: false,
-      isIdentityAlways: false
-    })),
+    columns: ["id", "a", "b"].map((name) => ({ ...column(name, ["text", "text"]), isNullable: name !== "id" })),
     primaryKey: ["id"],
-    uniques: [["id"], ...uniques.map((name) => [name])].map((columns, i) => ({
-      name: `index_${i}`,
-      columns,
-      isPrimary: i === 0,
-      isDeferrable: false,
-      isPartial: false,
-      isExpression: false,
-      nullsNotDistinct: false,
-      isExclusion: false
-    })),
+    uniques: [["id"], ...uniques.map((name) => [name])].map((columns, i) => indexOf(`index_${i}`, columns, i === 0)),
     foreignKeys: [],
     referencedBy: []
   }, { key: ["id"], softDelete: undefined, guard: undefined })

@@ -2,9 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Change, type Table } from "millrace/sql"
 import { mappingProblems } from "../../../src/sql/check/mappingProblems.ts"
 import { mappingOf } from "../../../src/sql/sync/mapping.ts"
-import { column } from "../columns.ts"
-
-type Short = Parameters<typeof column>[1]
+import { column, indexOf, type Short } from "../columns.ts"
 
 const id: Short = ["integer", "integer"]
 const bool: Short = ["boolean", "boolean"]
@@ -26,16 +24,7 @@ const tableOf = (columns: ReadonlyArray<Table.Column>): Table.Table => ({
   name: "t",
   columns,
   primaryKey: ["id"],
-  uniques: [{
-    name: "t_pkey",
-    columns: ["id"],
-    isPrimary: true,
-    isDeferrable: false,
-    isPartial: false,
-    isExpression: false,
-    nullsNotDistinct: false,
-    isExclusion: false
-  }],
+  uniques: [indexOf("t_pkey", ["id"], true)],
   foreignKeys: [],
   referencedBy: []
 })
