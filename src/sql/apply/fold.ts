@@ -90,7 +90,8 @@ const add = (pending: Pending, op: Op): void => {
       break
     }
     case "Mark": {
-      if (pending.write === undefined) pending.mark = op
+      // With versions the write may be older than the row in the table: then the row is marked as it is there.
+      if (pending.write === undefined || op.target.guard !== undefined) pending.mark = op
       else pending.write = { ...op, kind: "Write", row: merged(pending.write.row, op.row) }
     }
   }

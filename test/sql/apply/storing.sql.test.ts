@@ -201,5 +201,17 @@ layer(migrated)("versions", (it) => {
         { id: 21, lsn: 3, here: false },
         { id: 22, lsn: 1, here: true }
       ])
+      // A row is marked as it is, and not as an older event of the same chunk says.
+      const named = (lsn: number, id: string, name: string) =>
+        write(table, { id, name, lsn: String(lsn), gone: null }, lsn)
+      yield* storeAll(owned.claim, [named(5, "31", "new")])
+      yield* storeAll(owned.claim, [named(4, "31", "old"), marked(6, "31"), named(4, "32", "only"), marked(6, "32")])
+      assert.deepStrictEqual(
+        yield* rowsOf("(SELECT id, lsn, name FROM versioned WHERE gone IS NOT NULL AND id > 30)"),
+        [
+          { id: 31, lsn: 6, name: "new" },
+          { id: 32, lsn: 6, name: "only" }
+        ]
+      )
     }))
 })

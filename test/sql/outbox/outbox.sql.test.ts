@@ -180,7 +180,8 @@ layer(prepared, { excludeTestServices: true })("the outbox", (it) => {
       yield* until(Effect.map(published, (records) => records.length > 0))
       yield* sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()`
-      yield* emptied
+      // Sessions of this pool were ended, too.
+      yield* Effect.retry(emptied, { while: ({ isRetryable }) => isRetryable })
       yield* Fiber.interrupt(first)
       const values = (yield* published).map(({ value }) => Number(value))
       const lastOf = (value: number) => values.lastIndexOf(value)
