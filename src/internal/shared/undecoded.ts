@@ -1,6 +1,6 @@
 /**
- * Records that their handler decodes itself, right before it uses them. A value that is used at once dies young: a
- * batch of values that live until it is stored costs the garbage collector several times as much.
+ * Records that their handler decodes itself, right before it uses them. A value that is used at once dies young, which
+ * costs the garbage collector less than a batch of values that live until it is stored.
  */
 import type * as Effect from "effect/Effect"
 import type { RawRecord } from "../../engine/KafkaEngine.ts"
