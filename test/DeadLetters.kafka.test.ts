@@ -21,7 +21,7 @@ const protocols: { readonly [name: string]: KafkaConfig.ConsumerConfig } = {
 }
 
 const engineOf = (consumer: KafkaConfig.ConsumerConfig) =>
-  ConfluentKafka.layer({ bootstrapServers: [sharedKafka()], consumer: { sessionTimeout: "6 seconds", ...consumer } })
+  ConfluentKafka.layer({ bootstrapServers: [sharedKafka()], consumer: { sessionTimeout: "30 seconds", ...consumer } })
 
 let used = 0
 
