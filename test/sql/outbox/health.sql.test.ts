@@ -9,22 +9,14 @@ import * as TestClock from "effect/testing/TestClock"
 import { Codec, Health, Topic } from "millrace"
 import { Migrations, Outbox, OutboxRelay } from "millrace/sql"
 import { InMemoryKafka } from "millrace/testing"
-import { client, makeDatabase, type Place } from "../../services/database.ts"
+import { client } from "../../services/database.ts"
 import { startProxy } from "../../services/proxy.ts"
-import { producing, under } from "./kit.ts"
+import { ownDatabase, producing, under } from "./kit.ts"
 
 const Notes = Topic.make("notes", { key: Codec.string, value: Codec.string })
 const Missing = Topic.make("missing", { key: Codec.string, value: Codec.string })
 
-let place: Place
-
-const prepared = Layer.provideMerge(
-  Layer.effectDiscard(Migrations.run()),
-  Layer.unwrap(Effect.map(makeDatabase, (made) => {
-    place = made
-    return client(made, { maxConnections: 20 })
-  }))
-)
+const { place, prepared } = ownDatabase()
 
 /** A process, a Kafka and an empty outbox of its own. */
 const alone = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -65,10 +57,10 @@ const problem = (words: RegExp) =>
 /** A client whose connections go through a proxy. */
 const proxied = Effect.map(
   Effect.acquireRelease(
-    Effect.promise(() => startProxy({ upstream: place.port })),
+    Effect.promise(() => startProxy({ upstream: place().port })),
     (proxy) => Effect.promise(() => proxy.close())
   ),
-  (proxy) => ({ proxy, sql: client({ ...place, port: proxy.port }) })
+  (proxy) => ({ proxy, sql: client({ ...place(), port: proxy.port }) })
 )
 
 const waitingOf = (topic: string) =>
@@ -176,7 +168,7 @@ layer(prepared)("the health of a relay", (it) => {
       yield* sql.unsafe("GRANT USAGE ON SCHEMA millrace TO deleter")
       yield* sql.unsafe("GRANT SELECT, UPDATE, DELETE ON ALL TABLES IN SCHEMA millrace TO deleter")
       yield* sql.unsafe("GRANT SELECT ON ALL SEQUENCES IN SCHEMA millrace TO deleter")
-      yield* Effect.forkScoped(Effect.provide(OutboxRelay.run(), client(place, { username: "deleter" })))
+      yield* Effect.forkScoped(Effect.provide(OutboxRelay.run(), client(place(), { username: "deleter" })))
       yield* ready
       yield* sql.unsafe("REVOKE DELETE ON millrace.outbox FROM deleter")
       yield* Outbox.send(Notes, { key: "a", value: "1" })

@@ -1,8 +1,23 @@
 /** What tests of a relay have in common. */
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { KafkaEngine } from "millrace"
-import { Outbox } from "millrace/sql"
+import { Migrations, Outbox } from "millrace/sql"
+import { client, makeDatabase, type Place } from "../../services/database.ts"
+
+/** A database for a file of tests, with the tables of an outbox, and where it is once that is built. */
+export const ownDatabase = () => {
+  let place: Place
+  const prepared = Layer.provideMerge(
+    Layer.effectDiscard(Migrations.run()),
+    Layer.unwrap(Effect.map(makeDatabase, (made) => {
+      place = made
+      return client(made, { maxConnections: 20 })
+    }))
+  )
+  return { place: () => place, prepared }
+}
 
 export const until = <E, R>(condition: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
   Effect.gen(function*() {

@@ -10,21 +10,13 @@ import * as Stream from "effect/Stream"
 import { Codec, type KafkaEngine, Producer, Topic } from "millrace"
 import { Migrations, Outbox, OutboxRelay } from "millrace/sql"
 import { InMemoryKafka } from "millrace/testing"
-import { client, makeDatabase, type Place } from "../../services/database.ts"
-import { emptied, logged, producing, under, until } from "./kit.ts"
+import { client } from "../../services/database.ts"
+import { emptied, logged, ownDatabase, producing, under, until } from "./kit.ts"
 
 const Notes = Topic.make("notes", { key: Codec.nullable(Codec.string), value: Codec.nullable(Codec.bytes) })
 const Others = Topic.make("others", { key: Codec.string, value: Codec.string })
 
-let place: Place
-
-const prepared = Layer.provideMerge(
-  Layer.effectDiscard(Migrations.run()),
-  Layer.unwrap(Effect.map(makeDatabase, (made) => {
-    place = made
-    return client(made, { maxConnections: 20 })
-  }))
-)
+const { place, prepared } = ownDatabase()
 
 const kafka = Effect.provide(Layer.provideMerge(
   Layer.effectDiscard(Topic.ensure([Notes, Others], { partitions: 2, replication: 1 })),
@@ -158,7 +150,7 @@ layer(prepared, { excludeTestServices: true })("a relay", (it) => {
       yield* sql.unsafe("GRANT USAGE ON SCHEMA millrace TO looker")
       yield* sql.unsafe("GRANT SELECT ON ALL TABLES IN SCHEMA millrace TO looker")
       yield* sql.unsafe("GRANT SELECT ON ALL SEQUENCES IN SCHEMA millrace TO looker")
-      const looker = client(place, { username: "looker" })
+      const looker = client(place(), { username: "looker" })
       const error = yield* Effect.flip(Effect.provide(OutboxRelay.run(), looker))
       assert.include(error.message, "GRANT SELECT, UPDATE, DELETE ON millrace.outbox TO looker")
       // The right that is taken away while it runs.
@@ -191,7 +183,7 @@ layer(prepared, { excludeTestServices: true })("a relay", (it) => {
         const startupParameters = { [name]: value }
         for (let i = 0; i < 2; i++) {
           yield* Effect.forkScoped(
-            OutboxRelay.run().pipe(under(engine), Effect.provide(client(place, { startupParameters })))
+            OutboxRelay.run().pipe(under(engine), Effect.provide(client(place(), { startupParameters })))
           )
         }
         yield* emptied
