@@ -55,5 +55,10 @@ export const textItem = (body: unknown): string => demand(body, isText, "text")
 export const objectOf = (body: unknown, name?: string): Readonly<Record<string, unknown>> =>
   demand(name === undefined ? body : field(body, name), isObject, name === undefined ? "object" : `object "${name}"`)
 
+/** What a server cannot do, now or later. */
+const notImplemented = 501
+const noSuchVersion = 505
+
 /** Statuses after which another server, or the same one later, may do better. */
-export const isTransient = (status: number): boolean => status === 408 || status === 429 || status >= 500
+export const isTransient = (status: number): boolean =>
+  status === 408 || status === 429 || status >= 500 && status !== notImplemented && status !== noSuchVersion

@@ -30,6 +30,10 @@ export const verdictOf = (body: unknown): Verdict => {
 export const isMissing = ({ reason }: RegistryError): boolean =>
   reason._tag === "SubjectNotFound" || reason._tag === "SchemaNotFound"
 
+/** A subject has no level, or no mode, of its own: 40408 and 40409 of registries that do not look further. */
+export const hasNone = (error: RegistryError): boolean =>
+  isMissing(error) || error.reason._tag === "Unexpected" && (error.reason.code === 40408 || error.reason.code === 40409)
+
 /** A path that the registry does not have, or not for this method. */
 export const isUnknownPath = ({ reason }: RegistryError) =>
   reason._tag === "Unexpected" && (reason.status === 404 || reason.status === 405)

@@ -9,9 +9,12 @@ export interface Asked {
   readonly subject?: string | undefined
   /** What was to be found: `id 7`, `version 3`. */
   readonly what?: string | undefined
+  /** Whether a schema was to become a version: any other conflict is none with a schema. */
+  readonly registers?: boolean | undefined
 }
 
-const codes = { subject: new Set([40401, 40404]), schema: new Set([40402, 40403]), invalid: 42201 }
+/** A subject and a version may also be deleted, and not for good: 40404 and 40406. */
+const codes = { subject: new Set([40401, 40404]), schema: new Set([40402, 40403, 40406]), invalid: 42201 }
 
 /** Why a request was refused. */
 export const reasonOf = ({ body, status }: Response, asked: Asked): Errors.Reason => {
@@ -19,10 +22,10 @@ export const reasonOf = ({ body, status }: Response, asked: Asked): Errors.Reaso
   const problem = wordsOf(body)
   if (isTransient(status)) return new Errors.Unavailable({ problem: `status ${status}: ${problem}` })
   if (status === 401 || status === 403) return new Errors.Unauthorized({ status, problem })
-  const { subject, what = "such schema" } = asked
+  const { registers, subject, what = "such schema" } = asked
   if (subject !== undefined && codes.subject.has(code as number)) return new Errors.SubjectNotFound({ subject })
   if (status === 404 && codes.schema.has(code as number)) return new Errors.SchemaNotFound({ what, subject })
-  if (status === 409 && code === 409 && subject !== undefined) {
+  if (status === 409 && code === 409 && registers === true && subject !== undefined) {
     return new Errors.Incompatible({ subject, messages: [problem] })
   }
   if (status === 422 && code === codes.invalid) return new Errors.InvalidSchema({ subject, problem })

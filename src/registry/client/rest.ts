@@ -95,7 +95,7 @@ export const make = Effect.fnUntraced(function*(
 
   /** What a subject takes from the registry; some registries do not say it of a subject that is not there. */
   const orGlobal = <A>(get: (subject: string | undefined) => Effect.Effect<A, RegistryError>) => (subject?: string) =>
-    subject === undefined ? get(undefined) : Effect.catchIf(get(subject), Checking.isMissing, () => get(undefined))
+    subject === undefined ? get(undefined) : Effect.catchIf(get(subject), Checking.hasNone, () => get(undefined))
 
   const compatibility = orGlobal((subject) =>
     ask({
@@ -127,7 +127,8 @@ export const make = Effect.fnUntraced(function*(
         path: path("subjects", subject, "versions"),
         query: { normalize: options?.normalize },
         body: bodyOf(schema),
-        subject
+        subject,
+        registers: true
       }, (body) => ({ id: Bodies.wholeOf(body, "id"), guid: Responses.guidOf(body) })),
     lookup: (subject, schema, options) =>
       ask({

@@ -103,6 +103,74 @@ describe("the registry over HTTP", () => {
     }))
   })
 
+  it.effect("takes a conflict for an incompatible schema only where a schema was sent to be a version", () => {
+    const { use } = registryOf(() => json({ error_code: 409, message: "taken" }, 409))
+    return use(Effect.fnUntraced(function*(registry) {
+      const reasonOf = (call: Effect.Effect<unknown, RegistryError.RegistryError>) =>
+        Effect.map(failureOf(call), ({ reason }) => reason._tag)
+      assert.strictEqual(yield* reasonOf(registry.register("s", order)), "Incompatible")
+      const others = [
+        registry.version("s", 1),
+        registry.versions("s"),
+        registry.lookup("s", order),
+        registry.check("s", order),
+        registry.compatibility("s"),
+        registry.setCompatibility("s", "FULL"),
+        registry.setMode("s", "READONLY"),
+        registry.deleteSubject("s"),
+        registry.deleteVersion("s", 1),
+        registry.referencedBy("s", 1)
+      ]
+      for (const call of others) assert.strictEqual(yield* reasonOf(call), "Unexpected")
+    }))
+  })
+
+  it.effect("tells refusals apart by status and code", () => {
+    let answer = json({})
+    const { use } = registryOf(() => answer)
+    return use(Effect.fnUntraced(function*(registry) {
+      const refusals = [
+        [404, 40401, "SubjectNotFound"],
+        [404, 40402, "SchemaNotFound"],
+        [404, 40403, "SchemaNotFound"],
+        // Deleted, and not for good.
+        [404, 40404, "SubjectNotFound"],
+        [404, 40406, "SchemaNotFound"],
+        // Deleted for good before it was deleted.
+        [404, 40405, "Unexpected"],
+        [404, 40407, "Unexpected"],
+        [404, 404, "Unexpected"],
+        [404, undefined, "Unexpected"],
+        [401, 40101, "Unauthorized"],
+        [403, 40301, "Unauthorized"],
+        [422, 42201, "InvalidSchema"],
+        [422, 42202, "Unexpected"],
+        [422, 42205, "Unexpected"],
+        [422, 42206, "Unexpected"],
+        [501, undefined, "Unexpected"],
+        [505, undefined, "Unexpected"]
+      ] as const
+      for (const [status, code, tag] of refusals) {
+        answer = json({ error_code: code, message: "why" }, status)
+        const { reason } = yield* failureOf(registry.deleteVersion("s", 1))
+        assert.strictEqual(reason._tag, tag, `${status} ${code}`)
+        if (reason._tag === "Unexpected") assert.deepStrictEqual([reason.status, reason.code], [status, code])
+      }
+    }))
+  })
+
+  it.effect("reads the level and the mode of all where a subject has none of its own", () => {
+    const { use } = registryOf(({ pathname }) =>
+      pathname.endsWith("/s")
+        ? json({ error_code: pathname.startsWith("/mode") ? 40409 : 40408, message: "not configured" }, 404)
+        : json({ compatibilityLevel: "FULL", mode: "READONLY" })
+    )
+    return use(Effect.fnUntraced(function*(registry) {
+      assert.strictEqual(yield* registry.compatibility("s"), "FULL")
+      assert.strictEqual(yield* registry.mode("s"), "READONLY")
+    }))
+  })
+
   it.effect("waits for no response for ever", () =>
     patiently(
       registryOf(() => "silent", { timeout: "2 seconds" }).use(Effect.fnUntraced(function*(registry) {
