@@ -3,6 +3,7 @@ import * as Console from "effect/Console"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { createInterface } from "node:readline"
+import { WorkFailed } from "./exit.ts"
 
 /** Whether there is somebody to be asked, and the asking: the line that was typed, `undefined` at the end of input. */
 export interface Operator {
@@ -28,13 +29,14 @@ export const Operator = Context.Reference<Operator>("millrace/cli/Operator", {
   })
 })
 
-/** Whether the operator agrees; where nobody can be asked it is said how to agree beforehand. */
-export const confirmed = Effect.fnUntraced(function*(question: string) {
+/**
+ * Asks whether to do it, and fails where nobody agrees: a script must not take it for done. Where nobody can be asked,
+ * it says how to agree beforehand.
+ */
+export const agreed = Effect.fnUntraced(function*(question: string): Effect.fn.Return<void, WorkFailed> {
   const operator = yield* Operator
   const answer = operator.isThere() ? yield* operator.ask(`${question} [y/N] `) : undefined
-  const agrees = /^\s*y(es)?\s*$/i.test(answer ?? "")
-  if (!agrees) {
-    yield* Console.error(operator.isThere() ? "nothing was done" : "nothing was done; add --yes to do it")
-  }
-  return agrees
+  if (/^\s*y(es)?\s*$/i.test(answer ?? "")) return
+  yield* Console.error(operator.isThere() ? "nothing was done" : "nothing was done; add --yes to do it")
+  return yield* new WorkFailed({})
 })

@@ -5,7 +5,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as DeadLetters from "../DeadLetters.ts"
-import { confirmed } from "./confirm.ts"
+import { agreed } from "./confirm.ts"
 import { consumer, dryRun, filter, optional, yes } from "./dltFilter.ts"
 import { worksOn } from "./ending.ts"
 import { config, json } from "./root.ts"
@@ -52,7 +52,8 @@ export const discard = Command.make(
       if (flags.dryRun || !flags.yes) {
         const parts = yield* discarding(true)
         yield* report(parts, false)
-        if (flags.dryRun || parts.length === 0 || !(yield* confirmed("Give them up?"))) return
+        if (flags.dryRun || parts.length === 0) return
+        yield* agreed("Give them up?")
       }
       yield* worksOn
       yield* report(yield* discarding(false), true)

@@ -10,7 +10,7 @@ import { moveEach } from "../internal/deadLetters/moving.ts"
 import { type Options, prepare, type Prepared } from "../internal/deadLetters/preparing.ts"
 import { histogram as count } from "../internal/deadLetters/reading.ts"
 import type { KafkaError } from "../KafkaError.ts"
-import { confirmed } from "./confirm.ts"
+import { agreed } from "./confirm.ts"
 import { consumer, dryRun, filter, filterOf, optional, yes } from "./dltFilter.ts"
 import { histogram } from "./dltLook.ts"
 import { worksOn } from "./ending.ts"
@@ -89,7 +89,7 @@ const run = Effect.fnUntraced(function*(
     yield* warn(prepared)
     const { isEmpty, left } = yield* pass(one, { ...options, dryRun: true }, prepared.group, flags.json)
     if (options.dryRun || isEmpty) return yield* endWith(left)
-    if (!(yield* confirmed("Send them?"))) return
+    yield* agreed("Send them?")
   }
   // What really runs says in the log who else sees the records.
   yield* worksOn

@@ -72,7 +72,7 @@ const isUsage = (error: unknown): boolean => {
 }
 
 const isErrorOfOurs = (tag: unknown): boolean =>
-  tag === "KafkaError" || tag === "RegistryError" || tag === "ConnectError"
+  tag === "KafkaError" || tag === "RegistryError" || tag === "ConnectError" || tag === "SyncError"
 
 /** Whether a service was not even asked: a setting is wrong, or no URL can have a name. */
 const isUnasked = (reason: unknown): boolean =>

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import type * as KafkaEngine from "../engine/KafkaEngine.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import * as RetryTopics from "../RetryTopics.ts"
-import { confirmed } from "./confirm.ts"
+import { agreed } from "./confirm.ts"
 import { yes } from "./dltFilter.ts"
 import { config, json } from "./root.ts"
 import { type AnyConsumer, selectOne } from "./selection.ts"
@@ -44,7 +44,8 @@ const run = Effect.fnUntraced(function*(
     if (!flags.yes) {
       const planned = yield* move(one, groups, true)
       yield* report(planned, false)
-      if (planned.length === 0 || !(yield* confirmed("Change them?"))) return
+      if (planned.length === 0) return
+      yield* agreed("Change them?")
     }
     yield* report(yield* move(one, groups, false), true)
   })

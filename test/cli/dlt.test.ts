@@ -98,7 +98,7 @@ describe("working failures off by the command", () => {
       assert.deepStrictEqual(yield* committed(group), [])
       const plan = yield* millrace("dlt", "redrive")
       assert.include(plan.out, "2 would be redriven")
-      assert.strictEqual(plan.err, "nothing was done; add --yes to do it")
+      assert.deepStrictEqual([plan.code, plan.err], [1, "nothing was done; add --yes to do it"])
       assert.strictEqual(yield* countOf(tier1), 0)
       const where = yield* millrace("dlt", "redrive", "--where", fn("large"), "--max", "1", "--json", "--yes")
       assert.strictEqual(where.code, 0)
@@ -140,7 +140,7 @@ describe("working failures off by the command", () => {
         admin.alterGroupOffsets("shipping", [{ topic: "orders", partition: 0, offset: 0 }]))
       for (const to of ["origin", "orders"]) {
         const plan = yield* millrace("dlt", "redrive", "--to", to)
-        assert.strictEqual(plan.code, 0)
+        assert.strictEqual(plan.code, 1)
         assert.include(plan.out, `${deadLetter} -> orders: 1 would be redriven`)
         assert.include(plan.err, "every group that reads \"orders\" sees the records again: shipping")
         assert.include(plan.err, "nothing was done; add --yes to do it")
@@ -182,8 +182,8 @@ describe("working failures off by the command", () => {
           ask: (question) => Effect.sync(() => (asked.push(question), line))
         })
       for (const no of ["", "n", undefined, "yesterday"]) {
-        const { err } = yield* operator(no)(millrace("dlt", "redrive", "--tag", "Asked"))
-        assert.strictEqual(err, "nothing was done")
+        const { code, err } = yield* operator(no)(millrace("dlt", "redrive", "--tag", "Asked"))
+        assert.deepStrictEqual([code, err], [1, "nothing was done"])
       }
       assert.include((yield* operator("n")(millrace("dlt", "discard"))).err, "nothing was done")
       assert.strictEqual(yield* countOf(tier1), before)
@@ -207,7 +207,7 @@ describe("working failures off by the command", () => {
       assert.strictEqual(yield* countOf(parked), 2)
 
       const discard = yield* millrace("dlt", "discard", "--delete-records")
-      assert.strictEqual(discard.code, 0)
+      assert.strictEqual(discard.code, 1)
       assert.include(discard.out, "would be deleted, and passed by group billing.dlt.redrive; nothing was done")
       assert.strictEqual(discard.err, "nothing was done; add --yes to do it")
       assert.strictEqual(yield* countOf(deadLetter), 9)

@@ -226,7 +226,7 @@ describe("schemas by the command", () => {
     Effect.gen(function*() {
       const asked = yield* schemas("delete", "User", "--version", "1")
       assert.deepStrictEqual([asked.code, asked.out, asked.err], [
-        0,
+        1,
         "version 1 of subject \"User\" would be deleted",
         "nothing was done; add --yes to do it"
       ])

@@ -47,6 +47,7 @@ describe("tables by the command", () => {
   it.effect("are not touched without a consent", () =>
     Effect.gen(function*() {
       const refused = yield* noOne(sql("resync", "--pause", "0ms"))
+      assert.strictEqual(refused.code, 1)
       assert.include(refused.err, "nothing was done; add --yes to do it")
       assert.strictEqual((yield* sql("verify", "--pause", "0ms")).code, 1)
     }))

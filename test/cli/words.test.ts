@@ -8,6 +8,7 @@ import { SqlError, UnknownError } from "effect/sql/SqlError"
 import * as TestConsole from "effect/testing/TestConsole"
 import { ConnectError } from "millrace/connect"
 import { RegistryError } from "millrace/registry"
+import { SyncError } from "millrace/sql"
 import { BottomLine } from "../../src/cli/bottomLine.ts"
 import { codeOf, naming, render, UsageError, wantsStacks, WorkFailed } from "../../src/cli/exit.ts"
 import { parse, timeFromFlag } from "../../src/cli/places.ts"
@@ -166,6 +167,8 @@ describe("exits", () => {
       const [code, error] of [
         [2, ConnectError.make("configuration", new ConnectError.InvalidSetting({ problem }))],
         [2, RegistryError.make("configuration", new RegistryError.Unexpected({ status: 0, problem }))],
+        [2, SyncError.make("resync", new SyncError.InvalidSetting({ setting: "by", problem }))],
+        [1, SyncError.make("compare", new SyncError.Denied({ problem: "no" }))],
         [1, ConnectError.make("plan", new ConnectError.Unexpected({ status: 418, problem }))],
         [1, RegistryError.make("register", new RegistryError.Unexpected({ status: 418, problem }))]
       ] as const

@@ -8,9 +8,9 @@ import * as Option from "effect/Option"
 import type { ConnectorOffset } from "../../connect/ConnectModel.ts"
 import { isOffset } from "../../connect/given.ts"
 import * as KafkaConnect from "../../connect/KafkaConnect.ts"
-import { confirmed } from "../confirm.ts"
+import { agreed } from "../confirm.ts"
 import { yes } from "../dltFilter.ts"
-import { UsageError, WorkFailed } from "../exit.ts"
+import { UsageError } from "../exit.ts"
 import { json } from "../root.ts"
 import { plain } from "../values.ts"
 import { fullName, select } from "./selecting.ts"
@@ -56,7 +56,7 @@ export const offsets = Command.make(
         return
       }
       for (const each of before) yield* Console.error(plain(`before: ${JSON.stringify(each)}`))
-      if (!flags.yes && !(yield* confirmed(`Change the offsets of ${plain(name)}?`))) return yield* new WorkFailed({})
+      if (!flags.yes) yield* agreed(`Change the offsets of ${plain(name)}?`)
       yield* places === undefined ? connect.resetOffsets(name) : connect.alterOffsets(name, places)
       if (flags.json) return yield* Console.log(JSON.stringify(yield* connect.offsets(name)))
       yield* Console.log(plain(`${name}: offsets ${places === undefined ? "forgotten" : "changed"}`))

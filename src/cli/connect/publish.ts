@@ -11,7 +11,7 @@ import * as KafkaConnect from "../../connect/KafkaConnect.ts"
 import * as Publishing from "../../connect/plan/publishing.ts"
 import type { Plan, Published, Settings } from "../../connect/PlanModel.ts"
 import { messageOf } from "../../internal/shared/causes.ts"
-import { confirmed } from "../confirm.ts"
+import { agreed } from "../confirm.ts"
 import { worksOn } from "../ending.ts"
 import { UsageError, WorkFailed } from "../exit.ts"
 import { json } from "../root.ts"
@@ -139,7 +139,7 @@ export const publish = Command.make(
     if (isRisky(plan) && !flags.yes && Option.isNone(flags.plan)) {
       // With --json standard output is JSON alone.
       yield* flags.json ? Console.error(plain(JSON.stringify(jsonOf(plan)))) : printed(plan)
-      if (!(yield* confirmed("Do this, and delete?"))) return yield* new WorkFailed({})
+      yield* agreed("Do this, and delete?")
     }
     const { ignoreFailures, json } = flags
     const failed = yield* carriedOut(plan, { ignoreFailures, json, wait }).pipe(Effect.provide(selected.connect))

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RegistryError } from "../../registry/RegistryError.ts"
 import * as SchemaRegistry from "../../registry/SchemaRegistry.ts"
-import { confirmed } from "../confirm.ts"
+import { agreed } from "../confirm.ts"
 import { dryRun, yes } from "../dltFilter.ts"
 import { worksOn } from "../ending.ts"
 import { WorkFailed } from "../exit.ts"
@@ -56,7 +56,7 @@ const run = Effect.fnUntraced(function*(
   if (flags.dryRun) return yield* Console.log(`${what} would be ${after}`)
   if (!flags.yes) {
     yield* Console.log(`${what} would be ${after}`)
-    if (!(yield* confirmed("Delete?"))) return
+    yield* agreed("Delete?")
   }
   yield* worksOn
   if (only === undefined) yield* registry.deleteSubject(subject, { permanent })

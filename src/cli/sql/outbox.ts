@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import * as Outbox from "../../sql/Outbox.ts"
 import type { SyncError } from "../../sql/SyncError.ts"
-import { confirmed } from "../confirm.ts"
+import { agreed } from "../confirm.ts"
 import { yes } from "../dltFilter.ts"
 import { worksOn } from "../ending.ts"
 import { WorkFailed } from "../exit.ts"
@@ -47,13 +47,13 @@ const changing = (
   flags: { readonly ids: ReadonlyArray<string>; readonly all: boolean; readonly json: boolean },
   words: string,
   change: (ids: ReadonlyArray<string>) => Effect.Effect<number, SyncError, SqlClient>,
-  agreed: (count: number) => Effect.Effect<boolean>
+  allowed: (count: number) => Effect.Effect<void, WorkFailed>
 ) =>
   Effect.gen(function*() {
     const { layer } = yield* database
     yield* Effect.gen(function*() {
       const wanted = yield* meant(flags, "message", Outbox.parkedIds)
-      if (wanted.length > 0 && !(yield* agreed(wanted.length))) return
+      if (wanted.length > 0) yield* allowed(wanted.length)
       yield* worksOn
       const count = wanted.length === 0 ? 0 : yield* change(wanted)
       yield* Console.log(flags.json ? toJson({ count }) : `${count} ${words}`)
@@ -66,7 +66,7 @@ const changing = (
 const retry = Command.make(
   "retry",
   { ids, all, json },
-  (flags) => changing(flags, "will be published again", Outbox.retry, () => Effect.succeed(true))
+  (flags) => changing(flags, "will be published again", Outbox.retry, () => Effect.void)
 ).pipe(Command.withDescription("Let parked messages be published again, as if they were written now"))
 
 const drop = Command.make(
@@ -77,7 +77,7 @@ const drop = Command.make(
       flags,
       "dropped",
       Outbox.drop,
-      (count) => flags.yes ? Effect.succeed(true) : confirmed(`Drop ${count} messages for good?`)
+      (count) => flags.yes ? Effect.void : agreed(`Drop ${count} messages for good?`)
     )
 ).pipe(Command.withDescription("Delete parked messages for good"))
 

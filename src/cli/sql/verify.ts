@@ -5,7 +5,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Verify from "../../sql/Verify.ts"
-import { confirmed } from "../confirm.ts"
+import { agreed } from "../confirm.ts"
 import { duration } from "../connect/durations.ts"
 import { optional, yes } from "../dltFilter.ts"
 import { worksOn } from "../ending.ts"
@@ -141,7 +141,7 @@ export const resync = Command.make(
         if (!flags.json) yield* printComparisons(found)
         if (Verify.isAlike(found)) return yield* Console.log(flags.json ? "[]" : "nothing to do: nothing differs")
         const how = flags.by === "copy" ? "Copy these rows" : "Let Debezium send these rows again"
-        if (!(yield* confirmed(`${how}${flags.deleteExtra ? ", and delete the extra ones" : ""}?`))) return
+        yield* agreed(`${how}${flags.deleteExtra ? ", and delete the extra ones" : ""}?`)
       }
       yield* worksOn
       const done = (yield* Effect.forEach(syncs, (sync) => Verify.resync(sync, options))).flat()

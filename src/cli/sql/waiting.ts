@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Waiting from "../../sql/Waiting.ts"
-import { confirmed } from "../confirm.ts"
+import { agreed } from "../confirm.ts"
 import { yes } from "../dltFilter.ts"
 import { worksOn } from "../ending.ts"
 import { WorkFailed } from "../exit.ts"
@@ -69,7 +69,7 @@ const drop = Command.make(
     const { layer, tables } = yield* database
     yield* Effect.gen(function*() {
       const wanted = yield* meant(flags, "row", Waiting.ids(tables))
-      if (wanted.length > 0 && !flags.yes && !(yield* confirmed(`Drop ${wanted.length} rows for good?`))) return
+      if (wanted.length > 0 && !flags.yes) yield* agreed(`Drop ${wanted.length} rows for good?`)
       yield* worksOn
       const count = wanted.length === 0 ? 0 : yield* Waiting.drop(wanted, tables)
       yield* Console.log(flags.json ? toJson({ count }) : `${count} dropped`)
