@@ -27,6 +27,10 @@ export class Native extends EventEmitter {
   /** Commits that have no answer yet; kept here once the brokers are gone. */
   commits: Array<() => void> = []
   brokersGone = false
+  /** What the broker answers to the next commits, a code each; then it takes them. */
+  refusals: Array<number> = []
+  /** Called with each commit, before its answer. */
+  onCommit = () => {}
   private readonly config: {
     readonly rebalance_cb: (error: unknown, partitions: ReadonlyArray<unknown>) => void
     readonly offset_commit_cb: (error: unknown, positions: ReadonlyArray<unknown>) => void
@@ -54,7 +58,10 @@ export class Native extends EventEmitter {
     setImmediate(done)
   }
   commit = (positions: ReadonlyArray<unknown>) => {
-    const answer = () => this.config.offset_commit_cb(null, positions)
+    this.onCommit()
+    const code = this.refusals.shift()
+    const error = code === undefined ? null : { code, message: `Broker: ${code}` }
+    const answer = () => this.config.offset_commit_cb(error, positions)
     if (this.brokersGone) this.commits.push(answer)
     else setImmediate(answer)
   }
@@ -173,5 +180,12 @@ export const owner = Effect.gen(function*() {
   const native = all.made[0]!
   native.rebalance("assign")
   yield* client.answer(all.rebalances()[0]!.id)
-  return { ...all, client, native }
+  /** What became of the commits, and of which offsets. */
+  const committed = () =>
+    all.events.flatMap((event) =>
+      event._tag === "Committed" || event._tag === "CommitFailed"
+        ? event.positions.map(({ offset }) => [event._tag, offset])
+        : []
+    )
+  return { ...all, client, native, committed }
 })

@@ -8,6 +8,8 @@ export class Assigned {
 
   readonly has = (topic: string, partition: number): boolean => this.byTopic.get(topic)?.has(partition) === true
 
+  readonly holds = ({ partition, topic }: TopicPartition): boolean => this.has(topic, partition)
+
   add(partitions: ReadonlyArray<TopicPartition>): void {
     for (const { partition, topic } of partitions) {
       const known = this.byTopic.get(topic)
@@ -32,17 +34,30 @@ export class Assigned {
 /** What the native client commits of each partition, in its own time, and when the partition is given up. */
 export class Stored {
   private readonly byPlace = new Map<string, Position>()
+  private readonly acknowledged = new Map<string, number>()
 
   get positions(): ReadonlyArray<Position> {
     return [...this.byPlace.values()]
+  }
+
+  /** The broker has these. */
+  committed(positions: ReadonlyArray<Position>): void {
+    for (const position of positions) this.acknowledged.set(format(position), position.offset)
   }
 
   add(position: Position): void {
     this.byPlace.set(format(position), position)
   }
 
-  remove(partitions: ReadonlyArray<TopicPartition>): void {
-    for (const partition of partitions) this.byPlace.delete(format(partition))
+  /** Takes out what is stored of these. Returns what the broker has not acknowledged of it. */
+  take(partitions: ReadonlyArray<TopicPartition>): ReadonlyArray<Position> {
+    return partitions.map(format).flatMap((place) => {
+      const position = this.byPlace.get(place)
+      const isCommitted = position?.offset === this.acknowledged.get(place)
+      this.byPlace.delete(place)
+      this.acknowledged.delete(place)
+      return position === undefined || isCommitted ? [] : [position]
+    })
   }
 }
 

@@ -16,8 +16,12 @@ const commitTimeoutMs = 15_000
 export const isOneOf = (codes: ReadonlySet<number>) => ({ reason }: KafkaError): boolean =>
   reason._tag === "BrokerError" && codes.has(reason.code)
 
-/** What the coordinator answers while it is moving or the group is forming: the same commit works a moment later. */
-const passes = isOneOf(new Set([14, 15, 16, 27]))
+/**
+ * What the coordinator answers while it is moving or the group is forming: the same commit works a moment later, if the
+ * partitions are still the member's. Who waits for the answer to its join, or its heartbeat, does not know the new
+ * generation yet (22, 113).
+ */
+export const passes = isOneOf(new Set([14, 15, 16, 22, 27, 113]))
 const commitRetry = Schedule.jittered(Schedule.exponential("50 millis", 1.5))
 
 /** Librdkafka's way to say that there was nothing to commit. */
@@ -34,7 +38,7 @@ type Answered = NativePosition | NativeError
 const isPosition = (one: Answered): one is NativePosition => "topic" in one
 
 /** The first error that an answer holds. */
-export const errorIn = (answer: ReadonlyArray<Answered>): NativeError | undefined => {
+const errorIn = (answer: ReadonlyArray<Answered>): NativeError | undefined => {
   for (const one of answer) if (!isPosition(one)) return one
   return undefined
 }
@@ -58,6 +62,19 @@ export const toPositions = (answer: ReadonlyArray<Answered>): Array<Position> =>
           : { topic, partition, offset, metadata }
       ]
   )
+
+/** What is committed of these partitions. */
+export const committedOf = (
+  consumer: NativeConsumer,
+  partitions: ReadonlyArray<TopicPartition>,
+  timeoutMs: number
+): Effect.Effect<ReadonlyArray<Position>, NativeError> =>
+  Effect.callback((resume) => {
+    consumer.committed(partitions.map(toPartition), timeoutMs, (error, positions) => {
+      const problem = error ?? errorIn(positions)
+      resume(problem === undefined ? Effect.succeed(toPositions(positions)) : Effect.fail(problem))
+    })
+  })
 
 /** The commits of one consumer that wait for their answer, also those that nobody waits for any more. */
 export class Commits {
@@ -102,6 +119,14 @@ export class Commits {
     if (acknowledged.length > 0) this.onEvent({ _tag: "Committed", positions: acknowledged })
     this.onEvent({ _tag: "CommitFailed", positions: refused, error: typed })
     waiter?.settle(typed)
+  }
+
+  /** Says what is left uncommitted where the session is over, which its owner will not hear of any more. */
+  lost(group: string, positions: ReadonlyArray<Position>): void {
+    if (positions.length === 0) return
+    const problem = "the session was over before the consumer ended; the next owner handles again what it handled last"
+    const reason = new Errors.CommitFailed({ group, problem, retryable: false })
+    this.onEvent({ _tag: "CommitFailed", positions, error: Errors.make("commit", reason) })
   }
 
   get areAnswered(): boolean {

@@ -23,7 +23,7 @@ import type { NativeConsumer, NativeError, NativePosition } from "../shared/nati
 import * as Settings from "../shared/settings.ts"
 import { Stranding } from "../shared/stranding.ts"
 import { Assigned, type Rebalances, Stored } from "./assigned.ts"
-import { Commits, errorIn, isOneOf, placed, toNative, toPartition, toPositions } from "./commits.ts"
+import { Commits, committedOf, isOneOf, placed, toNative, toPartition } from "./commits.ts"
 import * as Departure from "./departure.ts"
 import { fatalCode, Fatality } from "./fatality.ts"
 import { FetchPump } from "./fetchPump.ts"
@@ -94,6 +94,7 @@ export const open = Effect.fnUntraced(function*(
   let closing = false
   let abandoned = false
   const onEvent = (event: ClientEvent): void => {
+    if (event._tag === "Committed") stored.committed(event.positions)
     if (!abandoned) options.onEvent(event)
   }
 
@@ -118,7 +119,7 @@ export const open = Effect.fnUntraced(function*(
   const forget = (partitions: ReadonlyArray<TopicPartition>): void => {
     assigned.remove(partitions)
     pump.purge(partitions)
-    ends = ends.filter(({ partition, topic }) => assigned.has(topic, partition))
+    ends = ends.filter(assigned.holds)
   }
 
   const answerNative = (kind: "assign" | "revoke" | "lost", partitions: ReadonlyArray<NativePosition>): void => {
@@ -133,6 +134,9 @@ export const open = Effect.fnUntraced(function*(
   }
 
   const answerWhileClosing = (kind: "assign" | "revoke" | "lost", partitions: ReadonlyArray<TopicPartition>): void => {
+    // What is given up the native client commits now, and nobody later.
+    const uncommitted = stored.take(partitions)
+    if (kind === "lost") commits.lost(groupId, uncommitted)
     try {
       answerNative(kind, partitions)
     } catch {
@@ -143,9 +147,10 @@ export const open = Effect.fnUntraced(function*(
   const onRebalance = (error: NativeError | undefined, list: ReadonlyArray<NativePosition>): void => {
     const partitions = list.map(toPartition)
     const assign = error?.code === assignCode
-    if (closing) return answerWhileClosing(assign ? "assign" : "revoke", assign ? [] : partitions)
     const kind = assign ? "assign" : consumer.assignmentLost() ? "lost" : "revoke"
+    if (closing) return answerWhileClosing(kind, assign ? [] : partitions)
     if (!assign) forget(partitions)
+    if (kind === "lost") stored.take(partitions)
     onEvent({ _tag: "Rebalance", ...rebalances.ask(kind, partitions) })
   }
 
@@ -223,7 +228,10 @@ export const open = Effect.fnUntraced(function*(
     consumer,
     commits,
     pump,
-    stored: () => consumer.assignmentLost() ? [] : stored.positions,
+    stored: () => {
+      if (consumer.assignmentLost()) commits.lost(groupId, stored.take(stored.positions))
+      return stored.positions
+    },
     stopFetching: () => {
       const owned = [...assigned]
       consumer.pause(owned.map(toPartition))
@@ -329,9 +337,9 @@ export const open = Effect.fnUntraced(function*(
             if (rebalances.answer(id) === undefined || closing) return
             if (asked.kind === "assign") assigned.add(asked.partitions)
             // The native client would keep a pause across assignments.
-            else resume(asked.partitions.filter((one) => paused.has(one.topic, one.partition)))
+            else resume(asked.partitions.filter(paused.holds))
             if (subscriber.isSubscribed) answerNative(asked.kind, placed(asked.partitions, [...resets, ...start]))
-            stored.remove(asked.partitions)
+            stored.take(asked.partitions)
             // Stored, not committed by name: the client repeats such a commit after a lost connection, also when a
             // later position was committed meanwhile, and the group would be taken back.
             if (options.commitResets === true) resets.forEach(store)
@@ -344,16 +352,13 @@ export const open = Effect.fnUntraced(function*(
       checked(
         positionsProblem("commit", positions),
         // A position of a partition that was given up meanwhile would take its new owner back.
-        commits.persist(consumer, positions, () => positions.every((one) => assigned.has(one.topic, one.partition)))
+        commits.persist(consumer, positions, () => !consumer.assignmentLost() && positions.every(assigned.holds))
       ),
     committed: (partitions) =>
-      Effect.callback<ReadonlyArray<Position>, KafkaError>((resume) => {
-        consumer.committed(partitions.map(toPartition), requestTimeoutMs, (error, positions) => {
-          const problem = error ?? errorIn(positions)
-          if (problem !== undefined) return resume(Effect.fail(toError("committed offsets")(problem, partitions[0])))
-          resume(Effect.succeed(toPositions(positions)))
-        })
-      }),
+      Effect.mapError(
+        committedOf(consumer, partitions, requestTimeoutMs),
+        (problem) => toError("committed offsets")(problem, partitions[0])
+      ),
     pause: (partitions) => {
       if (!consumer.isConnected()) return
       paused.add(partitions)
@@ -365,7 +370,7 @@ export const open = Effect.fnUntraced(function*(
         positionsProblem("seek", [position]),
         Effect.retry(
           quiet(Effect.callback<void, KafkaError>((resume) => {
-            if (!assigned.has(position.topic, position.partition)) {
+            if (!assigned.holds(position)) {
               return resume(Effect.fail(Errors.make("seek", new Errors.UnknownTopic(toPartition(position)))))
             }
             forget([position])

@@ -10,7 +10,7 @@ import type { Position } from "../../KafkaEngine.ts"
 import { disconnect } from "../shared/connection.ts"
 import { isAnswer } from "../shared/errors.ts"
 import type { NativeConsumer } from "../shared/native.ts"
-import { type Commits, toPartition } from "./commits.ts"
+import { type Commits, passes, toPartition } from "./commits.ts"
 import type { FetchPump } from "./fetchPump.ts"
 
 /** The destructor of a native consumer closes it, and the process would wait for that: none is ever collected. */
@@ -57,21 +57,29 @@ export const letGo = ({ answerRest, consumer, pump }: Departing): void => {
   pump.letGo()
 }
 
-/** Commits what is stored, and calls back when that and everything before it is answered. */
-const settle = ({ commits, consumer, stored }: Departing, done: () => void): void => {
+/**
+ * Commits what is stored, and calls back when that and everything before it is answered. What is refused because the
+ * group forms is committed again, until then: the native close asks once, and drops it. What is refused for other
+ * reasons is left to that close.
+ */
+const settle = (departing: Departing, until: number, done: () => void): void => {
+  const { commits, consumer, stored } = departing
   const positions = stored()
-  if (positions.length > 0) {
-    commits.begin(consumer, positions, (error) => {
-      // What was refused is left to the native close: it may be a rebalance that is in the way.
-      if (error !== undefined) return
-      try {
+  if (positions.length === 0) return commits.whenAnswered(done)
+  commits.begin(consumer, positions, (error) => {
+    if (error !== undefined && passes(error) && performance.now() < until) {
+      setTimeout(() => settle(departing, until, done), againMillis)
+      return
+    }
+    try {
+      if (error === undefined) {
         consumer.offsetsStore(positions.map((position) => ({ ...toPartition(position), offset: nothing })))
-      } catch {
-        // They were given up meanwhile, and with them what was stored.
       }
-    })
-  }
-  commits.whenAnswered(done)
+    } catch {
+      // They were given up meanwhile, and with them what was stored.
+    }
+    commits.whenAnswered(done)
+  })
 }
 
 /**
@@ -111,7 +119,8 @@ export const close = (
   Effect.suspend(() => {
     const { consumer, stopFetching } = departing
     const timeout = Duration.toMillis(deadline)
-    const end = performance.now() + timeout
+    const began = performance.now()
+    const end = began + timeout
     let leaving = false
     const start = (done: () => void): void => {
       const depart = (): void => {
@@ -127,7 +136,8 @@ export const close = (
           else setTimeout(prove, performance.now() < end ? againMillis : lateMillis).unref()
         })
       }
-      settle(departing, prove)
+      // Half of the time is for leaving the group: who only disappears holds it up.
+      settle(departing, began + timeout / 2, prove)
     }
     return Effect.onError(disconnect(start, timeout, operation), () =>
       Effect.sync(() => {

@@ -59,7 +59,8 @@ const brokerErrors: { readonly [code: number]: readonly [name: string, retryable
   [69]: ["GROUP_ID_NOT_FOUND", false],
   [74]: ["FENCED_LEADER_EPOCH", true],
   [75]: ["UNKNOWN_LEADER_EPOCH", true],
-  [89]: ["THROTTLING_QUOTA_EXCEEDED", true]
+  [89]: ["THROTTLING_QUOTA_EXCEEDED", true],
+  [113]: ["STALE_MEMBER_EPOCH", true]
 }
 
 const byCode = (code: number, problem: string, context: Context): Reason | undefined => {

@@ -6,6 +6,16 @@ import { make as makeConsumer } from "../../../../src/engine/confluent/consumer/
 import { assertClosed, assertLetGo, deadline, owner, partition, world } from "../fakeNative.ts"
 import { until } from "../mock.ts"
 
+/** What a coordinator answers while it moves or its group forms, and the member still has its partitions. */
+const passing = {
+  14: "COORDINATOR_LOAD_IN_PROGRESS",
+  15: "COORDINATOR_NOT_AVAILABLE",
+  16: "NOT_COORDINATOR",
+  22: "ILLEGAL_GENERATION",
+  27: "REBALANCE_IN_PROGRESS",
+  113: "STALE_MEMBER_EPOCH"
+}
+
 describe("the close of a consumer", () => {
   it.live("is not begun while a commit has no answer, and made up for when it comes", () =>
     Effect.scoped(Effect.gen(function*() {
@@ -66,6 +76,69 @@ describe("the close of a consumer", () => {
         assertClosed(made)
       }
     })))
+
+  for (const [code, name] of Object.entries(passing)) {
+    it.live(`repeats a commit that is refused with ${name}, and leaves nothing of it to the native close`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { client, committed, made, native } = yield* owner
+        client.store({ ...partition, offset: 5 })
+        native.refusals = [Number(code), Number(code)]
+        yield* client.close(deadline)
+        assert.deepStrictEqual(committed(), [["CommitFailed", 5], ["CommitFailed", 5], ["Committed", 5]])
+        assert.deepStrictEqual(native.stored, [{ ...partition, offset: -1001 }])
+        assertClosed(made)
+      })))
+  }
+
+  it.live("repeats no commit that is refused for good", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { client, committed, made, native } = yield* owner
+      client.store({ ...partition, offset: 5 })
+      native.refusals = [30]
+      yield* client.close(deadline)
+      assert.deepStrictEqual(committed(), [["CommitFailed", 5]])
+      assertClosed(made)
+    })))
+
+  it.live("repeats no commit of what was taken away meanwhile: its next owner may be further", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { client, committed, made, native } = yield* owner
+      client.store({ ...partition, offset: 5 })
+      native.refusals = [27]
+      native.onCommit = () => native.rebalance("revoke")
+      yield* client.close(deadline)
+      assert.deepStrictEqual(committed(), [["CommitFailed", 5]])
+      assertClosed(made)
+    })))
+
+  it.live("keeps time for leaving when every commit is refused", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { client, made, native } = yield* owner
+      client.store({ ...partition, offset: 5 })
+      native.refusals = Array.from({ length: 10_000 }, () => 27)
+      yield* client.close(deadline)
+      assertClosed(made)
+    })))
+
+  for (const when of ["before the close", "with the commit"]) {
+    it.live(`says what a session that was over ${when} left uncommitted`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { client, committed, made, native } = yield* owner
+        client.store({ ...partition, offset: 5 })
+        const lose = () => {
+          native.assignmentLost = () => true
+          native.rebalance("revoke")
+          native.assignmentLost = () => false
+        }
+        if (when === "before the close") native.assignmentLost = () => true
+        else native.onCommit = lose
+        native.refusals = [22]
+        yield* client.close(deadline)
+        const expected = [["CommitFailed", 5]]
+        assert.deepStrictEqual(committed(), when === "before the close" ? expected : [...expected, ...expected])
+        assertClosed(made)
+      })))
+  }
 
   it.live("asks another broker when one hangs", () =>
     Effect.scoped(Effect.gen(function*() {
