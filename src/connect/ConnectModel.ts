@@ -316,8 +316,14 @@ export interface Options {
   readonly auth?: Auth | undefined
   /** Headers of every request (default none). */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** How long one request may take (default 60 seconds: while a worker joins, a change takes up to 25). */
+  /**
+   * How long one request may take (default 60 seconds: while a worker joins, a change takes up to 25). What a worker
+   * knows by itself, as its version and its health, may take 15 seconds at most.
+   */
   readonly timeout?: Duration.Input | undefined
-  /** When a request is repeated (default 8 times, from 250 ms, doubling up to 5 seconds, jittered). */
+  /**
+   * When a request is repeated (default 8 times, from 250 ms, doubling up to 5 seconds, jittered, but not later than 30
+   * seconds after the first).
+   */
   readonly retry?: Schedule.Schedule<unknown, ConnectError> | undefined
 }

@@ -171,7 +171,10 @@ export interface Published {
   readonly name: string
   /** The steps that were carried out. */
   readonly done: ReadonlyArray<Step>
-  /** Whether there was something to do that was not done, because another connector is not valid. */
+  /**
+   * Whether there was something to do that was not done: another connector is not valid, or Connect was not available
+   * for one before it, whose error says why.
+   */
   readonly isHeldBack: boolean
   /** What ended them. */
   readonly error: ConnectError | undefined

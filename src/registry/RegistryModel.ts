@@ -239,7 +239,10 @@ export interface Options {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** How long one request may take (default 30 seconds). */
   readonly timeout?: Duration.Input | undefined
-  /** When a request is repeated that no registry could serve (default 3 times, from 100 ms, doubling, jittered). */
+  /**
+   * When a request is repeated that no registry could serve (default 3 times, from 100 ms, doubling, jittered, but not
+   * later than 30 seconds after the first).
+   */
   readonly retry?: Schedule.Schedule<unknown, RegistryError> | undefined
   /** How long the latest version of a subject is kept (default 5 minutes). */
   readonly latestTtl?: Duration.Input | undefined

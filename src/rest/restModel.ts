@@ -33,6 +33,8 @@ export interface Call {
   readonly body?: unknown
   /** Whether doing it twice is something else than doing it once (default `false`). */
   readonly onceOnly?: boolean | undefined
+  /** How long a server needs at most, where that is less than requests in general may take. */
+  readonly within?: Duration.Duration | undefined
 }
 
 /** A response with its body: JSON where it is JSON, else text. */

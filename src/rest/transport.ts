@@ -1,4 +1,5 @@
 /** Sends requests to one of several servers of an HTTP service: fail-over, time-outs, repetitions, credentials. */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
@@ -19,8 +20,22 @@ export interface Transport<E, C extends Call> {
   readonly send: (call: C) => Effect.Effect<unknown, E>
 }
 
-const defaultTimeout: Duration.Input = "30 seconds"
-const defaultRetry = Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 3 }))
+/** What holds where no setting says otherwise. */
+export interface Defaults {
+  readonly timeout: Duration.Input
+  readonly retry: Schedule.Schedule<unknown, unknown>
+}
+
+const usual: Defaults = {
+  timeout: "30 seconds",
+  retry: Schedule.exponential("100 millis").pipe(Schedule.jittered, Schedule.upTo({ times: 3 }))
+}
+
+/**
+ * By default no repetition begins later than this after the first request, in milliseconds: servers that never answer
+ * would be waited for as often as there are repetitions.
+ */
+const repeatedFor = 30_000
 
 /** A path of escaped parts. */
 export const path = (...parts: ReadonlyArray<string | number>): string =>
@@ -90,14 +105,15 @@ interface Server<E> extends Base {
 
 export const make = Effect.fnUntraced(function*<E extends object, C extends Call>(
   service: Service<E, C>,
-  settings: Settings<E>
+  settings: Settings<E>,
+  defaults: Defaults = usual
 ): Effect.fn.Return<Transport<E, C>, E, HttpClient.HttpClient> {
   const client = yield* HttpClient.HttpClient
   const urls = typeof settings.url === "string" ? [settings.url] : settings.url
   if (urls.length === 0) return yield* Effect.fail(service.setting("setting `url`: no URL is given"))
   const wrong = tokenUrlProblem(settings.auth)
   if (wrong !== undefined) return yield* Effect.fail(service.setting(wrong))
-  const timeout = Duration.fromInputUnsafe(settings.timeout ?? defaultTimeout)
+  const timeout = Duration.fromInputUnsafe(settings.timeout ?? defaults.timeout)
   const servers = yield* Effect.forEach(urls, (url): Effect.Effect<Server<E>, E> => {
     const base = baseOf(url)
     if (typeof base === "string") return Effect.fail(service.setting(base))
@@ -122,6 +138,7 @@ export const make = Effect.fnUntraced(function*<E extends object, C extends Call
     )
 
   const once = Effect.fnUntraced(function*(call: C, server: Server<E>, request: HttpClientRequest.HttpClientRequest) {
+    const within = call.within === undefined ? timeout : Duration.min(timeout, call.within)
     const unavailable = (problem: string, cause?: unknown) =>
       service.unavailable(call.operation, problem, { url: server.url, cause })
     const exchange = Effect.gen(function*() {
@@ -135,10 +152,10 @@ export const make = Effect.fnUntraced(function*<E extends object, C extends Call
         return failure
       }),
       Effect.updateService(Headers.CurrentRedactedNames, (names) => [...names, ...headerNames]),
-      Effect.timeoutOption(timeout)
+      Effect.timeoutOption(within)
     )
     if (Option.isNone(answered)) {
-      return yield* Effect.fail(unavailable(`no response within ${Duration.format(timeout)}`))
+      return yield* Effect.fail(unavailable(`no response within ${Duration.format(within)}`))
     }
     return answered.value
   })
@@ -174,11 +191,16 @@ export const make = Effect.fnUntraced(function*<E extends object, C extends Call
 
   return {
     url: servers.map(({ url }) => url).join(", "),
-    send: (call) =>
-      Effect.retry(anywhere(call), {
-        while: (error) => mayRepeat(call, error),
-        schedule: settings.retry ?? defaultRetry
+    send: Effect.fnUntraced(function*(call) {
+      const until = settings.retry === undefined ? (yield* Clock.currentTimeMillis) + repeatedFor : Infinity
+      return yield* Effect.retry(anywhere(call), {
+        while: (error) =>
+          mayRepeat(call, error)
+            ? Effect.map(Clock.currentTimeMillis, (now) => now < until)
+            : Effect.succeed(false),
+        schedule: settings.retry ?? defaults.retry
       })
+    })
   }
 })
 

@@ -3,6 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as ConnectError from "../../connect/ConnectError.ts"
 import * as Connectors from "../../connect/Connectors.ts"
 import { worksOn } from "../ending.ts"
 import { UsageError, WorkFailed } from "../exit.ts"
@@ -28,10 +29,15 @@ const publishAll = Effect.fnUntraced(function*(wanted: ReadonlyArray<string>, ig
   ).pipe(Effect.provide(selected.connect))
 })
 
+/** Whether the other parts would fail for the same reason. */
+const isOfAll = (error: unknown): boolean =>
+  error instanceof UsageError || error instanceof WorkFailed
+  || ConnectError.isConnectError(error) && error.reason._tag === "Unavailable"
+
 /** One part of the work; what it fails with is counted, so that the other parts are done, too. */
 const counted = <E, R>(part: Effect.Effect<number, E, R>) =>
   Effect.catch(part, (error) =>
-    error instanceof UsageError
+    isOfAll(error)
       ? Effect.fail(error)
       : Effect.as(Effect.logError(error instanceof Error ? error.message : String(error)), 1))
 

@@ -5,15 +5,17 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import type { ConnectError } from "../../connect/ConnectError.ts"
 import * as KafkaConnect from "../../connect/KafkaConnect.ts"
+import { isDown } from "../../connect/plan/serving.ts"
 import { worksOn } from "../ending.ts"
 import { WorkFailed } from "../exit.ts"
 import { json } from "../root.ts"
 import { plain } from "../values.ts"
+import { unavailable } from "./lines.ts"
 import { declared, names, sayRemoved, select } from "./selecting.ts"
 
 const said = (name: string, words: string) => Console.log(plain(`${name}: ${words}`))
 
-/** Does something to each connector; the error of one stops no other. */
+/** Does something to each connector; the error of one stops no other, unless it is the error of all. */
 const toEach = Effect.fnUntraced(function*(
   { json, names: wanted }: { readonly names: ReadonlyArray<string>; readonly json: boolean },
   words: string,
@@ -24,14 +26,18 @@ const toEach = Effect.fnUntraced(function*(
   if (!json) yield* sayRemoved(selected, "left alone")
   const done = yield* Effect.gen(function*() {
     const connect = yield* KafkaConnect.Service
+    let down = false
     return yield* Effect.forEach(
       declared(selected),
       Effect.fnUntraced(function*(name) {
-        const error = yield* Effect.match(act(connect, name), {
-          onFailure: ({ message }) => message,
-          onSuccess: () => undefined
-        })
+        const asked = down ? undefined : yield* Effect.result(act(connect, name))
+        const error = asked === undefined
+          ? `not asked, because ${unavailable}`
+          : asked._tag === "Failure"
+          ? asked.failure.message
+          : undefined
         if (!json) yield* error === undefined ? said(name, words) : Console.error(plain(`${name}: ${error}`))
+        if (asked?._tag === "Failure") down = yield* isDown(connect, asked.failure)
         return { name, error }
       })
     )

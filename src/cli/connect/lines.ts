@@ -60,9 +60,12 @@ export const summary = ({ entries }: Plan): string => {
   return invalid === 0 ? words : `${words}; ${invalid} not valid`
 }
 
-/** What became of a connector. */
-export const publishedLine = ({ done, error, isHeldBack, name }: Published): string => {
-  if (isHeldBack) return plain(`${name}: not published, because another connector is not valid`)
+/** Why a connector is left alone after one before it said so. */
+export const unavailable = "Connect is not available"
+
+/** What became of a connector; `heldBack`: why one was not tried. */
+export const publishedLine = ({ done, error, isHeldBack, name }: Published, heldBack: string): string => {
+  if (isHeldBack) return plain(`${name}: not published, because ${heldBack}`)
   if (error !== undefined) {
     const before = done.length === 0 ? "" : ` (done: ${stepWords(done)})`
     return plain(`${name}: failed${before}: ${error.message}`)

@@ -17,7 +17,7 @@ import { UsageError, WorkFailed } from "../exit.ts"
 import { json } from "../root.ts"
 import { plain } from "../values.ts"
 import { duration } from "./durations.ts"
-import { publishedLine } from "./lines.ts"
+import { publishedLine, unavailable } from "./lines.ts"
 import { jsonOf, printed, prune } from "./plan.ts"
 import { names, select, type Selected, settingsOf } from "./selecting.ts"
 
@@ -67,9 +67,11 @@ export const carriedOut = Effect.fnUntraced(function*(plan: Plan, { ignoreFailur
   // Its work goes on when nobody reads what it says.
   yield* worksOn
   let done = 0
+  const isRefused = !ignoreFailures && plan.entries.some(({ problems }) => problems.length > 0)
+  const heldBack = isRefused ? "another connector is not valid" : unavailable
   const each = (one: Published) => {
     done++
-    return json ? Effect.void : Console.log(publishedLine(one))
+    return json ? Effect.void : Console.log(publishedLine(one, heldBack))
   }
   const published = yield* Effect.onInterrupt(
     Publishing.publish(yield* KafkaConnect.Service, plan, { ignoreFailures, each }),
@@ -88,6 +90,10 @@ export const carriedOut = Effect.fnUntraced(function*(plan: Plan, { ignoreFailur
       running: wait === undefined ? undefined : error === undefined && !late.includes(name)
     }))
     yield* Console.log(JSON.stringify(found))
+  }
+  // What is left was not even tried, which is no failure to be ignored.
+  if (!isRefused && published.some(({ isHeldBack }) => isHeldBack)) {
+    return yield* new WorkFailed({ problem: `not everything was published, because ${unavailable}` })
   }
   return published.filter(({ error }) => error !== undefined).length + late.length
 })

@@ -42,6 +42,9 @@ const looked = Effect.fnUntraced(function*(selected: Selected) {
   return seen
 })
 
+/** It is not about one connector, so it is said once. */
+const isUnreachable = ({ health }: Watched): boolean => health === "unreachable"
+
 /** Prints what connectors do, and returns how many are not well. */
 export const statusOf = Effect.fnUntraced(function*(wanted: ReadonlyArray<string>, asJson: boolean) {
   const selected = yield* select(wanted)
@@ -54,10 +57,12 @@ export const statusOf = Effect.fnUntraced(function*(wanted: ReadonlyArray<string
       each.status?.state ?? "-",
       tasksOf(each),
       each.status?.worker ?? "-",
-      each.problem ?? each.health
+      isUnreachable(each) ? each.health : each.problem ?? each.health
     ])
     yield* printTable(["CONNECTOR", "STATE", "TASKS", "WORKER", "HEALTH"], cells)
   }
+  const unreachable = asJson ? undefined : seen.find(isUnreachable)
+  if (unreachable !== undefined) return yield* new WorkFailed({ problem: unreachable.problem ?? unreachable.health })
   return seen.filter(({ health }) => health !== "well").length
 })
 
@@ -95,11 +100,17 @@ export const watch = Command.make(
     const every = yield* duration("--every", flags.every, leastEvery)
     const { connect, connectors, prefix } = yield* select(flags.names)
     yield* runsOn
+    let said: string | undefined
+    const lineOf = (each: Watched) => {
+      const problem = isUnreachable(each) && each.problem === said ? undefined : each.problem
+      said = isUnreachable(each) ? each.problem : undefined
+      return `${each.name}: ${each.health}${problem === undefined ? "" : `: ${problem}`}`
+    }
     yield* Connectors.watch(connectors, { prefix, every, restart: flags.restart ? undefined : "never" }).pipe(
       Stream.runForEach((each) =>
         flags.json
           ? Console.log(JSON.stringify(jsonOf(each)))
-          : Console.log(plain(`${each.name}: ${each.health}${each.problem === undefined ? "" : `: ${each.problem}`}`))
+          : Console.log(plain(lineOf(each)))
       ),
       Effect.provide(connect)
     )

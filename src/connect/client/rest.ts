@@ -1,4 +1,5 @@
 /** The operations of Connect as requests. */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http/HttpClient"
 import * as Schedule from "effect/Schedule"
@@ -16,14 +17,18 @@ const { path } = Transport
 
 type ConnectCall = Call & Responses.Asked
 
-const defaultTimeout = "60 seconds"
+const defaults: Transport.Defaults = {
+  timeout: "60 seconds",
+  // A rebalance takes seconds, and a worker that restarts some ten.
+  retry: Schedule.exponential("250 millis").pipe(
+    (schedule) => Schedule.min([schedule, Schedule.spaced("5 seconds")]),
+    Schedule.jittered,
+    Schedule.upTo({ times: 8 })
+  )
+}
 
-/** A rebalance takes seconds, and a worker that restarts some ten. */
-const defaultRetry = Schedule.exponential("250 millis").pipe(
-  (schedule) => Schedule.min([schedule, Schedule.spaced("5 seconds")]),
-  Schedule.jittered,
-  Schedule.upTo({ times: 8 })
-)
+/** What waits for no other worker and no rebalance; a worker itself gives its health up after 10 seconds. */
+const atOnce = Duration.seconds(15)
 
 const service: Service<ConnectError, ConnectCall> = {
   accept: "application/json",
@@ -44,11 +49,7 @@ const nothing = (): void => {}
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Connect, ConnectError, HttpClient> {
   const wrong = optionsProblem(options)
   if (wrong !== undefined) return yield* service.setting(`setting \`${wrong.field}\`: ${wrong.problem}`)
-  const transport = yield* Transport.make(service, {
-    ...options,
-    timeout: options.timeout ?? defaultTimeout,
-    retry: options.retry ?? defaultRetry
-  })
+  const transport = yield* Transport.make(service, options, defaults)
   const ask = <A>(call: ConnectCall, read: (body: unknown) => A): Effect.Effect<A, ConnectError> =>
     Transport.ask(transport, service, call, read)
 
@@ -59,7 +60,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const put = (operation: string, verb: string) => (connector: string) =>
     ask({ operation, method: "PUT", ...of(connector, verb) }, nothing)
 
-  const worker = ask({ operation: "get the worker", method: "GET", path: "/" }, (body) => ({
+  const worker = ask({ operation: "get the worker", method: "GET", path: "/", within: atOnce }, (body) => ({
     version: Bodies.textOf(body, "version"),
     kafkaClusterId: Bodies.textOf(body, "kafka_cluster_id")
   }))
@@ -78,7 +79,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     url: transport.url,
     worker,
     isHealthy: ask(
-      { operation: "get the health", method: "GET", path: "/health" },
+      { operation: "get the health", method: "GET", path: "/health", within: atOnce },
       (body) => Bodies.textOf(body, "status") === "healthy"
     ).pipe(
       Effect.catchIf(

@@ -15,6 +15,7 @@ import { diff, isOwnOfConnect } from "./diff.ts"
 import type { Linted } from "./lint.ts"
 import { lint } from "./lint.ts"
 import { isSameClass } from "./normal.ts"
+import { isDown } from "./serving.ts"
 import { mayBeUnfinished, stepsTo } from "./steps.ts"
 
 const ignoring = (patterns: ReadonlyArray<string>) => (key: string): boolean =>
@@ -31,14 +32,11 @@ const validated = (
   config: ConnectorConfig
 ): Effect.Effect<Validation | ReadonlyArray<Errors.Problem>, ConnectError> =>
   connect.validate({ ...config, name }).pipe(
-    Effect.catch((error) =>
-      error.reason._tag === "Unauthorized"
-        ? Effect.fail(error)
-        : Effect.succeed([{
-          key: error.reason._tag === "UnknownPlugin" ? "connector.class" : undefined,
-          messages: [error.reason.message]
-        }])
-    )
+    Effect.catch(Effect.fnUntraced(function*(error) {
+      if (error.reason._tag === "Unauthorized" || (yield* isDown(connect, error))) return yield* error
+      const key = error.reason._tag === "UnknownPlugin" ? "connector.class" : undefined
+      return [{ key, messages: [error.reason.message] }]
+    }))
   )
 
 const problemsOf = ({ settings }: Validation): ReadonlyArray<Errors.Problem> =>

@@ -1,4 +1,7 @@
-/** Carries a plan out: creates and changes before it deletes, and one connector's error stops no other. */
+/**
+ * Carries a plan out: creates and changes before it deletes, and one connector's error stops no other, unless it is the
+ * error of all.
+ */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -12,6 +15,7 @@ import type { Connect, ConnectorConfig, Status } from "../ConnectModel.ts"
 import type { DesiredState } from "../Connector.ts"
 import { markerKey } from "../given.ts"
 import type { Entry, Plan, Published, SettleOptions, Step } from "../PlanModel.ts"
+import { isDown } from "./serving.ts"
 import { askedTo } from "./steps.ts"
 
 const carryOut = (connect: Connect, name: string, step: Step): Effect.Effect<unknown, ConnectError> => {
@@ -143,7 +147,7 @@ export const publish = Effect.fnUntraced(function*(
   { entries }: Plan,
   { each = () => Effect.void, ignoreFailures = false }: PublishOptions = {}
 ): Effect.fn.Return<ReadonlyArray<Published>> {
-  const isHeldBack = !ignoreFailures && entries.some(({ problems }) => problems.length > 0)
+  let isHeldBack = !ignoreFailures && entries.some(({ problems }) => problems.length > 0)
   const published = new Map<string, Published>()
   for (const entry of [...entries.filter((entry) => !isDeletion(entry)), ...entries.filter(isDeletion)]) {
     const one = entry.problems.length > 0
@@ -153,6 +157,8 @@ export const publish = Effect.fnUntraced(function*(
       : yield* publishOne(connect, entry)
     published.set(entry.name, one)
     yield* each(one)
+    // Each of the others would be waited for as long.
+    if (!isHeldBack && one.error !== undefined && (yield* isDown(connect, one.error))) isHeldBack = true
   }
   return entries.map(({ name }) => published.get(name)!)
 })
@@ -176,6 +182,14 @@ const defaultSteady = "1 second"
 
 const lookEvery = "250 millis"
 
+/** A look may take this many milliseconds, also the last one. */
+const leastLook = 5_000
+
+const silence = ({ url }: Connect) =>
+  Errors.make("get a status", new Errors.Unavailable({ problem: "no response in time" }), { url })
+
+const isPassing = ({ isRetryable, reason }: ConnectError): boolean => reason._tag === "ConnectorNotFound" || isRetryable
+
 /** Waits until a connector does what it was asked to, at most `within`; a failed task ends the wait. */
 export const settle = Effect.fnUntraced(function*(
   connect: Connect,
@@ -190,11 +204,13 @@ export const settle = Effect.fnUntraced(function*(
   let seen = { verdict: "", since: 0 }
   while (true) {
     // Right after it was created there is no status yet; a worker that restarts is waited for.
-    const status: Status | undefined = yield* connect.status(name).pipe(
-      Effect.catch((error) =>
-        error.reason._tag === "ConnectorNotFound" || error.isRetryable ? Effect.succeed(undefined) : Effect.fail(error)
-      )
+    const left = until - (yield* Clock.currentTimeMillis)
+    const looked = yield* connect.status(name).pipe(
+      Effect.timeoutOrElse({ duration: Math.max(left, leastLook), orElse: () => Effect.fail(silence(connect)) }),
+      Effect.result
     )
+    if (looked._tag === "Failure" && !isPassing(looked.failure)) return yield* looked.failure
+    const status = looked._tag === "Success" ? looked.success : undefined
     const now = yield* Clock.currentTimeMillis
     const failure = status === undefined ? undefined : failureIn(status)
     const settled = status !== undefined && isSettled(status, state) ? status : undefined
@@ -205,9 +221,9 @@ export const settle = Effect.fnUntraced(function*(
       if (settled !== undefined) return settled
     }
     if (now >= until) {
-      const tasks = status === undefined
-        ? "no status"
-        : `${status.state}, tasks ${status.tasks.map(({ state }) => state)}`
+      const tasks = looked._tag === "Failure"
+        ? `no status: ${looked.failure.message}`
+        : `${looked.success.state}, tasks ${looked.success.tasks.map(({ state }) => state)}`
       return yield* fail(`not after ${Duration.format(Duration.fromInputUnsafe(within))} (${tasks})`)
     }
     yield* Effect.sleep(lookEvery)

@@ -30,10 +30,12 @@ const startsWithin = Duration.toMillis("30 seconds")
 /** A look must end, so that a cluster that hangs is seen; requests are repeated for some 25 seconds. */
 const looksWithin = Duration.seconds(30)
 
-const silence = Errors.make(
-  "list connectors",
-  new Errors.Unavailable({ problem: `nothing came within ${Duration.format(looksWithin)}` })
-)
+const silence = ({ url }: Connect) =>
+  Errors.make(
+    "list connectors",
+    new Errors.Unavailable({ problem: `nothing came within ${Duration.format(looksWithin)}` }),
+    { url }
+  )
 
 /** What a connector that has not failed does not do yet. */
 const lateIn = ({ state, tasks }: Status): string => {
@@ -125,7 +127,7 @@ export const watcher = (connect: Connect, names: ReadonlyArray<string>, options:
 
   return Effect.gen(function*() {
     const listed = yield* Effect.result(connect.connectors.pipe(
-      Effect.timeoutOrElse({ duration: looksWithin, orElse: () => Effect.fail(silence) })
+      Effect.timeoutOrElse({ duration: looksWithin, orElse: () => Effect.fail(silence(connect)) })
     ))
     const now = yield* Clock.currentTimeMillis
     if (listed._tag === "Failure") {
