@@ -79,6 +79,27 @@ export class BatchFailed<out E> extends Data.TaggedError("BatchFailed")<{
   }
 }
 
+/** A record that failed, and why. @internal */
+export interface Failed<out E = unknown> {
+  readonly offset: number
+  readonly cause: Cause.Cause<E>
+}
+
+/**
+ * The records before `offset` are done, and those of `ahead` behind it fail whatever comes of those between them. They
+ * are judged at once, but for those that have an open record of their key before them; the rest is handed over again.
+ *
+ * @internal
+ */
+export class FailedAhead<out E = unknown> extends BatchFailed<E> {
+  readonly ahead: ReadonlyArray<Failed<E>>
+
+  constructor(failed: Failed<E>, ahead: ReadonlyArray<Failed<E>>) {
+    super(failed)
+    this.ahead = ahead
+  }
+}
+
 /**
  * Whether an error is a {@link BatchFailed}, also one of another copy of this package. Any value can be asked about.
  *

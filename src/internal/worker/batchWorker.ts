@@ -9,46 +9,16 @@ import type * as Handler from "../../Handler.ts"
 import { HandlerFailed } from "../../HandlerFailed.ts"
 import type { Outcome } from "../../Outcome.ts"
 import type { Poison } from "../../Poison.ts"
-import type * as Record from "../../Record.ts"
 import { effectOf } from "../shared/effectOf.ts"
 import { Undecoded } from "../shared/undecoded.ts"
-import { failureIn } from "./batchFailure.ts"
+import { type AnyRecord, type Batch, cutAt, emptyBatch, isAhead, type Item, takeOut } from "./batch.ts"
+import { type Ahead, failureIn } from "./batchFailure.ts"
 import { CallScope } from "./callScope.ts"
-import { isOwnFailure, judge, settleCopies, settled } from "./judge.ts"
+import { isOwnFailure, judgeAhead, settleCopies, settled } from "./judge.ts"
 import type { Work } from "./workerHost.ts"
 import { more, nextChunk, take } from "./workerHost.ts"
 
-type AnyRecord = Record.Record<any, any, any>
-
-/** What a handler of batches is given. */
-type Item = AnyRecord | Undecoded<AnyRecord>
-
 type BatchCall = Extract<Handler.Call<never>, { readonly _tag: "Batch" | "Owned" }>
-
-/** A batch that is being collected: all raw records that it covers, and those that its handler gets. */
-interface Batch {
-  raws: Array<RawRecord>
-  records: Array<Item>
-  exceptions: Array<Outcome>
-  start: number
-  next: number
-  /** How far an owner of offsets has stored it: where it begins, or at a record that failed behind others. */
-  stored: number
-  bytes: number
-  /** When its handler was called first, in milliseconds since the epoch. */
-  startedAt: number
-}
-
-const emptyBatch = (start: number): Batch => ({
-  raws: [],
-  records: [],
-  exceptions: [],
-  start,
-  next: start,
-  stored: start,
-  bytes: 0,
-  startedAt: 0
-})
 
 /** Works until the partition is given up or stops. */
 export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCall) {
@@ -94,26 +64,16 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     return undefined
   }
 
-  /** Records of a batch are done without its handler. */
-  const takeOut = (batch: Batch, outcomes: ReadonlyArray<Outcome>): void => {
-    for (const outcome of outcomes) batch.exceptions.push(outcome)
-    const gone = new Set(outcomes.map(({ offset }) => offset))
-    const isGone = ({ raw }: Item) => gone.has(raw.offset)
-    // Often it is the first one: what is behind is not looked at, as many may fail one after the other.
-    let first = 0
-    while (first < gone.size && first < batch.records.length && isGone(batch.records[first]!)) first++
-    batch.records = batch.records.slice(first)
-    if (first < gone.size) batch.records = batch.records.filter((record) => !isGone(record))
-  }
-
   /**
-   * Judges records and carries the decision out. Returns `undefined` when they are not done and the worker ends. With
-   * `isPart` the records without an outcome are handled again.
+   * Judges records and carries the decision out, also for those `ahead` as far as none of them waits or stops. Returns
+   * `undefined` when they are not done and the worker ends. With `isPart` the records without an outcome are handled
+   * again.
    */
   const consequence = Effect.fnUntraced(function*(
     batch: Batch,
     records: ReadonlyArray<RawRecord>,
-    cause: Cause.Cause<unknown>
+    cause: Cause.Cause<unknown>,
+    ahead: ReadonlyArray<Ahead> = []
   ): Effect.fn.Return<{ readonly outcomes: ReadonlyArray<Outcome>; readonly isPart: boolean } | undefined> {
     const { raws } = batch
     let places: Map<RawRecord, number> | undefined
@@ -124,14 +84,29 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     }
     // A record that does not decode is not in the batch yet: it comes after all of its records.
     const stepOf = (raw: RawRecord) => state.steps + (placeOf(raw) ?? raws.length)
-    const verdict = yield* judge(work, records, cause, () => state.rest(), stepOf)
+    const judged = (records: ReadonlyArray<RawRecord>, cause: Cause.Cause<unknown>) =>
+      judgeAhead(work, records, cause, () => state.rest(), stepOf)
+    const known = batch.ahead?.offset === records[0]!.offset ? batch.ahead.verdict : undefined
+    batch.ahead = undefined
+    let verdict = known ?? (yield* judged(records, cause))
+    if (verdict._tag === "Waits") verdict = yield* verdict.wait
     if (verdict._tag === "Again") return { outcomes: [], isPart: true }
     if (verdict._tag === "Stopped") return undefined
-    if (verdict._tag === "Done") return verdict
-    const { copies, isPart } = verdict
+    const verdicts = [verdict]
+    for (const { cause, raw } of ahead) {
+      if (!state.isActive) break
+      const other = yield* judged([raw], cause)
+      if (other._tag === "Waits") batch.ahead = { offset: raw.offset, verdict: other }
+      if (other._tag !== "Done" && other._tag !== "Routed") break
+      verdicts.push(other)
+    }
+    const { isPart } = verdict
+    const copies = verdicts.flatMap((one) => one._tag === "Routed" ? one.copies : [])
+    const skipped = verdicts.flatMap((one) => one._tag === "Routed" ? one.skipped : one.outcomes)
+    if (copies.length === 0) return { outcomes: skipped, isPart }
     yield* settleCopies(work, copies)
     const arrived = copies.filter(({ acknowledged }) => acknowledged)
-    const outcomes = [...verdict.skipped, ...settled(work, arrived)].sort((a, b) => a.offset - b.offset)
+    const outcomes = [...skipped, ...settled(work, arrived)].sort((a, b) => a.offset - b.offset)
     if (arrived.length === copies.length) return { outcomes, isPart }
     takeOut(batch, outcomes)
     return undefined
@@ -314,7 +289,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     let failing = batch.records.length === 0 ? batch.raws.filter((raw) => work.isPassed?.(raw) !== true) : undefined
     while (true) {
       while (state.suspended && state.phase === "active") yield* state.signal.wait
-      if (state.phase !== "active") {
+      if (state.phase !== "active" && !(state.phase === "draining" && isAhead(batch))) {
         yield* storeBeginning(batch)
         return false
       }
@@ -323,15 +298,17 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       if (Exit.isSuccess(exit)) break
       if (!isOwnFailure(state, exit.cause)) return false
       if (failing?.length === 0) return notNoted(batch, exit.cause)
-      const { cause, failed } = failureIn(batch.records, exit.cause)
+      const { ahead, cause, failed } = failureIn(batch.records, exit.cause)
       if (failed !== undefined) yield* splitAt(batch, failed.offset)
       const failures = failed === undefined ? failing ?? batch.records.map(({ raw }) => raw) : [failed]
-      const judged = yield* consequence(batch, failures, cause)
-      if (judged === undefined) {
+      const judged = yield* consequence(batch, failures, cause, ahead)
+      if (judged !== undefined) takeOut(batch, judged.outcomes)
+      const { stopAfter } = state
+      if (judged === undefined || (ahead.length > 0 && stopAfter !== undefined)) {
+        if (ahead.length > 0 && stopAfter !== undefined && cutAt(batch, stopAfter.offset)) continue
         yield* storeBeginning(batch)
         return false
       }
-      takeOut(batch, judged.outcomes)
       if (failed !== undefined && batch.records.length > 0) {
         failing = undefined
         continue

@@ -37,6 +37,12 @@ export type Verdict =
   }
   | { readonly _tag: "Stopped" }
 
+/** The records are to wait, and do not yet: `wait` lets them, and returns the verdict. */
+export interface Waits {
+  readonly _tag: "Waits"
+  readonly wait: Effect.Effect<Verdict>
+}
+
 const again: Verdict = { _tag: "Again" }
 const stopped: Verdict = { _tag: "Stopped" }
 
@@ -301,17 +307,14 @@ const limitOf = (
   return problem === undefined ? undefined : `the limit of dead letters is reached: ${problem}`
 }
 
-/**
- * Decides about records that failed: one, or those of a batch, which stops or waits as a whole. `decided` is called
- * before anything is done, with whether the records wait. `stepOf` counts the records of the partition before one.
- */
-export const judge = Effect.fnUntraced(function*(
+/** Decides like `judge`, for records behind others that are not done: those are to be done before these wait. */
+export const judgeAhead = Effect.fnUntraced(function*(
   work: Work,
   records: ReadonlyArray<RawRecord>,
   cause: Cause.Cause<unknown>,
   decided: (waits: boolean) => void,
   stepOf: (record: RawRecord) => number = () => work.state.steps
-): Effect.fn.Return<Verdict> {
+): Effect.fn.Return<Verdict | Waits> {
   work.state.turn()
   if (work.gate?.skips.delete(records[0]!.offset) === true) {
     decided(false)
@@ -333,8 +336,11 @@ export const judge = Effect.fnUntraced(function*(
       return stopAt(work, records[0]!, cause, { problem: consequence.problem, routing: undefined })
     }
     if (consequence._tag === "Wait") {
-      decided(true)
-      return yield* wait(work, { ...failure, records }, consequence.delay)
+      const waiting = Effect.suspend(() => {
+        decided(true)
+        return wait(work, { ...failure, records }, consequence.delay)
+      })
+      return { _tag: "Waits", wait: waiting }
     }
     consequences.push(consequence)
   }
@@ -350,3 +356,10 @@ export const judge = Effect.fnUntraced(function*(
   })
   return copies.length === 0 ? { _tag: "Done", outcomes: skipped, isPart } : { _tag: "Routed", copies, skipped, isPart }
 })
+
+/**
+ * Decides about records that failed: one, or those of a batch, which stops or waits as a whole. `decided` is called
+ * before anything is done, with whether the records wait. `stepOf` counts the records of the partition before one.
+ */
+export const judge = (...how: Parameters<typeof judgeAhead>): Effect.Effect<Verdict> =>
+  Effect.flatMap(judgeAhead(...how), (verdict) => verdict._tag === "Waits" ? verdict.wait : Effect.succeed(verdict))

@@ -16,6 +16,7 @@ import { KeyLanes } from "../partition/keyLanes.ts"
 import type { Ticket } from "../partition/offsetTracker.ts"
 import { CallScope } from "./callScope.ts"
 import { isOwnFailure, judge, settleCopies, settled } from "./judge.ts"
+import { keyText } from "./keyText.ts"
 import { callHandler } from "./recordWorker.ts"
 import type { Work } from "./workerHost.ts"
 import { more, take } from "./workerHost.ts"
@@ -56,7 +57,7 @@ const mostAhead = 100_000
 const laneOf = (order: "keys" | "unordered", raw: RawRecord): string => {
   if (order === "unordered") return String(raw.offset)
   const { key } = raw
-  return key === null ? "null" : `k${Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1")}`
+  return keyText(key)
 }
 
 /**

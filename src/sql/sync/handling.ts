@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { BatchFailed } from "../../BatchFailed.ts"
+import { BatchFailed, FailedAhead } from "../../BatchFailed.ts"
 import type { OwnedBatch } from "../../Handler.ts"
 import { brief } from "../../internal/shared/causes.ts"
 import { CurrentRun } from "../../internal/shared/currentRun.ts"
@@ -26,7 +26,7 @@ import { ring, sweep } from "../waiting/sweeping.ts"
 import { Known as Waiters } from "../waiting/waiters.ts"
 import { probe } from "../waiting/waitingSql.ts"
 import { keepSeconds, type Mapping } from "./mapping.ts"
-import { type AnyRecord, prepare, type Prepared, type Transform } from "./preparing.ts"
+import { type AnyRecord, type Known as Read, prepare, type Prepared, type Transform } from "./preparing.ts"
 import { shownKey } from "./reading.ts"
 import { load, type Mappings, type Parts } from "./syncTables.ts"
 
@@ -99,6 +99,8 @@ export class Handling<R> {
   private readonly options: Options<R>
   private readonly claims = new Claims()
   private readonly databases = new WeakMap<SqlClient, Known>()
+  /** What was read behind a record that is refused. */
+  private readonly read = new WeakMap<Claim, { readonly mappings: Mappings; readonly known: Read }>()
 
   constructor(options: Options<R>) {
     this.options = options
@@ -183,10 +185,10 @@ export class Handling<R> {
       let waiting: { readonly offset: number; readonly until: number } | undefined
       while (true) {
         const { applied, prepared } = yield* this.storing(sql, claim, batch, from, waiting !== undefined)
-        const { refusal } = prepared
+        const [refusal, ...ahead] = prepared.refusals
         if (applied.error === undefined) {
           yield* this.forgetting(sql)
-          if (refusal !== undefined) return yield* new BatchFailed({ offset: refusal.offset, cause: refusal.cause })
+          if (refusal !== undefined) return yield* new FailedAhead(refusal, ahead)
           return
         }
         const op = prepared.ops[applied.place]!
@@ -224,13 +226,18 @@ export class Handling<R> {
       let prepared: Prepared
       if (read !== undefined && read.mappings === mappings) prepared = read.prepared
       else {
-        prepared = yield* prepare(operation, this.options, mappings, records, from)
+        const before = this.read.get(claim)
+        const known = before?.mappings === mappings ? before.known : undefined
+        prepared = yield* prepare(operation, this.options, mappings, records, from, known)
         if (prepared.mayBeStale) prepared = yield* this.again(sql, mappings, prepared, records, from)
         read = { mappings: yield* this.mappings(sql), prepared }
+        if (prepared.known !== undefined) this.read.set(claim, { mappings: read.mappings, known: prepared.known })
+        else if (before !== undefined) this.read.delete(claim)
       }
       // There is nothing to store before the record that is refused.
-      if (prepared.ops.length === 0 && prepared.refusal !== undefined) return { applied: nothing, prepared }
-      const next = prepared.refusal?.offset ?? batch.next
+      const [refusal] = prepared.refusals
+      if (prepared.ops.length === 0 && refusal !== undefined) return { applied: nothing, prepared }
+      const next = refusal?.offset ?? batch.next
       const waiting = { waiters: mappings.waiters, known: this.known(sql).waiters }
       const chunk = { sql, place, claim, ops: prepared.ops }
       const applied = yield* store({

@@ -1,6 +1,7 @@
-/** From the records of a batch to operations, up to the first that is none. */
+/** From the records of a batch to operations. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type { Failed } from "../../BatchFailed.ts"
 import { Pending } from "../../Codec.ts"
 import type { RawRecord } from "../../engine/KafkaEngine.ts"
 import { brief } from "../../internal/shared/causes.ts"
@@ -28,21 +29,21 @@ const notFields = [Symbol.hasInstance, Symbol.iterator, Symbol.toPrimitive, Symb
 const isFields = (returned: unknown): returned is Values =>
   typeof returned === "object" && returned !== null && !notFields.some((symbol) => symbol in returned)
 
-/** A record that cannot be stored, and why. */
-export interface Refusal {
-  readonly offset: number
-  readonly cause: Cause.Cause<unknown>
-}
+/** What records are whose turn is not yet: what is read behind one that is refused is not read again. */
+export type Known = ReadonlyMap<unknown, Op | undefined>
 
 export interface Prepared {
+  /** Up to the first record that is none. */
   readonly ops: ReadonlyArray<Op>
-  /** The record behind the operations, which is none. */
-  readonly refusal: Refusal | undefined
-  /** Whether it would be none for another column than the table was known to have: it may have that by now. */
+  /** The records that are none, in their order: not all of those behind the first may be found. */
+  readonly refusals: ReadonlyArray<Failed>
+  /** What the others behind the first of these are. */
+  readonly known: Known | undefined
+  /** Whether one would be none for another column than the table was known to have: it may have that by now. */
   readonly mayBeStale: boolean
 }
 
-export const refuse = (operation: string, { offset, partition, topic }: RawRecord, reason: Reason): Refusal => ({
+const refuse = (operation: string, { offset, partition, topic }: RawRecord, reason: Reason): Failed => ({
   offset,
   cause: Cause.fail(new SyncError({ operation, reason, place: { topic, partition, offset } }))
 })
@@ -54,18 +55,33 @@ const quietly = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R
 /** Whether another column of the table, or another type of it, might take the value. */
 const isOfColumn = ({ _tag }: Reason): boolean => _tag === "UnknownField" || _tag === "BadValue"
 
-/** Reads records from place `from` on. `operation`: how errors name the sync. */
+/**
+ * Reads records from place `from` on. `operation`: how errors name the sync. Goes on behind a record that is none, so
+ * that many of them in a batch cost no transaction each, but not behind one whose codec waited or whose `row` failed:
+ * what these ask may be down, and would be asked for each record.
+ */
 export const prepare = Effect.fnUntraced(function*<R>(
   operation: string,
   parts: Parts & { readonly row?: Transform<R> | undefined; readonly suppress: boolean },
   mappings: Mappings,
   records: ReadonlyArray<Pick<Undecoded<AnyRecord>, "raw" | "decoded">>,
-  from: number
+  from: number,
+  before?: Known
 ): Effect.fn.Return<Prepared, never, R> {
   const { format, row, suppress } = parts
   const ops: Array<Op> = []
   const keyFields = mappings.main.keyFields
-  const end = (refusal: Refusal | undefined, mayBeStale = false): Prepared => ({ ops, refusal, mayBeStale })
+  const refusals: Array<Failed> = []
+  let known: Map<unknown, Op | undefined> | undefined
+  let mayBeStale = false
+  const end = (failed?: Failed): Prepared => {
+    if (failed !== undefined) refusals.push(failed)
+    return { ops, refusals, known, mayBeStale }
+  }
+  const add = (record: unknown, op: Op | undefined): void => {
+    if (refusals.length > 0) (known ??= new Map()).set(record, op)
+    else if (op !== undefined) ops.push(op)
+  }
 
   /** What the transform makes of a row, or how it failed. */
   const transformed = (row: Transform<R>, change: Upsert, record: AnyRecord) => {
@@ -74,10 +90,15 @@ export const prepare = Effect.fnUntraced(function*<R>(
   }
 
   for (let i = from; i < records.length; i++) {
-    const { raw } = records[i]!
+    const undecoded = records[i]!
+    const { raw } = undecoded
+    if (before?.has(undecoded) === true) {
+      add(undecoded, before.get(undecoded))
+      continue
+    }
     let record: AnyRecord
     try {
-      const decoded = records[i]!.decoded()
+      const decoded = undecoded.decoded()
       if (decoded instanceof Pending) {
         const exit = yield* Effect.exit(decoded.effect)
         // Also one that interrupts itself: who interrupts this fiber gets no exit.
@@ -85,16 +106,24 @@ export const prepare = Effect.fnUntraced(function*<R>(
         record = exit.value
       } else record = decoded
     } catch (poison) {
-      return end({ offset: raw.offset, cause: Cause.fail(poison) })
+      refusals.push({ offset: raw.offset, cause: Cause.fail(poison) })
+      continue
     }
     try {
       const change = format.read(record, keyFields)
       if (change instanceof MalformedRecord) {
-        return end(refuse(operation, raw, new Malformed({ problem: change.message })))
+        refusals.push(refuse(operation, raw, new Malformed({ problem: change.message })))
+        continue
       }
-      if (change._tag === "Ignore") continue
+      if (change._tag === "Ignore") {
+        add(undecoded, undefined)
+        continue
+      }
       const mapping = mappingFor(mappings, change.table)
-      if (mapping instanceof UnmappedTable) return end(refuse(operation, raw, mapping))
+      if (mapping instanceof UnmappedTable) {
+        refusals.push(refuse(operation, raw, mapping))
+        continue
+      }
       let op: Op | Problem | undefined
       switch (change._tag) {
         case "Upsert": {
@@ -122,14 +151,14 @@ export const prepare = Effect.fnUntraced(function*<R>(
           op = truncated(mapping, record)
       }
       if (op instanceof Problem) {
-        return end(refuse(operation, raw, op.reason), isOfColumn(op.reason))
-      }
-      if (op !== undefined) ops.push(op)
+        mayBeStale ||= isOfColumn(op.reason)
+        refusals.push(refuse(operation, raw, op.reason))
+      } else add(undecoded, op)
     } catch (defect) {
       // Getters and formats of the program may throw. That is one record's fault, and not that of its batch.
       const problem = `it cannot be read: ${brief(Cause.fail(defect))}`
-      return end(refuse(operation, raw, new Malformed({ problem })))
+      refusals.push(refuse(operation, raw, new Malformed({ problem })))
     }
   }
-  return end(undefined)
+  return end()
 })

@@ -152,7 +152,7 @@ export const store = Effect.fnUntraced(function*({ mappings, parts, sync }: Side
     const record = Record.fromRaw(raw, key, value, undefined)
     return { raw, decoded: () => record }
   })
-  const { ops, refusal } = yield* prepare<never>("test", { ...parts, suppress: true }, mappings, records, 0)
+  const { ops, refusals: [refusal] } = yield* prepare<never>("test", { ...parts, suppress: true }, mappings, records, 0)
   if (refusal !== undefined) return yield* Effect.die(Cause.squash(refusal.cause))
   if (ops.length > 0) yield* sync.withTransaction(optimistically(sync, ops, 0))
 })

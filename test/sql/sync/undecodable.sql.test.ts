@@ -6,7 +6,7 @@ import { Codec, isPoison, Producer, Topic } from "millrace"
 import { Change, ModelSync } from "millrace/sql"
 import { rowsOf, runToEnd, world } from "./kit.ts"
 
-const statements = ["CREATE TABLE items (id int PRIMARY KEY, name text)"]
+const statements = ["items", "asked", "scattered"].map((name) => `CREATE TABLE ${name} (id int PRIMARY KEY, name text)`)
 
 const format = Change.flattened({ tombstones: "delete" })
 
@@ -55,6 +55,51 @@ layer(world(statements), { excludeTestServices: true })("records that do not dec
       const { next, transactions } = yield* stored("bad")
       assert.strictEqual(next, 300)
       assert.isBelow(transactions, 10)
+    }))
+
+  it.effect("need no transaction each where they are scattered, nor do others that are no rows", () =>
+    Effect.gen(function*() {
+      const Items = Topic.make("scattered", { key: Change.debezium, value: Change.debezium })
+      const broken = (id: number) => id % 25 === 0
+      let made = 0
+      const texts = Array.from({ length: 5_000 }, (_, i): readonly [string, string] => {
+        const [key, value] = good(i)
+        return broken(i) ? [key, i % 2 === 0 ? "{" : `{"id":{},"name":[]}`] : [key, value]
+      })
+      yield* sendTexts("scattered", texts)
+      const failures = yield* runToEnd(
+        ModelSync.handler(ModelSync.make(Items, {
+          table: "scattered",
+          format,
+          row: (values) => {
+            made++
+            return values
+          }
+        })),
+        "scattered"
+      )
+      // What is behind a record that is refused is read once, too.
+      assert.strictEqual(made, 4_900)
+      assert.deepStrictEqual(failures.map(({ offset }) => offset), texts.flatMap((_, i) => broken(i) ? [i] : []))
+      assert.strictEqual((yield* rowsOf("scattered")).length, 4_800)
+      const { next, transactions } = yield* stored("scattered")
+      assert.strictEqual(next, 5_000)
+      assert.isBelow(transactions, 10)
+    }))
+
+  it.effect("are not looked for behind a record whose `row` fails: what that asks may be down", () =>
+    Effect.gen(function*() {
+      const Items = Topic.make("asking", { key: Change.debezium, value: Change.debezium })
+      yield* sendTexts("asking", [["{}", "{"], good(31), good(32), good(33)])
+      const asked: Array<unknown> = []
+      const row = (values: Change.Values) =>
+        Effect.suspend(() => {
+          asked.push(values["id"])
+          return values["id"] === 32 && asked.length < 3 ? Effect.fail("down") : Effect.succeed(values)
+        })
+      const failures = yield* runToEnd(ModelSync.handler(ModelSync.make(Items, { table: "asked", format, row })))
+      assert.deepStrictEqual(failures.map(({ offset }) => offset), [0, 2])
+      assert.deepStrictEqual(asked, [31, 32, 33])
     }))
 
   it.effect("are waited for where their codec has to wait, and are poison where that fails", () =>
