@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
+import { declaredSecrets } from "./config/render.ts"
 import {
   checkConnectors,
   checkLayer,
@@ -193,17 +194,27 @@ export const settled = (
   options: SettleOptions = {}
 ): Effect.Effect<Status, ConnectError, Service> => {
   checkSettling(name, within, options)
-  return Effect.flatMap(Service, (connect) => Publishing.settle(connect, name, within, options))
+  const { connector } = options
+  return Effect.gen(function*() {
+    const secrets = connector?._tag === "Declared" ? yield* declaredSecrets(connector) : []
+    return yield* Publishing.settle(yield* Service, name, within, options, secrets)
+  })
 }
 
 const watchOf = (
   connectors: ReadonlyArray<Connector>,
   options: WatchOptions
 ): Stream.Stream<Watched, never, Service> =>
-  Stream.unwrap(Effect.map(Service, (connect) => {
+  Stream.unwrap(Effect.gen(function*() {
+    const connect = yield* Service
     const last = new Map<string, Watched>()
+    const names = namesOf(connectors, options.prefix)
+    const secrets = new Map<string, ReadonlyArray<string>>()
+    for (const each of connectors) {
+      if (each._tag === "Declared") secrets.set(`${options.prefix ?? ""}${each.name}`, yield* declaredSecrets(each))
+    }
     const looks = Stream.fromEffectSchedule(
-      Effect.tap(Watching.watcher(connect, namesOf(connectors, options.prefix), options), Reporting.measure),
+      Effect.tap(Watching.watcher(connect, names, secrets, options), Reporting.measure),
       Schedule.spaced(Watching.everyOf(options))
     )
     return Stream.flatMap(looks, (all) => {

@@ -7,7 +7,7 @@
 import type * as Duration from "effect/Duration"
 import type { ConnectError, Problem } from "./ConnectError.ts"
 import type { ConnectorConfig, ConnectorOffset } from "./ConnectModel.ts"
-import type { DesiredState } from "./Connector.ts"
+import type { Connector, DesiredState } from "./Connector.ts"
 
 /**
  * How a plan is made.
@@ -157,6 +157,11 @@ export interface SettleOptions {
    * configuration shows for a moment what the old one did.
    */
   readonly steadyFor?: Duration.Input | undefined
+  /**
+   * The connector as it is declared: what is secret there is left out of the trace of a task that failed, also where
+   * Connect hides the settings (default: what Connect shows of its settings).
+   */
+  readonly connector?: Connector | undefined
 }
 
 /**

@@ -5,7 +5,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { readFileSync } from "node:fs"
-import { scrub, secretsOf } from "../../connect/config/secrets.ts"
+import { secretsOf } from "../../connect/config/secrets.ts"
 import * as Connectors from "../../connect/Connectors.ts"
 import * as KafkaConnect from "../../connect/KafkaConnect.ts"
 import * as Publishing from "../../connect/plan/publishing.ts"
@@ -39,18 +39,19 @@ const secretsIn = (done: Published["done"]): ReadonlyArray<string> =>
 
 /** Waits for all that were published; returns the names of those that do not run. */
 const settled = Effect.fnUntraced(function*(published: ReadonlyArray<Published>, within: number, asJson: boolean) {
+  const connect = yield* KafkaConnect.Service
   const waited = published.filter(({ done, error }) =>
     error === undefined && done.length > 0 && done.every(({ _tag }) => _tag !== "Delete")
   )
   return yield* Effect.forEach(
     waited,
     ({ done, name }) =>
-      Connectors.settled(name, within, { state: Publishing.asks(done) }).pipe(
+      Publishing.settle(connect, name, within, { state: Publishing.asks(done) }, secretsIn(done)).pipe(
         Effect.tap((status) =>
           asJson ? Effect.void : Console.log(plain(`${name}: ${status.state}, ${status.tasks.length} tasks`))
         ),
         Effect.as(undefined),
-        Effect.catch((error) => Effect.as(Console.error(plain(scrub(error.message, secretsIn(done)))), name))
+        Effect.catch((error) => Effect.as(Console.error(plain(error.message)), name))
       ),
     { concurrency: "unbounded" }
   ).pipe(Effect.map((all) => all.filter((name) => name !== undefined)))

@@ -115,29 +115,23 @@ const typeOf = (body: unknown): ConnectorType => {
   return type === "source" || type === "sink" ? type : "unknown"
 }
 
-/** Traces quote values of settings. */
-const traceOf = (body: unknown, secrets: ReadonlyArray<string>): string | undefined => {
-  const trace = optionalText(body, "trace")
-  return trace === undefined ? undefined : scrub(trace, secrets)
-}
-
-const taskOf = (secrets: ReadonlyArray<string>) => (body: unknown): TaskStatus => ({
+const taskOf = (body: unknown): TaskStatus => ({
   id: wholeOf(body, "id"),
   state: stateOf(body),
   worker: optionalText(body, "worker_id"),
-  trace: traceOf(body, secrets)
+  trace: optionalText(body, "trace")
 })
 
-/** `secrets`: those of the connector, as far as they are known. */
-export const statusOf = (body: unknown, secrets: ReadonlyArray<string> = []): Status => {
+/** With traces as they came: they quote values of settings. */
+export const statusOf = (body: unknown): Status => {
   const connector = objectOf(body, "connector")
   return {
     name: textOf(body, "name"),
     type: typeOf(body),
     state: stateOf(connector),
     worker: optionalText(connector, "worker_id"),
-    trace: traceOf(connector, secrets),
-    tasks: listOf(field(body, "tasks") ?? [], taskOf(secrets))
+    trace: optionalText(connector, "trace"),
+    tasks: listOf(field(body, "tasks") ?? [], taskOf)
   }
 }
 
@@ -162,7 +156,7 @@ export const describedOf = (infos: unknown, statuses: unknown): ReadonlyArray<De
     if (!isObject(field(each, "info"))) return []
     const info = infoOf(field(each, "info"))
     const status = field(field(statuses, name), "status")
-    return [{ info, status: isObject(status) ? statusOf(status, secretsOf(info.config)) : undefined }]
+    return [{ info, status: isObject(status) ? statusOf(status) : undefined }]
   }).sort((a, b) => a.info.name < b.info.name ? -1 : 1)
 
 export const offsetsOf = (body: unknown): ReadonlyArray<ConnectorOffset> =>

@@ -12,6 +12,7 @@ import * as Errors from "../ConnectError.ts"
 import type { ConnectError } from "../ConnectError.ts"
 import type { Connect, ConnectorConfig, Options } from "../ConnectModel.ts"
 import * as Responses from "./responses.ts"
+import * as Traces from "./traces.ts"
 
 const { path } = Transport
 
@@ -75,6 +76,22 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       )
       : Effect.succeed(plain(config["connector.class"]))
 
+  const get: Connect["get"] = (name) =>
+    ask({ operation: "get a connector", method: "GET", ...of(name) }, Responses.infoOf)
+
+  const definitions: Connect["definitions"] = (plugin) =>
+    ask(
+      {
+        operation: "get settings of a plugin",
+        method: "GET",
+        path: path("connector-plugins", plugin, "config"),
+        plugin
+      },
+      (body) => Bodies.listOf(body, Responses.definitionOf)
+    )
+
+  const traces = Traces.make({ definitions, get })
+
   return {
     url: transport.url,
     worker,
@@ -92,13 +109,16 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
         () => Effect.as(worker, true)
       )
     ),
-    connectors: Effect.map(
+    connectors: Effect.flatMap(
       Effect.all([listed("info"), listed("status")]),
-      ([infos, statuses]) => Responses.describedOf(infos, statuses)
+      ([infos, statuses]) => Effect.forEach(Responses.describedOf(infos, statuses), traces.ofDescribed)
     ),
-    get: (name) => ask({ operation: "get a connector", method: "GET", ...of(name) }, Responses.infoOf),
+    get,
     status: (name) =>
-      ask({ operation: "get a status", method: "GET", ...of(name, "status") }, (body) => Responses.statusOf(body)),
+      Effect.flatMap(
+        ask({ operation: "get a status", method: "GET", ...of(name, "status") }, Responses.statusOf),
+        traces.ofStatus
+      ),
     create: (name, config, { initialState } = {}) =>
       ask({
         operation: "create a connector",
@@ -156,16 +176,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
         { operation: "list plugins", method: "GET", path: "/connector-plugins", query: { connectorsOnly: !all } },
         (body) => Bodies.listOf(body, Responses.pluginOf)
       ),
-    definitions: (plugin) =>
-      ask(
-        {
-          operation: "get settings of a plugin",
-          method: "GET",
-          path: path("connector-plugins", plugin, "config"),
-          plugin
-        },
-        (body) => Bodies.listOf(body, Responses.definitionOf)
-      ),
+    definitions,
     validate: (config) =>
       Effect.flatMap(pluginIn(config), (plugin) =>
         ask({

@@ -7,6 +7,7 @@ import * as Errors from "../ConnectError.ts"
 import type { ConnectError } from "../ConnectError.ts"
 import type { ConnectorConfig } from "../ConnectModel.ts"
 import type { Declared, Plain, Value } from "../Connector.ts"
+import { secretsOf } from "./secrets.ts"
 
 const listText = (items: ReadonlyArray<string | number>): string => items.map(String).join(",")
 
@@ -73,4 +74,19 @@ export const render = Effect.fnUntraced(function*(
     if (text !== undefined) texts[key] = text
   }
   return texts
+})
+
+/** The secrets that a connector declares; a value that cannot be read now was not sent either. */
+export const declaredSecrets = Effect.fnUntraced(function*(
+  { config, name }: Declared
+): Effect.fn.Return<ReadonlyArray<string>> {
+  const texts = yield* Effect.forEach(
+    Object.entries(config),
+    ([key, value]) =>
+      Effect.match(valueOf(name, key, value), {
+        onFailure: () => [],
+        onSuccess: (text) => text === undefined ? [] : [[key, text] as const]
+      })
+  )
+  return secretsOf(Object.fromEntries(texts.flat()))
 })

@@ -50,7 +50,8 @@ const watching: KindsOf<WatchOptions> = {
 
 const settling: KindsOf<SettleOptions> = {
   state: oneOf("running", "paused", "stopped"),
-  steadyFor: Kinds.duration
+  steadyFor: Kinds.duration,
+  connector: { words: "a connector; make it with Connector.make", is: isConnector }
 }
 
 /** What is no connector: a copy by `{ ...connector }` has lost what makes it one. */

@@ -25,6 +25,9 @@ const samePlace = (a: ConnectorOffset, b: ConnectorOffset): boolean =>
 
 const stringsOf = (config: ConnectorConfig): Record<string, string> => texts(config) as Record<string, string>
 
+const isPasswordOf = ({ settings }: MemoryPlugin) => (key: string): boolean =>
+  settings.some(({ name, type }) => name === key && type === "PASSWORD")
+
 export const make = (plugins: ReadonlyArray<MemoryPlugin>): Connect => {
   const connectors = new Map<string, Kept>()
   /** A source's offsets outlive it. */
@@ -74,7 +77,9 @@ export const make = (plugins: ReadonlyArray<MemoryPlugin>): Connect => {
   const start = (kept: Kept): void => {
     const trace = kept.plugin.fails?.(kept.config)
     // As from a worker: traces quote values of settings.
-    kept.trace = trace === undefined ? undefined : scrub(trace, secretsOf(infoOf(kept).config))
+    kept.trace = trace === undefined
+      ? undefined
+      : scrub(trace, secretsOf(infoOf(kept).config, isPasswordOf(kept.plugin)))
   }
 
   const put = Effect.fnUntraced(function*(

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import { shortened } from "../../rest/bodies.ts"
-import { isMasked, scrub, secretsOf, settingIn } from "../config/secrets.ts"
+import { isMasked, scrubbed, secretsOf, settingIn } from "../config/secrets.ts"
 import * as Errors from "../ConnectError.ts"
 import type { ConnectError } from "../ConnectError.ts"
 import type { Connect, ConnectorConfig, Status } from "../ConnectModel.ts"
@@ -190,12 +190,20 @@ const silence = ({ url }: Connect) =>
 
 const isPassing = ({ isRetryable, reason }: ConnectError): boolean => reason._tag === "ConnectorNotFound" || isRetryable
 
-/** Waits until a connector does what it was asked to, at most `within`; a failed task ends the wait. */
+/** A status of a Connect of one's own does not tell them. */
+const listedSecrets = (connect: Connect, name: string): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.match(connect.get(name), { onFailure: () => [], onSuccess: ({ config }) => secretsOf(config) })
+
+/**
+ * Waits until a connector does what it was asked to, at most `within`; a failed task ends the wait. `secrets`: those
+ * that a trace may quote, and that Connect does not tell.
+ */
 export const settle = Effect.fnUntraced(function*(
   connect: Connect,
   name: string,
   within: Duration.Input,
-  { state, steadyFor = defaultSteady }: SettleOptions = {}
+  { state, steadyFor = defaultSteady }: Omit<SettleOptions, "connector"> = {},
+  secrets: ReadonlyArray<string> = []
 ): Effect.fn.Return<Status, ConnectError> {
   const until = (yield* Clock.currentTimeMillis) + Duration.toMillis(Duration.fromInputUnsafe(within))
   const steady = Duration.toMillis(Duration.fromInputUnsafe(steadyFor))
@@ -217,7 +225,10 @@ export const settle = Effect.fnUntraced(function*(
     const verdict = failure ?? (settled === undefined ? "" : "settled")
     if (verdict !== seen.verdict) seen = { verdict, since: now }
     if (now - seen.since >= steady || now >= until) {
-      if (failure !== undefined) return yield* fail(yield* withoutSecrets(connect, name, failure))
+      if (status !== undefined && failure !== undefined) {
+        const known = [...secrets, ...yield* listedSecrets(connect, name)]
+        return yield* fail(failureIn(scrubbed(status, known)) ?? failure)
+      }
       if (settled !== undefined) return settled
     }
     if (now >= until) {
@@ -229,10 +240,3 @@ export const settle = Effect.fnUntraced(function*(
     yield* Effect.sleep(lookEvery)
   }
 })
-
-/** A trace without the secrets of its connector: a status alone does not tell them. */
-const withoutSecrets = (connect: Connect, name: string, trace: string): Effect.Effect<string> =>
-  Effect.match(connect.get(name), {
-    onFailure: () => trace,
-    onSuccess: ({ config }) => scrub(trace, secretsOf(config))
-  })

@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import { scrubbed, secretsOf } from "../config/secrets.ts"
 import * as Errors from "../ConnectError.ts"
 import type { Connect, Described, Status } from "../ConnectModel.ts"
 import { failureIn, isSettled } from "../plan/publishing.ts"
@@ -45,8 +46,13 @@ const lateIn = ({ state, tasks }: Status): string => {
     : `the connector is ${state}, and task ${task.id} is ${task.state}`
 }
 
-/** Looks once at all connectors. One of these for each watch. */
-export const watcher = (connect: Connect, names: ReadonlyArray<string>, options: WatchOptions) => {
+/** Looks once at all connectors. One of these for each watch. `secrets`: those that are declared, by connector. */
+export const watcher = (
+  connect: Connect,
+  names: ReadonlyArray<string>,
+  secrets: ReadonlyMap<string, ReadonlyArray<string>>,
+  options: WatchOptions
+) => {
   const forgetAfter = Duration.toMillis(Duration.fromInputUnsafe(options.forgetAfter ?? defaultForget))
   const schedule = options.restart === "never" ? undefined : options.restart ?? defaultRestart
   const seen = new Map<string, Seen>()
@@ -101,7 +107,9 @@ export const watcher = (connect: Connect, names: ReadonlyArray<string>, options:
     now: number
   ): Effect.fn.Return<Watched> {
     const known = seenOf(name)
-    const status = described?.status
+    const status = described?.status === undefined
+      ? undefined
+      : scrubbed(described.status, [...secrets.get(name) ?? [], ...secretsOf(described.info.config)])
     const report = (health: Watched["health"], problem?: string): Watched => ({
       name,
       status,
