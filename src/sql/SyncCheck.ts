@@ -20,15 +20,20 @@ import * as Sql from "./check/factsSql.ts"
 import { guardProblems } from "./check/guardProblems.ts"
 import { type Guards, guards } from "./check/guardSql.ts"
 import { mappingProblems } from "./check/mappingProblems.ts"
+import { neededFor, ownProblems, type OwnTables, ownTables } from "./check/ownProblems.ts"
 import * as Problems from "./check/problems.ts"
 import { columnsOf, rightsOf } from "./check/rights.ts"
+import * as Migrations from "./Migrations.ts"
+import { placeKinds } from "./migrations/place.ts"
 import type * as SourceDatabase from "./SourceDatabase.ts"
 import { requireSyncs } from "./sync/handedIn.ts"
 import { destinationOf, type Mapping } from "./sync/mapping.ts"
+import { settingsOf } from "./sync/settings.ts"
 import { load } from "./sync/syncTables.ts"
 import type { SyncError } from "./SyncError.ts"
 import * as Table from "./Table.ts"
 import { quoted, quotedTable } from "./tables/names.ts"
+import { schemaOf } from "./tables/ownTables.ts"
 import { syncErrorOf } from "./tables/sqlErrors.ts"
 import { type AnySync, operationOf, sides, sourcesOf } from "./verify/pairs.ts"
 
@@ -41,14 +46,14 @@ export type { Problem } from "./check/problems.ts"
  * @since 0.1.0
  * @category models
  */
-export interface Options {
+export interface Options extends Migrations.Options {
   /** How many rows of each table are looked at for large values at most (default 10,000). */
   readonly sampleSize?: number | undefined
   /** Whether the target is synced back, so that writes there need a replication origin (default `false`). */
   readonly bothWays?: boolean | undefined
 }
 
-const kinds: KindsOf<Options> = { sampleSize: Kinds.positive, bothWays: flag }
+const kinds: KindsOf<Options> = { ...placeKinds, sampleSize: Kinds.positive, bothWays: flag }
 
 /** What Kafka takes by default: a record in a topic, and a request of a producer. */
 const defaultTopicBytes = 1_048_588
@@ -134,6 +139,38 @@ const limitOf = Effect.fnUntraced(function*(sync: AnySync) {
     // A topic that is not there yet, or an engine that does not tell.
     Effect.orElseSucceed(() => unknown)
   )
+})
+
+/** Millrace's own tables at the target. */
+const ofOwnTables = Effect.fnUntraced(function*(syncs: ReadonlyArray<AnySync>, { prefix, schema }: Options) {
+  const operation = "check Millrace's tables"
+  const { target } = yield* sides
+  const place = { schema, prefix }
+  const settings = syncs.flatMap((sync) => [
+    sync.settings,
+    ...Object.values(sync.settings.tables ?? {}).map((own) => settingsOf(sync.settings, own))
+  ])
+  const needed = neededFor(
+    settings.some(({ version }) => version !== undefined),
+    settings.some(({ waitFor }) => waitFor !== undefined)
+  )
+  const asks = [...needed, { name: "migrations", rights: ["SELECT"] }]
+  const rights = asks.flatMap(({ rights }, i) => rights.map((right) => ({ right, place: String(i + 1) })))
+  const facts = yield* asked<OwnTables>(operation, target, ownTables, [
+    schemaOf(place),
+    literalOf(asks, ({ name }) => `${prefix ?? ""}${name}`),
+    literalOf(rights, ({ right }) => right),
+    literalOf(rights, ({ place }) => place)
+  ])
+  if (facts === undefined) return []
+  const noted = facts.tables.find(({ name }) => name === `${prefix ?? ""}migrations`)
+  // Other tools, which run the migrations too, note elsewhere what they have run.
+  const notRun = !facts.hasUsage || noted === undefined || noted.denied.length > 0
+    ? []
+    : yield* Migrations.plan(place).pipe(
+      Effect.catchReason("SyncError", "InvalidSetting", () => Effect.succeed([]))
+    )
+  return ownProblems(place, needed, facts, notRun.map(({ name }) => name))
 })
 
 const ofSource = Effect.fnUntraced(function*(
@@ -245,6 +282,7 @@ export const run = (
     const settings = yield* asked<SessionSettings>("check the target", target, Sql.sessionSettings)
     const role = yield* asked<string>("check the target", target, Sql.role)
     if (settings !== undefined) problems.push(...Problems.sessionProblems(role ?? "", settings))
+    if (syncs.length > 0) problems.push(...yield* ofOwnTables(syncs, options))
     for (const sync of syncs) problems.push(...yield* ofSync(sync, server, options))
     return problems.filter((one, i) => problems.findIndex(sameAs(one)) === i)
   })

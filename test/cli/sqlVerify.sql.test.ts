@@ -76,8 +76,18 @@ describe("tables by the command", () => {
       assert.strictEqual(JSON.parse(asked.out)[0].signalled, 1)
     }))
 
+  it.effect("have no status without those of Millrace", () =>
+    Effect.gen(function*() {
+      assert.include((yield* sql("status")).err, "there is no table millrace.offsets")
+    }))
+
   it.effect("are checked for what breaks later, and the exit code says whether anything does", () =>
     Effect.gen(function*() {
+      assert.include(
+        (yield* sql("check")).out,
+        "error: target, schema millrace: there is none, nor Millrace's tables in it"
+      )
+      yield* sql("migrate")
       const well = yield* sql("check")
       assert.deepStrictEqual([well.code, well.out], [0, "nothing is wrong"])
       yield* run(source, "ALTER TABLE users ADD COLUMN mail text")
@@ -95,8 +105,6 @@ describe("tables by the command", () => {
 
   it.effect("and how far their syncs are is shown", () =>
     Effect.gen(function*() {
-      assert.include((yield* sql("status")).err, "there is no table millrace.offsets")
-      yield* sql("migrate")
       yield* run(
         target,
         "INSERT INTO millrace.offsets (group_id, topic, partition, next) VALUES ('g', 'shop.public.users', 0, 7)"

@@ -9,6 +9,7 @@ import { optional } from "../dltFilter.ts"
 import { UsageError, WorkFailed } from "../exit.ts"
 import { config, json } from "../root.ts"
 import { plain, toJson } from "../values.ts"
+import { database } from "./database.ts"
 import { databases, names, selected } from "./selecting.ts"
 
 /** What would break the syncs later. */
@@ -30,8 +31,9 @@ export const check = Command.make(
     }
     const syncs = yield* selected(flags.names)
     const { engine } = yield* config
+    const { tables } = yield* database
     const problems = yield* Effect.provide(
-      SyncCheck.run(syncs, { bothWays: flags.bothWays, sampleSize }),
+      SyncCheck.run(syncs, { ...tables, bothWays: flags.bothWays, sampleSize }),
       Layer.merge(yield* databases, engine)
     )
     const errors = problems.filter(({ severity }) => severity === "error").length

@@ -1,6 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Topic } from "millrace"
 import { Change, LoopGuard, Migrations, ModelSync, RowVersion, SourceDatabase, SyncCheck } from "millrace/sql"
@@ -63,7 +64,9 @@ const shown = (problems: ReadonlyArray<SyncCheck.Problem>) =>
 
 const check = (...tables: ReadonlyArray<string>) => SyncCheck.run(tables.map(sync))
 
-layer(twoDatabases(source, target))("SyncCheck.run", (it) => {
+const migrated = Layer.provideMerge(Layer.effectDiscard(Migrations.run()), twoDatabases(source, target))
+
+layer(migrated)("SyncCheck.run", (it) => {
   it.effect("finds nothing where nothing is wrong", () =>
     Effect.map(check("good"), (problems) => assert.deepStrictEqual(shown(problems), [])))
 
@@ -300,7 +303,9 @@ layer(twoDatabases(source, target))("SyncCheck.run", (it) => {
       yield* atTarget(
         `CREATE ROLE ${role}`,
         "ALTER TABLE good ADD COLUMN own int",
-        `GRANT ${columns} ON good TO ${role}`
+        `GRANT ${columns} ON good TO ${role}`,
+        `GRANT USAGE ON SCHEMA millrace TO ${role}`,
+        `GRANT ALL ON ALL TABLES IN SCHEMA millrace TO ${role}`
       )
       const mendsOf = (settings: Partial<ModelSync.TableSettings>) =>
         sql.withTransaction(Effect.gen(function*() {
@@ -347,6 +352,9 @@ layer(twoDatabases(source, target))("SyncCheck.run", (it) => {
           "GRANT EXECUTE ON FUNCTION pg_replication_origin_session_setup(text), pg_replication_origin_session_reset(), "
           + `pg_replication_origin_session_is_setup() TO "${role}"`
         ],
+        ["target", `GRANT USAGE ON SCHEMA "millrace" TO "${role}"`],
+        ["target", `GRANT SELECT, INSERT, UPDATE ON "millrace"."offsets" TO "${role}"`],
+        ["target", `GRANT SELECT ON "millrace"."waiting" TO "${role}"`],
         ["target", `GRANT DELETE, INSERT, SELECT, UPDATE ON "public"."good" TO "${role}"`],
         ["source", `GRANT SELECT ON "public"."good" TO "${role}"`]
       ])
@@ -358,7 +366,8 @@ layer(twoDatabases(source, target))("SyncCheck.run", (it) => {
     Effect.gen(function*() {
       const place = yield* makeDatabase
       const table = "CREATE TABLE public.good (id int PRIMARY KEY, v text)"
-      yield* Effect.provide(Effect.flatMap(SqlClient, (sql) => sql.unsafe(table)), client(place))
+      const made = Effect.andThen(Effect.flatMap(SqlClient, (sql) => sql.unsafe(table)), Migrations.run())
+      yield* Effect.provide(made, client(place))
       const under = (startupParameters: Record<string, string>) => Effect.provide(client(place, { startupParameters }))
       const write = Effect.flatMap(SqlClient, (sql) =>
         sql.withTransaction(Effect.andThen(sql`INSERT INTO good VALUES (1)`, sql`SELECT pg_sleep(0.5)`)))
