@@ -79,6 +79,13 @@ const isUnasked = (reason: unknown): boolean =>
   tagOf(reason) === "InvalidSetting"
   || tagOf(reason) === "Unexpected" && (reason as { readonly status?: unknown }).status === 0
 
+/** Whether no broker lets anybody in, whatever is asked for. */
+export const isShutOut = (error: unknown): boolean => {
+  if (tagOf(error) !== "KafkaError") return false
+  const reason = tagOf((error as { readonly reason?: unknown }).reason)
+  return reason === "BrokerUnreachable" || reason === "AuthenticationFailed"
+}
+
 const hasErrors = (error: unknown): boolean =>
   typeof error === "object" && error !== null && "errors" in error && Array.isArray(error.errors)
   && error.errors.length > 0

@@ -1,9 +1,10 @@
 /** Consumers of the config, by the names that were given on the command line. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { unknown } from "../internal/shared/suggestions.ts"
 import type { Config } from "./Config.ts"
-import { failAll, naming, UsageError } from "./exit.ts"
+import { failAll, isShutOut, naming, UsageError } from "./exit.ts"
 
 /** A consumer without its types. */
 export type AnyConsumer = Config["consumers"][number]
@@ -49,19 +50,30 @@ export const selectOne = Effect.fnUntraced(function*(config: Config, name: strin
   })
 })
 
+/** Whether a look at any other consumer would fail for the same reason, after as long. */
+const isOfAll = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) && exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && isShutOut(reason.error))
+
 /**
  * What a look at each consumer finds, without what two consumers of one group both find, and the failures of those that
- * cannot be looked at, which do not hide the others.
+ * cannot be looked at, which do not hide the others. Where no broker lets anybody look, it ends.
  */
 export const ofEach = Effect.fnUntraced(function*<A extends { readonly topic: string }, E, R>(
   consumers: ReadonlyArray<Named>,
   look: (consumer: AnyConsumer) => Effect.Effect<ReadonlyArray<A>, E, R>
 ) {
-  const exits = yield* Effect.forEach(consumers, ({ consumer, name }) => Effect.exit(naming(name)(look(consumer))))
+  const exits: Array<Exit.Exit<unknown, unknown>> = []
   const found = new Map<string, A>()
-  for (const [i, exit] of exits.entries()) {
-    const { group } = consumers[i]!.consumer
-    if (Exit.isSuccess(exit)) { for (const one of exit.value) found.set(JSON.stringify([group, one.topic]), one) }
+  for (const { consumer, name } of consumers) {
+    const exit = yield* Effect.exit(look(consumer))
+    if (isOfAll(exit)) {
+      exits.push(exit)
+      break
+    }
+    exits.push(yield* Effect.exit(naming(name)(exit)))
+    if (Exit.isSuccess(exit)) {
+      for (const one of exit.value) found.set(JSON.stringify([consumer.group, one.topic]), one)
+    }
   }
   return { found: [...found.values()], failed: failAll(exits) }
 })

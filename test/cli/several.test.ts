@@ -1,18 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
 import * as TestClock from "effect/testing/TestClock"
 import * as TestConsole from "effect/testing/TestConsole"
-import { Codec, Consumer, OnFailure, Topic } from "millrace"
+import { Codec, Consumer, KafkaError, OnFailure, Topic } from "millrace"
 import { InMemoryKafka } from "millrace/testing"
 import { fileURLToPath } from "node:url"
+import { render } from "../../src/cli/exit.ts"
 import { lagOf } from "../../src/cli/groupLines.ts"
 import { run } from "../../src/cli/main.ts"
+import { named, ofEach } from "../../src/cli/selection.ts"
 import type { RawHeader } from "../../src/engine/KafkaEngine.ts"
 import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import * as RetryHeaders from "../../src/internal/retry/retryHeaders.ts"
-import { built, cluster } from "./fixtures/several.config.ts"
+import several, { built, cluster } from "./fixtures/several.config.ts"
 import { stderr } from "./stderr.ts"
 
 const config = fileURLToPath(new URL("fixtures/several.config.ts", import.meta.url))
@@ -71,6 +74,30 @@ describe("several consumers", () => {
       assert.strictEqual(ls.code, 2)
       assert.include(ls.out, "a-dlt")
       assert.include(ls.failure, "consumer wrong2: ")
+    }))
+
+  it.effect("are not looked at one by one where no broker is reachable: that is said once", () =>
+    Effect.gen(function*() {
+      const consumers = named(several)
+      const looks: Array<string> = []
+      const look = (reason: KafkaError.Reason) =>
+        ofEach(consumers, ({ group }) =>
+          Effect.suspend(() => {
+            looks.push(group)
+            return group === "pair" ? Effect.succeed([{ topic: group }]) : Effect.fail(KafkaError.make("look", reason))
+          }))
+      const unreachable = yield* look(
+        new KafkaError.BrokerUnreachable({ bootstrapServers: "localhost:1", problem: "down" })
+      )
+      assert.deepStrictEqual(looks, ["pair", "pair", "shared"])
+      assert.deepStrictEqual(unreachable.found, [{ topic: "pair" }])
+      const ended = yield* Effect.exit(unreachable.failed)
+      assert.deepStrictEqual(Exit.isFailure(ended) ? render(ended.cause, false).length : 0, 1)
+      assert.notInclude(Exit.isFailure(ended) ? render(ended.cause, false)[0] : "", "consumer ")
+      const timeout = yield* Effect.exit(
+        (yield* look(new KafkaError.Timeout({ operation: "slow", timeoutMs: 1 }))).failed
+      )
+      assert.lengthOf(Exit.isFailure(timeout) ? render(timeout.cause, false) : [], 4)
     }))
 
   it.effect("are shown with policies, the topics of their patterns, and the settings that are no defaults", () =>
