@@ -3,6 +3,7 @@ import * as Console from "effect/Console"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { createInterface } from "node:readline"
+import { worksOn } from "./ending.ts"
 import { WorkFailed } from "./exit.ts"
 
 /** Whether there is somebody to be asked, and the asking: the line that was typed, `undefined` at the end of input. */
@@ -34,6 +35,8 @@ export const Operator = Context.Reference<Operator>("millrace/cli/Operator", {
  * it says how to agree beforehand.
  */
 export const agreed = Effect.fnUntraced(function*(question: string): Effect.fn.Return<void, WorkFailed> {
+  // The plan before it was printed; that nobody reads it must not end the command as if printing were its work.
+  yield* worksOn
   const operator = yield* Operator
   const answer = operator.isThere() ? yield* operator.ask(`${question} [y/N] `) : undefined
   if (/^\s*y(es)?\s*$/i.test(answer ?? "")) return

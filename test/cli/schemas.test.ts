@@ -251,6 +251,11 @@ describe("schemas by the command", () => {
       yield* Effect.flatMap(registry, ({ register }) => register("others-value", order()))
       const { out } = yield* schemas("ls", "--all")
       assert.match(out, /^others-value  AVRO  -       -      -        -        1  BACKWARD       -$/m)
+      // Also where the config has none of its own.
+      const uncoded = yield* within("uncoded")("ls", "--all")
+      assert.strictEqual(uncoded.code, 0)
+      assert.match(uncoded.out, /^others-value  AVRO /m)
+      assert.strictEqual((yield* within("uncoded")("ls")).code, 2)
     }))
 })
 

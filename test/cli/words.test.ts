@@ -10,6 +10,8 @@ import { ConnectError } from "millrace/connect"
 import { RegistryError } from "millrace/registry"
 import { SyncError } from "millrace/sql"
 import { BottomLine } from "../../src/cli/bottomLine.ts"
+import { agreed, Operator } from "../../src/cli/confirm.ts"
+import * as Ending from "../../src/cli/ending.ts"
 import { codeOf, naming, render, UsageError, wantsStacks, WorkFailed } from "../../src/cli/exit.ts"
 import { parse, timeFromFlag } from "../../src/cli/places.ts"
 import { Progress } from "../../src/cli/progress.ts"
@@ -174,6 +176,21 @@ describe("exits", () => {
       ] as const
     ) assert.strictEqual(codeOf(Cause.fail(error)), code, error.message)
   })
+
+  it.effect("somebody who is asked is asked also where nobody reads the plan any more", () =>
+    Effect.gen(function*() {
+      const ending = Ending.make()
+      const asked: Array<boolean> = []
+      const operator: Operator = {
+        isThere: () => true,
+        ask: () => Effect.sync(() => void asked.push(ending.hasOtherWork)).pipe(Effect.as("y"))
+      }
+      yield* agreed("Do it?").pipe(
+        Effect.provideService(Operator, operator),
+        Effect.provideService(Ending.Ending, ending)
+      )
+      assert.deepStrictEqual(asked, [true])
+    }))
 
   it("wrong usage is 2, failed work says nothing more", () => {
     assert.strictEqual(codeOf(Cause.fail(new UsageError({ problem: "no" }))), 2)

@@ -7,7 +7,7 @@ import * as SchemaRegistry from "../../registry/SchemaRegistry.ts"
 import { config, json } from "../root.ts"
 import { registryOf } from "../services.ts"
 import { printTable } from "../table.ts"
-import { type Target, targetsOf, topics } from "./registrations.ts"
+import { anyTargetsOf, type Target, targetsOf, topics } from "./registrations.ts"
 import { concurrency, stateOf, statusOf } from "./state.ts"
 
 const words = {
@@ -59,7 +59,7 @@ export const ls = Command.make(
   Effect.fnUntraced(function*(flags) {
     const loaded = yield* config
     const registry = yield* registryOf(loaded)
-    const targets = yield* targetsOf(loaded, flags.topics)
+    const targets = yield* (flags.all ? anyTargetsOf : targetsOf)(loaded, flags.topics)
     const rows = yield* Effect.gen(function*() {
       const own = yield* Effect.forEach(targets, row, { concurrency })
       return [...own, ...(flags.all ? yield* others(own) : [])]

@@ -33,6 +33,17 @@ const targetsAt = (topic: string, source: ReturnType<typeof sourcesOf>[number]):
  * different schemas are two targets of one subject.
  */
 export const targetsOf = Effect.fnUntraced(function*(config: Config, wanted: ReadonlyArray<string>) {
+  const targets = yield* anyTargetsOf(config, wanted)
+  if (targets.length > 0) return targets
+  return yield* new UsageError({
+    problem: `no codec of ${
+      wanted.length === 0 ? "the config's topics" : wanted.map((name) => `topic "${name}"`).join(", ")
+    } is of a Schema Registry`
+  })
+})
+
+/** {@link targetsOf}, and none where no codec is of a Schema Registry. */
+export const anyTargetsOf = Effect.fnUntraced(function*(config: Config, wanted: ReadonlyArray<string>) {
   const sources = sourcesOf(config)
   const names = [...new Set(sources.flatMap(({ match }) => match._tag === "Name" ? [match.name] : []))].sort()
   const missing = wanted.find((name) => !sources.some((source) => Topic.matches(source, name)))
@@ -47,10 +58,5 @@ export const targetsOf = Effect.fnUntraced(function*(config: Config, wanted: Rea
       for (const target of found) targets.set(JSON.stringify([target.topic, target.subject, target.schema]), target)
     }
   }
-  if (targets.size > 0) return [...targets.values()]
-  return yield* new UsageError({
-    problem: `no codec of ${
-      wanted.length === 0 ? "the config's topics" : wanted.map((name) => `topic "${name}"`).join(", ")
-    } is of a Schema Registry`
-  })
+  return [...targets.values()]
 })
