@@ -5,11 +5,11 @@
  * @stability unstable
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { func, type KindsOf, oneOf, requireFields, text, texts, whole } from "../internal/shared/fields.ts"
 import * as Kinds from "../internal/shared/handedIn/settingKinds.ts"
-import { inTransaction } from "./apply/running.ts"
 import type * as SourceDatabase from "./SourceDatabase.ts"
 import { requireSync } from "./sync/handedIn.ts"
 import { SyncError } from "./SyncError.ts"
@@ -18,6 +18,7 @@ import { partsOf, quoted, quotedTable } from "./tables/names.ts"
 import { syncErrorOf } from "./tables/sqlErrors.ts"
 import type { Pair } from "./verify/pair.ts"
 import { type AnySync, operationOf, pairsOf, type Sides, sides } from "./verify/pairs.ts"
+import { inTransaction, within } from "./verify/patience.ts"
 import type { Key } from "./verify/ranges.ts"
 import { Reading } from "./verify/reading.ts"
 import { copy } from "./verify/repairing.ts"
@@ -33,6 +34,7 @@ const kinds: KindsOf<Options> = {
   pause: Kinds.duration,
   rechecks: whole,
   most: whole,
+  timeout: Kinds.interval,
   onProgress: func
 }
 
@@ -55,6 +57,9 @@ const mostValues = 400_000
 
 /** How many refused rows are listed. */
 const mostRefused = 100
+
+const timeoutOf = ({ timeout }: Pick<Options, "timeout">): Duration.Duration =>
+  Duration.fromInputUnsafe(timeout ?? "5 minutes")
 
 const keyOf = ({ key }: Pair, parts: Key): { readonly [column: string]: string } =>
   Object.fromEntries(key.map(({ target }, i) => [target.name, parts[i]!]))
@@ -122,7 +127,7 @@ export const compare = (
   const most = options.most ?? 1_000
   return Effect.gen(function*() {
     const clients = yield* sides
-    const pairs = yield* pairsOf(operation, sync, options.ignore ?? [])
+    const pairs = yield* pairsOf(operation, sync, options.ignore ?? [], timeoutOf(options))
     return yield* Effect.forEach(pairs, (pair) => compared(operation, clients, pair, options, most))
   })
 }
@@ -143,7 +148,7 @@ const compared = Effect.fnUntraced(function*(
         if (differences.length < most) differences.push(differenceOf(pair, look))
       }
     })
-  const walked = yield* walk(new Reading(operation, clients, pair), walkOf(pair, options, found))
+  const walked = yield* walk(new Reading(operation, clients, pair, timeoutOf(options)), walkOf(pair, options, found))
   return {
     source: pair.name,
     target: pair.target.name,
@@ -185,7 +190,13 @@ const chunksOf = <A>(all: ReadonlyArray<A>, size: number): ReadonlyArray<Readonl
   Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size))
 
 /** Asks Debezium for rows. */
-const signalled = (operation: string, { source }: Sides, pair: Pair, table: string, keys: ReadonlyArray<Key>) => {
+const signalled = (
+  operation: string,
+  { source }: Sides,
+  pair: Pair,
+  { signalTable: table, ...options }: Extract<ResyncOptions, { readonly by: "signal" }>,
+  keys: ReadonlyArray<Key>
+) => {
   const { name, schema } = partsOf(table)
   const data = JSON.stringify({
     type: "incremental",
@@ -193,9 +204,10 @@ const signalled = (operation: string, { source }: Sides, pair: Pair, table: stri
     "additional-conditions": [{ "data-collection": pair.name, filter: Sql.filterOf(pair, keys) }]
   })
   const statement = Sql.signal(schema === undefined ? quoted(name) : quotedTable({ schema, name }))
+  const where = `${operation}, signal table ${table}`
   return Effect.mapError(
-    inTransaction(source, source.unsafe(statement, [data])),
-    (error) => syncErrorOf(`${operation}, signal table ${table}`, error)
+    within(where, timeoutOf(options), inTransaction(source, source.unsafe(statement, [data]))),
+    (error) => error instanceof SyncError ? error : syncErrorOf(where, error)
   )
 }
 
@@ -214,13 +226,17 @@ const repaired = Effect.fnUntraced(function*(
   outcome.kept += looks.length - meant.length
   for (const chunk of chunksOf(meant, options.chunkSize ?? 500)) {
     if (options.by === "signal") {
-      yield* signalled(operation, clients, pair, options.signalTable, chunk.map(({ key }) => key))
+      yield* signalled(operation, clients, pair, options, chunk.map(({ key }) => key))
       outcome.signalled += chunk.length
       continue
     }
     const lockTimeout = options.lockTimeout ?? "10 seconds"
     for (const part of yield* reading.parted(chunk)) {
-      const done = yield* copy(operation, clients.target, reading, part, { deletes: isDeleting, lockTimeout })
+      const done = yield* copy(operation, clients.target, reading, part, {
+        deletes: isDeleting,
+        lockTimeout,
+        timeout: timeoutOf(options)
+      })
       outcome.copied += done.copied
       outcome.deleted += done.deleted
       outcome.refusedCount += done.refused.length
@@ -286,12 +302,12 @@ export const resync = (
     const problem = problemOf(sync, options)
     if (problem !== undefined) return yield* new SyncError({ operation, reason: problem })
     const clients = yield* sides
-    const pairs = yield* pairsOf(operation, sync, options.ignore ?? [])
+    const pairs = yield* pairsOf(operation, sync, options.ignore ?? [], timeoutOf(options))
     return yield* Effect.forEach(
       pairs,
       Effect.fnUntraced(function*(pair) {
         const outcome: Outcome = { copied: 0, deleted: 0, signalled: 0, kept: 0, refusedCount: 0, refused: [] }
-        const reading = new Reading(operation, clients, pair)
+        const reading = new Reading(operation, clients, pair, timeoutOf(options))
         yield* walk(
           reading,
           walkOf(pair, options, (looks) => repaired(operation, clients, reading, options, looks, outcome))

@@ -43,6 +43,12 @@ export interface Options {
   readonly rechecks?: number | undefined
   /** How many differences are listed at most (default 1,000); the others are counted. */
   readonly most?: number | undefined
+  /**
+   * How long a statement is waited for (default 5 minutes). What takes longer, because the network has lost its
+   * connection or for other reasons, ends the work with `Unavailable`, which names the side, the table and how far it
+   * came.
+   */
+  readonly timeout?: Duration.Input | undefined
   /** Is run after each range. */
   readonly onProgress?: ((progress: Progress) => Effect.Effect<void>) | undefined
 }

@@ -24,6 +24,10 @@ const comparing = {
   rangeSize: optional.number("range-size", "How many rows of the source a range has (default 5000)"),
   pause: optional.text("pause", "How long rows that differ have until they are looked at again (default 2s)"),
   rechecks: optional.number("rechecks", "How often they are looked at again at most (default 5)"),
+  timeout: optional.text(
+    "timeout",
+    "How long a statement is waited for (default 5m); what takes longer ends the command"
+  ),
   json
 }
 
@@ -32,6 +36,7 @@ interface Comparing {
   readonly rangeSize: Option.Option<number>
   readonly pause: Option.Option<string>
   readonly rechecks: Option.Option<number>
+  readonly timeout: Option.Option<string>
 }
 
 const optionsOf = Effect.fnUntraced(function*(flags: Comparing) {
@@ -47,7 +52,8 @@ const optionsOf = Effect.fnUntraced(function*(flags: Comparing) {
     ignore: flags.ignore,
     rangeSize: Option.getOrUndefined(flags.rangeSize),
     pause: yield* duration("--pause", flags.pause),
-    rechecks: Option.getOrUndefined(flags.rechecks)
+    rechecks: Option.getOrUndefined(flags.rechecks),
+    timeout: yield* duration("--timeout", flags.timeout, 1)
   }
 })
 
@@ -133,10 +139,10 @@ export const resync = Command.make(
     const layer = yield* databases
     yield* Effect.gen(function*() {
       if (!flags.yes) {
-        const { ignore, pause, rangeSize, rechecks } = options
+        const { ignore, pause, rangeSize, rechecks, timeout } = options
         const found = (yield* Effect.forEach(
           syncs,
-          (sync) => Verify.compare(sync, { ignore, pause, rangeSize, rechecks, most: 20 })
+          (sync) => Verify.compare(sync, { ignore, pause, rangeSize, rechecks, timeout, most: 20 })
         )).flat()
         if (!flags.json) yield* printComparisons(found)
         if (Verify.isAlike(found)) return yield* Console.log(flags.json ? "[]" : "nothing to do: nothing differs")

@@ -1,4 +1,5 @@
 /** The tables of a sync, on both sides. */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { SqlClient } from "effect/sql/SqlClient"
 import { type AnySource, show } from "../../Source.ts"
@@ -9,6 +10,7 @@ import { load } from "../sync/syncTables.ts"
 import { SyncError } from "../SyncError.ts"
 import * as Table from "../Table.ts"
 import { type Pair, pairOf, tableOfTopic } from "./pair.ts"
+import { within } from "./patience.ts"
 
 /** Any sync. */
 export type AnySync = ModelSync<any, any, any>
@@ -36,8 +38,13 @@ export const sides: Effect.Effect<Sides, never, SqlClient | SourceDatabase.Servi
 })
 
 /** Errors name the side: both may have a table of one name. */
-const onSide = (operation: string, side: string) =>
-  Effect.mapError((error: SyncError) => {
+const onSide = <A, R>(
+  operation: string,
+  side: string,
+  timeout: Duration.Duration,
+  effect: Effect.Effect<A, SyncError, R>
+): Effect.Effect<A, SyncError, R> =>
+  Effect.mapError(within(operation, timeout, effect), (error) => {
     const { cause, place, reason } = error
     const what = error.operation === operation ? "" : `, ${error.operation}`
     return new SyncError({ operation: `${operation}, ${side}${what}`, reason, place, cause })
@@ -47,16 +54,18 @@ const onSide = (operation: string, side: string) =>
 export const pairsOf = Effect.fnUntraced(function*(
   operation: string,
   sync: AnySync,
-  ignore: ReadonlyArray<string>
+  ignore: ReadonlyArray<string>,
+  timeout: Duration.Duration
 ): Effect.fn.Return<ReadonlyArray<Pair>, SyncError, SqlClient | SourceDatabase.Service> {
   const { source } = yield* sides
-  const { byName, main } = yield* onSide(operation, "target")(load(operation, sync.settings, {}))
+  const { byName, main } = yield* onSide(operation, "target", timeout, load(operation, sync.settings, {}))
   const mappings: ReadonlyArray<readonly [string, Mapping]> = byName.size > 0
     ? [...byName]
     : sourcesOf(sync, main.target.name).map((name) => [name, main] as const)
   const pairs: Array<Pair> = []
   for (const [name, mapping] of mappings) {
-    const table = yield* onSide(operation, "source")(Effect.provideService(Table.read(name), SqlClient, source))
+    const reading = Effect.provideService(Table.read(name), SqlClient, source)
+    const table = yield* onSide(operation, "source", timeout, reading)
     const isShared = mappings.some(([other, { target }]) => other !== name && target.name === mapping.target.name)
     const pair = pairOf(table, mapping, { ignore, isShared })
     if ("_tag" in pair) return yield* new SyncError({ operation, reason: pair })

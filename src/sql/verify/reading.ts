@@ -1,13 +1,15 @@
 /** Reads both sides of a pair. */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { inTransaction, textsOf } from "../apply/running.ts"
+import { textsOf } from "../apply/running.ts"
 import type { SyncError } from "../SyncError.ts"
 import { syncErrorOf } from "../tables/sqlErrors.ts"
 import { type Digests, keyText, type Look, lookOf, type Part, partsOf, type Row } from "./differences.ts"
 import type { Pair } from "./pair.ts"
 import type { Sides } from "./pairs.ts"
+import { inTransaction, within } from "./patience.ts"
 import type { Key, Range, Summary } from "./ranges.ts"
 import * as Sql from "./verifySql.ts"
 
@@ -25,18 +27,21 @@ export class Reading {
   readonly pair: Pair
   private readonly clients: Sides
   private readonly operation: string
+  private readonly timeout: Duration.Duration
 
-  constructor(operation: string, clients: Sides, pair: Pair) {
+  constructor(operation: string, clients: Sides, pair: Pair, timeout: Duration.Duration) {
     this.operation = operation
     this.clients = clients
     this.pair = pair
+    this.timeout = timeout
   }
 
   private on(side: Sql.Side, made: Sql.Query): Effect.Effect<Texts, SyncError> {
-    const table = side === "source" ? this.pair.name : this.pair.target.name
-    return Effect.mapError(
-      query(this.clients[side], made),
-      (error) => syncErrorOf(`${this.operation}, ${side} ${table}`, error)
+    const operation = `${this.operation}, ${side} ${side === "source" ? this.pair.name : this.pair.target.name}`
+    return within(
+      operation,
+      this.timeout,
+      Effect.mapError(query(this.clients[side], made), (error) => syncErrorOf(operation, error))
     )
   }
 

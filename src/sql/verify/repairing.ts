@@ -12,6 +12,7 @@ import { SyncError } from "../SyncError.ts"
 import { shownError, syncErrorOf } from "../tables/sqlErrors.ts"
 import { keyText, type Look, type Part } from "./differences.ts"
 import type { Pair } from "./pair.ts"
+import { within } from "./patience.ts"
 import type { Key } from "./ranges.ts"
 import type { Reading } from "./reading.ts"
 import * as Sql from "./verifySql.ts"
@@ -77,7 +78,11 @@ export const copy = (
   sql: SqlClient,
   reading: Reading,
   part: Part,
-  options: { readonly deletes: boolean; readonly lockTimeout: Duration.Input }
+  options: {
+    readonly deletes: boolean
+    readonly lockTimeout: Duration.Input
+    readonly timeout: Duration.Duration
+  }
 ): Effect.Effect<Repaired, SyncError> => {
   const { pair } = reading
   const { looks } = part
@@ -135,8 +140,11 @@ export const copy = (
     const deleted = done.filter(({ kind }) => kind === "Remove" || kind === "Mark").length
     return { copied, deleted, refused }
   })
+  const where = `${operation}, target ${pair.target.name}`
+  // The lock has its own time.
+  const timeout = Duration.sum(options.timeout, Duration.millis(millis))
   return Effect.mapError(
-    inTransaction(sql, work),
-    (error) => error instanceof SyncError ? error : syncErrorOf(`${operation}, target ${pair.target.name}`, error)
+    within(where, timeout, inTransaction(sql, work)),
+    (error) => error instanceof SyncError ? error : syncErrorOf(where, error)
   )
 }

@@ -1,7 +1,7 @@
 /** Walks over both tables, range by range, and looks again at what differs. */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { SyncError } from "../SyncError.ts"
+import { SyncError } from "../SyncError.ts"
 import { differingKeys, keyText, type Look } from "./differences.ts"
 import { type Key, type Range, splitAt, stepOf } from "./ranges.ts"
 import type { Reading } from "./reading.ts"
@@ -101,13 +101,20 @@ export const walk = Effect.fnUntraced(function*(reading: Reading, options: Walk)
     }
   })
 
-  let after: Key | undefined
-  while (true) {
-    const upTo: Key | undefined = yield* reading.boundary("source", { after, upTo: undefined }, rangeSize)
-    yield* range({ after, upTo })
-    if (upTo === undefined) break
-    after = upTo
-  }
-  yield* flush(0)
-  return counts
+  const all = Effect.gen(function*() {
+    let after: Key | undefined
+    while (true) {
+      const upTo: Key | undefined = yield* reading.boundary("source", { after, upTo: undefined }, rangeSize)
+      yield* range({ after, upTo })
+      if (upTo === undefined) break
+      after = upTo
+    }
+    yield* flush(0)
+    return counts
+  })
+  return yield* Effect.mapError(all, ({ cause, operation, place, reason }) => {
+    const { ranges, sourceRows } = counts
+    const far = `after ${ranges} ${ranges === 1 ? "range" : "ranges"} with ${sourceRows} rows of the source`
+    return new SyncError({ operation: `${operation}, ${far}`, reason, place, cause })
+  })
 })
