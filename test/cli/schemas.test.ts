@@ -222,6 +222,19 @@ describe("schemas by the command", () => {
       rmSync(folder, { recursive: true })
     }))
 
+  it.effect("says what was registered before the registry failed, in JSON, too", () =>
+    Effect.gen(function*() {
+      const { code, out } = yield* within("halfway")("register", "--json")
+      assert.strictEqual(code, 1)
+      assert.deepStrictEqual(
+        JSON.parse(out).map(({ status, subject }: { readonly status: string; readonly subject: string }) => [
+          subject,
+          status
+        ]),
+        [["a-value", "made"]]
+      )
+    }))
+
   it.effect("deletes what the operator agrees to", () =>
     Effect.gen(function*() {
       const asked = yield* schemas("delete", "User", "--version", "1")

@@ -46,12 +46,18 @@ export const register = Command.make(
       // All or nothing: a rollout of a half would be neither the old nor the new state.
       const executes = !flags.dryRun && wrong === 0
       const done: Array<Done> = []
-      for (const [i, { next, ...checked }] of found.entries()) {
-        const one = executes && isMissing(checked) ? yield* registered(checked, targets[i]!) : checked
-        done.push(one)
-        if (!flags.json) { for (const line of wordsOf(one, checked, next)) yield* Console.log(line) }
-      }
-      if (flags.json) yield* Console.log(JSON.stringify(done))
+      const each = Effect.forEach(
+        found,
+        Effect.fnUntraced(function*({ next, ...checked }, i) {
+          const one = executes && isMissing(checked) ? yield* registered(checked, targets[i]!) : checked
+          done.push(one)
+          if (!flags.json) { for (const line of wordsOf(one, checked, next)) yield* Console.log(line) }
+        }),
+        { discard: true }
+      )
+      // What was registered is said also where the registry fails after it.
+      const report = Effect.suspend(() => flags.json ? Console.log(JSON.stringify(done)) : Effect.void)
+      yield* Effect.ensuring(each, report)
       if (wrong > 0) {
         return yield* new WorkFailed({ problem: `${wrong} of ${found.length} may not be registered; nothing was` })
       }
