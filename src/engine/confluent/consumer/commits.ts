@@ -32,6 +32,12 @@ interface Waiter {
   readonly settle: (error: KafkaError | undefined) => void
 }
 
+/** A commit that is repeated while nothing of it was given up. */
+interface Persistent {
+  readonly positions: ReadonlyArray<Position>
+  wanted: boolean
+}
+
 /** In an answer the binding puts an error, without topic or partition, in the place of each position that failed. */
 type Answered = NativePosition | NativeError
 
@@ -79,6 +85,7 @@ export const committedOf = (
 /** The commits of one consumer that wait for their answer, also those that nobody waits for any more. */
 export class Commits {
   private readonly waiters = new Set<Waiter>()
+  private readonly persistent = new Set<Persistent>()
   /** Called once every commit has its answer. */
   private quiet: (() => void) | undefined
   private readonly toError: (error: NativeError, at?: TopicPartition) => KafkaError
@@ -153,23 +160,44 @@ export class Commits {
     )
   }
 
-  /** {@link commit}, repeated while the coordinator is not ready and `stillWanted`, within a bound. */
+  /**
+   * {@link commit}, repeated within a bound while the coordinator is not ready: not when one of the partitions is not
+   * owned, or was given up meanwhile, because that would take the next owner's offset back.
+   */
   persist(
     consumer: NativeConsumer,
     positions: ReadonlyArray<Position>,
-    stillWanted: () => boolean
+    owns: (partition: TopicPartition) => boolean
   ): Effect.Effect<void, KafkaError> {
     if (positions.length === 0) return Effect.void
-    return Effect.retry(this.commit(consumer, positions), {
-      schedule: commitRetry,
-      while: (error) => passes(error) && stillWanted()
-    }).pipe(Effect.timeoutOrElse({
-      duration: commitTimeoutMs,
-      orElse: () => {
-        const reason = new Errors.Timeout({ operation: "commit", timeoutMs: commitTimeoutMs })
-        return Effect.fail(Errors.make("commit", reason))
-      }
-    }))
+    return Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const persistent: Persistent = { positions, wanted: true }
+        this.persistent.add(persistent)
+        return persistent
+      }),
+      (persistent) =>
+        Effect.retry(this.commit(consumer, positions), {
+          schedule: commitRetry,
+          while: (error) => passes(error) && persistent.wanted && !consumer.assignmentLost() && positions.every(owns)
+        }).pipe(Effect.timeoutOrElse({
+          duration: commitTimeoutMs,
+          orElse: () => {
+            const reason = new Errors.Timeout({ operation: "commit", timeoutMs: commitTimeoutMs })
+            return Effect.fail(Errors.make("commit", reason))
+          }
+        })),
+      (persistent) => Effect.sync(() => void this.persistent.delete(persistent))
+    )
+  }
+
+  /** No commit of one of these partitions is repeated any more. */
+  giveUp(partitions: ReadonlyArray<TopicPartition>): void {
+    if (this.persistent.size === 0) return
+    const given = new Set(partitions.map(format))
+    for (const one of this.persistent) {
+      if (one.positions.some((position) => given.has(format(position)))) one.wanted = false
+    }
   }
 
   /** {@link commit}, with a callback that is called once. */

@@ -149,7 +149,10 @@ export const open = Effect.fnUntraced(function*(
     const assign = error?.code === assignCode
     const kind = assign ? "assign" : consumer.assignmentLost() ? "lost" : "revoke"
     if (closing) return answerWhileClosing(kind, assign ? [] : partitions)
-    if (!assign) forget(partitions)
+    if (!assign) {
+      forget(partitions)
+      commits.giveUp(partitions)
+    }
     if (kind === "lost") stored.take(partitions)
     onEvent({ _tag: "Rebalance", ...rebalances.ask(kind, partitions) })
   }
@@ -208,8 +211,7 @@ export const open = Effect.fnUntraced(function*(
   })
 
   // A static member of the new protocol that cannot leave keeps its place until the broker's session timeout is over.
-  const isKept = isStatic && !isClassic
-  const pace = isKept ? { ...environment.pace, patience: keptMillis } : environment.pace
+  const pace = isStatic && !isClassic ? { ...environment.pace, patience: keptMillis } : environment.pace
   const stranding = new Stranding(consumer, { bootstrapServers, pace }, () => {
     if (!closing) options.onStranded()
   })
@@ -351,8 +353,7 @@ export const open = Effect.fnUntraced(function*(
     commit: (positions) =>
       checked(
         positionsProblem("commit", positions),
-        // A position of a partition that was given up meanwhile would take its new owner back.
-        commits.persist(consumer, positions, () => !consumer.assignmentLost() && positions.every(assigned.holds))
+        commits.persist(consumer, positions, assigned.holds)
       ),
     committed: (partitions) =>
       Effect.mapError(
