@@ -49,6 +49,9 @@ const login = (mechanism: "plain" | "scram") => {
   return `org.apache.kafka.common.security.${module} required${mechanism === "plain" ? known : ""};`
 }
 
+/** For a broker that is killed: it can register again as soon as its old session is over. */
+export const shortSession = { "broker.session.timeout.ms": 2000 } as const
+
 /** The settings of a broker and controller in one, as `server.properties` has them. */
 export const brokerConfig = (ports: BrokerPorts, data: string): Readonly<Record<string, string | number | boolean>> => {
   const all = listeners(ports)
@@ -105,8 +108,8 @@ export const brokerConfig = (ports: BrokerPorts, data: string): Readonly<Record<
     "group.consumer.assignment.interval.ms": 0,
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
 
-    // A killed broker can register again as soon as its old session is over.
-    "broker.session.timeout.ms": 2000,
+    // A machine that stands still for some seconds is no failover, which would end the sessions of members.
+    "broker.session.timeout.ms": 30_000,
     "broker.heartbeat.interval.ms": 250,
 
     // What deletion and compaction do is seen while a test waits. Records older than a topic's retention vanish.
