@@ -295,6 +295,24 @@ export class Unavailable extends Data.TaggedError("Unavailable")<{
 }
 
 /**
+ * A trigger moves a row to another partition of its table while the row is stored. PostgreSQL refuses that, and the
+ * record is not to blame: its partition waits until the trigger is changed.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category errors
+ */
+export class TriggerMovesRow extends Data.TaggedError("TriggerMovesRow")<{ readonly problem: string }> {
+  override get message(): string {
+    return `a trigger moves the row to another partition, which PostgreSQL refuses (${this.problem}); let the trigger `
+      + "leave the columns of the partition key as they are"
+  }
+  get isRetryable(): boolean {
+    return false
+  }
+}
+
+/**
  * The database returned an error without a name here, such as a syntax error in SQL of one's own.
  *
  * @stability unstable
@@ -336,4 +354,5 @@ export type Reason =
   | TruncateRefused
   | Fenced
   | Unavailable
+  | TriggerMovesRow
   | Unexpected

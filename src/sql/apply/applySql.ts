@@ -96,7 +96,7 @@ const writeText = (target: Target, columns: ReadonlyArray<number>): string => {
   })`
 }
 
-const cellsOf = (ops: ReadonlyArray<Op>, columns: ReadonlyArray<number>): Array<string> =>
+const cellsOf = (ops: ReadonlyArray<Pick<Op, "row">>, columns: ReadonlyArray<number>): Array<string> =>
   columns.map((column) => literalOf(ops, ({ row }) => row[column]))
 
 /** A key as it is remembered: PostgreSQL has no text with a NUL in it. */
@@ -114,6 +114,22 @@ export const write = (target: Target, shape: string, ops: ReadonlyArray<Op>): St
   return {
     text: cached(target, `write ${shape}`, () => writeText(target, columns)),
     params: target.guard === undefined ? params : [...params, ...memory(ops)]
+  }
+}
+
+/** Only reads the cells of rows with the same columns, as `write` does. */
+export const read = (target: Target, shape: string, ops: ReadonlyArray<Pick<Op, "row">>): Statement => {
+  const columns = target.columns.flatMap((_, column) => ops[0]!.row[column] === undefined ? [] : [column])
+  return {
+    text: cached(
+      target,
+      `read ${shape}`,
+      () =>
+        `SELECT count(ROW(${columns.map((column) => cellOf(target, column)).join(", ")})) FROM ${
+          source(target, columns)
+        }`
+    ),
+    params: cellsOf(ops, columns)
   }
 }
 

@@ -27,8 +27,17 @@ export interface Claim {
   isLate: boolean
   /** When a row had waited for a unique value for as long as it may, in milliseconds since the epoch. */
   waitedOutAt: number
+  /** Where the last chunk with a value that cannot be read was cut. */
+  cut: Cut | undefined
   /** The transactions whose COMMIT was not answered, by the owner that each wrote. */
   readonly unanswered: Map<string, Unanswered>
+}
+
+/** Operations of which one has a value that cannot be read: those before it, and why. */
+export interface Cut {
+  readonly ops: ReadonlyArray<Op>
+  readonly before: ReadonlyArray<Op>
+  readonly error: SqlError
 }
 
 /** What a transaction did, if it was committed. */
@@ -85,7 +94,7 @@ export class Claims {
       const partition = { topic: topic ?? "", partition: Number(number) }
       const token = owner ?? ""
       const unanswered = new Map<string, Unanswered>()
-      const counts = { sequence: 0, stride: unlimited, isLate: false, waitedOutAt: -Infinity }
+      const counts = { sequence: 0, stride: unlimited, isLate: false, waitedOutAt: -Infinity, cut: undefined }
       claims.set(nameOf(group, partition), { group, ...partition, owner: token, token, ...counts, unanswered })
       return next === null || next === undefined ? [] : [{ ...partition, offset: Number(next) }]
     })

@@ -4,12 +4,13 @@ import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Place } from "../tables/ownTables.ts"
-import { isOfRow } from "../tables/sqlErrors.ts"
+import { isOfRow, mayBeOfValue } from "../tables/sqlErrors.ts"
 import { type Applied, carefully, optimistically, parkAt } from "./carefully.ts"
-import { type Claim, unlimited } from "./claims.ts"
+import { type Claim, type Cut, unlimited } from "./claims.ts"
 import type { Op } from "./fold.ts"
 import * as Offsets from "./offsetsSql.ts"
 import { inTransaction, textsOf } from "./running.ts"
+import { unread } from "./unread.ts"
 
 /** How many operations are tried at once after a row was refused. */
 const smallStride = 32
@@ -25,10 +26,12 @@ export interface Done extends Applied {
 }
 
 /**
- * Calls `write` with the operations that can be written at this time, and looks after the others. `hasWaiting`: some
- * rows are kept elsewhere already, of these keys or of others. `isCareful`: operations are written in their order.
+ * Calls `write` with those of the operations that can be written at this time, and looks after the others.
+ * `hasWaiting`: some rows are kept elsewhere already, of these keys or of others. `isCareful`: operations are written
+ * in their order.
  */
 export type Around = (
+  ops: ReadonlyArray<Op>,
   hasWaiting: boolean,
   isCareful: boolean,
   write: (ops: ReadonlyArray<Op>, from: number) => Effect.Effect<Applied, SqlError>
@@ -91,11 +94,48 @@ const inOne = Effect.fnUntraced(function*(
   return known.ops === ops ? known.applied : yield* inOne(chunk, write)
 })
 
+/** What is before a record of which a value cannot be read, and that record. */
+const cutOf = Effect.fnUntraced(function*({ claim, ops, sql }: Chunk, error: SqlError) {
+  const found = mayBeOfValue(error) ? yield* unread(sql, ops) : undefined
+  if (found === undefined) return undefined
+  return claim.cut = { ops, before: ops.slice(0, found.place), error: found.error }
+})
+
+/** Writes what is before the record that cannot be read: the same operations where this is done again. */
+const upTo = Effect.fnUntraced(function*(
+  chunk: Chunk,
+  { before, error, ops }: Cut,
+  isParked: boolean
+): Effect.fn.Return<Done, SqlError | Lost, SqlClient> {
+  const place = before.length
+  if (place === 0) return { place, error, parked: 0 }
+  const done = yield* store({ ...chunk, ops: before, next: ops[place]!.offset }, isParked)
+  chunk.claim.cut = undefined
+  return done.error === undefined ? { ...done, place, error } : done
+})
+
 /**
  * Writes operations as far as the database takes them, and the offset behind them; rows without their parents wait.
  * `isParked`: the first one waits for a unique value, and leaves its own to others.
  */
-export const store = Effect.fnUntraced(function*(
+export const store = (
+  chunk: Chunk,
+  isParked: boolean
+): Effect.Effect<Done, SqlError | Lost, SqlClient> => {
+  const { claim: { cut }, ops } = chunk
+  if (cut?.ops === ops) return upTo(chunk, cut, isParked)
+  return Effect.catchIf(
+    stored(chunk, isParked),
+    (error): error is SqlError => !isLost(error),
+    (error) =>
+      Effect.flatMap(
+        cutOf(chunk, error),
+        (found) => found === undefined ? Effect.fail(error) : upTo(chunk, found, isParked)
+      )
+  )
+}
+
+const stored = Effect.fnUntraced(function*(
   chunk: Chunk,
   isParked: boolean
 ): Effect.fn.Return<Done, SqlError | Lost, SqlClient> {
@@ -103,7 +143,7 @@ export const store = Effect.fnUntraced(function*(
   if (claim.stride === unlimited && !isParked) {
     const whole = (ready: ReadonlyArray<Op>) =>
       Effect.as(optimistically(sql, ready, 0), { place: ready.length, error: undefined })
-    const result = yield* Effect.result(inOne(chunk, (hasWaiting) => chunk.around(hasWaiting, false, whole)))
+    const result = yield* Effect.result(inOne(chunk, (hasWaiting) => chunk.around(ops, hasWaiting, false, whole)))
     if (result._tag === "Success") return result.success
     // A row that is refused is looked for below.
     if (isLost(result.failure) || !isOfRow(result.failure)) return yield* Effect.fail(result.failure)
@@ -113,7 +153,7 @@ export const store = Effect.fnUntraced(function*(
     Effect.fnUntraced(function*(hasWaiting, move) {
       if (isParked) yield* parkAt(sql, ops, 0)
       const write = (ready: ReadonlyArray<Op>, from: number) => carefully(sql, ready, from, claim.stride, claim.isLate)
-      const done = yield* chunk.around(hasWaiting, true, write)
+      const done = yield* chunk.around(ops, hasWaiting, true, write)
       if (done.error !== undefined) yield* move(ops[done.place]!.offset)
       return done
     })

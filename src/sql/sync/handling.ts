@@ -243,7 +243,7 @@ export class Handling<R> {
       const applied = yield* store({
         ...chunk,
         next,
-        around: (...how) => around({ ...chunk, waiting }, ...how)
+        around: (ops, ...how) => around({ ...chunk, ops, waiting }, ...how)
       }, isParked)
       // Its parent may have come meanwhile, in a transaction that could not see it.
       if (applied.parked > 0) ring(yield* CurrentRun, place)

@@ -2,7 +2,7 @@
 import * as Predicate from "effect/Predicate"
 import type { SqlError } from "effect/sql/SqlError"
 import { type Place, SyncError } from "../SyncError.ts"
-import { Denied, NotMigrated, type Reason, Unavailable, Unexpected } from "../SyncErrorReason.ts"
+import { Denied, NotMigrated, type Reason, TriggerMovesRow, Unavailable, Unexpected } from "../SyncErrorReason.ts"
 
 /** What the database said about an error; drivers keep it as fields of the cause, under these names. */
 export interface ServerError {
@@ -84,17 +84,28 @@ export const isTransient = (error: SqlError): boolean => {
 /** Whether the database refuses what is in a row. */
 export const isOfRow = (error: SqlError): boolean => isAboutRow(serverErrorOf(error)) && !isTransient(error)
 
+/** Whether it may be about a value although its code says other things; a statement has a place where it is wrong. */
+export const mayBeOfValue = (error: SqlError): boolean => {
+  const { code, position } = serverErrorOf(error)
+  return code !== undefined && !systemCode.test(code) && position === undefined && !isTransient(error)
+    && !isOfRow(error)
+}
+
 const problemOf = ({ detail, message }: ServerError): string => detail === undefined ? message : `${message}: ${detail}`
 
 /** How errors show what the database said. */
 export const shownError = (error: SqlError): string => problemOf(serverErrorOf(error))
 
+/** The functions of the server that call triggers before a row is written. */
+const movesRow = /^ExecBR\w+Triggers/
+
 /** Why an error of the database is about no single row. */
 export const reasonOf = (error: SqlError): Reason => {
   const said = serverErrorOf(error)
-  const { code } = said
+  const { code, routine } = said
   const problem = problemOf(said)
   if (isTransient(error)) return new Unavailable({ code, problem })
+  if (code === "0A000" && routine !== undefined && movesRow.test(routine)) return new TriggerMovesRow({ problem })
   return code === "42501" || error.reason._tag === "AuthenticationError"
     ? new Denied({ problem })
     : new Unexpected({ code, problem })

@@ -22,8 +22,8 @@ export const storeAll = (claim: Claim, ops: ReadonlyArray<Op>, first = 0, isPark
     const sql = yield* SqlClient
     const next = first + ops.length
     const all = numbered(ops, first)
-    const around: Around = (_hasWaiting, _isCareful, write) =>
-      Effect.map(write(all, 0), (applied) => ({ ...applied, parked: 0 }))
+    const around: Around = (ops, _hasWaiting, _isCareful, write) =>
+      Effect.map(write(ops, 0), (applied) => ({ ...applied, parked: 0 }))
     const chunk = { sql, place: {}, claim, ops: all, around, next }
     const { error, place } = yield* store(chunk, isParked)
     return error === undefined ? place : `${place}: ${serverErrorOf(error).code}`
