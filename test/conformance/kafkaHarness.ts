@@ -12,6 +12,7 @@ import * as ConfluentKafka from "../../src/engine/ConfluentKafka.ts"
 import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import type { RawMessage } from "../../src/engine/KafkaEngine.ts"
 import { users } from "../services/brokerConfig.ts"
+import { shortSessions } from "../services/brokerConfig.ts"
 import { denySecretsToMallory } from "../services/foreignClient.ts"
 import { type Broker, startBroker } from "../services/kafka.ts"
 import type { FaultProxy } from "../services/proxy.ts"
@@ -68,7 +69,7 @@ export interface Shared {
 
 /** Starts what a file shares. */
 export const startShared = async (): Promise<Shared> => {
-  const broker = await startBroker({ config: { "group.consumer.heartbeat.interval.ms": 300 } })
+  const broker = await startBroker({ config: { ...shortSessions, "group.consumer.heartbeat.interval.ms": 300 } })
   const [proxy] = await Promise.all([broker.startProxy(), denySecretsToMallory(broker.bootstrap)])
   const scope = Scope.makeUnsafe()
   const engine = ({ at, ...options }: Partial<ConfluentKafka.Options> & { readonly at: string }) =>

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { afterAll, beforeAll } from "vitest"
 import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import { produce } from "../conformance/members.ts"
-import { shortSession } from "../services/brokerConfig.ts"
+import { shortSessions } from "../services/brokerConfig.ts"
 import { type Broker, startBroker } from "../services/kafka.ts"
 import type { FaultProxy } from "../services/proxy.ts"
 import { committed, createTopic, engineAt, startLoad, until } from "./cluster.ts"
@@ -16,7 +16,7 @@ const sessionMillis = 6_000
 let broker: Broker
 let proxy: FaultProxy
 beforeAll(async () => {
-  broker = await startBroker({ config: shortSession })
+  broker = await startBroker({ config: shortSessions })
   proxy = await broker.startProxy()
 })
 afterAll(async () => {

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Consumer } from "millrace"
 import { afterAll, beforeAll } from "vitest"
 import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
+import { shortSessions } from "../services/brokerConfig.ts"
 import { type Broker, startBroker } from "../services/kafka.ts"
 import { committed, engineAt, startLoad, until } from "./cluster.ts"
 import { scene, stop } from "./scene.ts"
@@ -12,7 +13,7 @@ const sessionMillis = 5_000
 
 let broker: Broker
 beforeAll(async () => {
-  broker = await startBroker()
+  broker = await startBroker({ config: shortSessions })
 })
 afterAll(() => broker.remove())
 

@@ -6,6 +6,7 @@ import { afterEach, beforeEach } from "vitest"
 import * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import type { Position } from "../../src/engine/KafkaEngine.ts"
 import { full } from "../full.ts"
+import { shortSessions } from "../services/brokerConfig.ts"
 import { type Broker, startBroker } from "../services/kafka.ts"
 import { createTopic, engineAt, until } from "./cluster.ts"
 import { faultsOf } from "./retries/chance.ts"
@@ -27,7 +28,7 @@ const retries = { nonBlocking: 2, blocking: 3 }
 
 let broker: Broker
 beforeEach(async () => {
-  broker = await startBroker()
+  broker = await startBroker({ config: shortSessions })
 })
 afterEach(() => broker.remove())
 

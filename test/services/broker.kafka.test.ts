@@ -1,7 +1,7 @@
 import { default as confluent } from "@confluentinc/kafka-javascript"
 import { assert, describe, it } from "@effect/vitest"
 import { afterAll, beforeAll } from "vitest"
-import { shortSession, tlsFiles, users } from "./brokerConfig.ts"
+import { shortSessions, tlsFiles, users } from "./brokerConfig.ts"
 import { kafka, sharedKafka } from "./env.ts"
 import { createTopic, denySecretsToMallory, foreignConsume, foreignProduce } from "./foreignClient.ts"
 import { brokerAnswers } from "./health.ts"
@@ -142,7 +142,7 @@ describe("a broker of a test's own", () => {
   let broker: Broker
   const topic = "faults"
   beforeAll(async () => {
-    broker = await startBroker({ config: shortSession })
+    broker = await startBroker({ config: shortSessions })
     await createTopic({ bootstrap: broker.bootstrap, topic })
   })
   afterAll(() => broker.remove())

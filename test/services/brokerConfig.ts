@@ -49,8 +49,11 @@ const login = (mechanism: "plain" | "scram") => {
   return `org.apache.kafka.common.security.${module} required${mechanism === "plain" ? known : ""};`
 }
 
-/** For a broker that is killed: it can register again as soon as its old session is over. */
-export const shortSession = { "broker.session.timeout.ms": 2000 } as const
+/**
+ * For a broker that is killed, or whose members are: it can register again, and their partitions go to others, as soon
+ * as the old session is over.
+ */
+export const shortSessions = { "broker.session.timeout.ms": 2000, "group.consumer.session.timeout.ms": 6000 } as const
 
 /** The settings of a broker and controller in one, as `server.properties` has them. */
 export const brokerConfig = (ports: BrokerPorts, data: string): Readonly<Record<string, string | number | boolean>> => {
@@ -104,11 +107,11 @@ export const brokerConfig = (ports: BrokerPorts, data: string): Readonly<Record<
     "group.consumer.min.heartbeat.interval.ms": 100,
     "group.consumer.heartbeat.interval.ms": 500,
     "group.consumer.min.session.timeout.ms": 1000,
-    "group.consumer.session.timeout.ms": 6000,
     "group.consumer.assignment.interval.ms": 0,
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1000,
 
-    // A machine that stands still for some seconds is no failover, which would end the sessions of members.
+    // A machine that stands still for some seconds ends no session, of members or of the broker itself.
+    "group.consumer.session.timeout.ms": 30_000,
     "broker.session.timeout.ms": 30_000,
     "broker.heartbeat.interval.ms": 250,
 

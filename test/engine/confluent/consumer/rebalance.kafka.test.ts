@@ -16,7 +16,7 @@ const protocols = {
 const engine = Layer.unwrap(Effect.sync(() =>
   ConfluentKafka.layer({
     bootstrapServers: [sharedKafka()],
-    consumer: { fetchMaxWait: "10 millis", sessionTimeout: "6 seconds" }
+    consumer: { fetchMaxWait: "10 millis", sessionTimeout: "30 seconds" }
   })
 ))
 
