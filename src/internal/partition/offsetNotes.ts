@@ -7,8 +7,8 @@
  * each), a dot, and what is finished: `r` and runs (distance, length), or `b` and a bit for each offset, whichever is
  * shorter. All numbers are distances from the one before, the first offset from the committed one.
  */
+import * as Vlq from "../shared/codecs/vlq.ts"
 import type { Run } from "./offsetTracker.ts"
-import * as Vlq from "./vlq.ts"
 
 /** The attempts of a record that fails. `firstFailedAt` is in milliseconds. */
 export interface Attempts {
