@@ -220,8 +220,9 @@ const sinkRate = async (subject: Subject): Promise<number> => {
 
 /** Messages of an outbox, or the same ones without it. */
 const relayRate = async (): Promise<number> => {
-  const { direct, relay } = await import("./outbox.ts")
-  const rate = await (spec.subject === "raw" ? direct : relay)({
+  const { direct, relay, relayOnce } = await import("./outbox.ts")
+  const run = spec.subject === "raw" ? direct : spec.subject === "millrace-once" ? relayOnce : relay
+  const rate = await run({
     ...spec,
     value: valueOf(spec.workload),
     postgres: need(spec.postgres),

@@ -29,7 +29,7 @@ const messagesOf = ({ records, value }: RelayTask) =>
 const topicOf = ({ topic }: RelayTask) => Topic.make(topic, { key: Codec.bytes, value: Codec.bytes })
 
 /** From the start of the relay to an empty outbox; messages per second. */
-export const relay = (task: RelayTask): Promise<number> =>
+export const relay = (task: RelayTask, options: OutboxRelay.Options = {}): Promise<number> =>
   Effect.gen(function*() {
     yield* Migrations.run()
     for (const messages of messagesOf(task)) yield* Outbox.sendAll(topicOf(task), messages)
@@ -37,12 +37,16 @@ export const relay = (task: RelayTask): Promise<number> =>
     yield* Producer.send(topicOf(task), { key: Buffer.from("first"), value: task.value })
     task.begin()
     const began = performance.now()
-    const fiber = yield* Effect.forkChild(OutboxRelay.run())
+    const fiber = yield* Effect.forkChild(OutboxRelay.run(options))
     while ((yield* Outbox.status).waiting > 0) yield* Effect.sleep("20 millis")
     const millis = performance.now() - began
     yield* Fiber.interrupt(fiber)
     return task.records / millis * 1_000
   }).pipe(Effect.provide(layersOf(task)), Effect.runPromise)
+
+/** The same, exactly once. */
+export const relayOnce = (task: RelayTask): Promise<number> =>
+  relay(task, { exactlyOnce: { transactionalId: task.topic } })
 
 /** The same messages without an outbox. */
 export const direct = (task: RelayTask): Promise<number> =>

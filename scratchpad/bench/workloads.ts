@@ -249,7 +249,7 @@ export const workloads: ReadonlyArray<Workload> = [
     name: "S2",
     what: "a relay publishes what waits in an outbox, 256 B, a key each; raw is `sendAll` of the same, without one",
     sizes: size(100_000, 40_000),
-    peers: []
+    peers: ["millrace-once"]
   },
   { ...arriving, name: "S3 p50", what: "from COMMIT in a source to COMMIT in the target, 1,000 rows/s, p50" },
   { ...arriving, name: "S3 p99", what: "the same, p99" },
