@@ -138,8 +138,9 @@ export const sendAll: <T extends AnyTopic>(
 
 /**
  * Writes a message into the outbox, with the current transaction of the `SqlClient`: it is published if and only if
- * that commits, at least once, and in the order of commits among messages of the same topic and key. Published records
- * have a header `id`, by which a consumer knows one again that came twice.
+ * that commits, at least once, and in the order of commits among messages of the same topic and key; exactly once if
+ * the relay is asked to (`exactlyOnce`). Published records have a header `id`, by which a consumer knows one again that
+ * came twice.
  *
  * Fails with `SchemaError` or `KafkaError` for a message that a `Producer` would not send, and with `SyncError`
  * otherwise. Suppression counts as for a `Producer`, and the span of `Producer.Tracing` goes along.

@@ -18,6 +18,8 @@ import * as Outbox from "./Outbox.ts"
 import { Alarm } from "./outbox/alarm.ts"
 import { answered, operation } from "./outbox/asking.ts"
 import { listen } from "./outbox/bell.ts"
+import { exactlyOnce } from "./outbox/exactlyOnce.ts"
+import { atLeastOnce, type Publisher } from "./outbox/publishing.ts"
 import { mayPublish, Relay } from "./outbox/relay.ts"
 import { requireRelay } from "./outbox/settings.ts"
 import { problemIn, work } from "./outbox/working.ts"
@@ -52,6 +54,36 @@ export interface Options {
    * run again after 1 to 30 seconds.
    */
   readonly wake?: Stream.Stream<unknown, unknown> | undefined
+  /**
+   * Publishes in transactions (default: without): consumers with `isolation: "read_committed"` get each message once,
+   * also after a crash. All relays of the outbox need the same.
+   */
+  readonly exactlyOnce?: ExactlyOnce | undefined
+}
+
+/**
+ * How a relay publishes exactly once: it has a transactional producer for each of its shards, which fences that of an
+ * earlier relay, and each transaction says in a topic which messages it published.
+ *
+ * **When to use**: where consumers cannot know a message again that comes twice, or where relays take over from each
+ * other and the order of a key must hold. It costs round trips for each batch, and a native client for each shard.
+ *
+ * @stability unstable
+ * @since 0.1.0
+ * @category models
+ */
+export interface ExactlyOnce {
+  /**
+   * How the transactional ids begin; a number of 0 to 16 follows. One for each outbox of each database that publishes
+   * to the cluster, the same in all relays of the outbox, and never another one: the relays of two outboxes with the
+   * same one keep each other from working. The user needs the right to write with these ids.
+   */
+  readonly transactionalId: string
+  /**
+   * The topic that says what is published (default: `transactionalId` and `.receipts`). It is made if it is not there,
+   * compacted, with 17 partitions.
+   */
+  readonly topic?: string | undefined
 }
 
 /** How long it takes until what failed is run again, at first and at most. */
@@ -66,6 +98,13 @@ const ready: Effect.Effect<void, SyncError, SqlClient> = Effect.gen(function*() 
     (error) => isSyncError(error) ? error : syncErrorOf(operation, error)
   )
 })
+
+const publisherOf = (
+  settings: ExactlyOnce | undefined
+): Effect.Effect<Publisher, KafkaError, KafkaEngine.Service | Scope.Scope> =>
+  settings === undefined
+    ? Effect.map(Effect.flatMap(KafkaEngine.Service, (engine) => engine.producer), atLeastOnce)
+    : exactlyOnce({ ...settings, topic: settings.topic ?? `${settings.transactionalId}.receipts` })
 
 /** Makes what publishes, for ever. */
 type Starting = Effect.fn.Return<
@@ -82,10 +121,9 @@ const start = Effect.fnUntraced(function*(health: ServiceCell, options: Options)
   health.trouble("start", "it waits for the database")
   yield* answered(ready)
   health.trouble("start", "it waits for its producer")
-  const engine = yield* KafkaEngine.Service
-  const client = yield* engine.producer
+  const publisher = yield* publisherOf(options.exactlyOnce)
   health.over("start")
-  const relay = new Relay({ place: settings, client, health, batchSize, batchBytes })
+  const relay = new Relay({ place: settings, publisher, health, batchSize, batchBytes })
   const alarm = new Alarm()
   yield* Effect.acquireRelease(
     Effect.sync(() => listen(ownTable(settings, "outbox"), alarm.ring)),
@@ -124,8 +162,9 @@ const begin = Effect.fnUntraced(function*(options: Options): Starting {
  *
  * Several relays share an outbox: each of its 16 shards is published by one of them at a time. A message is published
  * at least once: a relay that loses its connection to the database after the broker took a batch leaves it to be
- * published again. A message that Kafka refuses for good (`RecordTooLarge`, `InvalidRecord`) is parked, see
- * `Outbox.parked`; while a topic cannot be written to, its messages wait and the others go on.
+ * published again, unless it publishes `exactlyOnce`. A message that Kafka refuses for good (`RecordTooLarge`,
+ * `InvalidRecord`) is parked, see `Outbox.parked`; while a topic cannot be written to, its messages wait and the others
+ * go on.
  *
  * @example
  * ```ts

@@ -85,13 +85,20 @@ const quotedIn = (place: Place): string => tableOf(place).replaceAll("'", "''")
  * what `end` needs to end it. The settings of a server are for others: a transaction that the server ends while the
  * broker has the messages publishes them again and again.
  */
-export const tryShard = (place: Place): string =>
+export const tryShard = (place: Place, isReceipted: boolean): string =>
   `SELECT pg_try_advisory_xact_lock(${lockSpace(place)}, -1 - $1::int4), ${mayPublish(place)},
   pg_backend_pid(), extract(epoch FROM now())::text,
   set_config('idle_in_transaction_session_timeout', '${idleMillis}', true),
   set_config('statement_timeout', '${statementMillis}', true), set_config('lock_timeout', '0', true),
   CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL
-    THEN set_config('transaction_timeout', '0', true) END`
+    THEN set_config('transaction_timeout', '0', true) END${isReceipted ? durably : ""}`
+
+/**
+ * A receipt is of one transaction, and the next one replaces it: the deletion that makes it obsolete may not get lost
+ * when the server crashes.
+ */
+const durably = `,
+  CASE WHEN current_setting('synchronous_commit') = 'off' THEN set_config('synchronous_commit', 'on', true) END`
 
 /**
  * Ends a transaction whose connection was lost, with its session: the server may not know yet, and keeps its locks. A
@@ -140,13 +147,18 @@ const narrow = `id::text AS digits, topic, partition, CASE WHEN size <= ${pieceB
   CASE WHEN size <= ${pieceBytes} THEN value END, CASE WHEN size <= ${pieceBytes} THEN headers::text END,
   timestamp::text, size > ${pieceBytes}`
 
+/** The lowest 40 bits of the microseconds at which a row was written; of `infinity`, too. */
+const stamp = "('x' || encode(substring(timestamptz_send(o.created_at) FROM 4), 'hex'))::bit(40)::int8"
+
 /**
- * The oldest rows of a queue, not of some topics; bounded by number and bytes, but at least one. The last cell says
- * whether nothing is behind the row.
+ * The oldest rows of a queue, not of some topics; bounded by number and bytes, but at least one. The last cells say
+ * whether nothing is behind the row, and when it was written, for receipts.
  */
-export const select = (place: Place, queue: number): string =>
-  `SELECT ${narrow}, is_last FROM (
-  SELECT o.*, size, sum(size) OVER w - size AS before, lead(id) OVER w IS NULL AS is_last
+export const select = (place: Place, queue: number, isReceipted: boolean): string =>
+  `SELECT ${narrow}, is_last${isReceipted ? ", stamp" : ""} FROM (
+  SELECT o.*, size, sum(size) OVER w - size AS before, lead(id) OVER w IS NULL AS is_last${
+    isReceipted ? `, ${stamp}::text AS stamp` : ""
+  }
   FROM ${tableOf(place)} AS o, LATERAL (SELECT ${size} AS size) AS s
   WHERE ${inQueue(queue)} AND id >= $2::text::int8 AND parked_at IS NULL AND topic <> ALL($4::text::text[])
   WINDOW w AS (ORDER BY id ROWS UNBOUNDED PRECEDING) ORDER BY id LIMIT $3::int4
@@ -162,6 +174,14 @@ export const piece = (place: Place, column: "key" | "value" | "headers"): string
   const bytes = column === "headers" ? "convert_to(headers::text, 'UTF8')" : column
   return `SELECT substring(${bytes} FROM $2::int4 FOR ${pieceBytes}) FROM ${tableOf(place)} WHERE id = $1::text::int8`
 }
+
+/** Deletes the rows of a receipt that are still there. Returns how many there were, and how many were deleted. */
+export const removeReceipted = (place: Place): string =>
+  `WITH there AS MATERIALIZED (
+  SELECT o.id FROM unnest($1::text::int8[], $2::text::int8[]) AS r(id, stamp)
+  JOIN ${tableOf(place)} AS o ON o.id = r.id AND ${stamp} = r.stamp
+), gone AS (DELETE FROM ${tableOf(place)} WHERE id IN (SELECT id FROM there) RETURNING 1)
+SELECT (SELECT count(*) FROM there)::int4, (SELECT count(*) FROM gone)::int4`
 
 /** Whether the table is there. */
 export const probe = (place: Place): string => `SELECT 1 FROM ${tableOf(place)} LIMIT 1`

@@ -3,24 +3,23 @@
  * waits for the broker, and deletes them: a transaction that has not written yet holds up nobody.
  */
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import type { ProducerClient } from "../../engine/KafkaEngine.ts"
-import { sendAll } from "../../internal/produce/delivering.ts"
 import { oneLine } from "../../internal/shared/causes.ts"
 import { monotonic, type ServiceCell } from "../../internal/telemetry/serviceCell.ts"
-import type { KafkaError } from "../../KafkaError.ts"
 import { literalOf } from "../apply/literals.ts"
 import { SyncError } from "../SyncError.ts"
 import { Denied, Unexpected } from "../SyncErrorReason.ts"
 import { type Place, shownOwnTable } from "../tables/ownTables.ts"
 import { ask, inTransaction, operation, unanswered } from "./asking.ts"
+import { finishing } from "./finishing.ts"
 import { LowWater } from "./lowWater.ts"
 import * as Sql from "./outboxSql.ts"
+import type { Publisher } from "./publishing.ts"
+import type { Receipted } from "./receipts.ts"
 import type { OutboxRow } from "./rows.ts"
-import { settle, type Settled } from "./settling.ts"
+import type { Settled } from "./settling.ts"
 import { shownQueue } from "./shards.ts"
 import { TopicPauses } from "./topicPauses.ts"
 import { watched } from "./watching.ts"
@@ -38,49 +37,28 @@ const lag = Metric.gauge("millrace_outbox_lag_ms", {
   description: "How long the oldest message of the outbox has waited, in milliseconds"
 })
 
-/** Whether the record itself is fine: what is refused otherwise can be mended without it. */
-const isTemporary = ({ reason }: KafkaError): boolean =>
-  reason._tag === "UnknownTopic"
-    ? reason.partition === undefined
-    : reason._tag !== "RecordTooLarge" && reason._tag !== "InvalidRecord"
-
 /** An array literal. */
 const list = (values: ReadonlyArray<string | bigint>): string => literalOf(values, String)
 
 export interface RelayOptions {
   readonly place: Place
-  readonly client: ProducerClient
+  readonly publisher: Publisher
   readonly health: ServiceCell
   readonly batchSize: number
   readonly batchBytes: number
 }
-
-/** How long a batch that is on its way may take after the relay was interrupted, in milliseconds. */
-const graceMillis = 10_000
-
-/** How long the end of what was interrupted may take, in milliseconds: a database may not answer. */
-const endMillis = 1_000
-
-/** Lets what was begun end after an interruption, for as long as the grace allows. */
-const finishing = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.forkDetach(Effect.interruptible(effect)), (fiber) => {
-      // Within: what waits was interrupted itself, and would not wait at all.
-      const ended = (millis: number) => Effect.timeoutOption(Effect.interruptible(Fiber.await(fiber)), millis)
-      return Effect.onInterrupt(restore(Fiber.join(fiber)), () =>
-        Effect.gen(function*() {
-          yield* ended(graceMillis)
-          fiber.interruptUnsafe()
-          yield* ended(endMillis)
-        }))
-    })
-  )
 
 /** What one batch of a queue came to. */
 interface Batch {
   readonly published: number
   /** Whether there is more to be published at once. */
   readonly goesOn: boolean
+}
+
+/** Whom a batch waits for: for a broker because of these rows, or otherwise because of its transaction. */
+interface Waiting {
+  readonly open: ReadonlySet<OutboxRow>
+  for: "database" | "broker"
 }
 
 const nothing: Batch = { published: 0, goesOn: false }
@@ -165,6 +143,10 @@ export class Relay {
     return Metric.update(Metric.withAttributes(lag, this.attributes), millis)
   }
 
+  private count(published: number): Effect.Effect<void> {
+    return Metric.update(Metric.withAttributes(publishedRows, this.attributes), published)
+  }
+
   private trouble(topic: string, problem: string, since?: number): void {
     this.troubled.add(topic)
     this.options.health.trouble(topicTrouble(topic), problem, since)
@@ -187,13 +169,17 @@ export class Relay {
 
   /** Publishes the oldest rows of a queue. `late` is run once it takes long. */
   readonly batch = Effect.fnUntraced({ self: this as Relay }, function*(queue: number, late: Effect.Effect<void>) {
-    const { batchBytes, batchSize, place } = this.options
+    const { batchBytes, batchSize, place, publisher } = this.options
     const sql = yield* SqlClient
     const { mark } = this.low
-    const paused = this.leftOut(queue, yield* monotonic)
-    const parameters = [queue, String(this.low.without(queue, paused)), batchSize, list(paused), batchBytes]
-    /** The rows that the broker has not answered for yet; none while the database is waited for. */
+    const now = yield* monotonic
+    if (publisher.isForeign(queue, this.firsts.get(queue)?.since, now)) return nothing
+    const paused = this.leftOut(queue, now)
+    const most = publisher.most(queue, batchSize)
+    const parameters = [queue, String(this.low.without(queue, paused)), most, list(paused), batchBytes]
+    /** The rows that the broker has not answered for yet. */
     const open = new Set<OutboxRow>()
+    const waiting: Waiting = { open, for: "database" }
     let transaction: ReadonlyArray<unknown> = []
     const work = Effect.gen({ self: this as Relay }, function*() {
       const lost = this.lost.get(queue)
@@ -201,34 +187,53 @@ export class Relay {
         yield* ask(sql, Sql.end, lost)
         this.lost.delete(queue)
       }
-      const [lock] = yield* ask(sql, Sql.tryShard(place), [queue])
+      const [lock] = yield* ask(sql, Sql.tryShard(place, publisher.isReceipted), [queue])
       transaction = lock!.slice(2, 4)
-      if (lock![0] !== true) return undefined
+      if (lock![0] !== true) return "held"
       if (lock![1] !== true) return yield* denied(sql, place)
-      const cells = yield* ask(sql, Sql.select(place, queue), parameters)
-      const rows = yield* rowsWith((text, parameters) => ask(sql, text, parameters), place, cells)
+      waiting.for = "broker"
+      const receipt = yield* publisher.take(queue)
+      waiting.for = "database"
+      if (receipt !== undefined) return yield* this.removeReceipted(receipt)
+      const cells = yield* ask(sql, Sql.select(place, queue, publisher.isReceipted), parameters)
+      const read = yield* rowsWith((text, parameters) => ask(sql, text, parameters), place, cells)
+      const rows = publisher.isReceipted ? read.map((row, i) => ({ ...row, stamp: Number(cells[i]![9]) })) : read
       this.sending.set(queue, topicsOf(rows))
-      const settled = yield* this.send(rows, open)
+      waiting.for = "broker"
+      const settled = yield* this.send(queue, rows, open)
+      waiting.for = "database"
       yield* this.store(settled)
       return { rows, settled, isWhole: cells.length === 0 || cells[cells.length - 1]![8] === true }
     })
     const done = yield* finishing(
       watched(
         inTransaction(sql, work, () => transaction.length > 0 && this.lost.set(queue, transaction)),
-        (seconds) => this.sayLate(queue, seconds, open, late)
+        (seconds) => this.sayLate(queue, seconds, waiting, late)
       )
-    ).pipe(Effect.ensuring(Effect.sync(() => {
-      this.pauses.ended(queue)
-      this.sending.delete(queue)
-      this.late.delete(queue)
-    })))
-    if (done === undefined) {
-      this.sayHeld(queue)
+    ).pipe(
+      Effect.catchReason("KafkaError", "Fenced", () => Effect.succeed("foreign" as const)),
+      Effect.ensuring(Effect.sync(() => {
+        this.pauses.ended(queue)
+        this.sending.delete(queue)
+        this.late.delete(queue)
+      }))
+    )
+    if (done === "held" || done === "foreign") {
+      if (done === "held") this.sayHeld(queue)
       return nothing
     }
+    publisher.stored(queue)
     this.options.health.over(troubleOf(queue))
+    if ("taken" in done) {
+      yield* this.count(done.taken)
+      return { published: 0, goesOn: true }
+    }
     const { isWhole, rows, settled } = done
-    const { failed, published, refused } = settled
+    const { failed, isAborted = false, published, refused } = settled
+    if (isAborted) {
+      yield* this.report(settled)
+      return { published: 0, goesOn: true }
+    }
     if (failed.size === 0) {
       if (paused.length === 0) {
         if (isWhole) this.low.emptied(queue, mark)
@@ -260,19 +265,27 @@ export class Relay {
   }
 
   private readonly send = Effect.fnUntraced({ self: this as Relay }, function*(
+    queue: number,
     rows: ReadonlyArray<OutboxRow>,
     open: Set<OutboxRow>
   ) {
     const readable = rows.filter(({ problem }) => problem === undefined)
     for (const row of readable) open.add(row)
-    const settlements = yield* sendAll(
-      this.options.client,
-      readable.map(({ message }) => message),
-      (i) => open.delete(readable[i]!)
-    )
-    const settled = settle(readable, settlements, isTemporary)
+    const settled = yield* this.options.publisher.send(queue, readable, open)
     const wrong = rows.flatMap((row) => row.problem === undefined ? [] : [{ row, problem: row.problem }])
     return { ...settled, refused: [...settled.refused, ...wrong] }
+  })
+
+  /** Deletes what an earlier relay published, and perhaps could not delete. */
+  private readonly removeReceipted = Effect.fnUntraced({ self: this as Relay }, function*(
+    receipt: ReadonlyArray<Receipted>
+  ) {
+    if (receipt.length === 0) return { taken: 0 }
+    const [ids, stamps] = [list(receipt.map(({ id }) => id)), list(receipt.map(({ stamp }) => String(stamp)))]
+    const sql = yield* SqlClient
+    const [[there, gone] = []] = yield* ask(sql, Sql.removeReceipted(this.options.place), [ids, stamps])
+    if (Number(gone) < Number(there)) return yield* notDeleted(Number(there), gone)
+    return { taken: Number(gone) }
   })
 
   private readonly store = Effect.fnUntraced({ self: this as Relay }, function*({ published, refused }: Settled) {
@@ -280,14 +293,7 @@ export class Relay {
     const sql = yield* SqlClient
     if (published.length > 0) {
       const [[count] = []] = yield* ask(sql, Sql.remove(place), [list(published.map(({ id }) => id))])
-      if (Number(count) < published.length) {
-        const problem = `${published.length} rows were published, and ${count} could be deleted; row level security, a `
-          + "trigger, or somebody else is in the way"
-        return yield* new SyncError({
-          operation,
-          reason: new Unexpected({ code: undefined, problem })
-        })
-      }
+      if (Number(count) < published.length) return yield* notDeleted(published.length, count)
     }
     if (refused.length === 0) return
     const problems = refused.map(({ problem }) => problem)
@@ -297,7 +303,7 @@ export class Relay {
   private readonly sayLate = Effect.fnUntraced({ self: this as Relay }, function*(
     queue: number,
     seconds: number,
-    open: ReadonlySet<OutboxRow>,
+    { for: whom, open }: Waiting,
     late: Effect.Effect<void>
   ) {
     const topics = topicsOf(open)
@@ -308,10 +314,13 @@ export class Relay {
       this.pauses.suspected(topic, now)
       this.trouble(topic, `no broker acknowledges messages for topic "${topic}"`, since)
     }
-    if (topics.length === 0) this.options.health.trouble(troubleOf(queue), unanswered, since)
+    if (topics.length === 0) {
+      const problem = whom === "broker" ? `no broker answers for the transactions of ${shownQueue(queue)}` : unanswered
+      this.options.health.trouble(troubleOf(queue), problem, since)
+    }
     yield* Effect.logWarning(
       topics.length === 0
-        ? `${shownQueue(queue)} of the outbox has waited for the database for ${seconds} s`
+        ? `${shownQueue(queue)} of the outbox has waited for the ${whom} for ${seconds} s`
         : `${open.size} messages of the outbox have been on their way to the broker for ${seconds} s, for ${
           topics.map((topic) => `"${topic}"`).join(", ")
         }`
@@ -321,9 +330,7 @@ export class Relay {
 
   private readonly report = Effect.fnUntraced({ self: this as Relay }, function*(settled: Settled) {
     const { failed, published, refused } = settled
-    if (published.length > 0) {
-      yield* Metric.update(Metric.withAttributes(publishedRows, this.attributes), published.length)
-    }
+    if (published.length > 0) yield* this.count(published.length)
     // The broker may have taken minutes to say no.
     const now = yield* monotonic
     for (const [topic, error] of failed) {
@@ -342,6 +349,13 @@ export class Relay {
         + `"${row.message.topic}": ${problem}`
     )
   })
+}
+
+const notDeleted = (published: number, deleted: unknown): Effect.Effect<never, SyncError> => {
+  const problem =
+    `${published} rows were published, and ${deleted} could be deleted; row level security, a trigger, or `
+    + "somebody else is in the way"
+  return Effect.fail(new SyncError({ operation, reason: new Unexpected({ code: undefined, problem }) }))
 }
 
 /** What a role lacks that would publish rows and could not delete them. */

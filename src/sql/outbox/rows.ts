@@ -11,6 +11,8 @@ export interface OutboxRow {
   readonly message: RawMessage
   /** Why it is no message, for rows that others have written. */
   readonly problem: string | undefined
+  /** When it was written, where a receipt is to say so. */
+  readonly stamp?: number | undefined
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex")

@@ -29,6 +29,8 @@ const time: Kind = {
   }
 }
 
+const name: Kind = { words: "a text that is not empty", is: (value) => typeof value === "string" && value !== "" }
+
 const outboxKinds = { ...placeKinds, via: oneOf("relay", "debezium", "log") }
 
 /** Throws for settings of the outbox that are none. */
@@ -41,7 +43,12 @@ const relayKinds: KindsOf<RelayFields> = {
   batchBytes: count,
   concurrency: count,
   poll: objectOf({ least: time, most: time }),
-  wake: stream
+  wake: stream,
+  exactlyOnce: {
+    ...objectOf({ transactionalId: name, topic: name }),
+    is: (value) => objectOf({}).is(value) && name.is((value as { readonly transactionalId?: unknown }).transactionalId),
+    words: "an object with a `transactionalId`"
+  }
 }
 
 interface RelayFields {
@@ -50,6 +57,7 @@ interface RelayFields {
   readonly concurrency?: unknown
   readonly poll?: unknown
   readonly wake?: unknown
+  readonly exactlyOnce?: unknown
 }
 
 /** Throws for options of a relay that are none. */

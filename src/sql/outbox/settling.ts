@@ -10,6 +10,8 @@ export interface Settled {
   readonly refused: ReadonlyArray<{ readonly row: OutboxRow; readonly problem: string }>
   /** The first error of each topic with rows that are tried again. */
   readonly failed: ReadonlyMap<string, KafkaError>
+  /** The rows that are in none of these were taken back with those that are: a batch without these is next. */
+  readonly isAborted?: boolean | undefined
 }
 
 const keyOf = ({ message: { key, topic } }: OutboxRow): string | undefined =>

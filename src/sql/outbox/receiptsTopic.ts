@@ -1,0 +1,79 @@
+/**
+ * Where receipts are: a compacted topic with a partition for each queue. Nothing of it expires, as offsets of a group
+ * would when no relay runs for a week; and no transaction of another queue hides the end of a partition.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Codec from "../../Codec.ts"
+import * as KafkaEngine from "../../engine/KafkaEngine.ts"
+import type { KafkaError } from "../../KafkaError.ts"
+import * as Errors from "../../KafkaError.ts"
+import type { Poison } from "../../Poison.ts"
+import * as Topic from "../../Topic.ts"
+import { SyncError } from "../SyncError.ts"
+import { Malformed } from "../SyncErrorReason.ts"
+import { operation } from "./asking.ts"
+import { decode, type Receipted } from "./receipts.ts"
+import { queues } from "./shards.ts"
+
+const topicOf = (name: string) => Topic.make(name, { key: Codec.nullable(Codec.bytes), value: Codec.string })
+
+/** Makes the topic if it is not there, and fails if one that is there would lose receipts. */
+export const prepareReceipts = Effect.fnUntraced(function*(
+  topic: string
+): Effect.fn.Return<void, KafkaError, KafkaEngine.Service> {
+  const ensured = yield* Topic.ensure([topicOf(topic)], {
+    partitions: queues,
+    // Small segments, because the last one is not compacted.
+    config: { "cleanup.policy": "compact", "segment.bytes": String(16 * 1_024 * 1_024) }
+  })
+  for (const { found, what } of ensured[0]!.differences) {
+    const problem = what === "partitions" && Number(found) < queues
+      ? `has ${found} partitions; it needs ${queues}`
+      : what === "cleanup.policy" && found !== "compact"
+      ? `has cleanup.policy ${found}; it needs "compact"`
+      : undefined
+    if (problem !== undefined) return yield* Errors.invalidSetting(`exactlyOnce.topic "${topic}"`, problem)
+  }
+})
+
+/** In how many offsets before the end of a partition a receipt is looked for at first. */
+const least = 16
+
+/**
+ * What the last committed transaction of a queue published. To be read when no other transaction of it can be open:
+ * after a client claimed its id.
+ */
+export const lastReceipt = Effect.fnUntraced(function*(
+  topic: string,
+  queue: number
+): Effect.fn.Return<ReadonlyArray<Receipted>, KafkaError | SyncError | Poison, KafkaEngine.Service> {
+  const source = topicOf(topic)
+  const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
+  const partitions = [{ topic, partition: queue }]
+  const [start] = yield* admin.listOffsets(partitions, "earliest")
+  const [end] = yield* admin.listOffsets(partitions, "latest", "read_committed")
+  const length = end!.offset - start!.offset
+  // The offsets at the end may be markers, and records of transactions that were aborted.
+  for (let last = least;; last *= least) {
+    const from = last < length ? { last } : "earliest"
+    const read = { from, until: "end", partitions: [queue], isolation: "read_committed" } as const
+    // One offset alone behind a receipt is its own marker: nobody has to wait for the client to see the end.
+    const found = yield* Stream.runLast(
+      Stream.takeUntil(Topic.read(source, read), ({ offset }) => offset >= end!.offset - 2)
+    )
+    if (Option.isSome(found)) {
+      const { offset, partition, value } = found.value
+      const rows = decode(value)
+      if (rows !== undefined) return rows
+      const problem = "no relay of this version wrote it; give each outbox a topic of its own for its receipts"
+      return yield* new SyncError({
+        operation,
+        reason: new Malformed({ problem }),
+        place: { topic, partition, offset }
+      })
+    }
+    if (last >= length) return []
+  }
+})
