@@ -312,7 +312,10 @@ export const retriesWaiting: Group = {
       (world) =>
         Effect.gen(function*() {
           for (const decision of ["skip", "deadLetter"] as const) {
-            const guard = KeyOffsetStore.guard({ when: () => true, stale: OnFailure[decision] })
+            const guard = KeyOffsetStore.guard({
+              when: () => true,
+              stale: decision === "skip" ? OnFailure.skip : OnFailure.deadLetter
+            })
             const { dlt, group, topic } = yield* routes(world, 1)
             const ledger = new Ledger()
             yield* world.foreignProduce([
