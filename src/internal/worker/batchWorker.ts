@@ -204,13 +204,19 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
     return Effect.all(reports, { discard: true })
   }
 
+  /** Ends when the partition is being given up. */
+  const leaving = Effect.gen(function*() {
+    while (state.phase === "active") yield* state.signal.wait
+  })
+
   const callBatch = ({ next, records, start }: Batch): Effect.Effect<unknown, unknown> => {
     const { partition, topic } = state
     const span = { topic, partition, start, next }
     // A handler that decodes gets what it asked for.
     const given = records as ReadonlyArray<AnyRecord>
+    const owned = { ...span, records: given, group: host.group, leaving }
     return effectOf(
-      call._tag === "Batch" ? call.run(given, span) : call.run({ ...span, records: given, group: host.group }),
+      call._tag === "Batch" ? call.run(given, span) : call.run(owned),
       "the handler"
     )
   }

@@ -65,6 +65,8 @@ interface Known {
 /** The records are decoded while they are read: see `Undecoded`. */
 interface UndecodedBatch extends Omit<OwnedBatch<never, never>, "records"> {
   readonly records: ReadonlyArray<Undecoded<AnyRecord>>
+  /** Ends when the partition is being given up. */
+  readonly leaving: Effect.Effect<void>
 }
 
 const nothing: Applied = { place: 0, error: undefined }
@@ -115,12 +117,18 @@ export class Handling<R> {
     return known
   }
 
-  /** Tries again for as long as the schedule says, and says so once. */
+  /**
+   * Tries again for as long as the schedule says, and says so once. Interrupts itself between two tries when `leaving`
+   * ends: nothing was begun then, and the next owner of the partition does it.
+   */
   private retrying<A, E, R2>(
     effect: Effect.Effect<A, E | SyncError, R2>,
-    isRetried: (error: SyncError) => boolean
+    isRetried: (error: SyncError) => boolean,
+    leaving: Effect.Effect<void> = Effect.never
   ): Effect.Effect<A, E | SyncError, R2> {
     let failures = 0
+    let isPaused = false
+    let hasLeft = false
     const isOurs = (error: E | SyncError): error is SyncError => error instanceof SyncError && isRetried(error)
     const said = (error: E | SyncError) =>
       isOurs(error) && failures++ === 0
@@ -129,11 +137,37 @@ export class Handling<R> {
     const over = Effect.suspend(() =>
       failures > 0 ? Effect.logInfo(`${this.options.operation}: goes on after ${failures} failures`) : Effect.void
     )
-    return Effect.tapError(effect, said).pipe(
-      // Only errors of syncs get as far as the schedule.
-      Effect.retry({ schedule: this.options.retry as Schedule.Schedule<unknown, any>, while: isOurs }),
-      Effect.tap(over)
+    const attempt = Effect.suspend(() => {
+      isPaused = false
+      return Effect.tapError(effect, (error) =>
+        Effect.andThen(
+          said(error),
+          Effect.suspend(() => {
+            isPaused = isOurs(error)
+            return hasLeft && isPaused ? Effect.interrupt : Effect.void
+          })
+        ))
+    })
+    const left = Effect.andThen(
+      leaving,
+      Effect.suspend(() => {
+        hasLeft = true
+        return isPaused ? Effect.interrupt : Effect.never
+      })
     )
+    return Effect.catchIf(attempt, isOurs, (error) => {
+      let next: Effect.Effect<A, E | SyncError, R2> = Effect.fail(error)
+      const again = Effect.retry(
+        Effect.suspend(() => {
+          const now = next
+          next = attempt
+          return now
+        }),
+        // Only errors of syncs get as far as the schedule.
+        { schedule: this.options.retry as Schedule.Schedule<unknown, any>, while: isOurs }
+      )
+      return Effect.raceFirst(again, left)
+    }).pipe(Effect.tap(over))
   }
 
   private mappings(sql: SqlClient): Effect.Effect<Mappings, SyncError, SqlClient> {
@@ -270,7 +304,7 @@ export class Handling<R> {
     )
     // None of these is about a record, so none of them may send one to the dead letters.
     return Effect.catchIf(
-      this.retrying(typed, () => true),
+      this.retrying(typed, () => true, batch.leaving),
       (error): error is Lost => error instanceof Lost,
       () => this.fenced(claim)
     )

@@ -1,7 +1,11 @@
 /** A network that loses connections without a word: nobody is told, and nothing is answered any more. */
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Codec, Consumer, Health, OnFailure, Producer, Topic } from "millrace"
@@ -43,6 +47,60 @@ const proxied = Effect.map(
   ),
   (proxy) => ({ proxy, database: client({ ...place, port: proxy.port }) })
 )
+
+layer(prepared, { excludeTestServices: true })("a sync whose database is gone", (it) => {
+  it.effect(
+    "ends at once, not after the time for its batches, and its records are stored by the next",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const sql = yield* SqlClient
+        const { database, proxy } = yield* proxied
+        const Items = Topic.make("gone", { key: Change.json, value: Codec.nullable(Change.json) })
+        const failures: Array<unknown> = []
+        const consumer = Consumer.make("gone", {
+          offsetReset: "earliest",
+          onFailure: OnFailure.make((failure) => {
+            failures.push(failure)
+            return Effect.succeed(OnFailure.skip)
+          }),
+          drainTimeout: "1 minute",
+          handlers: [
+            ModelSync.handler(ModelSync.make(Items, { table: "items", format: Change.plain }), {
+              retry: Schedule.spaced("50 seconds")
+            })
+          ]
+        })
+        const send = (id: number) => Producer.send(Items, { key: { id }, value: { id, name: "n" }, partition: 0 })
+        const has = (id: number) => Effect.map(sql`SELECT FROM items WHERE id = ${id}`, ({ length }) => length === 1)
+        const waits = yield* Latch.make()
+        const logger = Logger.make(({ message }) => {
+          if (String(message).includes("trying again until")) waits.openUnsafe()
+        })
+        yield* send(101)
+        const scope = yield* Scope.make()
+        yield* Scope.provide(
+          Layer.build(Layer.provide(Consumer.layer(consumer), [database, Logger.layer([logger])])),
+          scope
+        )
+        yield* until(has(101))
+        yield* Effect.promise(() => proxy.refuse())
+        proxy.cut()
+        yield* send(102)
+        yield* waits.await
+        const began = Date.now()
+        yield* Scope.close(scope, Exit.void)
+        assert.isBelow(Date.now() - began, 15_000)
+        yield* Effect.promise(() => proxy.heal())
+        yield* Effect.scoped(
+          Effect.andThen(Layer.build(Layer.provide(Consumer.layer(consumer), database)), until(has(102)))
+        )
+        assert.deepStrictEqual(failures, [])
+      })).pipe(
+        Effect.provide([InMemoryKafka.layer, Layer.sync(Health.Registry, () => new Set())])
+      ),
+    90_000
+  )
+})
 
 layer(prepared, { excludeTestServices: true })("a sync whose network loses a connection without a word", (it) => {
   for (const [when, deferred] of [["a statement", ""], ["COMMIT", "DEFERRABLE INITIALLY DEFERRED"]] as const) {
