@@ -86,18 +86,32 @@ export class Native extends EventEmitter {
     assert.isTrue(consumer.connected)
     setImmediate(() => done(null))
   }
-  assignments = () => []
+  /** What it owns, kept by the incremental calls alone. */
+  owned: ReadonlyArray<typeof partition> = []
+  assignments = () => this.owned
+  incrementalAssign = (partitions: ReadonlyArray<typeof partition>) => {
+    this.owned = [...this.owned, ...partitions]
+  }
+  /** As the real one: everything or, with one that it does not own, nothing. */
+  incrementalUnassign = (partitions: ReadonlyArray<typeof partition>) => {
+    const isIn = (all: ReadonlyArray<typeof partition>) => (one: typeof partition) =>
+      all.some((other) => other.partition === one.partition)
+    if (!partitions.every(isIn(this.owned))) throw new Error("not in the current assignment")
+    this.owned = this.owned.filter((one) => !isIn(partitions)(one))
+    this.unassigned++
+  }
+  unassigned = 0
   unsubscribe = () => (this.unsubscribed = true)
   subscribe = () => (this.subscribed = true)
-  rebalanceProtocol = () => "EAGER"
+  rebalanceProtocol = (): "EAGER" | "COOPERATIVE" => "EAGER"
   assignmentLost = () => false
   setPollInBackground = () => {}
   setDefaultConsumeTimeout = () => {}
   assign = () => {}
   unassign = () => {}
 
-  rebalance(kind: "assign" | "revoke"): void {
-    this.config.rebalance_cb({ code: kind === "assign" ? -175 : -174, message: "" }, [partition])
+  rebalance(kind: "assign" | "revoke", partitions: ReadonlyArray<typeof partition> = [partition]): void {
+    this.config.rebalance_cb({ code: kind === "assign" ? -175 : -174, message: "" }, partitions)
   }
 
   strand(): void {
@@ -174,10 +188,11 @@ export const assertLetGo = ({ disconnects, unsubscribed }: Native) =>
   assert.deepStrictEqual([disconnects, unsubscribed], [0, true])
 
 /** A consumer in such a world that has its partition. */
-export const owner = Effect.gen(function*() {
+export const ownerOf = Effect.fnUntraced(function*(protocol: "EAGER" | "COOPERATIVE") {
   const all = yield* world
   const client = yield* makeConsumer(all.environment, all.group)
   const native = all.made[0]!
+  native.rebalanceProtocol = () => protocol
   native.rebalance("assign")
   yield* client.answer(all.rebalances()[0]!.id)
   /** What became of the commits, and of which offsets. */
@@ -189,3 +204,6 @@ export const owner = Effect.gen(function*() {
     )
   return { ...all, client, native, committed }
 })
+
+/** The same with the eager protocol. */
+export const owner = ownerOf("EAGER")

@@ -22,6 +22,7 @@ import { codeOf, fromNative, nameIn } from "../shared/errors.ts"
 import type { NativeConsumer, NativeError, NativePosition } from "../shared/native.ts"
 import * as Settings from "../shared/settings.ts"
 import { Stranding } from "../shared/stranding.ts"
+import { Answers } from "./answers.ts"
 import { Assigned, type Rebalances, Stored } from "./assigned.ts"
 import { Commits, committedOf, isOneOf, placed, toNative, toPartition } from "./commits.ts"
 import * as Departure from "./departure.ts"
@@ -88,7 +89,6 @@ export const open = Effect.fnUntraced(function*(
   }
   const assigned = new Assigned()
   const paused = new Assigned()
-  let protocol: "NONE" | "EAGER" | "COOPERATIVE" = "NONE"
   let ends: Array<Extract<ClientEvent, { readonly _tag: "EndOfPartition" }>> = []
   const stored = new Stored()
   let closing = false
@@ -122,23 +122,12 @@ export const open = Effect.fnUntraced(function*(
     ends = ends.filter(assigned.holds)
   }
 
-  const answerNative = (kind: "assign" | "revoke" | "lost", partitions: ReadonlyArray<NativePosition>): void => {
-    // While closing, the client no longer says which protocol it used.
-    const current = consumer.rebalanceProtocol()
-    if (current !== "NONE") protocol = current
-    if (kind === "assign") {
-      if (protocol === "COOPERATIVE") consumer.incrementalAssign(partitions)
-      else consumer.assign(partitions)
-    } else if (protocol === "COOPERATIVE") consumer.incrementalUnassign(partitions)
-    else consumer.unassign()
-  }
-
   const answerWhileClosing = (kind: "assign" | "revoke" | "lost", partitions: ReadonlyArray<TopicPartition>): void => {
     // What is given up the native client commits now, and nobody later.
     const uncommitted = stored.take(partitions)
     if (kind === "lost") commits.lost(groupId, uncommitted)
     try {
-      answerNative(kind, partitions)
+      answers.answer(kind, partitions)
     } catch {
       // The client is already on its way out; its close is bounded.
     }
@@ -176,6 +165,7 @@ export const open = Effect.fnUntraced(function*(
     })
   )
   consumer.setDefaultConsumeTimeout(0)
+  const answers = new Answers(consumer)
   const resets = new Resets({ consumer, group: groupId, offsetReset: options.offsetReset, assigned, context, onEvent })
   consumer.on("event.log", ({ fac, message }) => {
     if (fac === "FATAL") fatality.onLog(message)
@@ -340,7 +330,7 @@ export const open = Effect.fnUntraced(function*(
             if (asked.kind === "assign") assigned.add(asked.partitions)
             // The native client would keep a pause across assignments.
             else resume(asked.partitions.filter(paused.holds))
-            if (subscriber.isSubscribed) answerNative(asked.kind, placed(asked.partitions, [...resets, ...start]))
+            if (subscriber.isSubscribed) answers.answer(asked.kind, placed(asked.partitions, [...resets, ...start]))
             stored.take(asked.partitions)
             // Stored, not committed by name: the client repeats such a commit after a lost connection, also when a
             // later position was committed meanwhile, and the group would be taken back.

@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { make as makeConsumer } from "../../../../src/engine/confluent/consumer/consumerClient.ts"
-import { assertClosed, assertLetGo, deadline, owner, partition, world } from "../fakeNative.ts"
+import { assertClosed, assertLetGo, deadline, owner, ownerOf, partition, world } from "../fakeNative.ts"
 import { until } from "../mock.ts"
 
 /** What a coordinator answers while it moves or its group forms, and the member still has its partitions. */
@@ -110,6 +110,27 @@ describe("the close of a consumer", () => {
       assert.deepStrictEqual(committed(), [["CommitFailed", 5]])
       assertClosed(made)
     })))
+
+  for (const how of ["revoked", "lost"]) {
+    it.live(`gives up what it has when all is ${how}, also what was given to it meanwhile and it never took`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { client, made, native } = yield* ownerOf("COOPERATIVE")
+        assert.deepStrictEqual(native.owned, [partition])
+        client.store({ ...partition, offset: 5 })
+        const other = { ...partition, partition: 1 }
+        native.refusals = [27]
+        native.onCommit = () => {
+          native.rebalance("assign", [other])
+          native.assignmentLost = () => how === "lost"
+          native.rebalance("revoke", [partition, other])
+          native.assignmentLost = () => false
+        }
+        yield* client.close(deadline)
+        // The native client would wait for this answer for ever, and with it its close.
+        assert.deepStrictEqual([native.owned, native.unassigned], [[], 1])
+        assertClosed(made)
+      })))
+  }
 
   it.live("keeps time for leaving when every commit is refused", () =>
     Effect.scoped(Effect.gen(function*() {
