@@ -1,12 +1,13 @@
 /** An admin client over the native one, with what the binding has; the rest says so. */
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Errors from "../../../KafkaError.ts"
 import type { KafkaError } from "../../../KafkaError.ts"
 import { distinct } from "../../../TopicPartition.ts"
 import { checked, positionsProblem, specProblem } from "../../checkOffsets.ts"
 import type { AdminClient, GroupDescription, OffsetSpec, Position, TopicDescription } from "../../KafkaEngine.ts"
-import { toNative, toPartition, toPositions } from "../consumer/commits.ts"
+import { isOneOf, toNative, toPartition, toPositions } from "../consumer/commits.ts"
 import { connect, disconnect } from "../shared/connection.ts"
 import type { Environment } from "../shared/environment.ts"
 import { construct } from "../shared/environment.ts"
@@ -66,9 +67,12 @@ const describedGroup = (group: NativeGroup): GroupDescription => ({
   }))
 })
 
-/** The client knows a leader that is no more, and does not ask for the new one by itself. */
-const isOfOldLeader = ({ reason }: KafkaError): boolean =>
-  reason._tag === "BrokerError" && (reason.code === 74 || reason.code === 6)
+/**
+ * The client knows a leader that is no more (6, 74), or one that does not know it yet itself (75), or none (5). The
+ * client does not ask again by itself.
+ */
+const isOfOtherLeader = isOneOf(new Set([5, 6, 74, 75]))
+const leaderPause = "100 millis"
 
 /** Connects an admin client; it shares the connection of `producer`. */
 export const make = Effect.fnUntraced(function*(
@@ -76,6 +80,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<AdminClient, KafkaError, Scope.Scope> {
   const { bootstrapServers, connectTimeoutMs, native, requestTimeoutMs } = environment
   const timeout = { timeout: requestTimeoutMs }
+  const leaderRetry = Schedule.upTo(Schedule.spaced(leaderPause), { duration: requestTimeoutMs })
   const common = {
     ...Settings.common(environment.connection, environment.statistics, environment.door),
     ...environment.callbacks
@@ -91,9 +96,19 @@ export const make = Effect.fnUntraced(function*(
   )
   yield* connect(probe, connectTimeoutMs, { operation: "connect the admin client", bootstrapServers })
   connected = true
+  let running = 0
+  let onEnded = () => {}
+  /**
+   * No native call is under way, also none whose caller was interrupted: closing the client would stop the event loop
+   * until they end.
+   */
+  const ended = Effect.callback<void>((resume) => {
+    onEnded = () => resume(Effect.void)
+    if (running === 0) onEnded()
+  })
   const admin = yield* Effect.acquireRelease(
     Effect.sync(() => native.AdminClient.create(common)),
-    (admin) => Effect.sync(() => admin.disconnect())
+    (admin) => Effect.andThen(ended, Effect.sync(() => admin.disconnect()))
   )
 
   const call = <A>(
@@ -101,12 +116,20 @@ export const make = Effect.fnUntraced(function*(
     start: (done: (error: NativeError | null | undefined, value: A) => void) => void
   ): Effect.Effect<A, KafkaError> =>
     Effect.callback<A, KafkaError>((resume) => {
-      const fail = (error: NativeError) =>
-        resume(Effect.fail(fromNative(error, { timeoutMs: requestTimeoutMs, ...context, bootstrapServers })))
+      const end = (error: NativeError | null | undefined, value?: A) => {
+        resume(
+          error === null || error === undefined
+            ? Effect.succeed(value as A)
+            : Effect.fail(fromNative(error, { timeoutMs: requestTimeoutMs, ...context, bootstrapServers }))
+        )
+        running--
+        if (running === 0) onEnded()
+      }
+      running++
       try {
-        start((error, value) => error === null || error === undefined ? resume(Effect.succeed(value)) : fail(error))
+        start(end)
       } catch (cause) {
-        fail(cause as NativeError)
+        end(cause as NativeError)
       }
     })
 
@@ -214,9 +237,10 @@ export const make = Effect.fnUntraced(function*(
       ),
       (found) => inResults(operation, found)
     )
-    const checked = yield* Effect.catchIf(ask, isOfOldLeader, () => {
+    const checked = yield* Effect.catchIf(ask, isOfOtherLeader, () => {
       const topics = [...new Set(partitions.map(({ topic }) => topic))]
-      return Effect.andThen(describeTopics(topics), ask)
+      const again = Effect.andThen(describeTopics(topics), ask)
+      return Effect.retry(again, { schedule: leaderRetry, while: isOfOtherLeader })
     })
     // No record at or after the time: the end.
     const none = checked.filter((position) => (position.offset ?? -1) < 0)
