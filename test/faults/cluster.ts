@@ -57,6 +57,30 @@ export const committed = Effect.fnUntraced(function*(group: string): Effect.fn.R
   return yield* (yield* (yield* KafkaEngine.Service).admin).groupOffsets(group)
 })
 
+/** Where the partitions of a topic end. */
+export const endsOf = Effect.fnUntraced(function*(topic: string): Effect.fn.Return<
+  ReadonlyArray<Position>,
+  unknown,
+  KafkaEngine.Service
+> {
+  const admin = yield* (yield* KafkaEngine.Service).admin
+  const [found] = yield* admin.describeTopics([topic])
+  const count = found?.partitions.length ?? 0
+  return yield* admin.listOffsets(Array.from({ length: count }, (_, partition) => ({ topic, partition })), "latest")
+})
+
+/** Ends that are not committed; nothing has to be committed of an empty partition. */
+export const uncommitted = (
+  positions: ReadonlyArray<Position>,
+  ends: ReadonlyArray<Position>
+): ReadonlyArray<string> =>
+  ends.flatMap(({ offset, partition, topic }) => {
+    const position = positions.find((one) => one.topic === topic && one.partition === partition)
+    return (position?.offset ?? 0) === offset
+      ? []
+      : [`${topic}/${partition} ends at ${offset} and is committed at ${position?.offset ?? "no offset"}`]
+  })
+
 /** Load until it is told to end. */
 export interface Load {
   readonly sent: () => number

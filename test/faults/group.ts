@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 import type { Position } from "../../src/engine/KafkaEngine.ts"
 import type { Ledger } from "../conformance/ledger.ts"
 import { newServiceFolder } from "../services/runFolder.ts"
-import { type Line, marks, owned, parse, read } from "./history.ts"
+import { lastOf, type Line, marks, owned, parse, reached, read } from "./history.ts"
 import type { MemberSettings } from "./member.ts"
 import { MemberProcesses } from "./memberProcess.ts"
 
@@ -29,6 +29,7 @@ export class ProcessGroup {
   private readonly settings: Omit<MemberSettings, "name" | "ledger">
   private readonly file: string
   private readonly processes = new MemberProcesses(program)
+  private readonly outputs = new Map<string, () => string>()
 
   constructor(settings: Omit<MemberSettings, "name" | "ledger">) {
     this.settings = settings
@@ -37,11 +38,12 @@ export class ProcessGroup {
 
   start(name: string, overrides: Partial<MemberSettings> = {}): MemberProcess {
     const settings = { ...this.settings, ...overrides, name, ledger: this.file }
-    const { kill, signal, stop } = this.processes.start(
+    const { kill, output, signal, stop } = this.processes.start(
       name,
       settings,
       () => this.lines.some(({ member, rest, what }) => member === name && what === "ended" && rest[0] === "Failure")
     )
+    this.outputs.set(name, output)
     return {
       name,
       stop,
@@ -91,6 +93,15 @@ export class ProcessGroup {
   /** Whether a member told of a lost session. */
   lost(name: string): boolean {
     return this.lines.some(({ member, what }) => member === name && what === "lost")
+  }
+
+  /** For whoever has to find out what went wrong. */
+  get story(): string {
+    const { lines } = this
+    const members = [...this.outputs].map(([name, output]) =>
+      `${name}: ${lastOf(lines, name).join("; ")}\n${output().slice(-4_000)}`
+    )
+    return [...reached(lines), ...members].join("\n")
   }
 
   /** What holds at every moment and after every fault. The positions must have been read before. */

@@ -63,6 +63,16 @@ describe("the ledger of processes", () => {
     assert.deepStrictEqual(told(...given, "a lost 0", "b handled 0 1 x").repeated, ["0@1 by a and by b"])
   })
 
+  it("excuses repeats of what a member could not commit at its end, in the partitions that it names", () => {
+    const ended = ["a assigned 0,1", "a handled 0 1 x", "a handled 1 1 x", "a uncommitted 0", "b assigned 0,1"]
+    assert.deepStrictEqual(told(...ended, "b handled 0 1 x").repeated, [])
+    assert.deepStrictEqual(told(...ended, "b handled 1 1 x").repeated, ["1@1 by a and by b"])
+    assert.deepStrictEqual(told(...ended, "b revoked 0", "a assigned 0", "a handled 0 2 y", "b handled 0 2 y"), {
+      ...nothing,
+      repeated: ["0@2 by a and by b"]
+    })
+  })
+
   it("does not wait for a record whose handler was interrupted by a loss", () => {
     assert.deepStrictEqual(told(...both, "a started 0 7 x", "a lost 0,1", "b assigned 0", "b started 0 7 x"), nothing)
   })

@@ -36,6 +36,27 @@ export const owned = (lines: ReadonlyArray<Line>, member: string): Set<string> =
   return partitions
 }
 
+/** How far each partition was handled, and by whom, in words. */
+export const reached = (lines: ReadonlyArray<Line>): ReadonlyArray<string> => {
+  const by = new Map<string, Map<string, number>>()
+  for (const { member, rest: [partition = "", offset], what } of lines) {
+    if (what !== "handled") continue
+    const members = by.get(partition) ?? new Map<string, number>()
+    by.set(partition, members.set(member, Math.max(members.get(member) ?? 0, Number(offset))))
+  }
+  return [...by].map(([partition, members]) =>
+    `partition ${partition} is handled up to ${[...members].map(([name, at]) => `${at} by ${name}`).join(", ")}`
+  )
+}
+
+/** What became of a member, and what it did last. */
+export const lastOf = (lines: ReadonlyArray<Line>, member: string): ReadonlyArray<string> => {
+  const own = lines.filter((line) => line.member === member)
+  const isTurn = ({ what }: Line) => what !== "started" && what !== "handled"
+  const told = [...own.slice(0, -3).filter(isTurn).slice(-20), ...own.slice(-3)]
+  return told.map(({ rest, what }) => [what, ...rest].join(" "))
+}
+
 /** The end of a member's right to a partition, in line numbers. */
 interface Loss {
   readonly member: string
@@ -50,7 +71,8 @@ interface Loss {
 
 /**
  * The losses in a history. One that the test brought about begins at its mark, with what the member had then: `killed`
- * for ever, `outcast` until it says that it knows. One that a member tells of itself covers that assignment.
+ * for ever, `outcast` until it says that it knows. One that a member tells of itself covers that assignment: `lost`, or
+ * `uncommitted` when a commit came after the end of its session.
  */
 const lossesIn = (lines: ReadonlyArray<Line>): ReadonlyArray<Loss> => {
   const losses: Array<Loss> = []
@@ -62,6 +84,12 @@ const lossesIn = (lines: ReadonlyArray<Line>): ReadonlyArray<Loss> => {
       for (const partition of owned(lines.slice(0, at), member)) {
         const id = `${member} ${partition}`
         marked.set(id, { member, partition, assigned: assigned.get(id)!, from: at, to: Number.POSITIVE_INFINITY })
+      }
+    }
+    if (what === "uncommitted") {
+      for (const partition of partitionsIn(line)) {
+        const since = assigned.get(`${member} ${partition}`) ?? 0
+        losses.push({ member, partition, assigned: since, from: since, to: at })
       }
     }
     if (what !== "assigned" && what !== "revoked" && what !== "lost") return

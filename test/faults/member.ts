@@ -6,7 +6,7 @@
 import { NodeRuntime } from "@effect/platform-node"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { Codec, Consumer, ConsumerEvent, OnFailure, Topic } from "millrace"
+import { Codec, Consumer, ConsumerEvent, type KafkaError, OnFailure, Topic } from "millrace"
 import { ConfluentKafka } from "millrace/confluent"
 import { openSync, writeSync } from "node:fs"
 
@@ -48,9 +48,18 @@ const program = Consumer.run(Consumer.make(group, {
   ]
 }))
 
-/** Tells of its partitions as they come and go. */
+const unknownMember = 25
+
+/** The group has given this member up, and takes nothing of it any more. */
+const isOver = ({ reason }: KafkaError.KafkaError): boolean =>
+  reason._tag === "CommitFailed" || (reason._tag === "BrokerError" && reason.code === unknownMember)
+
+/** Tells of its partitions as they come and go, and of what it could not commit because its session was over. */
 const tell = Stream.runForEach(ConsumerEvent.stream, (event) =>
   Effect.sync(() => {
+    if (event._tag === "CommitFailed" && isOver(event.error)) {
+      note("uncommitted", event.positions.map(({ partition }) => partition).join(","))
+    }
     if (event._tag === "Assigned" || event._tag === "Revoked" || event._tag === "Lost") {
       note(event._tag.toLowerCase(), event.partitions.map(({ partition }) => partition).join(","))
     }

@@ -9,7 +9,9 @@ import { committed, engineAt, startLoad, until } from "./cluster.ts"
 import { scene, stop } from "./scene.ts"
 
 const partitions = 6
+/** Soon over for those who are killed, or hang; long for those whose records must not be handled twice at all. */
 const sessionMillis = 5_000
+const patientMillis = 30_000
 
 let broker: Broker
 beforeAll(async () => {
@@ -28,8 +30,9 @@ const run = (consumer: Partial<Consumer.Settings>, body: Parameters<typeof scene
 
 describe("processes of a group", { concurrent: true }, () => {
   for (const [kind, settings] of kinds) {
+    const patient = settings.sessionTimeout === undefined ? settings : { ...settings, sessionTimeout: patientMillis }
     it.live(`two join and leave under load: nothing is lost or doubled (${kind})`, () =>
-      run(settings, ({ group, groupId, handledAll, share, topic, works }) =>
+      run(patient, ({ group, groupId, handledAll, share, topic, works }) =>
         Effect.gen(function*() {
           const load = yield* startLoad(topic, 0, partitions)
           const a = group.start("a")
@@ -48,7 +51,7 @@ describe("processes of a group", { concurrent: true }, () => {
         })))
 
     it.live(`one is killed with -9: the others go on, and only its records repeat (${kind})`, () =>
-      run(settings, ({ group, handledAll, share, topic, works }) =>
+      run(settings, ({ finish, group, handledAll, share, topic, works }) =>
         Effect.gen(function*() {
           const load = yield* startLoad(topic, 0, partitions)
           const [a, b] = [group.start("a"), group.start("b")]
@@ -56,12 +59,13 @@ describe("processes of a group", { concurrent: true }, () => {
           yield* works(a)
           yield* Effect.promise(a.kill)
           yield* share([b])
-          yield* handledAll(yield* load.end)
-          yield* stop(b)
+          const total = yield* load.end
+          yield* handledAll(total)
+          yield* finish([b], total)
         })))
 
     it.live(`one hangs for longer than its session: it is told that all is lost, and comes back (${kind})`, () =>
-      run(settings, ({ group, handledAll, share, topic, works }) =>
+      run(settings, ({ finish, group, handledAll, share, topic, works }) =>
         Effect.gen(function*() {
           const load = yield* startLoad(topic, 0, partitions)
           const [a, b] = [group.start("a"), group.start("b")]
@@ -72,14 +76,14 @@ describe("processes of a group", { concurrent: true }, () => {
           a.continue()
           yield* until("it knows", Effect.sync(() => group.lost("a")))
           yield* share([a, b])
-          yield* handledAll(yield* load.end)
-          yield* stop(a)
-          yield* stop(b)
+          const total = yield* load.end
+          yield* handledAll(total)
+          yield* finish([a, b], total)
         })))
   }
 
   it.live("five join and leave under load: nothing is lost or doubled", () =>
-    run({ sessionTimeout: 10_000 }, ({ group, handledAll, share, topic }) =>
+    run({ sessionTimeout: patientMillis }, ({ group, handledAll, share, topic }) =>
       Effect.gen(function*() {
         const load = yield* startLoad(topic, 0, partitions)
         const members = ["a", "b", "c", "d", "e"].map((name) => group.start(name))
@@ -92,7 +96,7 @@ describe("processes of a group", { concurrent: true }, () => {
       })))
 
   it.live("new partitions under load are shared and read from the beginning", () =>
-    run({ sessionTimeout: sessionMillis }, ({ group, handledAll, share, topic }) =>
+    run({ sessionTimeout: patientMillis }, ({ group, handledAll, share, topic }) =>
       Effect.gen(function*() {
         const before = yield* startLoad(topic, 0, partitions)
         const [a, b] = [group.start("a"), group.start("b")]

@@ -1,11 +1,12 @@
 /** One fault scenario: a topic, a group of processes, load, and the promises checked all the time. */
+import { assert } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Consumer } from "millrace"
 import type * as KafkaEngine from "../../src/engine/KafkaEngine.ts"
 import type { Broker } from "../services/kafka.ts"
-import { committed, createTopic, engineAt, until } from "./cluster.ts"
+import { committed, createTopic, endsOf, engineAt, uncommitted, until } from "./cluster.ts"
 import { type MemberProcess, ProcessGroup } from "./group.ts"
 
 /** What a scenario works with. */
@@ -15,6 +16,14 @@ export interface Scene {
   readonly topic: string
   readonly handledAll: (records: number) => Effect.Effect<void, unknown>
   readonly works: (member: MemberProcess) => Effect.Effect<void, unknown>
+  /**
+   * Ends members in good order, when these are all records and all are handled: everything is committed. If a session
+   * was over, a last member finds what is left, which `check` must excuse.
+   */
+  readonly finish: (
+    members: ReadonlyArray<MemberProcess>,
+    records: number
+  ) => Effect.Effect<void, unknown, KafkaEngine.Service>
   readonly share: (members: ReadonlyArray<MemberProcess>, total?: number) => Effect.Effect<void, unknown>
 }
 
@@ -42,6 +51,7 @@ export const scene = (
     const group = new ProcessGroup(settings)
     yield* Effect.addFinalizer(() => Effect.sync(() => group.end()))
     const engine = yield* engineAt(broker.bootstrap, { requestTimeout: "5 seconds" })
+    const open = Effect.map(Effect.all([committed(groupId), endsOf(topic)]), ([all, ends]) => uncommitted(all, ends))
     yield* Effect.gen(function*() {
       yield* createTopic(topic, partitions)
       const check = Effect.map(committed(groupId), (positions) => group.check(positions))
@@ -62,6 +72,16 @@ export const scene = (
             return until(`${member.name} works`, Effect.sync(() => group.ledger.of(member.name).length > before + 50))
           },
           handledAll: (records) => until(`${records} are handled`, Effect.sync(() => group.ledger.distinct >= records)),
+          finish: Effect.fnUntraced(function*(members, records) {
+            for (const member of members) yield* stop(member)
+            const ends = yield* endsOf(topic)
+            assert.strictEqual(ends.reduce((sum, { offset }) => sum + offset, 0), records, "records at the broker")
+            if ((yield* open).length === 0) return
+            const last = group.start("last")
+            yield* until("a last member has all", Effect.sync(() => group.partitionsOf("last") === ends.length))
+            yield* until("all are committed", Effect.map(open, (rest) => rest.length === 0))
+            yield* stop(last)
+          }),
           share: (members, total = partitions) =>
             until(
               `${members.length} members share ${total} partitions`,
@@ -73,7 +93,13 @@ export const scene = (
         })
       )
       yield* check
-    }).pipe(Effect.provide(engine))
+    }).pipe(
+      Effect.tapCause(() =>
+        Effect.flatMap(Effect.orElseSucceed(open, () => ["the broker does not answer"]), (rest) =>
+          Effect.sync(() => console.error([`${groupId}:`, ...rest, group.story].join("\n"))))
+      ),
+      Effect.provide(engine)
+    )
   })
 
 /** Ends a member in good order. */
