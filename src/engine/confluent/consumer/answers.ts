@@ -1,12 +1,12 @@
-/** Answers the rebalances of a native consumer, in the way of the group's protocol. */
+/** The answers to the rebalances of a native consumer, in the way of the group's protocol. */
 import type { NativeConsumer, NativePosition } from "../shared/native.ts"
 import { type Asked, Assigned } from "./assigned.ts"
 
-/** What the native client is told when partitions come and go. */
+/** Takes partitions and gives them up. */
 export class Answers {
   private protocol: "NONE" | "EAGER" | "COOPERATIVE" = "NONE"
   private readonly consumer: NativeConsumer
-  /** What it was told that it has. */
+  /** What it has. */
   private readonly taken = new Assigned()
 
   constructor(consumer: NativeConsumer) {
