@@ -196,10 +196,30 @@ export const heldAt = (place: Place, transactionalId: string, at: string) =>
 
 export const notesOf = (id: string) => Topic.make(`${id}-notes`, { key: Codec.string, value: Codec.string })
 
-/** What readers of committed records get, by key. */
+/**
+ * What readers of committed records get of a topic, once nothing of it is open: brokers answer a commit before they
+ * have noted it in each partition.
+ */
+export const readCommitted = (topic: ReturnType<typeof notesOf>) =>
+  Effect.gen(function*() {
+    const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
+    const [description] = yield* admin.describeTopics([topic.name])
+    const partitions = description!.partitions.map(({ partition }) => ({ topic: topic.name, partition }))
+    const endsOf = (isolation: "read_committed" | "read_uncommitted") =>
+      Effect.map(
+        admin.listOffsets(partitions, "latest", isolation),
+        (ends) => ends.reduce((sum, { offset }) => sum + offset, 0)
+      )
+    yield* until(Effect.gen(function*() {
+      return (yield* endsOf("read_committed")) === (yield* endsOf("read_uncommitted"))
+    }))
+    return yield* Stream.runCollect(Topic.read(topic, { from: "earliest", until: "end", isolation: "read_committed" }))
+  })
+
+/** The same, by key. */
 export const committed = (id: string) =>
   Effect.map(
-    Stream.runCollect(Topic.read(notesOf(id), { from: "earliest", until: "end", isolation: "read_committed" })),
+    readCommitted(notesOf(id)),
     (records) => {
       const byKey = new Map<string, Array<number>>()
       for (const { key, value } of [...records].sort((a, b) => a.offset - b.offset)) {

@@ -5,7 +5,6 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
-import * as Stream from "effect/Stream"
 import { Codec, KafkaEngine, Topic } from "millrace"
 import { ConfluentKafka } from "millrace/confluent"
 import { Migrations, Outbox, OutboxRelay } from "millrace/sql"
@@ -16,7 +15,7 @@ import { kafka, sharedKafka } from "../../services/env.ts"
 import { denySecretsToMallory } from "../../services/foreignClient.ts"
 import { startBroker } from "../../services/kafka.ts"
 import { type PostgresServer, startPostgres } from "../../services/postgres.ts"
-import { assertOnce, committed, dying, dyingInTurn, heldAt, notesOf, Writer } from "./crashing.ts"
+import { assertOnce, committed, dying, dyingInTurn, heldAt, notesOf, readCommitted, Writer } from "./crashing.ts"
 import { emptied, under, until } from "./kit.ts"
 
 let server: PostgresServer
@@ -131,7 +130,7 @@ describe("a relay that publishes exactly once", () => {
         assertOnce(yield* committed(id), writer.expected)
         yield* Topic.ensure([Missing], { partitions: 1 })
         yield* emptied
-        const { length } = yield* Stream.runCollect(Topic.read(Missing, { from: "earliest", until: "end" }))
+        const { length } = yield* readCommitted(Missing)
         assert.strictEqual(length, keys.length)
       })
     ), 180_000)
