@@ -1,9 +1,9 @@
 /** Handles a batch, sends its results and commits its offset in one transaction. */
 import * as Effect from "effect/Effect"
 import type { TopicPartition } from "../../engine/KafkaEngine.ts"
-import * as KafkaEngine from "../../engine/KafkaEngine.ts"
+import type * as KafkaEngine from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
-import { CurrentGroup } from "./currentGroup.ts"
+import { CurrentGroup, type Membership } from "./currentGroup.ts"
 import { sendOffsets } from "./sendOffsets.ts"
 import { isKafkaError, within } from "./transactions.ts"
 
@@ -14,16 +14,16 @@ import { isKafkaError, within } from "./transactions.ts"
 const most = 50
 const pause = 200
 
-/** Whether the group's progress in a partition is at least at an offset. */
-const isCommitted = Effect.fnUntraced(function*(
-  groupId: string,
+/**
+ * Whether the group's progress in a partition is at least at an offset. The consumer asks, not an admin client: that of
+ * librdkafka (2.15) may end the process when a coordinator is lost, and this is asked when one was.
+ */
+const isCommitted = (
+  { committed }: Membership,
   { partition, topic }: TopicPartition,
   next: number
-): Effect.fn.Return<boolean, KafkaError, KafkaEngine.Service> {
-  const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
-  const positions = yield* admin.groupOffsets(groupId)
-  return positions.some((found) => found.topic === topic && found.partition === partition && found.offset >= next)
-})
+): Effect.Effect<boolean, KafkaError> =>
+  Effect.map(committed([{ topic, partition }]), (positions) => positions.some(({ offset }) => offset >= next))
 
 const isToBeRepeated = (error: unknown): boolean =>
   isKafkaError(error) && error.reason._tag === "TransactionFailed" && error.reason.retryable
@@ -39,9 +39,9 @@ export const exactlyOnce = Effect.fnUntraced(function*<E, R>(
   effect: Effect.Effect<unknown, E, R>
 ): Effect.fn.Return<void, E | KafkaError, R | KafkaEngine.Service> {
   const { next, partition, topic } = batch
-  const groupId = (yield* CurrentGroup)?.groupId ?? ""
+  const group = yield* CurrentGroup
   // One id per partition, so that a new owner fences the former one.
-  const id = `${prefix ?? groupId}-${topic}-${partition}`
+  const id = `${prefix ?? group?.groupId ?? ""}-${topic}-${partition}`
   let stage: "begin" | "handle" | "offsets" | "end" = "begin"
   const whole = Effect.gen(function*() {
     stage = "handle"
@@ -50,7 +50,9 @@ export const exactlyOnce = Effect.fnUntraced(function*<E, R>(
     yield* sendOffsets([{ topic, partition, offset: next }])
     stage = "end"
   })
-  const took = Effect.andThen(within(id, Effect.void), isCommitted(groupId, batch, next))
+  const took = group === undefined
+    ? Effect.succeed(false)
+    : Effect.andThen(within(id, Effect.void), isCommitted(group, batch, next))
   const attempt = (left: number): Effect.Effect<void, E | KafkaError, R | KafkaEngine.Service> =>
     Effect.catch(within(id, whole), (error) =>
       Effect.gen(function*() {

@@ -158,7 +158,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
           groupId: plan.group,
           metadata: Effect.suspend(() =>
             port.owns(state) ? Effect.succeed(client.groupMetadata()) : Effect.fail(notOurs(plan.group, state))
-          )
+          ),
+          committed: client.committed
         }
         const inGroup = Effect.provideService(Effect.scoped(worker), CurrentGroup, membership)
         const current = { assignment: port.assignment, partition: { topic: state.topic, partition: state.partition } }
