@@ -33,6 +33,9 @@ const quietMillis = 300_000
 /** How many pages of a parent are released before others have their turn. */
 const mostPages = 100
 
+/** How long the end of a run waits for a look that is due, in milliseconds: a database may not answer. */
+const endMillis = 2_000
+
 /** How many rows wait, and how long. */
 export interface Status {
   /** Rows that wait for their parents. */
@@ -82,6 +85,10 @@ export class Sweeper {
   private hint: string | undefined
   private readonly hintName: string
   private isFailing = false
+  private isDue = false
+  private isLooking = false
+  /** Called once no look is due. */
+  private rested: (() => void) | undefined
   private readonly place: Place
   private readonly group: string
   private readonly run: Run
@@ -95,7 +102,20 @@ export class Sweeper {
   }
 
   /** Looks at once. */
-  readonly ring = this.alarm.ring
+  readonly ring = (): void => {
+    this.isDue = true
+    this.alarm.ring()
+  }
+
+  /** Ends when no look is due. */
+  readonly settled: Effect.Effect<void> = Effect.callback((resume) => {
+    this.rested = () => resume(Effect.void)
+    this.rest()
+  })
+
+  private rest(): void {
+    if (!this.isDue && !this.isLooking) this.rested?.()
+  }
 
   /** For ever, with this many milliseconds between two looks. */
   loop(every: number): Effect.Effect<never, never, SqlClient> {
@@ -107,7 +127,18 @@ export class Sweeper {
       this.isFailing = true
       return Effect.logWarning(`rows of group "${this.group}" that wait for their parents cannot be looked at`, cause)
     })
-    return Effect.forever(Effect.andThen(turn, this.alarm.wait(every)))
+    const look = Effect.suspend(() => {
+      this.isDue = false
+      this.isLooking = true
+      return Effect.ensuring(
+        turn,
+        Effect.sync(() => {
+          this.isLooking = false
+          this.rest()
+        })
+      )
+    })
+    return Effect.forever(Effect.andThen(look, this.alarm.wait(every)))
   }
 
   private readonly turn: Effect.Effect<void, SqlError | SyncError, SqlClient> = Effect.gen(
@@ -191,6 +222,7 @@ export const sweep = Effect.fnUntraced(function*(run: Run, place: Place, group: 
   const sweeper = new Sweeper(place, group, run)
   known.set(nameOf(place), sweeper)
   const fiber = yield* Effect.forkDetach(sweeper.loop(every))
-  // The end of the run does not wait for a database that does not answer.
-  yield* Scope.addFinalizer(run.scope, Effect.sync(() => fiber.interruptUnsafe()))
+  // Rows whose parents came meanwhile would wait for the next run otherwise.
+  const last = Effect.timeoutOption(Effect.interruptible(sweeper.settled), endMillis)
+  yield* Scope.addFinalizer(run.scope, Effect.andThen(last, Effect.sync(() => fiber.interruptUnsafe())))
 })

@@ -99,6 +99,21 @@ layer(world(statements), { excludeTestServices: true })("rows that wait for thei
       assert.deepStrictEqual(yield* waitingOffsets, [])
     }))
 
+  it.effect("do not wait for the next run when their parents came as they began to wait", () =>
+    Effect.gen(function*() {
+      yield* fresh
+      const sql = yield* SqlClient
+      const { sync, topic } = synced("meanwhile.parts")
+      yield* sql.unsafe(`CREATE FUNCTION meanwhile() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO parts (id, name) VALUES (1, 'one'); RETURN NULL; END $$`)
+      yield* sql.unsafe(`CREATE TRIGGER meanwhile AFTER INSERT ON millrace.waiting EXECUTE FUNCTION meanwhile()`)
+      yield* send(topic, { id: 2, whole: 1, name: "two" } as { id: number })
+      assert.deepStrictEqual(yield* runToEnd(ModelSync.handler(sync)), [])
+      yield* sql.unsafe(`DROP FUNCTION meanwhile() CASCADE`)
+      assert.strictEqual((yield* rowsOf("parts")).length, 2)
+      assert.deepStrictEqual(yield* waitingOffsets, [])
+    }))
+
   it.effect("with two parents wait for both, and with a null for none", () =>
     Effect.gen(function*() {
       yield* fresh
