@@ -10,6 +10,7 @@ import { ConfluentKafka } from "millrace/confluent"
 import { Migrations, Outbox, OutboxRelay } from "millrace/sql"
 import { afterAll, beforeAll } from "vitest"
 import { users } from "../../services/brokerConfig.ts"
+import { shortSessions } from "../../services/brokerConfig.ts"
 import { client, type Place } from "../../services/database.ts"
 import { kafka, sharedKafka } from "../../services/env.ts"
 import { denySecretsToMallory } from "../../services/foreignClient.ts"
@@ -158,7 +159,7 @@ describe("a relay that publishes exactly once", () => {
   it.live("publishes nothing twice while its broker is killed and started again", () =>
     Effect.gen(function*() {
       const broker = yield* Effect.acquireRelease(
-        Effect.promise(() => startBroker()),
+        Effect.promise(() => startBroker({ config: shortSessions })),
         (broker) => Effect.promise(() => broker.remove())
       )
       yield* world((id) =>
