@@ -8,6 +8,7 @@ import * as Schedule from "effect/Schedule"
 import { TestClock } from "effect/testing"
 import { Consumer, HandlerFailed, KafkaError, OnFailure, Retry, Topic } from "millrace"
 import { FailedAhead } from "../../../src/BatchFailed.ts"
+import type { Script } from "../../kit/scriptedEngine.ts"
 import { p0, scripted, settings, settle, start, text, Texts, until } from "../loop/scenario.ts"
 import { routed } from "./routed.ts"
 
@@ -38,21 +39,24 @@ const keyed = (offset: number, key: string, value: string) => ({ ...text(offset,
 
 const batch = ["0", "bad 1", "2", "bad 3", "4", "bad 5", "6"].map((value, i) => keyed(i, `k${i}`, value))
 
+/** A consumer that skips what fails, and which offsets it was asked about. */
+const skipping = Effect.fnUntraced(function*(script: Script, { handler }: ReturnType<typeof makeTable>) {
+  const asked: Array<number> = []
+  const onFailure = OnFailure.make(({ record }) =>
+    Effect.sync(() => {
+      asked.push(record.offset)
+      return OnFailure.skip
+    })
+  )
+  const { control } = yield* start(script, Consumer.make("g", { ...settings, onFailure, handlers: [handler] }))
+  return { asked, control }
+})
+
 describe("records of a batch that are known to fail", () => {
   it.effect("are judged at once, and the others are handed over in one piece", () =>
     scripted(Effect.fnUntraced(function*(script) {
       const table = makeTable()
-      const asked: Array<number> = []
-      const onFailure = OnFailure.make(({ record }) =>
-        Effect.sync(() => {
-          asked.push(record.offset)
-          return OnFailure.skip
-        })
-      )
-      const { control } = yield* start(
-        script,
-        Consumer.make("g", { ...settings, onFailure, handlers: [table.handler] })
-      )
+      const { asked, control } = yield* skipping(script, table)
       script.produce(p0, batch)
       script.emit("assign", [p0])
       yield* until(() => table.stored.length === 4)
@@ -66,17 +70,7 @@ describe("records of a batch that are known to fail", () => {
   it.effect("wait for records of their key, which may fail, too", () =>
     scripted(Effect.fnUntraced(function*(script) {
       const table = makeTable()
-      const asked: Array<number> = []
-      const onFailure = OnFailure.make(({ record }) =>
-        Effect.sync(() => {
-          asked.push(record.offset)
-          return OnFailure.skip
-        })
-      )
-      const { control } = yield* start(
-        script,
-        Consumer.make("g", { ...settings, onFailure, handlers: [table.handler] })
-      )
+      const { asked, control } = yield* skipping(script, table)
       script.produce(p0, [
         keyed(0, "a", "bad 0"),
         keyed(1, "b", "1"),
