@@ -11,7 +11,7 @@ import { monotonic } from "../../internal/telemetry/serviceCell.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import { isTemporary, type Publisher } from "./publishing.ts"
 import { encode, mostRows, type Receipted } from "./receipts.ts"
-import { lastReceipt, prepareReceipts } from "./receiptsTopic.ts"
+import { keyOf, lastReceipt, prepareReceipts } from "./receiptsTopic.ts"
 import type { OutboxRow } from "./rows.ts"
 import { shownQueue } from "./shards.ts"
 import { type Blame, split } from "./splitting.ts"
@@ -77,6 +77,10 @@ class Transactions implements Publisher {
     this.settings = settings
   }
 
+  private idOf(queue: number): string {
+    return `${this.settings.transactionalId}-${queue}`
+  }
+
   most(queue: number, batchSize: number): number {
     return Math.min(batchSize, this.mosts.get(queue) ?? mostRows)
   }
@@ -87,17 +91,18 @@ class Transactions implements Publisher {
   }
 
   readonly take = Effect.fnUntraced({ self: this as Transactions }, function*(queue: number) {
-    const { engine, settings: { topic, transactionalId } } = this
+    const { engine, settings: { topic } } = this
+    const id = this.idOf(queue)
     const known = this.taken.get(queue)
     if (known?.isSettled === true) return undefined
     yield* this.drop(queue)
     const scope = yield* Scope.fork(this.scope)
-    const client = yield* Scope.provide(engine.transactional(`${transactionalId}-${queue}`), scope).pipe(
+    const client = yield* Scope.provide(engine.transactional(id), scope).pipe(
       Effect.onError(() => closed(scope)),
       Effect.tapError((error) => this.noteFencing(queue, error))
     )
     this.taken.set(queue, { client, scope, isSettled: false })
-    return yield* Effect.provideService(lastReceipt(topic, queue), KafkaEngine.Service, engine)
+    return yield* Effect.provideService(lastReceipt(topic, queue, id), KafkaEngine.Service, engine)
   })
 
   readonly send = Effect.fnUntraced({ self: this as Transactions }, function*(
@@ -111,7 +116,7 @@ class Transactions implements Publisher {
     const receipt = {
       topic: this.settings.topic,
       partition: queue,
-      key: text.encode(String(queue)),
+      key: keyOf(this.idOf(queue)),
       value: text.encode(encode(rows.map(receiptedOf)))
     }
     const messages = [...rows.map(({ message }) => message), receipt]
@@ -125,6 +130,11 @@ class Transactions implements Publisher {
     }
     if (outcome.isOver) own.isSettled = true
     else yield* this.drop(queue)
+    // It is no fault of the rows, which fail with it.
+    const receiptError = outcome.errors.get(rows.length)
+    if (receiptError !== undefined && !isOfTransaction(receiptError) && blameOf(receiptError) === "topic") {
+      return yield* receiptError
+    }
     const ofRows = new Map([...outcome.errors].filter(([i, error]) => i < rows.length && !isOfTransaction(error)))
     if (ofRows.size === 0) return yield* [...outcome.errors.values()][0]!
     const { most, settled } = split(rows, ofRows, blameOf)

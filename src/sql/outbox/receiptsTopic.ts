@@ -19,7 +19,10 @@ import { queues } from "./shards.ts"
 
 const topicOf = (name: string) => Topic.make(name, { key: Codec.nullable(Codec.bytes), value: Codec.string })
 
-/** Makes the topic if it is not there, and fails if one that is there would lose receipts. */
+/**
+ * Makes the topic if it is not there, and fails if one that is there has too few partitions, or would lose receipts as
+ * far as the engine can tell: librdkafka's cannot read the settings of topics.
+ */
 export const prepareReceipts = Effect.fnUntraced(function*(
   topic: string
 ): Effect.fn.Return<void, KafkaError, KafkaEngine.Service> {
@@ -38,16 +41,23 @@ export const prepareReceipts = Effect.fnUntraced(function*(
   }
 })
 
+/** Receipts of two outboxes in one topic differ by it, and compaction keeps both. */
+export const keyOf = (transactionalId: string): Uint8Array => new TextEncoder().encode(transactionalId)
+
+const isKey = (key: Uint8Array | null, transactionalId: string): boolean =>
+  key !== null && Buffer.from(key).equals(keyOf(transactionalId))
+
 /** In how many offsets before the end of a partition a receipt is looked for at first. */
 const least = 16
 
 /**
- * What the last committed transaction of a queue published. To be read when no other transaction of it can be open:
- * after a client claimed its id.
+ * What the last committed transaction of an id published, in the partition of its queue. To be read when no other
+ * transaction of it can be open: after a client claimed the id.
  */
 export const lastReceipt = Effect.fnUntraced(function*(
   topic: string,
-  queue: number
+  queue: number,
+  transactionalId: string
 ): Effect.fn.Return<ReadonlyArray<Receipted>, KafkaError | SyncError | Poison, KafkaEngine.Service> {
   const source = topicOf(topic)
   const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
@@ -60,9 +70,8 @@ export const lastReceipt = Effect.fnUntraced(function*(
     const from = last < length ? { last } : "earliest"
     const read = { from, until: "end", partitions: [queue], isolation: "read_committed" } as const
     // One offset alone behind a receipt is its own marker: nobody has to wait for the client to see the end.
-    const found = yield* Stream.runLast(
-      Stream.takeUntil(Topic.read(source, read), ({ offset }) => offset >= end!.offset - 2)
-    )
+    const all = Stream.takeUntil(Topic.read(source, read), ({ offset }) => offset >= end!.offset - 2)
+    const found = yield* Stream.runLast(Stream.filter(all, ({ key }) => isKey(key, transactionalId)))
     if (Option.isSome(found)) {
       const { offset, partition, value } = found.value
       const rows = decode(value)

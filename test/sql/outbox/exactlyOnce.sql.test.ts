@@ -180,7 +180,7 @@ layer(prepared, { excludeTestServices: true })("a relay that publishes exactly o
       const Receipts = Topic.make(`${id}.receipts`, { key: Codec.string, value: Codec.string })
       yield* Topic.ensure([Receipts], { partitions: 17, config: { "cleanup.policy": "compact" } })
       for (let partition = 0; partition < 17; partition++) {
-        yield* Producer.send(Receipts, { key: "a", value: "millrace/2 B", partition })
+        yield* Producer.send(Receipts, { key: `${id}-${partition}`, value: "millrace/2 B", partition })
       }
       yield* new Writer(id).write(1, 1)
       const lines: Array<string> = []
@@ -188,6 +188,18 @@ layer(prepared, { excludeTestServices: true })("a relay that publishes exactly o
       yield* Effect.forkScoped(Effect.provide(OutboxRelay.run({ exactlyOnce }), layer))
       yield* until(Effect.sync(() => lines.some((line) => line.includes("no relay of this version wrote it"))))
       assertOnce(yield* committed(id), new Map())
+    }).pipe(Effect.scoped, kafka), 60_000)
+
+  it.effect("passes by the receipts of another outbox", () =>
+    Effect.gen(function*() {
+      const Receipts = Topic.make(`${id}.receipts`, { key: Codec.string, value: Codec.string })
+      yield* Topic.ensure([Receipts], { partitions: 17, config: { "cleanup.policy": "compact" } })
+      for (let partition = 0; partition < 17; partition++) {
+        yield* Producer.send(Receipts, { key: `other-${partition}`, value: "millrace/2 B", partition })
+      }
+      yield* new Writer(id).write(5, 1)
+      yield* Effect.forkScoped(OutboxRelay.run({ exactlyOnce }))
+      yield* emptied
     }).pipe(Effect.scoped, kafka), 60_000)
 
   it.effect("says that no broker answers for its transactions", () =>
