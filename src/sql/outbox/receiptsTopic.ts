@@ -2,15 +2,18 @@
  * Where receipts are: a compacted topic with a partition for each queue. Nothing of it expires, as offsets of a group
  * would when no relay runs for a week; and no transaction of another queue hides the end of a partition.
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Codec from "../../Codec.ts"
 import * as KafkaEngine from "../../engine/KafkaEngine.ts"
+import { monotonic } from "../../internal/telemetry/serviceCell.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { Poison } from "../../Poison.ts"
 import * as Topic from "../../Topic.ts"
+import type { TopicPartition } from "../../TopicPartition.ts"
 import { SyncError } from "../SyncError.ts"
 import { Malformed } from "../SyncErrorReason.ts"
 import { operation } from "./asking.ts"
@@ -50,6 +53,37 @@ const isKey = (key: Uint8Array | null, transactionalId: string): boolean =>
 /** In how many offsets before the end of a partition a receipt is looked for at first. */
 const least = 16
 
+/** How long an open transaction of another producer is waited for, and how often it is looked at, in milliseconds. */
+const openMillis = 5_000
+const lookMillis = 50
+
+/**
+ * The end of a partition for readers of committed records, once all is before it that the partition has now: an open
+ * transaction of another producer hides what was committed behind it.
+ */
+const stableEnd = Effect.fnUntraced(function*(
+  partition: TopicPartition,
+  transactionalId: string
+): Effect.fn.Return<number, KafkaError, KafkaEngine.Service> {
+  const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
+  const endOf = (isolation: "read_committed" | "read_uncommitted") =>
+    Effect.map(admin.listOffsets([partition], "latest", isolation), ([end]) => end!.offset)
+  const all = yield* endOf("read_uncommitted")
+  const until = (yield* monotonic) + openMillis
+  while (true) {
+    const end = yield* endOf("read_committed")
+    if (end >= all) return end
+    if ((yield* monotonic) >= until) {
+      const problem = `another producer has a transaction open at offset ${end} of partition ${partition.partition} of `
+        + `topic "${partition.topic}", which may hide a receipt; if it does not end, kafka-transactions.sh finds and `
+        + "aborts it"
+      const reason = new Errors.TransactionFailed({ transactionalId, problem, retryable: true })
+      return yield* Errors.make("read the last receipt", reason)
+    }
+    yield* Effect.sleep(Duration.millis(lookMillis))
+  }
+})
+
 /**
  * What the last committed transaction of an id published, in the partition of its queue. To be read when no other
  * transaction of it can be open: after a client claimed the id.
@@ -61,16 +95,16 @@ export const lastReceipt = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlyArray<Receipted>, KafkaError | SyncError | Poison, KafkaEngine.Service> {
   const source = topicOf(topic)
   const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
-  const partitions = [{ topic, partition: queue }]
-  const [start] = yield* admin.listOffsets(partitions, "earliest")
-  const [end] = yield* admin.listOffsets(partitions, "latest", "read_committed")
-  const length = end!.offset - start!.offset
+  const place = { topic, partition: queue }
+  const [start] = yield* admin.listOffsets([place], "earliest")
+  const end = yield* stableEnd(place, transactionalId)
+  const length = end - start!.offset
   // The offsets at the end may be markers, and records of transactions that were aborted.
   for (let last = least;; last *= least) {
     const from = last < length ? { last } : "earliest"
     const read = { from, until: "end", partitions: [queue], isolation: "read_committed" } as const
     // One offset alone behind a receipt is its own marker: nobody has to wait for the client to see the end.
-    const all = Stream.takeUntil(Topic.read(source, read), ({ offset }) => offset >= end!.offset - 2)
+    const all = Stream.takeUntil(Topic.read(source, read), ({ offset }) => offset >= end - 2)
     const found = yield* Stream.runLast(Stream.filter(all, ({ key }) => isKey(key, transactionalId)))
     if (Option.isSome(found)) {
       const { offset, partition, value } = found.value
