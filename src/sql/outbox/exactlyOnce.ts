@@ -99,7 +99,7 @@ class Transactions implements Publisher {
     const scope = yield* Scope.fork(this.scope)
     const client = yield* Scope.provide(engine.transactional(id), scope).pipe(
       Effect.onError(() => closed(scope)),
-      Effect.tapError((error) => this.noteFencing(queue, error))
+      Effect.tapError((error) => this.noteFencing(queue, error, undefined))
     )
     this.taken.set(queue, { client, scope, isSettled: false })
     return yield* Effect.provideService(lastReceipt(topic, queue, id), KafkaEngine.Service, engine)
@@ -120,9 +120,10 @@ class Transactions implements Publisher {
       value: text.encode(encode(rows.map(receiptedOf)))
     }
     const messages = [...rows.map(({ message }) => message), receipt]
+    const began = yield* monotonic
     const outcome = yield* Effect.tapError(
       transact(own.client, messages, (i) => i < rows.length && open.delete(rows[i]!)),
-      (error) => this.noteFencing(queue, error)
+      (error) => this.noteFencing(queue, error, began)
     )
     if (outcome._tag === "Committed") {
       this.mosts.delete(queue)
@@ -149,15 +150,23 @@ class Transactions implements Publisher {
     if (own !== undefined) own.isSettled = true
   }
 
+  /** A broker ends a transaction that takes too long, and says the same then as to one that another client fenced. */
   private readonly noteFencing = Effect.fnUntraced({ self: this as Transactions }, function*(
     queue: number,
-    error: KafkaError
+    error: KafkaError,
+    began: number | undefined
   ) {
     if (!isFencing(error)) return
-    this.foreign.set(queue, yield* monotonic)
+    const now = yield* monotonic
+    this.foreign.set(queue, now)
     yield* this.drop(queue)
+    const seconds = began === undefined ? 0 : Math.floor((now - began) / 1_000)
+    const otherwise = seconds === 0
+      ? ""
+      : `, or its transaction, ${seconds} s long, was over the producer's transactionTimeout`
     const { transactionalId } = this.settings
-    yield* Effect.logInfo(`${shownQueue(queue)} of the outbox was taken by another relay of "${transactionalId}"`)
+    const line = `${shownQueue(queue)} of the outbox was taken by another relay of "${transactionalId}"${otherwise}`
+    yield* Effect.logInfo(line)
   })
 
   private drop(queue: number): Effect.Effect<void> {

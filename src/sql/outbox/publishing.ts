@@ -21,9 +21,9 @@ export interface Publisher {
    */
   readonly isForeign: (queue: number, since: number | undefined, now: number) => boolean
   /**
-   * To be run under the lock of a queue, before its rows are read: makes sure that no earlier relay of it still
-   * publishes. Returns the rows that are published and may still be there, and `undefined` where it is known that there
-   * are none. Rows may be sent once these are gone.
+   * To be run under the lock of a queue that has rows: makes sure that no earlier relay of it still publishes. Returns
+   * the rows that are published and may still be there, and `undefined` where it is known that there are none. Rows may
+   * be sent once it is committed that these are gone.
    */
   readonly take: (queue: number) => Effect.Effect<ReadonlyArray<Receipted> | undefined, KafkaError | SyncError | Poison>
   /** Sends rows, and takes each from `open` once the broker has answered for it. */

@@ -14,6 +14,7 @@ import { Denied, Unexpected } from "../SyncErrorReason.ts"
 import { type Place, shownOwnTable } from "../tables/ownTables.ts"
 import { ask, inTransaction, operation, unanswered } from "./asking.ts"
 import { finishing } from "./finishing.ts"
+import { FirstRows } from "./firstRows.ts"
 import { LowWater } from "./lowWater.ts"
 import * as Sql from "./outboxSql.ts"
 import type { Publisher } from "./publishing.ts"
@@ -53,6 +54,8 @@ interface Batch {
   readonly published: number
   /** Whether there is more to be published at once. */
   readonly goesOn: boolean
+  /** Whether the queue was taken, and nothing else was done: what goes on should not wait for its turn. */
+  readonly isTaken?: boolean | undefined
 }
 
 /** Whom a batch waits for: for a broker because of these rows, or otherwise because of its transaction. */
@@ -62,10 +65,18 @@ interface Waiting {
 }
 
 const nothing: Batch = { published: 0, goesOn: false }
+const settledNothing: Settled = { published: [], refused: [], failed: new Map() }
 
 const topicsOf = (rows: Iterable<OutboxRow>): ReadonlyArray<string> => [
   ...new Set(Array.from(rows, ({ message }) => message.topic))
 ]
+
+const heldProblem = (queue: number): string =>
+  `${shownQueue(queue)} waits for another relay, or until the server notices that one is gone`
+
+const fencedProblem = (queue: number): string =>
+  `${shownQueue(queue)} is fenced by another relay with its transactionalId, or its transactions take longer than the `
+  + "producer's transactionTimeout"
 
 /** What of a queue troubles a relay, and what of a topic. */
 export const troubleOf = (queue: number): string => `queue ${queue}`
@@ -79,8 +90,7 @@ export class Relay {
   private readonly attributes: { readonly outbox: string }
   /** When the oldest row was looked at last, and how long it had waited. */
   private seen: { readonly at: number; readonly millis: number } | undefined
-  /** By queue, its first row, and since when it is. */
-  private readonly firsts = new Map<number, { readonly id: unknown; readonly since: number }>()
+  private readonly firsts = new FirstRows()
   /** By queue, transactions of this relay whose connection was lost, which may have its lock. */
   private readonly lost = new Map<number, ReadonlyArray<unknown>>()
   /** By queue, the topics of the batch that is on its way. */
@@ -116,9 +126,7 @@ export class Relay {
       this.low.observe({ lastId: lastId!, xmin: xmin!, xmax: xmax! })
       const firsts = yield* ask(sql, Sql.firsts(place), [list(this.low.all)])
       const now = yield* monotonic
-      for (const [queue, id] of firsts) {
-        if (this.firsts.get(Number(queue))?.id !== id) this.firsts.set(Number(queue), { id, since: now })
-      }
+      this.firsts.observe(firsts.map(([queue, id]) => [Number(queue), BigInt(String(id))]), now)
       this.endTroubles(firsts.map(([, , topic]) => String(topic)))
       const millis = firsts.reduce((most, [, , , millis]) => Math.max(most, Number(millis)), 0)
       this.seen = { at: now, millis }
@@ -173,7 +181,10 @@ export class Relay {
     const sql = yield* SqlClient
     const { mark } = this.low
     const now = yield* monotonic
-    if (publisher.isForeign(queue, this.firsts.get(queue)?.since, now)) return nothing
+    if (publisher.isForeign(queue, this.firsts.since(queue), now)) {
+      this.sayFirst(queue, fencedProblem(queue))
+      return nothing
+    }
     const paused = this.leftOut(queue, now)
     const most = publisher.most(queue, batchSize)
     const parameters = [queue, String(this.low.without(queue, paused)), most, list(paused), batchBytes]
@@ -191,11 +202,15 @@ export class Relay {
       transaction = lock!.slice(2, 4)
       if (lock![0] !== true) return "held"
       if (lock![1] !== true) return yield* denied(sql, place)
+      const cells = yield* ask(sql, Sql.select(place, queue, publisher.isReceipted), parameters)
+      // Another relay has published all: what is its own stays with it.
+      if (cells.length === 0) return { rows: [], settled: settledNothing, isWhole: true }
       waiting.for = "broker"
       const receipt = yield* publisher.take(queue)
       waiting.for = "database"
-      if (receipt !== undefined) return yield* this.removeReceipted(receipt)
-      const cells = yield* ask(sql, Sql.select(place, queue, publisher.isReceipted), parameters)
+      // What was deleted has to be committed before the next receipt replaces the one that says so.
+      const taken = receipt === undefined ? 0 : yield* this.removeReceipted(receipt)
+      if (taken > 0) return { taken }
       const read = yield* rowsWith((text, parameters) => ask(sql, text, parameters), place, cells)
       const rows = publisher.isReceipted ? read.map((row, i) => ({ ...row, stamp: Number(cells[i]![9]) })) : read
       this.sending.set(queue, topicsOf(rows))
@@ -203,7 +218,7 @@ export class Relay {
       const settled = yield* this.send(queue, rows, open)
       waiting.for = "database"
       yield* this.store(settled)
-      return { rows, settled, isWhole: cells.length === 0 || cells[cells.length - 1]![8] === true }
+      return { rows, settled, isWhole: cells[cells.length - 1]![8] === true }
     })
     const done = yield* finishing(
       watched(
@@ -219,14 +234,14 @@ export class Relay {
       }))
     )
     if (done === "held" || done === "foreign") {
-      if (done === "held") this.sayHeld(queue)
+      this.sayFirst(queue, done === "held" ? heldProblem(queue) : fencedProblem(queue))
       return nothing
     }
-    publisher.stored(queue)
+    if ("taken" in done || done.rows.length > 0) publisher.stored(queue)
     this.options.health.over(troubleOf(queue))
     if ("taken" in done) {
       yield* this.count(done.taken)
-      return { published: 0, goesOn: true }
+      return { published: 0, goesOn: true, isTaken: true }
     }
     const { isWhole, rows, settled } = done
     const { failed, isAborted = false, published, refused } = settled
@@ -254,14 +269,12 @@ export class Relay {
     return [...new Set([...this.pauses.leftOut(queue, now), ...[...this.late.values()].flat()])]
   }
 
-  /** Another relay has the queue. If its first row stays, that one waits, or is gone and the server does not know. */
-  private sayHeld(queue: number): void {
+  /** This relay cannot publish a queue. It is no trouble while another one does, and its first row does not stay. */
+  private sayFirst(queue: number, problem: string): void {
     const { health } = this.options
     health.over(troubleOf(queue))
-    const first = this.firsts.get(queue)
-    if (first === undefined) return
-    const problem = `${shownQueue(queue)} waits for another relay, or until the server notices that one is gone`
-    health.trouble(troubleOf(queue), problem, first.since)
+    const since = this.firsts.since(queue)
+    if (since !== undefined) health.trouble(troubleOf(queue), problem, since)
   }
 
   private readonly send = Effect.fnUntraced({ self: this as Relay }, function*(
@@ -280,12 +293,12 @@ export class Relay {
   private readonly removeReceipted = Effect.fnUntraced({ self: this as Relay }, function*(
     receipt: ReadonlyArray<Receipted>
   ) {
-    if (receipt.length === 0) return { taken: 0 }
+    if (receipt.length === 0) return 0
     const [ids, stamps] = [list(receipt.map(({ id }) => id)), list(receipt.map(({ stamp }) => String(stamp)))]
     const sql = yield* SqlClient
     const [[there, gone] = []] = yield* ask(sql, Sql.removeReceipted(this.options.place), [ids, stamps])
     if (Number(gone) < Number(there)) return yield* notDeleted(Number(there), gone)
-    return { taken: Number(gone) }
+    return Number(gone)
   })
 
   private readonly store = Effect.fnUntraced({ self: this as Relay }, function*({ published, refused }: Settled) {

@@ -1,4 +1,5 @@
 /** What tests of a relay have in common. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -29,6 +30,13 @@ export const emptied = until(Effect.map(Outbox.status, ({ waiting }) => waiting 
 export const logged = () => {
   const lines: Array<string> = []
   const logger = Logger.make(({ message }) => void lines.push(String(message)))
+  return { lines, layer: Logger.layer([logger]) }
+}
+
+/** What is logged, with what caused it. */
+export const loggedCauses = () => {
+  const lines: Array<string> = []
+  const logger = Logger.make(({ cause, message }) => void lines.push(`${String(message)} ${Cause.pretty(cause)}`))
   return { lines, layer: Logger.layer([logger]) }
 }
 

@@ -1,6 +1,7 @@
 /** The pure parts of the outbox: rows, shards, what becomes of rows, pauses of topics. */
 import { assert, describe, it } from "@effect/vitest"
 import { KafkaError } from "millrace"
+import { FirstRows } from "../../../src/sql/outbox/firstRows.ts"
 import { partsOf, rowOf } from "../../../src/sql/outbox/rows.ts"
 import { settle } from "../../../src/sql/outbox/settling.ts"
 import { shards, slotOf } from "../../../src/sql/outbox/shards.ts"
@@ -102,5 +103,28 @@ describe("partsOf", () => {
     assert.deepStrictEqual(sizes(Array.from({ length: 4_001 }, () => message(1))), [2_000, 2_000, 1])
     const mega = 1_024 * 1_024
     assert.deepStrictEqual(sizes([message(20 * mega), message(1), message(10 * mega), message(7 * mega)]), [1, 2, 1])
+  })
+})
+
+describe("FirstRows", () => {
+  it("knows since when a row is the first of its queue", () => {
+    const firsts = new FirstRows()
+    firsts.observe([[3, 7n], [4, 8n]], 100)
+    firsts.observe([[3, 7n], [4, 9n]], 200)
+    assert.deepStrictEqual([3, 4, 5].map((queue) => firsts.since(queue)), [100, 200, undefined])
+  })
+
+  it("forgets a row that is gone, so that the next one is not taken for one that stays", () => {
+    const firsts = new FirstRows()
+    firsts.observe([[3, 7n]], 100)
+    firsts.observe([], 200)
+    assert.isUndefined(firsts.since(3))
+  })
+
+  it("takes the oldest of several rows of a queue, in any order", () => {
+    const firsts = new FirstRows()
+    firsts.observe([[16, 8n], [16, 7n]], 100)
+    firsts.observe([[16, 7n], [16, 8n]], 200)
+    assert.strictEqual(firsts.since(16), 100)
   })
 })
