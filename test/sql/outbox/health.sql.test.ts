@@ -11,7 +11,7 @@ import { Migrations, Outbox, OutboxRelay } from "millrace/sql"
 import { InMemoryKafka } from "millrace/testing"
 import { client } from "../../services/database.ts"
 import { startProxy } from "../../services/proxy.ts"
-import { ownDatabase, producing, under } from "./kit.ts"
+import { ownDatabase, producing, standing, under } from "./kit.ts"
 
 const Notes = Topic.make("notes", { key: Codec.string, value: Codec.string })
 const Missing = Topic.make("missing", { key: Codec.string, value: Codec.string })
@@ -35,12 +35,12 @@ const alone = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 
 /** Lets time pass until it is so. */
 const until = <E, R>(condition: Effect.Effect<boolean, E, R>) =>
-  Effect.gen(function*() {
+  standing(Effect.gen(function*() {
     while (!(yield* condition)) {
       yield* TestClock.adjust("100 millis")
       yield* TestClock.withLive(Effect.sleep("2 millis"))
     }
-  })
+  }))
 
 const ready = until(Health.ready)
 const unready = until(Effect.map(Health.ready, (ready) => !ready))
@@ -124,12 +124,19 @@ layer(prepared)("the health of a relay", (it) => {
   it.effect("lets one queue alone wait for a broker, for as long as it takes", () =>
     alone(Effect.gen(function*() {
       const held: Array<() => void> = []
+      let holds = true
       const engine = yield* producing((inner) => (message, done) =>
-        message.topic === "notes" ? held.push(() => void inner(message, done)) > 0 : inner(message, done)
+        holds && message.topic === "notes" ? held.push(() => void inner(message, done)) > 0 : inner(message, done)
       )
       yield* Topic.ensure([Missing], { partitions: 1, replication: 1 })
       yield* Effect.forkScoped(under(engine)(OutboxRelay.run({ concurrency: 1 })))
-      yield* Effect.addFinalizer(() => Effect.sync(() => held.forEach((send) => send())))
+      // A relay that ends waits for its last batch, also for one that begins now, and no time passes meanwhile.
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          holds = false
+          held.forEach((send) => send())
+        })
+      )
       yield* ready
       const messages = Array.from({ length: 60 }, (_, i) => ({ key: String(i), value: "" }))
       yield* Outbox.sendAll(Notes, messages)

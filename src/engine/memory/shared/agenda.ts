@@ -31,8 +31,9 @@ export class Agenda {
     this.fork = Effect.runForkWith(services)
   }
 
-  get now(): number {
-    return this.clock.currentTimeMillisUnsafe()
+  /** In milliseconds. The time of day may be set back, and then nothing would be due for as long as that. */
+  private get now(): number {
+    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
   }
 
   /** Plans a call in `millis` milliseconds. Calls for the same moment run in the order in which they were planned. */
