@@ -122,3 +122,16 @@ export const denySecretsToMallory = async (bootstrap: string): Promise<void> => 
   await runTool("acls", bootstrap, [...secrets, "--allow-principal", "User:*"])
   await runTool("acls", bootstrap, [...secrets, "--deny-principal", "User:mallory"])
 }
+
+/** The user mallory may not write to topics whose names begin with this, and may do all else; others may do all. */
+export const denyWritesToMallory = async (bootstrap: string, prefix: string): Promise<void> => {
+  const topics = ["--topic", prefix, "--resource-pattern-type", "prefixed", "--operation"]
+  await runTool("acls", bootstrap, ["--add", ...topics, "All", "--allow-principal", "User:*"])
+  await runTool("acls", bootstrap, ["--add", ...topics, "Write", "--deny-principal", "User:mallory"])
+}
+
+/** The end of that. */
+export const allowWritesToMallory = async (bootstrap: string, prefix: string): Promise<void> => {
+  const topics = ["--topic", prefix, "--resource-pattern-type", "prefixed", "--operation"]
+  await runTool("acls", bootstrap, ["--remove", "--force", ...topics, "Write", "--deny-principal", "User:mallory"])
+}

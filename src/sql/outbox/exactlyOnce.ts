@@ -131,13 +131,15 @@ class Transactions implements Publisher {
     }
     if (outcome.isOver) own.isSettled = true
     else yield* this.drop(queue)
+    const causes = [...outcome.all].filter(([, error]) => blameOf(error) !== "another")
+    const errors = new Map([...outcome.errors, ...causes])
     // It is no fault of the rows, which fail with it.
-    const receiptError = outcome.errors.get(rows.length)
+    const receiptError = errors.get(rows.length)
     if (receiptError !== undefined && !isOfTransaction(receiptError) && blameOf(receiptError) === "topic") {
       return yield* receiptError
     }
-    const ofRows = new Map([...outcome.errors].filter(([i, error]) => i < rows.length && !isOfTransaction(error)))
-    if (ofRows.size === 0) return yield* [...outcome.errors.values()][0]!
+    const ofRows = new Map([...errors].filter(([i, error]) => i < rows.length && !isOfTransaction(error)))
+    if (ofRows.size === 0) return yield* [...errors.values()][0]!
     const { most, settled } = split(rows, ofRows, blameOf)
     if (most === undefined) this.mosts.delete(queue)
     else this.mosts.set(queue, most)

@@ -1,5 +1,6 @@
 /** One transaction over a client that nobody else uses meanwhile. */
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { RawMessage, TransactionalClient } from "../../engine/KafkaEngine.ts"
@@ -11,9 +12,18 @@ export type Outcome =
   /**
    * Some of its messages failed, and it was not committed. `isOver`: it was aborted, too, and nothing of it was on its
    * way then, so this client may begin another one. Without KIP-890 what arrives late would be in the next transaction
-   * of its epoch; the next client has another one.
+   * of its epoch; the next client has another one. `all` are the errors of those, too, that were taken back then: a
+   * client may say only then which of them was the first to fail.
    */
-  | { readonly _tag: "Refused"; readonly errors: ReadonlyMap<number, KafkaError>; readonly isOver: boolean }
+  | {
+    readonly _tag: "Refused"
+    readonly errors: ReadonlyMap<number, KafkaError>
+    readonly all: ReadonlyMap<number, KafkaError>
+    readonly isOver: boolean
+  }
+
+/** How long the fates of what was taken back are waited for. */
+const telling = Duration.seconds(1)
 
 export const isFencing = ({ reason }: KafkaError): boolean => reason._tag === "Fenced"
 
@@ -39,7 +49,7 @@ const sendWhole = Effect.fnUntraced(function*(
   }
   yield* Deferred.await(ended)
   // Those that the abort takes back fail, too.
-  return { errors: new Map(errors), isSettled: delivered + errors.size >= taken }
+  return { errors: new Map(errors), all: errors, isSettled: delivered + errors.size >= taken }
 })
 
 /** Sends messages in a transaction, and commits it if all arrive. An interruption aborts it, but no commit. */
@@ -58,7 +68,8 @@ export const transact = (
       }
       const aborted = yield* Effect.result(client.abort)
       if (aborted._tag === "Failure" && isFencing(aborted.failure)) return yield* aborted.failure
-      const { errors, isSettled } = yield* sent
-      return { _tag: "Refused", errors, isOver: isSettled && aborted._tag === "Success" }
+      const { all, errors, isSettled } = yield* sent
+      if (!isSettled) yield* Effect.ignore(client.flush(telling))
+      return { _tag: "Refused", errors, all, isOver: isSettled && aborted._tag === "Success" }
     })
   )

@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { SqlClient } from "effect/sql/SqlClient"
-import { Codec, KafkaEngine, Topic } from "millrace"
+import { Codec, Health, KafkaEngine, Topic } from "millrace"
 import { ConfluentKafka } from "millrace/confluent"
 import { Migrations, Outbox, OutboxRelay } from "millrace/sql"
 import { afterAll, beforeAll } from "vitest"
@@ -13,11 +13,11 @@ import { users } from "../../services/brokerConfig.ts"
 import { shortSessions } from "../../services/brokerConfig.ts"
 import { client, type Place } from "../../services/database.ts"
 import { kafka, sharedKafka } from "../../services/env.ts"
-import { denySecretsToMallory } from "../../services/foreignClient.ts"
+import { allowWritesToMallory, denySecretsToMallory, denyWritesToMallory } from "../../services/foreignClient.ts"
 import { startBroker } from "../../services/kafka.ts"
 import { type PostgresServer, startPostgres } from "../../services/postgres.ts"
 import { assertOnce, committed, dying, dyingInTurn, heldAt, notesOf, readCommitted, Writer } from "./crashing.ts"
-import { emptied, under, until } from "./kit.ts"
+import { emptied, loggedCauses, under, until } from "./kit.ts"
 
 let server: PostgresServer
 beforeAll(async () => {
@@ -49,6 +49,11 @@ const world = <A, E, R>(
       )
     )))
   )
+
+const asMallory = (): Partial<ConfluentKafka.Options> => ({
+  bootstrapServers: [kafka().saslPlaintext],
+  sasl: { mechanism: "scram-sha-256", username: "mallory", password: Redacted.make(users.mallory) }
+})
 
 describe("a relay that publishes exactly once", () => {
   for (const seed of [1, 2, 3]) {
@@ -151,10 +156,31 @@ describe("a relay that publishes exactly once", () => {
         yield* Effect.forkScoped(OutboxRelay.run({ exactlyOnce: { transactionalId: id } }))
         yield* until(Effect.map(Outbox.status, ({ waiting }) => waiting === keys.length))
         assertOnce(yield* committed(id), writer.expected)
-      }), () => ({
-        bootstrapServers: [kafka().saslPlaintext],
-        sasl: { mechanism: "scram-sha-256", username: "mallory", password: Redacted.make(users.mallory) }
-      })), 240_000)
+      }), asMallory), 240_000)
+
+  it.live(
+    "names the topic of its receipts while that may not be written to, and goes on afterwards",
+    () =>
+      world((id) =>
+        Effect.gen(function*() {
+          const receipts = `${id}.receipts`
+          yield* Effect.promise(() => denyWritesToMallory(kafka().bootstrap, receipts))
+          const writer = new Writer(id)
+          yield* writer.write(20, 2)
+          const { layer, lines } = loggedCauses()
+          yield* Effect.forkScoped(Effect.provide(OutboxRelay.run({ exactlyOnce: { transactionalId: id } }), layer))
+          yield* until(Effect.map(Health.services, (all) => all.some(({ problems }) => problems.length > 0)))
+          const problem = `produce: not authorized for topic "${receipts}"; grant the ACL to this client's principal`
+          for (const { problems } of yield* Health.services) {
+            for (const found of problems) assert.include(found, problem)
+          }
+          for (const line of lines) assert.include(line, problem)
+          yield* Effect.promise(() => allowWritesToMallory(kafka().bootstrap, receipts))
+          yield* emptied
+          assertOnce(yield* committed(id), writer.expected)
+        }), asMallory),
+    240_000
+  )
 
   it.live("publishes nothing twice while its broker is killed and started again", () =>
     Effect.gen(function*() {

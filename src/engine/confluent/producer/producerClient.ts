@@ -16,6 +16,7 @@ import { fromNative } from "../shared/errors.ts"
 import type { NativeError, NativeHeader, NativeProducer, NativeReport } from "../shared/native.ts"
 import * as Settings from "../shared/settings.ts"
 import { Leaders } from "./leaders.ts"
+import { afterLog, Refusals } from "./refusals.ts"
 
 const queueFull = -184
 const unknownPartition = -190
@@ -99,6 +100,8 @@ const flush = (producer: NativeProducer, timeoutMs: number): Effect.Effect<void,
 
 /** A client over one native producer. */
 export interface Client extends ProducerClient {
+  /** Forgets what is known of the transaction before. */
+  readonly beginAnew: () => void
   /** How many records, since it was last asked, are not known to be in the log. */
   readonly takeUnconfirmed: () => number
   /** Lets the senders that wait for space try again. */
@@ -120,8 +123,10 @@ const clientOf = (
   let unconfirmed = 0
   const confirmed = environment.producer.acks !== "none"
   const room = environment.producer.bufferRecords ?? KafkaConfig.producerDefaults.bufferRecords
-  const toError = (error: NativeError, { partition, topic }: RawMessage, sizeBytes: number): KafkaError =>
-    error.code === -149 || error.code === -150 || error.code === -144
+  const refusals = transactionalId === undefined ? undefined : new Refusals(producer)
+  const toError = (reported: NativeError, { partition, topic }: RawMessage, sizeBytes: number): KafkaError => {
+    const error = refusals?.causeOf(reported, topic) ?? reported
+    return error.code === -149 || error.code === -150 || error.code === -144
       ? fromNative(error, { operation: "produce", bootstrapServers: environment.bootstrapServers, transactionalId })
       : fromNative(error, {
         operation: "produce",
@@ -132,6 +137,7 @@ const clientOf = (
         sizeBytes,
         timeoutMs: environment.requestTimeoutMs
       })
+  }
   const refusalOf = (error: NativeError, message: RawMessage, sizeBytes: number): KafkaError => {
     const { topic } = message
     if (!producer.isConnected()) return Errors.make("produce", new Errors.Closed({ client: "producer" }), error)
@@ -149,7 +155,7 @@ const clientOf = (
     unconfirmed++
     return Errors.make("produce", new Errors.Unconfirmed({ topic, partition }))
   }
-  producer.on("delivery-report", (error: NativeError | null, report: NativeReport) => {
+  const tell = (error: NativeError | null, report: NativeReport): void => {
     told++
     full = false
     report.opaque(error, report)
@@ -158,7 +164,8 @@ const clientOf = (
       flushes = flushes.filter(({ target }) => told < target)
     }
     wake()
-  })
+  }
+  producer.on("delivery-report", refusals === undefined ? tell : afterLog(tell))
   const wake = () => {
     if (waiters.size === 0) return
     const waiting = waiters
@@ -178,6 +185,10 @@ const clientOf = (
   return {
     wake,
     allTold,
+    beginAnew: () => {
+      unconfirmed = 0
+      refusals?.forget()
+    },
     takeUnconfirmed: () => {
       const count = unconfirmed
       unconfirmed = 0
@@ -301,7 +312,7 @@ export const makeTransactional = Effect.fnUntraced(function*(
   return {
     ...client,
     begin: Effect.suspend(() => {
-      client.takeUnconfirmed()
+      client.beginAnew()
       return step("begin a transaction", (done) => producer.beginTransaction(done))
     }),
     sendOffsets: (positions, group) =>
