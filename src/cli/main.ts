@@ -13,6 +13,7 @@ import { dlt } from "./dlt.ts"
 import * as Ending from "./ending.ts"
 import { codeOf, codes, render, wantsStacks } from "./exit.ts"
 import { groups } from "./groups.ts"
+import { leave } from "./leaving.ts"
 import { produce } from "./produce.ts"
 import { retry } from "./retry.ts"
 import { root } from "./root.ts"
@@ -122,7 +123,7 @@ export const main = (version: string): void => {
     // A terminal that closes is in no hurry, and may be closed by somebody who pressed Ctrl-C before.
     if (signal === "SIGHUP") return
     const isEcho = performance.now() - asked.at <= echoMillis && (signal === asked.signal || asked.signal === "SIGHUP")
-    if (!isEcho) process.exit(codes.signal)
+    if (!isEcho) leave(codes.signal)
   }
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal)
   let unwritten: string | undefined
@@ -134,9 +135,9 @@ export const main = (version: string): void => {
     const code = settle(exit, args, ending)
     // What became of the last line is heard a moment later.
     setImmediate(() => {
-      if (unwritten === undefined) return process.exit(code)
+      if (unwritten === undefined) return leave(code)
       process.stderr.write(`${unwritten}\n`)
-      process.exit(codes.failed)
+      leave(codes.failed)
     })
   })
 }

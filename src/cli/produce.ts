@@ -6,6 +6,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type { RawMessage } from "../engine/KafkaEngine.ts"
+import type { ProducerClient } from "../engine/KafkaEngine.ts"
 import * as KafkaEngine from "../engine/KafkaEngine.ts"
 import { isDelivered, sendAll } from "../internal/produce/delivering.ts"
 import { unknown } from "../internal/shared/suggestions.ts"
@@ -59,10 +60,17 @@ const readAll = Effect.fnUntraced(function*(read: Lines.Reader, lines: ReadonlyA
   return messages
 })
 
-/** Sends messages in order and waits for all of their acknowledgements. Fails if the cluster takes none. */
+/**
+ * Sends messages in order and waits for all of their acknowledgements, also when it is interrupted: only until there
+ * is a client nothing is on its way. Fails if the cluster takes none.
+ */
 const deliver = Effect.fnUntraced(function*(messages: ReadonlyArray<Numbered>, tally: Tally) {
   if (messages.length === 0) return
   const client = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.producer)
+  yield* Effect.uninterruptible(send(client, messages, tally))
+})
+
+const send = Effect.fnUntraced(function*(client: ProducerClient, messages: ReadonlyArray<Numbered>, tally: Tally) {
   const fates = yield* sendAll(client, messages.map(({ message }) => message))
   let lost: { readonly number: number; readonly error: KafkaError } | undefined
   for (const [i, fate] of fates.entries()) {
@@ -88,7 +96,7 @@ export const sendLines = Effect.fnUntraced(function*(
   const read = yield* withCodecs(topic.name, "")(Lines.reader(topic, options))
   const batches = split(input)
   const tally = new Tally()
-  const send = Effect.gen(function*() {
+  const sending = Effect.gen(function*() {
     while (true) {
       const next = yield* Effect.tryPromise({
         try: () => batches.next(),
@@ -96,11 +104,11 @@ export const sendLines = Effect.fnUntraced(function*(
       })
       if (next.done === true) return
       const messages = yield* readAll(read, next.value, tally)
-      yield* Effect.uninterruptible(deliver(messages, tally))
+      yield* deliver(messages, tally)
     }
   })
   yield* Effect.onInterrupt(
-    send,
+    sending,
     () => Console.error(`interrupted: ${tally.words}; the lines behind them were not sent`)
   )
   yield* Console.error(tally.words)

@@ -20,6 +20,7 @@ import type {
   NativeProducer,
   NativeTopicDescription
 } from "../shared/native.ts"
+import * as NativeCalls from "../shared/nativeCalls.ts"
 import * as Settings from "../shared/settings.ts"
 import { commitFor } from "./commitFor.ts"
 
@@ -116,7 +117,7 @@ export const make = Effect.fnUntraced(function*(
     start: (done: (error: NativeError | null | undefined, value: A) => void) => void
   ): Effect.Effect<A, KafkaError> =>
     Effect.callback<A, KafkaError>((resume) => {
-      const end = (error: NativeError | null | undefined, value?: A) => {
+      const end = NativeCalls.counted((error: NativeError | null | undefined, value?: A) => {
         resume(
           error === null || error === undefined
             ? Effect.succeed(value as A)
@@ -124,7 +125,7 @@ export const make = Effect.fnUntraced(function*(
         )
         running--
         if (running === 0) onEnded()
-      }
+      })
       running++
       try {
         start(end)

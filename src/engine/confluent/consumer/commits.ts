@@ -8,6 +8,7 @@ import type { KafkaError } from "../../../KafkaError.ts"
 import { format } from "../../../TopicPartition.ts"
 import type { ClientEvent, Position, TopicPartition } from "../../KafkaEngine.ts"
 import type { NativeConsumer, NativeError, NativePosition } from "../shared/native.ts"
+import * as NativeCalls from "../shared/nativeCalls.ts"
 
 /** How long the broker may take to acknowledge a commit, in milliseconds. */
 const commitTimeoutMs = 15_000
@@ -76,10 +77,13 @@ export const committedOf = (
   timeoutMs: number
 ): Effect.Effect<ReadonlyArray<Position>, NativeError> =>
   Effect.callback((resume) => {
-    consumer.committed(partitions.map(toPartition), timeoutMs, (error, positions) => {
-      const problem = error ?? errorIn(positions)
-      resume(problem === undefined ? Effect.succeed(toPositions(positions)) : Effect.fail(problem))
-    })
+    const done = NativeCalls.counted(
+      (error: NativeError | null | undefined, positions: ReadonlyArray<NativePosition>) => {
+        const problem = error ?? errorIn(positions)
+        resume(problem === undefined ? Effect.succeed(toPositions(positions)) : Effect.fail(problem))
+      }
+    )
+    consumer.committed(partitions.map(toPartition), timeoutMs, done)
   })
 
 /** The commits of one consumer that wait for their answer, also those that nobody waits for any more. */

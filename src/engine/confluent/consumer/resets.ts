@@ -8,6 +8,7 @@ import type { ClientEvent, Position, TopicPartition } from "../../KafkaEngine.ts
 import type { Context } from "../shared/errors.ts"
 import { fromNative } from "../shared/errors.ts"
 import type { NativeConsumer, NativeError, NativePosition } from "../shared/native.ts"
+import * as NativeCalls from "../shared/nativeCalls.ts"
 import { toPartition, toPositions } from "./commits.ts"
 
 /** How long the question for committed offsets may occupy a thread, in milliseconds. */
@@ -115,11 +116,14 @@ export class Resets {
   /** The partitions that have no committed offset. An error in the place of a position has no topic. */
   private without(partitions: ReadonlyArray<TopicPartition>): Effect.Effect<ReadonlyArray<TopicPartition>> {
     return Effect.callback((resume) => {
-      this.options.consumer.committed(partitions.map(toPartition), lookUpTimeoutMs, (error, committed) => {
-        const known = error === null || error === undefined ? committed : []
-        const without = known.filter(({ offset = -1, topic }) => offset < 0 && topic !== undefined)
-        resume(Effect.succeed(without.map(toPartition)))
-      })
+      const done = NativeCalls.counted(
+        (error: NativeError | null | undefined, committed: ReadonlyArray<NativePosition>) => {
+          const known = error === null || error === undefined ? committed : []
+          const without = known.filter(({ offset = -1, topic }) => offset < 0 && topic !== undefined)
+          resume(Effect.succeed(without.map(toPartition)))
+        }
+      )
+      this.options.consumer.committed(partitions.map(toPartition), lookUpTimeoutMs, done)
     })
   }
 
@@ -130,16 +134,22 @@ export class Resets {
     const { consumer, group, onEvent } = this.options
     const end = offsetReset === "earliest" ? -2 : -1
     return Effect.callback((resume) => {
-      consumer.offsetsForTimes(partitions.map((one) => ({ ...one, offset: end })), lookUpTimeoutMs, (error, found) => {
-        const positions = error === null || error === undefined ? toPositions(found) : []
-        for (const { partition, topic } of partitions) {
-          const position = positions.find((one) => one.topic === topic && one.partition === partition)
-          const where = `going on from the ${offsetReset} offset${position === undefined ? "" : ` ${position.offset}`}`
-          const problem = `group "${group}" has no committed offset; ${where}`
-          onEvent({ _tag: "OffsetReset", topic, partition, outOfRange: false, problem })
+      const asked = partitions.map((one) => ({ ...one, offset: end }))
+      const done = NativeCalls.counted(
+        (error: NativeError | null | undefined, found: ReadonlyArray<NativePosition>) => {
+          const positions = error === null || error === undefined ? toPositions(found) : []
+          for (const { partition, topic } of partitions) {
+            const position = positions.find((one) => one.topic === topic && one.partition === partition)
+            const where = `going on from the ${offsetReset} offset${
+              position === undefined ? "" : ` ${position.offset}`
+            }`
+            const problem = `group "${group}" has no committed offset; ${where}`
+            onEvent({ _tag: "OffsetReset", topic, partition, outOfRange: false, problem })
+          }
+          resume(Effect.succeed(positions))
         }
-        resume(Effect.succeed(positions))
-      })
+      )
+      consumer.offsetsForTimes(asked, lookUpTimeoutMs, done)
     })
   }
 

@@ -14,6 +14,7 @@ import type { Environment } from "../shared/environment.ts"
 import { construct } from "../shared/environment.ts"
 import { fromNative } from "../shared/errors.ts"
 import type { NativeError, NativeHeader, NativeProducer, NativeReport } from "../shared/native.ts"
+import * as NativeCalls from "../shared/nativeCalls.ts"
 import * as Settings from "../shared/settings.ts"
 import { Leaders } from "./leaders.ts"
 import { afterLog, Refusals } from "./refusals.ts"
@@ -88,7 +89,7 @@ const end = (producer: NativeProducer, lastFlush: Effect.Effect<void, KafkaError
 
 const flush = (producer: NativeProducer, timeoutMs: number): Effect.Effect<void, KafkaError> =>
   Effect.callback<void, KafkaError>((resume) => {
-    producer.flush(timeoutMs, (error) => {
+    const done = NativeCalls.counted((error: NativeError | null | undefined) => {
       const operation = "flush the producer"
       resume(
         error === null || error === undefined
@@ -96,6 +97,7 @@ const flush = (producer: NativeProducer, timeoutMs: number): Effect.Effect<void,
           : Effect.fail(Errors.make(operation, new Errors.Timeout({ operation, timeoutMs }), error))
       )
     })
+    producer.flush(timeoutMs, done)
   })
 
 /** A client over one native producer. */
@@ -292,7 +294,9 @@ export const makeTransactional = Effect.fnUntraced(function*(
         const fail = (error: NativeError) =>
           resume(Effect.fail(fromNative(error, { operation, bootstrapServers, transactionalId })))
         try {
-          start((error) => error === null || error === undefined ? resume(Effect.void) : fail(error))
+          start(
+            NativeCalls.counted((error) => error === null || error === undefined ? resume(Effect.void) : fail(error))
+          )
         } catch (cause) {
           fail(cause as NativeError)
         }

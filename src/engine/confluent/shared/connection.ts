@@ -6,6 +6,7 @@ import type { KafkaError } from "../../../KafkaError.ts"
 import { fromNative } from "./errors.ts"
 import type { Context } from "./errors.ts"
 import type { NativeError, NativeMetadata } from "./native.ts"
+import * as NativeCalls from "./nativeCalls.ts"
 
 /** The part of a native client that connecting needs. */
 interface Connectable {
@@ -118,14 +119,15 @@ export const connect = (
         const problem = refusal.exec(message)?.[1]
         if (problem !== undefined) refuse(problem)
       })
-      client.connect({ timeout: timeoutMs }, (error, metadata) => {
+      const done = (error: NativeError | null | undefined, metadata: NativeMetadata) => {
         if (error === null || error === undefined) {
           // Nobody waits for it any more, and so nobody else would close it.
-          if (settled) client.disconnect(() => {})
+          if (settled) client.disconnect(NativeCalls.counted(() => {}))
           return settle(Effect.succeed(metadata))
         }
         settle(Effect.fail(fromNative(last !== undefined && isTransport(error) ? last : error, context)))
-      })
+      }
+      client.connect({ timeout: timeoutMs }, NativeCalls.counted(done))
       return Effect.sync(stop)
     })
   )
@@ -144,8 +146,8 @@ export const disconnect = (
     const timer = setTimeout(() => {
       resume(Effect.fail(Errors.make(operation, new Errors.Timeout({ operation, timeoutMs }))))
     }, timeoutMs)
-    start(() => {
+    start(NativeCalls.counted(() => {
       clearTimeout(timer)
       resume(Effect.void)
-    })
+    }))
   })
