@@ -6,7 +6,7 @@ import { unknown } from "../internal/shared/suggestions.ts"
 import * as Topic from "../Topic.ts"
 import { format, Order, type TopicPartition } from "../TopicPartition.ts"
 import type { Config } from "./Config.ts"
-import { UsageError } from "./exit.ts"
+import { WorkFailed } from "./exit.ts"
 import { printTable } from "./table.ts"
 
 /** A partition of a group. What is `null` is not there, or not known: of a topic that is gone there are no ends. */
@@ -96,7 +96,7 @@ export const describeGroup = Effect.fnUntraced(function*(
   const names = (yield* admin.listGroups).map(({ groupId }) => groupId)
   const configured = config.consumers.map((consumer) => consumer.group)
   if (!names.includes(group) && !configured.includes(group)) {
-    return yield* new UsageError({ problem: unknown("group", group, [...names, ...configured]) })
+    return yield* new WorkFailed({ problem: unknown("group", group, [...names, ...configured]) })
   }
   const [description] = yield* admin.describeGroups([group])
   const lines = yield* linesFor(admin, group, description, config)

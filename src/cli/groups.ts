@@ -23,19 +23,28 @@ const listGroups = Effect.fnUntraced(function*(admin: AdminClient, json: boolean
   yield* printTable(["GROUP", "STATE", "PROTOCOL"], rows)
 })
 
-const namesOf = (admin: AdminClient) => Effect.map(admin.listGroups, (all) => all.map(({ groupId }) => groupId))
+/** The groups of the cluster. */
+export const namesOf = (admin: AdminClient) => Effect.map(admin.listGroups, (all) => all.map(({ groupId }) => groupId))
+
+/** Says of a group that does not exist that it will. */
+export const sayMade = (group: string, groups: ReadonlyArray<string>): Effect.Effect<void> => {
+  const near = nearest(group, groups)
+  return Console.error(
+    `group "${group}" does not exist${near === undefined ? "" : `; did you mean "${near}"?`} Setting offsets makes it`
+  )
+}
 
 const resetOffsets = Effect.fnUntraced(function*(
   admin: AdminClient,
   group: string,
   options: {
-    readonly to: string
+    readonly place: Places.Place
     readonly topic: string | undefined
     readonly execute: boolean
     readonly json: boolean
   }
 ): Effect.fn.Return<void, UsageError | WorkFailed | KafkaError> {
-  const place = yield* Places.fromFlag("to", options.to)
+  const { place } = options
   const committed = yield* admin.groupOffsets(group)
   const names = options.topic === undefined ? [...new Set(committed.map(({ topic }) => topic))] : [options.topic]
   const topics = yield* admin.describeTopics(names)
@@ -46,15 +55,14 @@ const resetOffsets = Effect.fnUntraced(function*(
     const existing = (yield* admin.listTopics).map(({ name }) => name).filter((name) => !name.startsWith("__"))
     return yield* new WorkFailed({ problem: unknown("topic", options.topic, existing) })
   }
-  if (partitions.length === 0) {
-    return yield* new UsageError({ problem: `group "${group}" has no offsets; name a topic with --topic` })
-  }
   const groups = yield* namesOf(admin)
+  if (partitions.length === 0) {
+    return yield* groups.includes(group)
+      ? new UsageError({ problem: `group "${group}" has no offsets; name a topic with --topic` })
+      : new WorkFailed({ problem: `${unknown("group", group, groups)}; with --topic its offsets make it` })
+  }
   if (!groups.includes(group)) {
-    const near = nearest(group, groups)
-    yield* Console.error(
-      `group "${group}" does not exist${near === undefined ? "" : `; did you mean "${near}"?`} Setting offsets makes it`
-    )
+    yield* sayMade(group, groups)
   }
   const wanted = yield* Places.resolve(admin, partitions, place)
   const before = (position: Position) =>
@@ -101,17 +109,17 @@ export const groups = Command.make(
     if (!flags.resetOffsets && (flags.execute || Option.isSome(flags.to) || Option.isSome(flags.topic))) {
       return yield* new UsageError({ problem: "--to, --topic and --execute need --reset-offsets" })
     }
+    if (flags.resetOffsets && Option.isNone(flags.group)) {
+      return yield* new UsageError({ problem: "--reset-offsets needs a group" })
+    }
+    const place = yield* Places.fromFlag("to", Option.getOrElse(flags.to, () => "beginning"))
     const loaded = yield* config
     const work = Effect.gen(function*() {
       const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
-      if (Option.isNone(flags.group)) {
-        if (flags.resetOffsets) return yield* new UsageError({ problem: "--reset-offsets needs a group" })
-        return yield* listGroups(admin, flags.json)
-      }
+      if (Option.isNone(flags.group)) return yield* listGroups(admin, flags.json)
       const topic = Option.getOrUndefined(flags.topic)
-      const to = Option.getOrElse(flags.to, () => "beginning")
       return flags.resetOffsets
-        ? yield* resetOffsets(admin, flags.group.value, { ...flags, to, topic })
+        ? yield* resetOffsets(admin, flags.group.value, { ...flags, place, topic })
         : yield* describeGroup(admin, flags.group.value, { config: loaded, json: flags.json })
     })
     yield* Effect.provide(work, loaded.engine)

@@ -5,11 +5,14 @@ import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type * as KafkaEngine from "../engine/KafkaEngine.ts"
+import * as KafkaEngine from "../engine/KafkaEngine.ts"
+import { unknown } from "../internal/shared/suggestions.ts"
 import type { KafkaError } from "../KafkaError.ts"
 import * as RetryTopics from "../RetryTopics.ts"
 import { agreed } from "./confirm.ts"
 import { yes } from "./dltFilter.ts"
+import { WorkFailed } from "./exit.ts"
+import { namesOf, sayMade } from "./groups.ts"
 import { config, json } from "./root.ts"
 import { type AnyConsumer, selectOne } from "./selection.ts"
 import { printTable } from "./table.ts"
@@ -28,7 +31,8 @@ type Move = (
 const run = Effect.fnUntraced(function*(
   flags: { readonly consumer: Option.Option<string>; readonly yes: boolean; readonly json: boolean },
   groups: ReadonlyArray<string>,
-  move: Move
+  move: Move,
+  onMissing: (group: string, existing: ReadonlyArray<string>) => Effect.Effect<void, WorkFailed>
 ) {
   const loaded = yield* config
   const one = yield* selectOne(loaded, Option.getOrUndefined(flags.consumer))
@@ -41,6 +45,8 @@ const run = Effect.fnUntraced(function*(
     if (moved.length === 0) yield* Console.error("no offset is to be changed")
   })
   const work = Effect.gen(function*() {
+    const existing = yield* Effect.flatMap(Effect.flatMap(KafkaEngine.Service, ({ admin }) => admin), namesOf)
+    for (const group of groups) if (!existing.includes(group)) yield* onMissing(group, existing)
     if (!flags.yes) {
       const planned = yield* move(one, groups, true)
       yield* report(planned, false)
@@ -64,7 +70,13 @@ export const adopt = Command.make(
     yes,
     json
   },
-  (flags) => run(flags, flags.fromGroup, (one, from, dryRun) => RetryTopics.adopt(one, { from, dryRun }))
+  (flags) =>
+    run(
+      flags,
+      flags.fromGroup,
+      (one, from, dryRun) => RetryTopics.adopt(one, { from, dryRun }),
+      (group, existing) => Effect.fail(new WorkFailed({ problem: unknown("group", group, existing) }))
+    )
 ).pipe(Command.withDescription("Go on in retry topics where other groups, such as Spring's, ended"))
 
 /** Gives retry topics back. */
@@ -79,5 +91,5 @@ export const handBack = Command.make(
     yes,
     json
   },
-  (flags) => run(flags, flags.toGroup, (one, to, dryRun) => RetryTopics.handBack(one, { to, dryRun }))
+  (flags) => run(flags, flags.toGroup, (one, to, dryRun) => RetryTopics.handBack(one, { to, dryRun }), sayMade)
 ).pipe(Command.withDescription("Let other groups go on in retry topics where this consumer ended"))

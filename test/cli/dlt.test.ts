@@ -38,6 +38,9 @@ const countOf = (topic: string) => Effect.map(kafka.records(topic), (records) =>
 describe("working failures off by the command", () => {
   it.effect("begins with the topics that the policies need", () =>
     Effect.gen(function*() {
+      // Where there are no dead letters yet, a destination that nobody knows is no less wrong.
+      const nowhere = yield* millrace("dlt", "redrive", "--to", "nope", "--yes")
+      assert.deepStrictEqual([nowhere.code, nowhere.out], [2, ""])
       const early = yield* millrace("retry", "topics", "--create")
       assert.strictEqual(early.code, 1)
       assert.include(early.err, "create orders first")
@@ -75,6 +78,12 @@ describe("working failures off by the command", () => {
       assert.include(shown.out, "  header   retry_topic-attempts: 4")
       assert.include(shown.out, "  header   kafka_original-timestamp: 1970-01-01T00:00:05.000Z")
       assert.include(shown.out, "  header   retry_topic-backoff-timestamp: 1970-01-01T00:01:30.000Z")
+      for (
+        const args of [["show"], ["stats"], ["export"], ["redrive", "--yes"], ["park", "--yes"], ["discard", "--yes"]]
+      ) {
+        const nowhere = yield* millrace("dlt", ...args, "--partition", "99")
+        assert.deepStrictEqual([nowhere.code, nowhere.out], [1, ""], args.join(" "))
+      }
       const poison = yield* millrace("dlt", "show", "--partition", "0", "--offset", "2")
       assert.include(poison.out, "redriven 3 times")
       assert.include(poison.out, "nonsense  (undecodable value")

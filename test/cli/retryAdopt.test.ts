@@ -30,6 +30,8 @@ describe("taking retry topics over by the command", () => {
       for (let i = 0; i < 3; i++) yield* kafka.produce({ topic: tier1, partition: 0, value: new Uint8Array() })
       yield* admin.alterGroupOffsets("other-retry", [{ topic: tier1, partition: 0, offset: 2 }])
       const adopt = ["retry", "adopt", "--from-group", "other-retry"]
+      const unknown = yield* millrace("retry", "adopt", "--from-group", "other-retri", "--yes")
+      assert.deepStrictEqual(unknown, { code: 1, out: "" })
       const planned = yield* millrace(...adopt)
       assert.strictEqual(planned.code, 1)
       assert.match(planned.out, /billing\.retry +billing\.orders\.retry\.1 +0 +- +2/)
@@ -41,5 +43,8 @@ describe("taking retry topics over by the command", () => {
       assert.deepInclude(JSON.parse(back.out), { executed: true })
       assert.deepStrictEqual(yield* committed("other-retry"), [`${tier1} 3`])
       assert.strictEqual((yield* millrace("retry", "adopt")).code, 2)
+      const made = yield* millrace("retry", "hand-back", "--to-group", "third-retry", "--yes")
+      assert.strictEqual(made.code, 0)
+      assert.include((yield* TestConsole.errorLines).map(String).at(-1), "group \"third-retry\" does not exist")
     }))
 })

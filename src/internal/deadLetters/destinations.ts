@@ -2,7 +2,7 @@
 import type { DeadLetter, Destination } from "../../DeadLetter.ts"
 import type { RawMessage } from "../../engine/KafkaEngine.ts"
 import * as Errors from "../../KafkaError.ts"
-import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
+import { invalidSetting, KafkaError } from "../../KafkaError.ts"
 import * as Bytes from "../retry/bytes.ts"
 import { spring } from "../retry/headerNames.ts"
 import * as RetryHeaders from "../retry/retryHeaders.ts"
@@ -52,6 +52,18 @@ const nameOf = (
     `the policy of topic "${source}" has no retry topics; send its dead letters to its origin, where every group that `
       + "reads it sees them again, or name a topic"
   )
+}
+
+/** What is wrong with a topic that is named as the destination, whichever source the dead letters are of. */
+export const problemOf = (
+  to: Destination,
+  all: ReadonlyArray<Place>,
+  allow: ReadonlyArray<string>
+): KafkaError | undefined => {
+  const [first] = all
+  if (first === undefined || to === "origin" || to === "first-retry") return undefined
+  const target = targetOf(first, to, all, allow)
+  return target instanceof KafkaError ? target : undefined
 }
 
 /** Where the dead letters of one source go, or the error that says why they cannot. */

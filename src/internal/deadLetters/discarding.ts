@@ -28,7 +28,7 @@ export const discard = Effect.fnUntraced(function*(
     return yield* invalidSetting("before", "an offset means nothing without its partition; name the partition as well")
   }
   const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
-  const piles = yield* pilesOf(consumer, admin, { topic, parked })
+  const piles = yield* pilesOf(consumer, admin, { topic, partition, parked })
   const [first] = piles
   if (topic !== undefined && first !== undefined && first.places.length > 1) {
     return yield* invalidSetting(

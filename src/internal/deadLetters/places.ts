@@ -5,6 +5,7 @@ import type { Settings } from "../../ConsumerSettings.ts"
 import type { Filter } from "../../DeadLetter.ts"
 import type { AdminClient, Position, TopicDescription } from "../../engine/KafkaEngine.ts"
 import type * as Handler from "../../Handler.ts"
+import * as Errors from "../../KafkaError.ts"
 import { invalidSetting, type KafkaError } from "../../KafkaError.ts"
 import type * as OnFailure from "../../OnFailure.ts"
 import * as RetryTopics from "../../RetryTopic.ts"
@@ -110,13 +111,24 @@ export const neededOf = (
       )
   )
 
-/** {@link placesOf}, grouped by dead letter topic, or by parked topic. `topic`: only the one of this source topic. */
+/** What is wrong with a partition that none of these topics has; a topic that does not exist has none. */
+const partitionProblem = (piles: ReadonlyArray<Pile>, partition: number | undefined): KafkaError | undefined => {
+  const [first] = piles
+  if (first === undefined || partition === undefined) return undefined
+  if (piles.some(({ places: [{ sizes }], topic }) => partition < (sizes.get(topic) ?? 0))) return undefined
+  return Errors.make("look for dead letters", new Errors.UnknownTopic({ topic: first.topic, partition }))
+}
+
+/**
+ * {@link placesOf}, grouped by dead letter topic, or by parked topic. `topic`: only the one of this source topic. A
+ * `partition` that none of them has is an error.
+ */
 export const pilesOf = Effect.fnUntraced(function*(
   consumer: AnyConsumer,
   admin: AdminClient,
   filter: Filter = {}
 ): Effect.fn.Return<ReadonlyArray<Pile>, KafkaError> {
-  const { parked = false, topic: only } = filter
+  const { parked = false, partition, topic: only } = filter
   const problem = timesProblem(filter)
   if (problem !== undefined) return yield* problem
   const sources = yield* sourcesOf(consumer, admin)
@@ -128,14 +140,15 @@ export const pilesOf = Effect.fnUntraced(function*(
       }`
     )
   }
-  const piles = Arr.groupBy(sources.filter(hasDeadLetters), ({ deadLetter }) => deadLetter)
-  return Object.values(piles)
+  const byTopic = Arr.groupBy(sources.filter(hasDeadLetters), ({ deadLetter }) => deadLetter)
+  const piles = Object.values(byTopic)
     .filter((places) => only === undefined || places.some(({ source }) => source === only))
     .map((places): Pile => ({
       topic: parked ? places[0].parked : places[0].deadLetter,
       parked: places[0].parked,
       places
     }))
+  return yield* partitionProblem(piles, partition) ?? Effect.succeed(piles)
 })
 
 /** The source of a record in a shared dead letter topic. `origin`: the source topic or one of its retry topics. */

@@ -113,6 +113,8 @@ export const prepare = Effect.fnUntraced(function*(
   if (problem !== undefined) return yield* problem
   const admin = yield* Effect.flatMap(KafkaEngine.Service, (engine) => engine.admin)
   const all = yield* placesOf(consumer, admin)
+  const unreachable = Destinations.problemOf(options.to ?? "first-retry", all, options.allow ?? [])
+  if (unreachable !== undefined) return yield* unreachable
   const piles: Array<Routed> = []
   const refused: Array<Routed> = []
   for (const pile of yield* pilesOf(consumer, admin, options)) {
