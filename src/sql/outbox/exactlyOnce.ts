@@ -67,6 +67,8 @@ class Transactions implements Publisher {
   private readonly foreign = new Map<number, number>()
   /** By queue, how many rows the next batch has at most. */
   private readonly mosts = new Map<number, number>()
+  /** Of how many rows a receipt is not known to be too large for its topic. */
+  private receiptRows = mostRows
   private readonly engine: KafkaEngine.Service["Service"]
   private readonly scope: Scope.Scope
   private readonly settings: ExactlyOnce
@@ -82,7 +84,7 @@ class Transactions implements Publisher {
   }
 
   most(queue: number, batchSize: number): number {
-    return Math.min(batchSize, this.mosts.get(queue) ?? mostRows)
+    return Math.min(batchSize, this.receiptRows, this.mosts.get(queue) ?? mostRows)
   }
 
   isForeign(queue: number, since: number | undefined, now: number): boolean {
@@ -135,8 +137,15 @@ class Transactions implements Publisher {
     const errors = new Map([...outcome.errors, ...causes])
     // It is no fault of the rows, which fail with it.
     const receiptError = errors.get(rows.length)
-    if (receiptError !== undefined && !isOfTransaction(receiptError) && blameOf(receiptError) === "topic") {
-      return yield* receiptError
+    if (receiptError !== undefined && !isOfTransaction(receiptError)) {
+      const blame = blameOf(receiptError)
+      if (blame === "topic" || (blame === "row" && rows.length === 1)) return yield* receiptError
+      if (blame === "row") {
+        this.receiptRows = Math.min(this.receiptRows, Math.ceil(rows.length / 2))
+        const line = `a receipt of ${rows.length} rows is refused; the outbox is published in batches of at most `
+        yield* Effect.logWarning(`${line}${this.receiptRows} rows from now on: ${receiptError.message}`)
+        return { published: [], refused: [], failed: new Map<string, KafkaError>(), isAborted: true }
+      }
     }
     const ofRows = new Map([...errors].filter(([i, error]) => i < rows.length && !isOfTransaction(error)))
     if (ofRows.size === 0) return yield* [...errors.values()][0]!

@@ -4,7 +4,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
-import { Health, KafkaEngine, KafkaError, Topic } from "millrace"
+import { Codec, Health, KafkaEngine, KafkaError, Producer, Topic } from "millrace"
 import { OutboxRelay } from "millrace/sql"
 import { InMemoryKafka } from "millrace/testing"
 import { assertOnce, committed, dying, notesOf, Writer } from "./crashing.ts"
@@ -113,5 +113,77 @@ layer(prepared, { excludeTestServices: true })("relays that take shards from eac
         )))
       assert.isFalse(yield* Health.ready)
       assert.match(lines[0]!, /another relay of "once", or its transaction, 1 s long, was over the producer's trans/)
+    }).pipe(Effect.scoped, kafka), 60_000)
+
+  it.effect("finds a receipt behind many records of others", () =>
+    Effect.gen(function*() {
+      const writer = new Writer(id)
+      yield* writer.write(1, 3)
+      yield* dying(place(), { at: "after commit", time: 1 }, { exactlyOnce, concurrency: 1 })
+      const Receipts = Topic.make(`${id}.receipts`, { key: Codec.string, value: Codec.string })
+      for (let partition = 0; partition < queues; partition++) {
+        const others = Array.from({ length: 300 }, (_, i) => ({ key: `other ${i}`, value: "x", partition }))
+        yield* Producer.sendAll(Receipts, others)
+      }
+      yield* Effect.forkScoped(OutboxRelay.run({ exactlyOnce }))
+      yield* emptied
+      assertOnce(yield* committed(id), writer.expected)
+    }).pipe(Effect.scoped, kafka), 60_000)
+
+  it.effect(
+    "takes a shard again whose transaction was refused while records of it were on their way",
+    () =>
+      Effect.gen(function*() {
+        const engine = yield* KafkaEngine.Service
+        const writer = new Writer(id)
+        let taken = 0
+        const refused = KafkaError.make("produce", new KafkaError.Timeout({ operation: "produce", timeoutMs: 1 }))
+        const once = {
+          ...engine,
+          transactional: (id: string) =>
+            Effect.map(engine.transactional(id), (inner) => {
+              if (taken++ > 0) return inner
+              let sent = 0
+              return Object.create(inner, {
+                // The first record is refused, and of the others nothing is known.
+                produce: {
+                  value: (_: unknown, done: KafkaEngine.DeliveryCallback) => {
+                    if (sent++ === 0) queueMicrotask(() => done(refused, undefined))
+                    return true
+                  }
+                }
+              }) as typeof inner
+            })
+        }
+        yield* writer.write(1, 3)
+        yield* Effect.forkScoped(under(once)(OutboxRelay.run({ exactlyOnce })))
+        yield* emptied
+        assertOnce(yield* committed(id), writer.expected)
+        assert.strictEqual(taken, 2)
+      }).pipe(Effect.scoped, kafka),
+    60_000
+  )
+
+  it.effect("publishes less at once where the topic takes no larger receipt", () =>
+    Effect.gen(function*() {
+      const config = { "cleanup.policy": "compact", "max.message.bytes": "400" }
+      yield* Topic.ensure([{ name: `${id}.receipts` }], { partitions: queues, config })
+      const writer = new Writer(id)
+      yield* writer.write(1, 300)
+      yield* Effect.forkScoped(OutboxRelay.run({ exactlyOnce }))
+      yield* emptied
+      assertOnce(yield* committed(id), writer.expected)
+    }).pipe(Effect.scoped, kafka), 60_000)
+
+  it.effect("names the topic of its receipts where that takes none at all", () =>
+    Effect.gen(function*() {
+      const config = { "cleanup.policy": "compact", "max.message.bytes": "10" }
+      yield* Topic.ensure([{ name: `${id}.receipts` }], { partitions: queues, config })
+      yield* new Writer(id).write(1, 3)
+      const { layer, lines } = loggedCauses()
+      yield* Effect.forkScoped(Effect.provide(OutboxRelay.run({ exactlyOnce }), layer))
+      const isSaid = (line: string) => /shard \d+ of the outbox cannot be published.*topic "once.receipts"/.test(line)
+      yield* until(Effect.sync(() => lines.some(isSaid)))
+      assertOnce(yield* committed(id), new Map())
     }).pipe(Effect.scoped, kafka), 60_000)
 })
