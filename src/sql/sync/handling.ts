@@ -239,7 +239,9 @@ export class Handling<R> {
           })
         }
         from = records.findIndex(({ raw }) => raw.offset === op.offset)
-        yield* Effect.sleep(conflictPause)
+        // What precedes is stored, and the next owner of the partition waits for the rest.
+        const left = Effect.andThen(batch.leaving, Effect.interrupt)
+        yield* Effect.raceFirst(Effect.sleep(conflictPause), left)
       }
     }
   )
