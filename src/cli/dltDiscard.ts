@@ -8,6 +8,7 @@ import * as DeadLetters from "../DeadLetters.ts"
 import { agreed } from "./confirm.ts"
 import { consumer, dryRun, filter, optional, yes } from "./dltFilter.ts"
 import { worksOn } from "./ending.ts"
+import { orSay } from "./halfway.ts"
 import { config, json } from "./root.ts"
 import { selectOne } from "./selection.ts"
 import { printTable } from "./table.ts"
@@ -42,6 +43,9 @@ export const discard = Command.make(
         dryRun
       })
     const what = `${flags.deleteRecords ? "deleted, and " : ""}passed by group ${DeadLetters.groupOf(one)}`
+    const halfway = `the records may be passed by group ${DeadLetters.groupOf(one)}${
+      flags.deleteRecords ? ", and some of them deleted" : ""
+    }; the same command does what is left`
     const report = Effect.fnUntraced(function*(parts: ReadonlyArray<DeadLetters.Discarded>, executed: boolean) {
       if (flags.json) return yield* Console.log(JSON.stringify({ executed, partitions: parts }))
       const rows = parts.map(({ from, partition, to, topic }) => [topic, partition, from, to, to - from])
@@ -49,14 +53,15 @@ export const discard = Command.make(
       yield* Console.log(executed ? what : `would be ${what}; nothing was done`)
     })
     const work = Effect.gen(function*() {
+      // Also with --yes: what is wrong with the flags is found out before anything is done.
+      const parts = yield* discarding(true)
       if (flags.dryRun || !flags.yes) {
-        const parts = yield* discarding(true)
         yield* report(parts, false)
         if (flags.dryRun || parts.length === 0) return
         yield* agreed("Give them up?")
       }
       yield* worksOn
-      yield* report(yield* discarding(false), true)
+      yield* report(yield* orSay(halfway)(discarding(false)), true)
     })
     yield* Effect.provide(work, loaded.engine)
   })

@@ -10,6 +10,7 @@ import { neededOf } from "../internal/deadLetters/places.ts"
 import { provision, type TopicState } from "../internal/retry/provision.ts"
 import * as RetryTopics from "../RetryTopics.ts"
 import { failAll, naming, UsageError, WorkFailed } from "./exit.ts"
+import { orSay } from "./halfway.ts"
 import { adopt, handBack } from "./retryAdopt.ts"
 import { config, json } from "./root.ts"
 import { ofEach, select } from "./selection.ts"
@@ -67,7 +68,11 @@ const topics = Command.make(
       )
       const needed = exits.flatMap((exit) => Exit.isSuccess(exit) ? exit.value : [])
       return {
-        states: yield* provision(admin, engine.capabilities, needed, flags.create ? "create" : "plan"),
+        states: yield* flags.create
+          ? orSay("some of the topics may have been created; `millrace retry topics` shows which")(
+            provision(admin, engine.capabilities, needed, "create")
+          )
+          : provision(admin, engine.capabilities, needed, "plan"),
         failed: failAll(exits)
       }
     })

@@ -13,6 +13,7 @@ import { agreed } from "./confirm.ts"
 import { yes } from "./dltFilter.ts"
 import { WorkFailed } from "./exit.ts"
 import { namesOf, sayMade } from "./groups.ts"
+import { orSay } from "./halfway.ts"
 import { config, json } from "./root.ts"
 import { type AnyConsumer, selectOne } from "./selection.ts"
 import { printTable } from "./table.ts"
@@ -53,7 +54,8 @@ const run = Effect.fnUntraced(function*(
       if (planned.length === 0) return
       yield* agreed("Change them?")
     }
-    yield* report(yield* move(one, groups, false), true)
+    const moving = orSay("some of the offsets may be changed; the same command does what is left")
+    yield* report(yield* moving(move(one, groups, false)), true)
   })
   yield* Effect.provide(work, loaded.engine)
 })

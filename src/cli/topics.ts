@@ -74,7 +74,11 @@ const look = Effect.fnUntraced(function*(wanted: ReadonlyArray<Wanted>) {
   )
 })
 
-const create = Effect.fnUntraced(function*(wanted: ReadonlyArray<Wanted>) {
+/** Creates what is missing; `onFailure` gets what was done before one could not be created. */
+const create = Effect.fnUntraced(function*<E, R>(
+  wanted: ReadonlyArray<Wanted>,
+  onFailure: (states: ReadonlyArray<State>) => Effect.Effect<void, E, R>
+) {
   const before = yield* look(wanted)
   const missing = wanted.filter((_, i) => before[i]!.status === "missing")
   const unclear = missing.flatMap(([name, { partitions }]) => partitions === undefined ? [name] : [])
@@ -84,12 +88,17 @@ const create = Effect.fnUntraced(function*(wanted: ReadonlyArray<Wanted>) {
     })
   }
   const made = new Set<string>()
-  for (const [name, shape] of missing) {
-    const [one] = yield* Topic.ensure([{ name }], { ...shape, partitions: shape.partitions! })
-    if (one?.created) made.add(name)
-  }
-  const after = missing.length === 0 ? before : yield* look(wanted)
-  return after.map((state): State => made.has(state.topic) ? { ...state, status: "created" } : state)
+  const marked = (states: ReadonlyArray<State>) =>
+    states.map((state): State => made.has(state.topic) ? { ...state, status: "created" } : state)
+  return yield* Effect.gen(function*() {
+    for (const [name, shape] of missing) {
+      const [one] = yield* Topic.ensure([{ name }], { ...shape, partitions: shape.partitions! }).pipe(
+        Effect.onInterrupt(() => Console.error(`interrupted while "${name}" was created: it may be there`))
+      )
+      if (one?.created) made.add(name)
+    }
+    return marked(missing.length === 0 ? before : yield* look(wanted))
+  }).pipe(Effect.onError(() => Effect.ignore(onFailure(marked(before)))))
 })
 
 const stateOf = ({ differences, status }: State): string =>
@@ -171,7 +180,10 @@ export const topics = Command.make(
       config: yield* settingsOf(flags.set)
     }
     const wanted = (yield* named(loaded, flags.names)).map((name): Wanted => [name, loaded.shapes[name] ?? given])
-    const states = yield* Effect.provide(flags.create ? create(wanted) : look(wanted), loaded.engine)
+    const states = yield* Effect.provide(
+      flags.create ? create(wanted, (states) => report(states, flags.json)) : look(wanted),
+      loaded.engine
+    )
     yield* report(states, flags.json)
     const missing = states.filter(({ status }) => status === "missing").length
     if (missing > 0) yield* Console.error(`${missing} are missing; add --create to make them`)

@@ -360,4 +360,25 @@ describe("working failures off by the command", () => {
       for (const args of wrong) assert.strictEqual((yield* millrace(...args)).code, 2, args.join(" "))
       assert.strictEqual(built.times, 0)
     }))
+
+  it.effect("that ends halfway says what was done", () =>
+    Effect.gen(function*() {
+      const failing = ["--config", path("failing.config.ts")]
+      const at = Effect.fnUntraced(function*(...args: ReadonlyArray<string>) {
+        const before = [(yield* TestConsole.logLines).length, (yield* TestConsole.errorLines).length] as const
+        const code = yield* run("0.0.0", [...args, ...failing])
+        const out = (yield* TestConsole.logLines).slice(before[0]).map(String)
+        return { code, out, err: (yield* TestConsole.errorLines).slice(before[1]).map(String).join("\n") }
+      })
+      const topics = yield* at("topics", "first", "second", "--create", "--partitions", "1", "--json")
+      assert.strictEqual(topics.code, 1)
+      const states = JSON.parse(topics.out.join("")).map((
+        { status, topic }: { readonly [name: string]: unknown }
+      ) => [topic, status])
+      assert.deepStrictEqual(states, [["first", "created"], ["second", "missing"]])
+      yield* on(send({ key: "late", value: "{\"id\":\"9\",\"total\":1}" }))
+      const discarded = yield* at("dlt", "discard", "--delete-records", "--yes", "--json")
+      assert.deepStrictEqual([discarded.code, discarded.out], [1, []])
+      assert.include(discarded.err, `may be passed by group ${group}, and some of them deleted; the same command`)
+    }))
 })

@@ -136,6 +136,31 @@ describe("a service that never answers", () => {
       assert.lengthOf(requests.filter((request) => request.endsWith("/config")), 1)
     }).pipe(Effect.scoped))
 
+  it.effect("and an interruption meanwhile leave an account of what was done", () =>
+    Effect.gen(function*() {
+      const asked = Effect.fnUntraced(function*(path: string, ...args: ReadonlyArray<string>) {
+        const { requests, url } = yield* server(
+          until(({ method, url }) => (method === "PUT" || method === "POST") && url!.includes(path))
+        )
+        const running = yield* Effect.forkScoped(millrace(url, ...args))
+        while (!requests.some((request) => /^(PUT|POST) /.test(request) && request.includes(path))) {
+          yield* TestClock.withLive(Effect.sleep("2 millis"))
+        }
+        yield* Fiber.interrupt(running)
+        vi.restoreAllMocks()
+        const out = String((yield* TestConsole.logLines).at(-1))
+        return JSON.parse(out) as ReadonlyArray<{ readonly name: string; readonly error?: string }>
+      })
+      const paused = yield* asked("/connectors/b", "connect", "pause", "--json")
+      assert.deepStrictEqual(paused, [
+        { name: "a" },
+        { name: "b", error: "interrupted before an answer: it may be done" },
+        { name: "c", error: "not asked, because interrupted" }
+      ])
+      const published = yield* asked("/connectors/b/config", "connect", "publish", "--json")
+      assert.deepStrictEqual(published.map(({ name }) => name), ["a"])
+    }).pipe(Effect.scoped))
+
   it.effect("is not asked for the other connectors", () =>
     Effect.gen(function*() {
       const { requests, url } = yield* server(until(({ url }) => url!.includes("/connectors/b")))

@@ -138,4 +138,18 @@ describe("the database by the command", () => {
       assert.strictEqual((yield* sql("waiting", "drop", "--all", "--yes")).out, "1 dropped")
       assert.match((yield* sql("waiting")).out, / 0 +0\.0 s +0 +0$/)
     }))
+
+  it.effect("says of a change that fails what may be done of it", () =>
+    Effect.gen(function*() {
+      const statement = (text: string) =>
+        Effect.provide(Effect.flatMap(SqlClient, (client) => client.unsafe(text)), database)
+      yield* statement("ALTER TABLE millrace.shop_waiting RENAME TO shop_waiting_away")
+      const retried = yield* sql("waiting", "retry", "--all", "--json")
+      assert.deepStrictEqual([retried.code, retried.out], [1, ""])
+      assert.include(retried.err, "some rows may be released, and stay so")
+      const dropped = yield* sql("waiting", "drop", "1", "--yes", "--json")
+      assert.deepStrictEqual([dropped.code, dropped.out], [1, ""])
+      assert.include(dropped.err, "the rows may be dropped")
+      yield* statement("ALTER TABLE millrace.shop_waiting_away RENAME TO shop_waiting")
+    }))
 })

@@ -24,25 +24,38 @@ const toEach = Effect.fnUntraced(function*(
   const selected = yield* select(wanted)
   yield* worksOn
   if (!json) yield* sayRemoved(selected, "left alone")
-  const done = yield* Effect.gen(function*() {
+  const all = declared(selected)
+  const done: Array<{ readonly name: string; readonly error: string | undefined }> = []
+  let asking: string | undefined
+  const each = Effect.gen(function*() {
     const connect = yield* KafkaConnect.Service
     let down = false
-    return yield* Effect.forEach(
-      declared(selected),
+    yield* Effect.forEach(
+      all,
       Effect.fnUntraced(function*(name) {
+        if (!down) asking = name
         const asked = down ? undefined : yield* Effect.result(act(connect, name))
         const error = asked === undefined
           ? `not asked, because ${unavailable}`
           : asked._tag === "Failure"
           ? asked.failure.message
           : undefined
+        done.push({ name, error })
         if (!json) yield* error === undefined ? said(name, words) : Console.error(plain(`${name}: ${error}`))
         if (asked?._tag === "Failure") down = yield* isDown(connect, asked.failure)
-        return { name, error }
-      })
+      }),
+      { discard: true }
     )
   }).pipe(Effect.provide(selected.connect))
-  if (json) yield* Console.log(JSON.stringify(done))
+  const interrupted = Effect.suspend(() =>
+    Effect.forEach(all.slice(done.length), (name) => {
+      const error = name === asking ? "interrupted before an answer: it may be done" : "not asked, because interrupted"
+      done.push({ name, error })
+      return json ? Effect.void : Console.error(plain(`${name}: ${error}`))
+    }, { discard: true })
+  )
+  const report = Effect.suspend(() => json ? Console.log(JSON.stringify(done)) : Effect.void)
+  yield* each.pipe(Effect.onInterrupt(() => interrupted), Effect.ensuring(report))
   if (done.some(({ error }) => error !== undefined)) return yield* new WorkFailed({})
 })
 

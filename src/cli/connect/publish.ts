@@ -57,6 +57,16 @@ const settled = Effect.fnUntraced(function*(published: ReadonlyArray<Published>,
   ).pipe(Effect.map((all) => all.filter((name) => name !== undefined)))
 })
 
+/** `late`: those that do not run in time, if that was waited for. */
+const report = (published: ReadonlyArray<Published>, late: ReadonlyArray<string> | undefined) =>
+  Console.log(JSON.stringify(published.map(({ done, error, isHeldBack, name }) => ({
+    name,
+    done: done.map(({ _tag }) => _tag),
+    heldBack: isHeldBack,
+    error: error?.message,
+    running: late === undefined ? undefined : error === undefined && !late.includes(name)
+  }))))
+
 interface Wanted {
   readonly ignoreFailures: boolean
   readonly json: boolean
@@ -67,31 +77,27 @@ interface Wanted {
 export const carriedOut = Effect.fnUntraced(function*(plan: Plan, { ignoreFailures, json, wait }: Wanted) {
   // Its work goes on when nobody reads what it says.
   yield* worksOn
-  let done = 0
+  const seen: Array<Published> = []
   const isRefused = !ignoreFailures && plan.entries.some(({ problems }) => problems.length > 0)
   const heldBack = isRefused ? "another connector is not valid" : unavailable
   const each = (one: Published) => {
-    done++
+    seen.push(one)
     return json ? Effect.void : Console.log(publishedLine(one, heldBack))
   }
   const published = yield* Effect.onInterrupt(
     Publishing.publish(yield* KafkaConnect.Service, plan, { ignoreFailures, each }),
     () =>
-      Console.error(
-        `interrupted: ${done} of ${plan.entries.length} connectors are done; publish again to do what is left`
+      Effect.andThen(
+        Console.error(
+          `interrupted: ${seen.length} of ${plan.entries.length} connectors are done; publish again to do what is left`
+        ),
+        json ? report(seen, undefined) : Effect.void
       )
   )
-  const late = wait === undefined ? [] : yield* settled(published, wait, json)
-  if (json) {
-    const found = published.map(({ done, error, isHeldBack, name }) => ({
-      name,
-      done: done.map(({ _tag }) => _tag),
-      heldBack: isHeldBack,
-      error: error?.message,
-      running: wait === undefined ? undefined : error === undefined && !late.includes(name)
-    }))
-    yield* Console.log(JSON.stringify(found))
-  }
+  const late = wait === undefined ? [] : yield* settled(published, wait, json).pipe(
+    Effect.onInterrupt(() => json ? report(published, undefined) : Effect.void)
+  )
+  if (json) yield* report(published, wait === undefined ? undefined : late)
   // What is left was not even tried, which is no failure to be ignored.
   if (!isRefused && published.some(({ isHeldBack }) => isHeldBack)) {
     return yield* new WorkFailed({ problem: `not everything was published, because ${unavailable}` })

@@ -9,6 +9,7 @@ import { agreed } from "../confirm.ts"
 import { yes } from "../dltFilter.ts"
 import { worksOn } from "../ending.ts"
 import { WorkFailed } from "../exit.ts"
+import { orSay } from "../halfway.ts"
 import { json } from "../root.ts"
 import { printTable } from "../table.ts"
 import { toJson } from "../values.ts"
@@ -55,7 +56,9 @@ const changing = (
       const wanted = yield* meant(flags, "message", Outbox.parkedIds)
       if (wanted.length > 0) yield* allowed(wanted.length)
       yield* worksOn
-      const count = wanted.length === 0 ? 0 : yield* change(wanted)
+      const count = wanted.length === 0
+        ? 0
+        : yield* orSay("it may be done; `millrace sql outbox ls` shows what is left")(change(wanted))
       yield* Console.log(flags.json ? toJson({ count }) : `${count} ${words}`)
       if (count < wanted.length) {
         return yield* new WorkFailed({ problem: `${wanted.length - count} of them are not parked (any more)` })

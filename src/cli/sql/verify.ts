@@ -10,10 +10,11 @@ import { duration } from "../connect/durations.ts"
 import { optional, yes } from "../dltFilter.ts"
 import { worksOn } from "../ending.ts"
 import { UsageError, WorkFailed } from "../exit.ts"
+import { orSay } from "../halfway.ts"
 import { json } from "../root.ts"
 import { printTable } from "../table.ts"
 import { plain, toJson } from "../values.ts"
-import { databases, names, selected } from "./selecting.ts"
+import { databases, names, selected, topicOf } from "./selecting.ts"
 
 const comparing = {
   names,
@@ -75,6 +76,24 @@ const printComparisons = Effect.fnUntraced(function*(comparisons: ReadonlyArray<
     }
     const more = missing + extra + different - differences.length
     if (more > 0) yield* Console.log(plain(`${target}: ${more} more`))
+  }
+})
+
+const printResynced = Effect.fnUntraced(function*(done: ReadonlyArray<Verify.Resynced>) {
+  yield* printTable(
+    ["SOURCE", "TARGET", "COPIED", "DELETED", "ASKED FOR", "KEPT", "REFUSED"],
+    done.map((one) => [
+      one.source,
+      one.target,
+      one.copied,
+      one.deleted,
+      one.signalled,
+      one.kept,
+      one.refusedCount
+    ])
+  )
+  for (const { refused, target } of done) {
+    for (const { key, problem } of refused) yield* printRow(target, key, problem)
   }
 })
 
@@ -150,25 +169,17 @@ export const resync = Command.make(
         yield* agreed(`${how}${flags.deleteExtra ? ", and delete the extra ones" : ""}?`)
       }
       yield* worksOn
-      const done = (yield* Effect.forEach(syncs, (sync) => Verify.resync(sync, options))).flat()
-      if (flags.json) yield* Console.log(toJson(done))
-      else {
-        yield* printTable(
-          ["SOURCE", "TARGET", "COPIED", "DELETED", "ASKED FOR", "KEPT", "REFUSED"],
-          done.map((one) => [
-            one.source,
-            one.target,
-            one.copied,
-            one.deleted,
-            one.signalled,
-            one.kept,
-            one.refusedCount
-          ])
-        )
-        for (const { refused, target } of done) {
-          for (const { key, problem } of refused) yield* printRow(target, key, problem)
-        }
-      }
+      const done: Array<Verify.Resynced> = []
+      const each = Effect.forEach(
+        syncs,
+        (sync) =>
+          Effect.map(Verify.resync(sync, options), (tables) => void done.push(...tables)).pipe(
+            orSay(`${topicOf(sync)}: ended halfway; the same command does what is left`)
+          ),
+        { discard: true }
+      )
+      // What was done is said also where a later one fails.
+      yield* Effect.ensuring(each, Effect.suspend(() => flags.json ? Console.log(toJson(done)) : printResynced(done)))
       if (done.some(({ refusedCount }) => refusedCount > 0)) {
         return yield* new WorkFailed({ problem: "the target refuses some rows; see above" })
       }

@@ -7,6 +7,7 @@ import { agreed } from "../confirm.ts"
 import { yes } from "../dltFilter.ts"
 import { worksOn } from "../ending.ts"
 import { WorkFailed } from "../exit.ts"
+import { orSay } from "../halfway.ts"
 import { json } from "../root.ts"
 import { printTable } from "../table.ts"
 import { timeOf, toJson } from "../values.ts"
@@ -48,7 +49,9 @@ const retry = Command.make(
       // All are not listed first: there may be many, and more may come.
       const wanted = yield* meant(flags, "row", Effect.succeed([]))
       yield* worksOn
-      const { found, left } = yield* Waiting.retry(flags.all ? "all" : wanted, tables)
+      const { found, left } = yield* orSay(
+        "some rows may be released, and stay so; `millrace sql waiting` says how many wait, the same command goes on"
+      )(Waiting.retry(flags.all ? "all" : wanted, tables))
       const released = found - left
       yield* Console.log(
         flags.json ? toJson({ found, released, left }) : `${released} released, ${left} of ${found} are left`
@@ -71,7 +74,8 @@ const drop = Command.make(
       const wanted = yield* meant(flags, "row", Waiting.ids(tables))
       if (wanted.length > 0 && !flags.yes) yield* agreed(`Drop ${wanted.length} rows for good?`)
       yield* worksOn
-      const count = wanted.length === 0 ? 0 : yield* Waiting.drop(wanted, tables)
+      const dropping = orSay("the rows may be dropped; `millrace sql waiting ls` shows which are left")
+      const count = wanted.length === 0 ? 0 : yield* dropping(Waiting.drop(wanted, tables))
       yield* Console.log(flags.json ? toJson({ count }) : `${count} dropped`)
       if (count < wanted.length) {
         return yield* new WorkFailed({ problem: `${wanted.length - count} of them do not wait (any more)` })
