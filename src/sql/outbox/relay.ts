@@ -54,8 +54,6 @@ interface Batch {
   readonly published: number
   /** Whether there is more to be published at once. */
   readonly goesOn: boolean
-  /** Whether the queue was taken, and nothing else was done: what goes on should not wait for its turn. */
-  readonly isTaken?: boolean | undefined
 }
 
 /** Whom a batch waits for: for a broker because of these rows, or otherwise because of its transaction. */
@@ -208,7 +206,8 @@ export class Relay {
       waiting.for = "broker"
       const receipt = yield* publisher.take(queue)
       waiting.for = "database"
-      // What was deleted has to be committed before the next receipt replaces the one that says so.
+      // What was deleted has to be committed before the next receipt replaces the one that says so. Otherwise rows are
+      // sent at once: were the queue to wait for its turn, others could take it meanwhile, and so on in turns.
       const taken = receipt === undefined ? 0 : yield* this.removeReceipted(receipt)
       if (taken > 0) return { taken }
       const read = yield* rowsWith((text, parameters) => ask(sql, text, parameters), place, cells)
@@ -241,7 +240,7 @@ export class Relay {
     this.options.health.over(troubleOf(queue))
     if ("taken" in done) {
       yield* this.count(done.taken)
-      return { published: 0, goesOn: true, isTaken: true }
+      return { published: 0, goesOn: true }
     }
     const { isWhole, rows, settled } = done
     const { failed, isAborted = false, published, refused } = settled

@@ -68,10 +68,7 @@ export const work = Effect.fnUntraced(function*(
     yield* Effect.logWarning(`${what} cannot be published, tried again in ${wait} ms`, cause)
   })
 
-  /**
-   * One batch; what takes long gives its place to others. A queue that was taken has its first batch at once: were it
-   * to wait for its turn, another relay could take the queue meanwhile, and so on in turns.
-   */
+  /** One batch; what takes long gives its place to others. */
   const batch = (queue: number) =>
     Effect.acquireUseRelease(
       Effect.map(permits.take(1), () => {
@@ -82,8 +79,7 @@ export const work = Effect.fnUntraced(function*(
           return permits.release(1)
         })
       }),
-      (release) =>
-        Effect.repeat(relay.batch(queue, Effect.asVoid(release)), { while: ({ isTaken }) => isTaken === true }),
+      (release) => relay.batch(queue, Effect.asVoid(release)),
       (release) => release
     )
 
