@@ -18,11 +18,11 @@ export const isOneOf = (codes: ReadonlySet<number>) => ({ reason }: KafkaError):
   reason._tag === "BrokerError" && codes.has(reason.code)
 
 /**
- * What the coordinator answers while it is moving or the group is forming: the same commit works a moment later, if the
- * partitions are still the member's. Who waits for the answer to its join, or its heartbeat, does not know the new
- * generation yet (22, 113).
+ * What the coordinator answers while it is moving or the group is forming, and what librdkafka says while it looks for
+ * the coordinator (-180): the same commit works a moment later, if the partitions are still the member's. Who waits for
+ * the answer to its join, or its heartbeat, does not know the new generation yet (22, 113).
  */
-export const passes = isOneOf(new Set([14, 15, 16, 22, 27, 113]))
+export const passes = isOneOf(new Set([-180, 14, 15, 16, 22, 27, 113]))
 const commitRetry = Schedule.jittered(Schedule.exponential("50 millis", 1.5))
 
 /** Librdkafka's way to say that there was nothing to commit. */

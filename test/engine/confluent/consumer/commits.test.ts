@@ -13,10 +13,13 @@ const counted = (native: { onCommit: () => void }) => {
   return count
 }
 
-/** The group forms; it has formed without the commit, by the classic protocol and by that of KIP-848. */
-const overtaken = [27, 22, 113]
+/**
+ * The group forms; it has formed without the commit, by the classic protocol and by that of KIP-848; nobody knows its
+ * coordinator.
+ */
+const overtaken = [27, 22, 113, -180]
 
-describe("a commit that a rebalance has overtaken", () => {
+describe("a commit that a rebalance or the loss of the coordinator has overtaken", () => {
   for (const code of overtaken) {
     it.live(`is repeated while its partition stays (${code})`, () =>
       Effect.scoped(Effect.gen(function*() {

@@ -6,8 +6,9 @@ import { make as makeConsumer } from "../../../../src/engine/confluent/consumer/
 import { assertClosed, assertLetGo, deadline, owner, ownerOf, partition, world } from "../fakeNative.ts"
 import { until } from "../mock.ts"
 
-/** What a coordinator answers while it moves or its group forms, and the member still has its partitions. */
+/** What is said while the coordinator is looked for, moves or forms the group: the partitions stay with the member. */
 const passing = {
+  [-180]: "ERR__WAIT_COORD",
   14: "COORDINATOR_LOAD_IN_PROGRESS",
   15: "COORDINATOR_NOT_AVAILABLE",
   16: "NOT_COORDINATOR",
