@@ -22,6 +22,16 @@ const sourceOf = (missing: string): string | undefined => {
   return names.find((name) => existsSync(name))
 }
 
+/** Where a module is wrong: the place that Node names, or that the module threw at; not within a package. */
+const placeOf = (cause: unknown): string | undefined => {
+  const [first = "", ...frames] = readOr(() => String((cause as Error).stack), "").split("\n")
+  const named = /^(file:\/\/.+:\d+)$/.exec(first)?.[1]
+  const thrown = frames.map((frame) => /^ +at .*?(file:\/\/[^()]+:\d+:\d+)\)?$/.exec(frame)?.[1])
+    .find((place) => place !== undefined && !place.includes("/node_modules/"))
+  const [, url, at] = /^(.+?)((?::\d+)+)$/.exec(named ?? thrown ?? "") ?? []
+  return url === undefined ? undefined : `at ${readOr(() => fileURLToPath(url), url)}${at}`
+}
+
 const adviceOf = (cause: unknown): string | undefined => {
   const message = messageOf(cause)
   const code = readOr((): unknown => (cause as { readonly code?: unknown }).code, undefined)
@@ -43,7 +53,9 @@ const adviceOf = (cause: unknown): string | undefined => {
       + "an enum can be an object \"as const\""
   }
   const [, type] = /does not provide an export named '([^']+)'/.exec(message) ?? []
-  return type === undefined ? undefined : `if ${type} is a type, import it with "import type"`
+  if (type !== undefined) return `if ${type} is a type, import it with "import type"`
+  // Node keeps the place to itself.
+  return placeOf(cause) ?? (cause instanceof SyntaxError ? "`node --check` with the file says where" : undefined)
 }
 
 const hint = "10 seconds"

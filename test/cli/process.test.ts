@@ -92,6 +92,25 @@ describe("the config module", () => {
     assert.include(await saying("import { Order } from \"./domain.ts\"; Order"), "if Order is a type, import it with")
   })
 
+  it("says where it is wrong", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "millrace-"))
+    const saying = async (name: string, text: string) => {
+      writeFileSync(join(folder, name), text)
+      const { code, err, out } = await millrace(["topics", "--config", join(folder, name)])
+      assert.deepStrictEqual([code, out], [2, ""])
+      return err
+    }
+    const throwing = "const a: { b?: { c: string } } = {}\n\nexport default a.b!.c\n"
+    const config = join(folder, "throws.mts")
+    assert.strictEqual(
+      await saying("throws.mts", throwing),
+      `config module ${config} cannot be loaded: Cannot read properties of undefined (reading 'c')\n`
+        + `  at ${config}:3:21\n`
+    )
+    assert.include(await saying("syntax.mts", "const a = 1\nconst b = = 2\n"), `at ${join(folder, "syntax.mts")}:2\n`)
+    assert.include(await saying("syntax.mjs", "export default {\n"), "`node --check` with the file says where")
+  })
+
   it("is asked for where there is none", async () => {
     const { code, err } = await millrace(["topics"], { cwd: tmpdir() })
     assert.strictEqual(code, 2)
