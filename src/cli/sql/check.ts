@@ -10,6 +10,7 @@ import { UsageError, WorkFailed } from "../exit.ts"
 import { config, json } from "../root.ts"
 import { plain, toJson } from "../values.ts"
 import { database } from "./database.ts"
+import { inTime, timeout } from "./patience.ts"
 import { databases, names, selected } from "./selecting.ts"
 
 /** What would break the syncs later. */
@@ -22,6 +23,7 @@ export const check = Command.make(
       Flag.withDefault(false)
     ),
     sampleSize: optional.number("sample", "How many rows of a table are looked at for large values (default 10000)"),
+    timeout,
     json
   },
   Effect.fnUntraced(function*(flags) {
@@ -32,10 +34,11 @@ export const check = Command.make(
     const syncs = yield* selected(flags.names)
     const { engine } = yield* config
     const { tables } = yield* database
-    const problems = yield* Effect.provide(
+    const look = Effect.provide(
       SyncCheck.run(syncs, { ...tables, bothWays: flags.bothWays, sampleSize }),
       Layer.merge(yield* databases, engine)
     )
+    const problems = yield* inTime("check syncs", flags.timeout, look)
     const errors = problems.filter(({ severity }) => severity === "error").length
     if (flags.json) yield* Console.log(toJson(problems))
     else {

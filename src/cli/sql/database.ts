@@ -5,6 +5,7 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import * as Outbox from "../../sql/Outbox.ts"
 import { UsageError } from "../exit.ts"
 import { config } from "../root.ts"
+import { letGo } from "./patience.ts"
 
 /** Its client, and where Millrace's tables are in it. */
 export const database = Effect.gen(function*() {
@@ -15,6 +16,6 @@ export const database = Effect.gen(function*() {
         "the config module has no database; add `sql: PgClient.layer({ … })` to defineConfig in the config module"
     })
   }
-  const layer: Layer.Layer<SqlClient, unknown> = Layer.merge(sql, Outbox.layer(sqlTables))
+  const layer: Layer.Layer<SqlClient, unknown> = Layer.merge(letGo(sql), Outbox.layer(sqlTables))
   return { layer, tables: sqlTables }
 })

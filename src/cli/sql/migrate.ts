@@ -10,6 +10,7 @@ import { worksOn } from "../ending.ts"
 import { json } from "../root.ts"
 import { toJson } from "../values.ts"
 import { database } from "./database.ts"
+import { inTime, timeout } from "./patience.ts"
 
 const counted = (count: number): string => `${count} ${count === 1 ? "migration" : "migrations"}`
 
@@ -21,12 +22,13 @@ export const migrate = Command.make(
       Flag.withDescription("Only print the statements that would be run"),
       Flag.withDefault(false)
     ),
+    timeout,
     json
   },
   Effect.fnUntraced(function*(flags) {
     const { layer, tables } = yield* database
     const noted = shownOwnTable(tables, "migrations")
-    yield* Effect.gen(function*() {
+    const work = Effect.gen(function*() {
       if (!flags.plan) yield* worksOn
       const migrations = yield* flags.plan ? Migrations.plan(tables) : Migrations.run(tables)
       if (flags.json) return yield* Console.log(toJson({ executed: !flags.plan, migrations }))
@@ -42,5 +44,6 @@ export const migrate = Command.make(
           : `${counted(migrations.length)} run`
       )
     }).pipe(Effect.provide(layer))
+    yield* inTime("make Millrace's tables", flags.timeout, work)
   })
 ).pipe(Command.withDescription("Make the tables that Millrace keeps its own state in; what is there is left alone"))

@@ -15,6 +15,7 @@ import { printTable } from "../table.ts"
 import { toJson } from "../values.ts"
 import { database } from "./database.ts"
 import { all as everything, ids as named, meant, most } from "./ids.ts"
+import { inTime, timeout } from "./patience.ts"
 
 const ids = named("messages", "outbox ls")
 const all = everything("All parked messages")
@@ -23,10 +24,11 @@ const text = (bytes: Uint8Array | null): string => bytes === null ? "-" : Buffer
 
 const ls = Command.make(
   "ls",
-  { max: most, json },
+  { max: most, timeout, json },
   Effect.fnUntraced(function*(flags) {
     const { layer } = yield* database
-    const messages = yield* Effect.provide(Outbox.parkedLines(flags.max), layer)
+    const look = Effect.provide(Outbox.parkedLines(flags.max), layer)
+    const messages = yield* inTime("list parked messages", flags.timeout, look)
     const shown = messages.map(({ bytes, id, key, parkedAt, partition, problem, topic }) => ({
       id,
       topic,
@@ -87,10 +89,10 @@ const drop = Command.make(
 /** How the outbox is doing, and what Kafka refused of it. */
 export const outbox = Command.make(
   "outbox",
-  { json },
+  { timeout, json },
   Effect.fnUntraced(function*(flags) {
     const { layer } = yield* database
-    const status = yield* Effect.provide(Outbox.status, layer)
+    const status = yield* inTime("read the status of the outbox", flags.timeout, Effect.provide(Outbox.status, layer))
     if (flags.json) return yield* Console.log(toJson(status))
     const { oldestMillis, parked, waiting } = status
     yield* printTable(["WAITING", "OLDEST", "PARKED"], [[waiting, `${(oldestMillis / 1_000).toFixed(1)} s`, parked]])

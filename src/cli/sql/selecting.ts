@@ -10,6 +10,7 @@ import type { Config } from "../Config.ts"
 import { UsageError } from "../exit.ts"
 import { config } from "../root.ts"
 import { database } from "./database.ts"
+import { letGo } from "./patience.ts"
 
 /** `[sync…]`. */
 export const names = Argument.String("sync").pipe(
@@ -49,7 +50,7 @@ export const databases = Effect.gen(function*() {
   const { layer } = yield* database
   const both: Layer.Layer<SqlClient | SourceDatabase.Service, unknown> = Layer.merge(
     layer,
-    SourceDatabase.layer(sqlSource)
+    SourceDatabase.layer(letGo(sqlSource))
   )
   return both
 })

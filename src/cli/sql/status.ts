@@ -10,6 +10,7 @@ import { config, json } from "../root.ts"
 import { printTable } from "../table.ts"
 import { toJson } from "../values.ts"
 import { database } from "./database.ts"
+import { inTime, letGo, timeout } from "./patience.ts"
 import { names, selected } from "./selecting.ts"
 
 const seconds = (millis: number): string => `${(millis / 1_000).toFixed(1)} s`
@@ -50,13 +51,16 @@ const print = Effect.fnUntraced(function*({ outbox, partitions, slots, waiting }
 /** How the syncs are doing. */
 export const status = Command.make(
   "status",
-  { names, json },
+  { names, timeout, json },
   Effect.fnUntraced(function*(flags) {
     const syncs = yield* selected(flags.names)
     const { engine, sqlSource } = yield* config
     const { layer, tables } = yield* database
-    const source: Layer.Layer<never, unknown> = sqlSource === undefined ? Layer.empty : SourceDatabase.layer(sqlSource)
-    const found = yield* Effect.provide(SyncStatus.read(syncs, tables), [layer, engine, source])
+    const source: Layer.Layer<never, unknown> = sqlSource === undefined
+      ? Layer.empty
+      : SourceDatabase.layer(letGo(sqlSource))
+    const look = Effect.provide(SyncStatus.read(syncs, tables), [layer, engine, source])
+    const found = yield* inTime("read the status of syncs", flags.timeout, look)
     if (flags.json) return yield* Console.log(toJson(found))
     yield* print(found)
   })

@@ -13,15 +13,17 @@ import { printTable } from "../table.ts"
 import { timeOf, toJson } from "../values.ts"
 import { database } from "./database.ts"
 import { all, ids, meant, most } from "./ids.ts"
+import { inTime, timeout } from "./patience.ts"
 
 const named = ids("rows", "waiting ls")
 
 const ls = Command.make(
   "ls",
-  { max: most, json },
+  { max: most, timeout, json },
   Effect.fnUntraced(function*(flags) {
     const { layer, tables } = yield* database
-    const rows = yield* Effect.provide(Waiting.list({ ...tables, max: flags.max }), layer)
+    const look = Effect.provide(Waiting.list({ ...tables, max: flags.max }), layer)
+    const rows = yield* inTime("list rows that wait", flags.timeout, look)
     const shown = rows.map(({ since, until, ...rest }) => ({ ...rest, since: timeOf(since), until: timeOf(until) }))
     if (flags.json) return yield* Console.log(toJson(shown))
     yield* printTable(
@@ -87,10 +89,11 @@ const drop = Command.make(
 /** The rows of syncs that wait for their parents. */
 export const waiting = Command.make(
   "waiting",
-  { json },
+  { timeout, json },
   Effect.fnUntraced(function*(flags) {
     const { layer, tables } = yield* database
-    const status = yield* Effect.provide(Waiting.status(tables), layer)
+    const look = Effect.provide(Waiting.status(tables), layer)
+    const status = yield* inTime("count rows that wait", flags.timeout, look)
     if (flags.json) return yield* Console.log(toJson(status))
     const { expired, oldestMillis, refused, waiting: rows } = status
     yield* printTable(

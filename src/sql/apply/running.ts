@@ -35,7 +35,7 @@ const endMillis = 5_000
  * Waits for a transaction, but for no end of one that was interrupted: `SqlClient` lets nothing interrupt BEGIN, COMMIT
  * and ROLLBACK, and a network can lose them without a word. What is left then has nothing more to write.
  */
-const notForEver = <A, E, R>(transaction: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const notForEver = <A, E, R>(transaction: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
       Effect.forkDetach(transaction, { startImmediately: true }),
