@@ -6,6 +6,7 @@ import type { Position, TopicPartition } from "../../engine/KafkaEngine.ts"
 import type { KafkaError } from "../../KafkaError.ts"
 import * as Errors from "../../KafkaError.ts"
 import type { PartitionState } from "../partition/partitionState.ts"
+import { monotonicMillis } from "../shared/times.ts"
 import type { LoopContext } from "./loopContext.ts"
 import type { Ownership } from "./ownership.ts"
 import type { RunExit } from "./stopping.ts"
@@ -69,7 +70,7 @@ export class Seeks {
         return Effect.void
       }
       this.ownership.drain(state)
-      const deadline = this.context.clock.currentTimeMillisUnsafe() + this.context.plan.drainTimeout
+      const deadline = monotonicMillis(this.context.clock) + this.context.plan.drainTimeout
       this.waiting.push({ state, position, deadline, done: [done] })
       return Effect.void
     })
@@ -77,7 +78,7 @@ export class Seeks {
 
   /** Moves the partitions whose handler ended; interrupts those that take too long. */
   readonly settle = Effect.fnUntraced({ self: this as Seeks }, function*() {
-    const now = this.context.clock.currentTimeMillisUnsafe()
+    const now = monotonicMillis(this.context.clock)
     const waiting: Array<Seek> = []
     for (const seek of this.waiting) {
       if (this.hooks.isStopping()) {

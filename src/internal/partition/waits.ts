@@ -3,6 +3,7 @@ import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Signal } from "../shared/signal.ts"
+import { monotonicMillis } from "../shared/times.ts"
 
 /** A record that waits. Times are in milliseconds. */
 export interface Wait {
@@ -37,9 +38,10 @@ export const waitOut = (
   wait: Wait
 ): Effect.Effect<"over" | "skip" | "left"> => {
   const loop = Effect.gen(function*() {
+    const end = monotonicMillis(clock) + wait.until - clock.currentTimeMillisUnsafe()
     while (state.isActive) {
       if (wait.order === "skip") return "skip" as const
-      const rest = wait.order === "now" ? 0 : wait.until - clock.currentTimeMillisUnsafe()
+      const rest = wait.order === "now" ? 0 : end - monotonicMillis(clock)
       if (rest <= 0 && !state.suspended) return "over" as const
       yield* rest <= 0 ? wait.signal.wait : sleep(wait.signal, rest)
     }

@@ -1,4 +1,5 @@
-/** Times from outside. */
+/** Times from outside, and the time that never goes back. */
+import type * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Option from "effect/Option"
 
@@ -17,3 +18,9 @@ export const toMillis = (input: DateTime.DateTime.Input): number | undefined => 
   const time = DateTime.make(input)
   return Option.isSome(time) ? DateTime.toEpochMillis(time.value) : undefined
 }
+
+/**
+ * A time that never goes back, in whole milliseconds: for what takes or waits for a while, because the time of day may
+ * be set back, and then it would take as much longer.
+ */
+export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)

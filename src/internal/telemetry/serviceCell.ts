@@ -3,14 +3,13 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type ServiceHealth, ServiceRegistry } from "../../Health.ts"
+import { monotonicMillis } from "../shared/times.ts"
 
 /** What does not last for this long is no problem, in milliseconds. */
 export const patience = 10_000
 
 /** A time that never goes back, in milliseconds. */
-export const monotonic: Effect.Effect<number> = Effect.map(Clock.Clock, (clock) => millisOf(clock))
-
-const millisOf = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+export const monotonic: Effect.Effect<number> = Effect.map(Clock.Clock, monotonicMillis)
 
 interface Trouble {
   readonly problem: string
@@ -95,7 +94,7 @@ export class ServiceCell {
 export const register = Effect.fnUntraced(function*(name: string): Effect.fn.Return<ServiceCell, never, Scope.Scope> {
   const registry = yield* ServiceRegistry
   const clock = yield* Clock.Clock
-  const cell = new ServiceCell(name, () => millisOf(clock))
+  const cell = new ServiceCell(name, () => monotonicMillis(clock))
   return yield* Effect.acquireRelease(
     Effect.sync(() => {
       for (const read of registry) {

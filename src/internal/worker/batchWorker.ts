@@ -10,6 +10,7 @@ import { HandlerFailed } from "../../HandlerFailed.ts"
 import type { Outcome } from "../../Outcome.ts"
 import type { Poison } from "../../Poison.ts"
 import { effectOf } from "../shared/effectOf.ts"
+import { monotonicMillis } from "../shared/times.ts"
 import { Undecoded } from "../shared/undecoded.ts"
 import { type AnyRecord, type Batch, cutAt, emptyBatch, isAhead, type Item, takeOut } from "./batch.ts"
 import { type Ahead, failureIn } from "./batchFailure.ts"
@@ -143,7 +144,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
       if (chunk === undefined) return undefined
     }
     const batch = open = emptyBatch(state.position ?? chunk.records[i]!.offset)
-    const deadline = host.clock.currentTimeMillisUnsafe() + maxWait
+    const deadline = monotonicMillis(host.clock) + maxWait
     while (true) {
       if (chunk !== undefined) {
         const current: Chunk = chunk
@@ -160,7 +161,7 @@ export const batchWorker = Effect.fnUntraced(function*(work: Work, call: BatchCa
         if (work.observe !== undefined) yield* work.observe(chunk)
         continue
       }
-      const rest = deadline - host.clock.currentTimeMillisUnsafe()
+      const rest = deadline - monotonicMillis(host.clock)
       // If the fetch budget is used up no more records can come: the batch is handled as it is.
       if (rest <= 0 || batch.raws.length > 0 && host.isFull(state)) return batch
       state.gather(true)

@@ -33,7 +33,7 @@ export class Agenda {
 
   /** In milliseconds. The time of day may be set back, and then nothing would be due for as long as that. */
   private get now(): number {
-    return Number(this.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    return Number(this.clock.monotonicTimeNanosUnsafe() / 1_000_000n)
   }
 
   /** Plans a call in `millis` milliseconds. Calls for the same moment run in the order in which they were planned. */
