@@ -35,7 +35,8 @@ interface Waiter {
 
 /** A commit that is repeated while nothing of it was given up. */
 interface Persistent {
-  readonly positions: ReadonlyArray<Position>
+  /** What is left to be committed. */
+  positions: ReadonlyArray<Position>
   wanted: boolean
 }
 
@@ -119,6 +120,7 @@ export class Commits {
     whole: NativeError | undefined
   ): void {
     if (problem === undefined) {
+      this.overtake(positions)
       if (positions.length > 0) this.onEvent({ _tag: "Committed", positions })
       return waiter?.settle(undefined)
     }
@@ -127,9 +129,17 @@ export class Commits {
       !acknowledged.some((one) => same(one, position))
     )
     const typed = this.toError(problem, refused[0])
+    this.overtake(acknowledged)
     if (acknowledged.length > 0) this.onEvent({ _tag: "Committed", positions: acknowledged })
     this.onEvent({ _tag: "CommitFailed", positions: refused, error: typed })
     waiter?.settle(typed)
+  }
+
+  /** What is committed of a partition last is its position: an earlier commit that is repeated would take it back. */
+  private overtake(acknowledged: ReadonlyArray<Position>): void {
+    if (this.persistent.size === 0) return
+    const done = new Set(acknowledged.map(format))
+    for (const one of this.persistent) one.positions = one.positions.filter((position) => !done.has(format(position)))
   }
 
   /** Says what is left uncommitted where the session is over, which its owner will not hear of any more. */
@@ -166,7 +176,8 @@ export class Commits {
 
   /**
    * {@link commit}, repeated within a bound while the coordinator is not ready: not when one of the partitions is not
-   * owned, or was given up meanwhile, because that would take the next owner's offset back.
+   * owned, or was given up meanwhile, because that would take the next owner's offset back; and without those of which
+   * something was committed meanwhile.
    */
   persist(
     consumer: NativeConsumer,
@@ -181,10 +192,15 @@ export class Commits {
         return persistent
       }),
       (persistent) =>
-        Effect.retry(this.commit(consumer, positions), {
-          schedule: commitRetry,
-          while: (error) => passes(error) && persistent.wanted && !consumer.assignmentLost() && positions.every(owns)
-        }).pipe(Effect.timeoutOrElse({
+        Effect.retry(
+          Effect.suspend(() =>
+            persistent.positions.length === 0 ? Effect.void : this.commit(consumer, persistent.positions)
+          ),
+          {
+            schedule: commitRetry,
+            while: (error) => passes(error) && persistent.wanted && !consumer.assignmentLost() && positions.every(owns)
+          }
+        ).pipe(Effect.timeoutOrElse({
           duration: commitTimeoutMs,
           orElse: () => {
             const reason = new Errors.Timeout({ operation: "commit", timeoutMs: commitTimeoutMs })

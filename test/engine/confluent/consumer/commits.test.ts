@@ -49,6 +49,19 @@ describe("a commit that a rebalance or the loss of the coordinator has overtaken
       })))
   }
 
+  it.live("is not repeated when something later of its partition was committed meanwhile", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { client, committed, native } = yield* owner
+      native.refusals = [22]
+      // The client's own timer, after the refusal.
+      native.onCommit = () => {
+        native.onCommit = () => {}
+        setImmediate(() => setImmediate(() => native.commit([{ ...partition, offset: 10 }])))
+      }
+      yield* client.commit([position])
+      assert.deepStrictEqual(committed(), [["CommitFailed", 5], ["Committed", 10]])
+    })))
+
   it.live("is not repeated for a partition of others", () =>
     Effect.scoped(Effect.gen(function*() {
       const { client, native } = yield* owner
