@@ -63,7 +63,7 @@ const budgets: { readonly [subpath: string]: Budget } = {
   "./connect": { gzipKb: 90, modules: 240, sourceKb: 4_800 },
   "./sql": { gzipKb: 220, modules: 530, sourceKb: 6_000 },
   "./pglite": { gzipKb: 20, modules: 230, sourceKb: 5_600 },
-  "./cli": { gzipKb: 300, modules: 670, sourceKb: 7_000 }
+  "./cli": { gzipKb: 300, modules: 680, sourceKb: 7_000 }
 }
 
 export const importCost: Step = {
