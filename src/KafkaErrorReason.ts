@@ -170,7 +170,8 @@ export class RecordTooLarge extends Data.TaggedError("RecordTooLarge")<{
 }
 
 /**
- * Another instance with the same identity took over: a static group member, or a producer's transactional id.
+ * Another instance with the same identity took over: a static group member, or a producer's transactional id. A broker
+ * says the same of a transaction that took longer than the producer's `transactionTimeout`, and that it aborted.
  *
  * @stability unstable
  * @since 0.1.0
@@ -178,8 +179,8 @@ export class RecordTooLarge extends Data.TaggedError("RecordTooLarge")<{
  */
 export class Fenced extends Data.TaggedError("Fenced")<{ readonly problem: string }> {
   override get message(): string {
-    return `fenced by a newer instance with the same identity (${this.problem}); run one instance per `
-      + `groupInstanceId or transactional id`
+    return "fenced by a newer instance with the same identity, or by the broker, because a transaction took longer "
+      + `than transactionTimeout (${this.problem}); run one instance per groupInstanceId or transactional id`
   }
   get isRetryable(): boolean {
     return false
