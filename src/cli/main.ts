@@ -135,9 +135,10 @@ export const main = (version: string): void => {
     const code = settle(exit, args, ending)
     // What became of the last line is heard a moment later.
     setImmediate(() => {
-      if (unwritten === undefined) return leave(code)
+      const quietIn = asked === undefined ? 0 : asked.at + echoMillis - performance.now()
+      if (unwritten === undefined) return leave(code, quietIn)
       process.stderr.write(`${unwritten}\n`)
-      leave(codes.failed)
+      leave(codes.failed, quietIn)
     })
   })
 }

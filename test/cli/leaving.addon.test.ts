@@ -46,7 +46,12 @@ describe.each([
 ])("a broker that %s", async (_, onConnection) => {
   const service = await listen(onConnection)
 
-  const interrupted = async (args: ReadonlyArray<string>, signals: ReadonlyArray<NodeJS.Signals>) => {
+  /** `again`: in how many milliseconds the first signal is sent again. */
+  const interrupted = async (
+    args: ReadonlyArray<string>,
+    signals: ReadonlyArray<NodeJS.Signals>,
+    again: ReadonlyArray<number> = []
+  ) => {
     const connected = service.nextConnection()
     const { child, ended } = start([...args, "--config", fixture("cluster"), "--log-level", "none"], {
       env: { MILLRACE_TEST_BROKER: service.broker },
@@ -55,14 +60,21 @@ describe.each([
     await connected
     const at = performance.now()
     for (const signal of signals) child.kill(signal)
+    for (const millis of again) setTimeout(() => child.kill(signals[0]), millis)
     const { code, err } = await ended
     assert.isBelow(performance.now() - at, mostMillis, args.join(" "))
     return { code, err }
   }
 
-  it.each(commands)("%s %s ends soon after one signal", async (...args) => {
-    const { code } = await interrupted(args.filter((arg) => arg !== undefined), ["SIGINT"])
-    assert.strictEqual(code, args[0] === "consume" ? 0 : 1)
+  for (const args of commands) {
+    it(`${args.join(" ")} ends soon after one signal`, async () => {
+      const { code } = await interrupted(args, ["SIGINT"])
+      assert.strictEqual(code, args[0] === "consume" ? 0 : 1)
+    })
+  }
+
+  it("takes the same signal twice for one, as npm passes it on, and ends with the code of the command", async () => {
+    assert.strictEqual((await interrupted(["topics"], ["SIGINT"], [30, 60, 90, 120, 150, 180, 210])).code, 1)
   })
 
   it("ends at once after two", async () => {
