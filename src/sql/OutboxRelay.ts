@@ -89,6 +89,9 @@ export interface ExactlyOnce {
 /** How long it takes until what failed is run again, at first and at most. */
 const again = Schedule.min([Schedule.exponential("1 second"), Schedule.spaced("30 seconds")])
 
+/** A pool may hand out connections that were cut meanwhile: it has noticed that a moment later. */
+const atOnce = { schedule: Schedule.spaced("200 millis"), times: 5, while: ({ isRetryable }: SyncError) => isRetryable }
+
 /** Fails with what would be in its way from the start. */
 const ready: Effect.Effect<void, SyncError, SqlClient> = Effect.gen(function*() {
   const settings = yield* Outbox.Settings
@@ -97,7 +100,7 @@ const ready: Effect.Effect<void, SyncError, SqlClient> = Effect.gen(function*() 
     mayPublish(settings),
     (error) => isSyncError(error) ? error : syncErrorOf(operation, error)
   )
-})
+}).pipe(Effect.retry(atOnce))
 
 const publisherOf = (
   settings: ExactlyOnce | undefined

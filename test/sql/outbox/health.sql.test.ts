@@ -165,6 +165,18 @@ layer(prepared)("the health of a relay", (it) => {
       yield* ready
     })))
 
+  it.effect("starts though the connections of its pool are gone", () =>
+    alone(Effect.gen(function*() {
+      const { proxy, sql } = yield* proxied
+      yield* Effect.gen(function*() {
+        const pool = yield* SqlClient
+        yield* Effect.all([pool`SELECT 1`, pool`SELECT 1`], { concurrency: "unbounded" })
+        proxy.cut()
+        const relay = yield* Effect.forkScoped(OutboxRelay.run(), { startImmediately: true })
+        yield* Effect.raceFirst(ready, Fiber.join(relay))
+      }).pipe(Effect.provide(sql))
+    })))
+
   it.effect("says which right its role lacks", () =>
     alone(Effect.gen(function*() {
       const sql = yield* SqlClient
