@@ -8,7 +8,7 @@ export class DeadLetterCount {
   private readonly limit: DeadLetterLimit
   private inARow = 0
   private last = -1
-  /** Steps of the dead letters within the window, oldest first. */
+  /** Steps of the dead letters within the window, about in their order. */
   private readonly recent: Array<number> = []
 
   constructor(limit: DeadLetterLimit) {
@@ -25,13 +25,25 @@ export class DeadLetterCount {
     }
     let { inARow, last } = this
     for (const step of steps) {
-      inARow = step <= last + 1 && last >= 0 ? inARow + 1 : 1
-      if (inARow > consecutive) return `${consecutive} records in a row went to the dead letter topic`
+      const { count, end } = step < last
+        ? this.runAt(step)
+        : { count: step <= last + 1 && last >= 0 ? inARow + 1 : 1, end: step }
+      if (count > consecutive) return `${consecutive} records in a row went to the dead letter topic`
+      if (end >= last) inARow = count
       last = Math.max(last, step)
     }
     this.inARow = inARow
     this.last = last
     for (const step of steps) this.recent.push(step)
     return undefined
+  }
+
+  /** How many in a row there are with a record that failed after some behind it, and the last of them. */
+  private runAt(step: number): { readonly count: number; readonly end: number } {
+    const known = new Set(this.recent)
+    let [first, end] = [step, step]
+    while (known.has(first - 1)) first--
+    while (known.has(end + 1)) end++
+    return { count: end - first + 1, end }
   }
 }

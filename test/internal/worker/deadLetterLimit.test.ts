@@ -14,6 +14,12 @@ describe("a limit of dead letters", () => {
     assert.deepStrictEqual(exceeding({ consecutive: 1 }, [0, 2, 4, 6]), [])
   })
 
+  it("in a row counts one that failed after some behind it by its neighbours", () => {
+    assert.deepStrictEqual(exceeding({ consecutive: 2 }, [9, 1, 3, 5, 7]), [])
+    assert.deepStrictEqual(exceeding({ consecutive: 2 }, [9, 1, 3, 2, 8, 7, 10]), [2, 7, 10])
+    assert.deepStrictEqual(exceeding({ consecutive: 3 }, [5, 1, 2, 4, 6, 3]), [3])
+  })
+
   it("stays exceeded when the same record is tried again", () => {
     const letters = new DeadLetterCount({ consecutive: 2 })
     for (const step of [0, 1]) assert.isUndefined(letters.exceeds([step]))
