@@ -93,7 +93,12 @@ const create = Effect.fnUntraced(function*<E, R>(
   return yield* Effect.gen(function*() {
     for (const [name, shape] of missing) {
       const [one] = yield* Topic.ensure([{ name }], { ...shape, partitions: shape.partitions! }).pipe(
-        Effect.onInterrupt(() => Console.error(`interrupted while "${name}" was created: it may be there`))
+        Effect.onInterrupt(() => Console.error(`interrupted while "${name}" was created: it may be there`)),
+        Effect.tapError(({ reason }) =>
+          reason._tag === "Timeout"
+            ? Console.error(`"${name}": the cluster did not answer, it may be there`)
+            : Effect.void
+        )
       )
       if (one?.created) made.add(name)
     }

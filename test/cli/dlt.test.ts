@@ -376,6 +376,7 @@ describe("working failures off by the command", () => {
         { status, topic }: { readonly [name: string]: unknown }
       ) => [topic, status])
       assert.deepStrictEqual(states, [["first", "created"], ["second", "missing"]])
+      assert.include(topics.err, "\"second\": the cluster did not answer, it may be there")
       yield* on(send({ key: "late", value: "{\"id\":\"9\",\"total\":1}" }))
       const discarded = yield* at("dlt", "discard", "--delete-records", "--yes", "--json")
       assert.deepStrictEqual([discarded.code, discarded.out], [1, []])
