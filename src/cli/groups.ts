@@ -30,7 +30,7 @@ export const namesOf = (admin: AdminClient) => Effect.map(admin.listGroups, (all
 export const sayMade = (group: string, groups: ReadonlyArray<string>): Effect.Effect<void> => {
   const near = nearest(group, groups)
   return Console.error(
-    `group "${group}" does not exist${near === undefined ? "" : `; did you mean "${near}"?`} Setting offsets makes it`
+    `group "${group}" does not exist${near === undefined ? "." : `; did you mean "${near}"?`} Setting offsets makes it`
   )
 }
 

@@ -10,6 +10,7 @@ import { ConnectionError, SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import { Codec, KafkaEngine, KafkaError, Topic } from "millrace"
 import { Outbox, OutboxRelay } from "millrace/sql"
+import { InMemoryKafka } from "millrace/testing"
 import { client, type Place } from "../../services/database.ts"
 import { startProxy } from "../../services/proxy.ts"
 import { emptied, until } from "./kit.ts"
@@ -195,6 +196,16 @@ export const heldAt = (place: Place, transactionalId: string, at: string) =>
   })
 
 export const notesOf = (id: string) => Topic.make(`${id}-notes`, { key: Codec.string, value: Codec.string })
+
+/** An empty outbox, and a Kafka of its own in memory with a topic of notes. */
+export const inMemory = (id: string) =>
+  Effect.provide(Layer.provideMerge(
+    Layer.effectDiscard(Topic.ensure([notesOf(id)], { partitions: 2, replication: 1 })),
+    Layer.merge(
+      InMemoryKafka.layerWith({ autoCreateTopics: false }),
+      Layer.effectDiscard(Effect.flatMap(SqlClient, (sql) => sql`TRUNCATE millrace.outbox`))
+    )
+  ))
 
 /**
  * What readers of committed records get of a topic, once nothing of it is open: brokers answer a commit before they

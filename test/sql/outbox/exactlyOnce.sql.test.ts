@@ -2,14 +2,12 @@
 import { assert, layer } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { SqlClient } from "effect/sql/SqlClient"
 import { Codec, Health, KafkaEngine, Producer, Topic } from "millrace"
 import { Outbox, OutboxRelay } from "millrace/sql"
-import { InMemoryKafka } from "millrace/testing"
 import { client } from "../../services/database.ts"
-import { assertOnce, committed, dying, dyingInTurn, failing, notesOf, Writer } from "./crashing.ts"
+import { assertOnce, committed, dying, dyingInTurn, failing, inMemory, notesOf, Writer } from "./crashing.ts"
 import { emptied, ownDatabase, under, until } from "./kit.ts"
 
 const { place, prepared } = ownDatabase()
@@ -17,13 +15,7 @@ const { place, prepared } = ownDatabase()
 const id = "once"
 const exactlyOnce = { transactionalId: id }
 
-const kafka = Effect.provide(Layer.provideMerge(
-  Layer.effectDiscard(Topic.ensure([notesOf(id)], { partitions: 2, replication: 1 })),
-  Layer.merge(
-    InMemoryKafka.layerWith({ autoCreateTopics: false }),
-    Layer.effectDiscard(Effect.flatMap(SqlClient, (sql) => sql`TRUNCATE millrace.outbox`))
-  )
-))
+const kafka = inMemory(id)
 
 layer(prepared, { excludeTestServices: true })("a relay that publishes exactly once", (it) => {
   it.effect("publishes each message, in order per key", () =>

@@ -3,25 +3,16 @@ import { layer } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import { SqlClient } from "effect/sql/SqlClient"
-import { KafkaEngine, Topic } from "millrace"
+import { KafkaEngine } from "millrace"
 import { OutboxRelay } from "millrace/sql"
-import { InMemoryKafka } from "millrace/testing"
-import { assertOnce, committed, notesOf, numbersOf, Writer } from "./crashing.ts"
+import { assertOnce, committed, inMemory, numbersOf, Writer } from "./crashing.ts"
 import { emptied, ownDatabase, under } from "./kit.ts"
 
 const { prepared } = ownDatabase()
 
 const id = "once"
 
-const kafka = Effect.provide(Layer.provideMerge(
-  Layer.effectDiscard(Topic.ensure([notesOf(id)], { partitions: 2, replication: 1 })),
-  Layer.merge(
-    InMemoryKafka.layerWith({ autoCreateTopics: false }),
-    Layer.effectDiscard(Effect.flatMap(SqlClient, (sql) => sql`TRUNCATE millrace.outbox`))
-  )
-))
+const kafka = inMemory(id)
 
 /** An engine each step of whose transactions takes some milliseconds. */
 const slowed = (engine: KafkaEngine.Service["Service"], next: (below: number) => number) => {

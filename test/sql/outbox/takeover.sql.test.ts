@@ -2,12 +2,9 @@
 import { assert, layer } from "@effect/vitest"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import { SqlClient } from "effect/sql/SqlClient"
 import { Codec, Health, KafkaEngine, KafkaError, Producer, Topic } from "millrace"
 import { OutboxRelay } from "millrace/sql"
-import { InMemoryKafka } from "millrace/testing"
-import { assertOnce, committed, dying, notesOf, Writer } from "./crashing.ts"
+import { assertOnce, committed, dying, inMemory, Writer } from "./crashing.ts"
 import { emptied, loggedCauses, ownDatabase, under, until } from "./kit.ts"
 
 const queues = 17
@@ -17,13 +14,7 @@ const { place, prepared } = ownDatabase()
 const id = "once"
 const exactlyOnce = { transactionalId: id }
 
-const kafka = Effect.provide(Layer.provideMerge(
-  Layer.effectDiscard(Topic.ensure([notesOf(id)], { partitions: 2, replication: 1 })),
-  Layer.merge(
-    InMemoryKafka.layerWith({ autoCreateTopics: false }),
-    Layer.effectDiscard(Effect.flatMap(SqlClient, (sql) => sql`TRUNCATE millrace.outbox`))
-  )
-))
+const kafka = inMemory(id)
 
 layer(prepared, { excludeTestServices: true })("relays that take shards from each other", (it) => {
   it.effect("waits for the end of what may hide a receipt", () =>
